@@ -1,0 +1,132 @@
+/** Decrypts whole documents. @module */
+import type { DekOutcome } from '../dek/dek-loader.js';
+import { openingDek, type DekServices } from '../dek/dek-services.js';
+import type { Dek } from '../dek/dek.js';
+import type { DocumentPlace } from '../dek/document-place.js';
+import { draftOf, type DocumentDraft } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { TamperedError } from '../errors.js';
+import { requireIdentifier } from '../guards.js';
+import { fieldCipher, type FieldCipher } from './field-cipher.js';
+import { passPlaintext, planRead, type ReadPlan } from './read-plan.js';
+
+/** Key parts that the caller expects, by name. */
+export type ExpectedKey = Readonly<Partial<Record<string, string>>>;
+
+/** The outcome for one document of a list. */
+export type DecryptOutcome<T> =
+  { readonly ok: true; readonly document: T } | { readonly ok: false; readonly error: unknown };
+
+interface Reading {
+  readonly place: DocumentPlace;
+  readonly draft: DocumentDraft;
+  readonly plan: ReadPlan;
+}
+
+type Outcome = DecryptOutcome<Record<string, unknown>>;
+
+export class DocumentReader {
+  readonly #deks: DekServices;
+  readonly #passesPlaintext: boolean;
+  /** Declared fields that were plaintext, and passed through. */
+  plaintextReads = 0;
+
+  constructor(deks: DekServices, passesPlaintext: boolean) {
+    this.#deks = deks;
+    this.#passesPlaintext = passesPlaintext;
+  }
+
+  async read(
+    definition: AnyDefinition,
+    stored: object,
+    expect: ExpectedKey = {},
+  ): Promise<Record<string, unknown>> {
+    requireKeyParts(definition, expect);
+    const reading = this.#start(definition, stored, expect);
+    const deks = new Map<string, Dek>();
+    for (const dekId of reading.plan.dekIds) deks.set(dekId, await openingDek(this.#deks, dekId));
+    return this.#finish(reading, (dekId) => deks.get(dekId) as Dek);
+  }
+
+  /** An outcome for each, in order; DEKs that are not in the cache are read in bulk. */
+  async readMany(
+    definition: AnyDefinition,
+    list: readonly object[],
+    options: {
+      readonly expect?: ExpectedKey | undefined;
+      readonly concurrency: number;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<Outcome[]> {
+    const { expect = {} } = options;
+    requireKeyParts(definition, expect);
+    const readings = list.map((stored) => attempt(() => this.#start(definition, stored, expect)));
+    const plans = readings.flatMap((reading) => (reading.ok ? [reading.document.plan] : []));
+    const dekIds = new Set(plans.flatMap((plan) => [...plan.dekIds]));
+    const deks = await this.#deks.loader.loadMany(dekIds, options);
+    const dekOf = (dekId: string): Dek => dekFrom(deks, dekId);
+    return readings.map((reading) =>
+      reading.ok ? attempt(() => this.#finish(reading.document, dekOf)) : reading,
+    );
+  }
+
+  /** For one field: passes and counts its plaintext, or refuses it. */
+  passPlaintext(path: string): void {
+    this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
+  }
+
+  #start(definition: AnyDefinition, stored: object, expect: ExpectedKey): Reading {
+    const draft = draftOf(stored, definition.tree);
+    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    requireExpected(definition, place, expect);
+    return { place, draft, plan: planRead(draft, place, this.#passesPlaintext) };
+  }
+
+  #finish({ place, draft, plan }: Reading, dekOf: (dekId: string) => Dek): Record<string, unknown> {
+    let cipher: FieldCipher | undefined;
+    for (const { slot, envelope } of plan.sealed) {
+      if (cipher?.dekId !== envelope.dekId) cipher = fieldCipher(dekOf(envelope.dekId), place);
+      slot.fill(cipher.open(slot.field, envelope));
+    }
+    this.plaintextReads += plan.passedThrough;
+    return draft.document;
+  }
+}
+
+function dekFrom(deks: ReadonlyMap<string, DekOutcome>, dekId: string): Dek {
+  const outcome = deks.get(dekId) as DekOutcome;
+  if (outcome.ok) return outcome.dek;
+  throw outcome.error;
+}
+
+function attempt<T>(work: () => T): DecryptOutcome<T> {
+  try {
+    return { ok: true, document: work() };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+/** Checked once for a whole list, so that a mistake of the caller's does not look like theirs. */
+function requireKeyParts(definition: AnyDefinition, expect: ExpectedKey): void {
+  for (const [name, expected] of Object.entries(expect)) {
+    if (!definition.key.includes(name)) {
+      throw new RangeError(`"expect" names "${name}", which is not a key part`);
+    }
+    requireIdentifier(`expect.${name}`, expected);
+  }
+}
+
+function requireExpected(
+  definition: AnyDefinition,
+  place: DocumentPlace,
+  expect: ExpectedKey,
+): void {
+  for (const [index, name] of definition.key.entries()) {
+    if (Object.hasOwn(expect, name) && place.keyParts[index] !== expect[name]) {
+      throw new TamperedError(
+        `The document is not the one that was expected: its key part "${name}" differs`,
+      );
+    }
+  }
+}

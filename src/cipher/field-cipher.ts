@@ -1,0 +1,93 @@
+/** Seals and opens the fields of one document under one DEK. @module */
+import type { KeyObject } from 'node:crypto';
+import { openText, sealToText, type Plaintext } from '../crypto/aead.js';
+import { lengthPrefixed, tuple } from '../crypto/tuple.js';
+import type { Dek } from '../dek/dek.js';
+import type { DocumentPlace } from '../dek/document-place.js';
+import { FieldEncryptionError, TamperedError } from '../errors.js';
+import type { Envelope } from './envelope.js';
+import { decodeFieldValue } from './field-value.js';
+
+/** A declared path, and the same as it stands in the additional data. */
+export interface DeclaredField {
+  readonly path: string;
+  readonly encodedPath: Buffer;
+}
+
+export function declaredField(path: string): DeclaredField {
+  return { path, encodedPath: lengthPrefixed(path) };
+}
+
+// Additional data is put together here: it lives for one call, and a buffer for each is slow.
+let scratch = Buffer.allocUnsafeSlow(4096);
+
+export class FieldCipher {
+  readonly dekId: string;
+  /** The document that it is for. */
+  readonly place: DocumentPlace;
+  readonly #key: KeyObject;
+  readonly #aadHead: Buffer;
+  readonly #aadTail: Buffer;
+
+  constructor(dek: Dek, place: DocumentPlace) {
+    this.dekId = dek.id;
+    this.place = place;
+    this.#key = dek.fieldKey(place);
+    const { product, collection, keyParts } = place;
+    this.#aadHead = tuple('field-encrypt/v1/field', product, collection, tuple(...keyParts));
+    this.#aadTail = lengthPrefixed(dek.id);
+  }
+
+  /** @param encoded - The value as `encodeFieldValue` gave it. */
+  seal(field: DeclaredField, encoded: Plaintext, mekVersion: string): Envelope {
+    const ct = sealToText(this.#key, encoded, this.#aad(field));
+    return { _enc: 1, dekId: this.dekId, mekVersion, ct };
+  }
+
+  /** @throws TamperedError where the envelope is not what was sealed at this path of this document. */
+  open(field: DeclaredField, envelope: Envelope): unknown {
+    const plaintext = openText(this.#key, envelope.ct, this.#aad(field));
+    if (plaintext === undefined) throw tamperedField(field.path, envelope.dekId);
+    const decoded = decodeFieldValue(plaintext);
+    if (decoded === undefined) throw unsupportedValue(field.path, envelope.dekId);
+    return decoded.value;
+  }
+
+  #aad({ encodedPath }: DeclaredField): Uint8Array {
+    const pathAt = this.#aadHead.length;
+    const tailAt = pathAt + encodedPath.length;
+    const length = tailAt + this.#aadTail.length;
+    if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+    scratch.set(this.#aadHead, 0);
+    scratch.set(encodedPath, pathAt);
+    scratch.set(this.#aadTail, tailAt);
+    return new Uint8Array(scratch.buffer, scratch.byteOffset, length);
+  }
+}
+
+// Deriving a field key costs more than sealing a field: the last one stays with its DEK.
+const lastCiphers = new WeakMap<Dek, FieldCipher>();
+
+export function fieldCipher(dek: Dek, place: DocumentPlace): FieldCipher {
+  const last = lastCiphers.get(dek);
+  if (last?.place.identity === place.identity) return last;
+  const cipher = new FieldCipher(dek, place);
+  lastCiphers.set(dek, cipher);
+  return cipher;
+}
+
+/** One message for every way in which a field can fail: it tells an attacker nothing. */
+export function tamperedField(path: string, dekId: string): TamperedError {
+  return new TamperedError(
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or belongs to another place; restore the document from a backup`,
+    { path, dekId },
+  );
+}
+
+function unsupportedValue(path: string, dekId: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ENVELOPE_UNSUPPORTED',
+    `The envelope at "${path}" holds a value of a kind that this version does not know: upgrade @bytelyst/field-encrypt to read it`,
+    { path, dekId },
+  );
+}

@@ -1,0 +1,39 @@
+/** A field's value as the bytes that are sealed: one type byte, then the payload. @module */
+import { isUint8Array } from 'node:util/types';
+import type { Plaintext } from '../crypto/aead.js';
+import { jsonTextOf, wellFormed } from './json-value.js';
+
+const STRING = 0x01;
+const JSON_TEXT = 0x02;
+const BYTES = 0x03;
+
+/** @throws TypeError naming the path where the value cannot be stored without loss. */
+export function encodeFieldValue(value: unknown, path: string): Plaintext {
+  if (typeof value === 'string') return { marker: STRING, payload: wellFormed(value, path) };
+  // A copy: the caller may go on writing into the bytes while the key is being fetched.
+  if (isUint8Array(value)) return { marker: BYTES, payload: new Uint8Array(value) };
+  return { marker: JSON_TEXT, payload: jsonTextOf(value, path) };
+}
+
+/** The value in a box, or `undefined` for a payload that this version does not know. */
+export function decodeFieldValue(plaintext: Buffer): { readonly value: unknown } | undefined {
+  switch (plaintext[0]) {
+    case STRING:
+      return { value: plaintext.toString('utf8', 1) };
+    case JSON_TEXT:
+      return parseJson(plaintext.toString('utf8', 1));
+    case BYTES:
+      return { value: new Uint8Array(plaintext.subarray(1)) };
+    default:
+      return undefined;
+  }
+}
+
+function parseJson(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    // The parser's own message would quote the plaintext.
+    return undefined;
+  }
+}

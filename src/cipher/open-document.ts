@@ -1,0 +1,124 @@
+/** A document held open: seals and opens its fields one by one, without waiting. @module */
+import { elapsedBetween, momentOf, type Moment } from '../clock.js';
+import type { DekServices } from '../dek/dek-services.js';
+import type { Dek } from '../dek/dek.js';
+import type { DocumentPlace } from '../dek/document-place.js';
+import type { SealingDek } from '../dek/sealing-deks.js';
+import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
+import { FieldEncryptionError } from '../errors.js';
+import type { DocumentReader } from './document-reader.js';
+import { looksLikeEnvelope, type Envelope } from './envelope.js';
+import { fieldCipher, type FieldCipher } from './field-cipher.js';
+import { encodeFieldValue } from './field-value.js';
+import { envelopeOf } from './read-plan.js';
+import { refusedEnvelope } from './write-plan.js';
+
+/** @internal What an open document is made of. */
+export interface OpenDocumentParts<D extends AnyDefinition> {
+  readonly definition: D;
+  readonly place: DocumentPlace;
+  /** Of every live generation. */
+  readonly deks: readonly Dek[];
+  readonly sealing: SealingDek | undefined;
+  readonly services: DekServices;
+  readonly enabled: boolean;
+  /** Decides on plaintext, and counts it. */
+  readonly reader: DocumentReader;
+}
+
+interface TimedCipher {
+  readonly cipher: FieldCipher;
+  readonly dek: Dek;
+}
+
+/** One document's synchronous cipher, as given by `FieldEncryptor.openDocument`. */
+export class OpenDocument<D extends AnyDefinition> {
+  readonly #parts: OpenDocumentParts<D>;
+  readonly #ciphers: ReadonlyMap<string, TimedCipher>;
+
+  /** @internal */
+  constructor(parts: OpenDocumentParts<D>) {
+    this.#parts = parts;
+    const ciphers = parts.deks.map((dek) => ({ dek, cipher: fieldCipher(dek, parts.place) }));
+    this.#ciphers = new Map(ciphers.map((timed) => [timed.dek.id, timed]));
+  }
+
+  /**
+   * Seals one value for a declared path. For `tags[]` this is one element.
+   *
+   * With `enabled: false` it gives the value back as it is.
+   *
+   * @throws TypeError for a value that JSON cannot hold; RangeError for a path that is not declared.
+   * @throws FieldEncryptionError `CIPHER_STALE` when the document has been open for too long: open it
+   * again; `DEK_NOT_FOUND` when it has no DEK yet: open it with `createDek: true`.
+   */
+  seal(path: DeclaredPath<D>, value: unknown): Envelope {
+    const { definition, sealing, services, enabled } = this.#parts;
+    const field = definition.declaredField(path);
+    if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
+    const encoded = encodeFieldValue(value, path);
+    if (!enabled) return value as Envelope;
+    const timed = sealing && this.#ciphers.get(sealing.dek.id);
+    if (!timed) throw this.#noDek();
+    const now = momentOf(services.context.clock);
+    const isOld = elapsedBetween(sealing.rowReadAt, now) >= sealing.fenceTtlMs;
+    if (isOld) throw stale(sealing.dek.id);
+    this.#requireYoung(timed.dek, now);
+    return timed.cipher.seal(field, encoded, sealing.mekVersion);
+  }
+
+  /**
+   * Opens one stored value of a declared path; `undefined`, for an absent one, stays so.
+   *
+   * Plaintext is passed through in mode `'migrate'` and with `enabled: false`, and counted.
+   *
+   * @throws TamperedError where the envelope is not what was sealed at this path of this document.
+   * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the
+   * document again, its DEK is older than the cache allows or newer than this.
+   */
+  open(path: DeclaredPath<D>, stored: unknown): unknown {
+    const { definition, place, services, reader } = this.#parts;
+    const field = definition.declaredField(path);
+    if (stored === undefined) return undefined;
+    if (!looksLikeEnvelope(stored)) {
+      reader.passPlaintext(path);
+      return stored;
+    }
+    const envelope = envelopeOf(stored, path, place);
+    const timed = this.#ciphers.get(envelope.dekId);
+    if (!timed) throw this.#newerDek(envelope.dekId);
+    this.#requireYoung(timed.dek, momentOf(services.context.clock));
+    return timed.cipher.open(field, envelope);
+  }
+
+  #requireYoung(dek: Dek, now: Moment): void {
+    const { dekCache } = this.#parts.services.context;
+    if (elapsedBetween(dek.unwrappedAt, now) >= dekCache.ttlMs) throw stale(dek.id);
+  }
+
+  /** Another process may have made it since; opening again must then find it. */
+  #newerDek(dekId: string): FieldEncryptionError {
+    const { services, place } = this.#parts;
+    services.scopeRows.forget(place.scope.scopeId);
+    return new FieldEncryptionError(
+      'DEK_NOT_FOUND',
+      `DEK ${dekId} was not among the document's live DEKs when it was opened: open it again`,
+      { dekId },
+    );
+  }
+
+  #noDek(): FieldEncryptionError {
+    return new FieldEncryptionError(
+      'DEK_NOT_FOUND',
+      `Scope ${this.#parts.place.scope.scopeId} has no active DEK: open the document with "createDek: true" to seal its first field`,
+    );
+  }
+}
+
+function stale(dekId: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'CIPHER_STALE',
+    `The document was opened too long ago to go on with DEK ${dekId}: open it again`,
+    { dekId },
+  );
+}

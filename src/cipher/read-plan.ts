@@ -1,0 +1,74 @@
+/** What decrypting a document has to do, decided before anything is read. @module */
+import type { DocumentPlace } from '../dek/document-place.js';
+import { isDekOf } from '../dek/key-scope.js';
+import type { DocumentDraft } from '../document/document-draft.js';
+import { FieldEncryptionError, TamperedError } from '../errors.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
+import { tamperedField } from './field-cipher.js';
+import type { SealedSlot } from './write-plan.js';
+
+export interface ReadPlan {
+  readonly sealed: readonly SealedSlot[];
+  readonly dekIds: ReadonlySet<string>;
+  /** Declared fields, or containers of them, that are plaintext and are passed through. */
+  readonly passedThrough: number;
+}
+
+/**
+ * @param passesPlaintext - Whether plaintext in a declared field is passed through or refused.
+ * @throws TamperedError for envelopes that are malformed or of another document, before any look-up;
+ * FieldEncryptionError `PLAINTEXT_REFUSED`.
+ */
+export function planRead(
+  draft: DocumentDraft,
+  place: DocumentPlace,
+  passesPlaintext: boolean,
+): ReadPlan {
+  const sealed: SealedSlot[] = [];
+  const dekIds = new Set<string>();
+  let passedThrough = 0;
+  for (const { path, value } of draft.misshapen) {
+    if (looksLikeEnvelope(value)) throw misplacedEnvelope(path);
+    passedThrough += passPlaintext(path, passesPlaintext);
+  }
+  for (const slot of draft.slots) {
+    const { value, field } = slot;
+    if (value === undefined) continue;
+    if (looksLikeEnvelope(value)) {
+      const previous = sealed.at(-1)?.envelope;
+      const envelope = envelopeOf(value, field.path, place, previous);
+      if (envelope.dekId !== previous?.dekId) dekIds.add(envelope.dekId);
+      sealed.push({ slot, envelope });
+    } else passedThrough += passPlaintext(field.path, passesPlaintext);
+  }
+  return { sealed, dekIds, passedThrough };
+}
+
+/** A sound envelope of this very document; whether it opens, only its DEK can tell. */
+export function envelopeOf(
+  value: object,
+  path: string,
+  place: DocumentPlace,
+  sound?: Envelope,
+): Envelope {
+  const envelope = parseEnvelope(value, path, sound);
+  if (isDekOf(place.scope, envelope.dekId)) return envelope;
+  throw tamperedField(path, envelope.dekId);
+}
+
+/** 1, for the count, or a refusal. */
+export function passPlaintext(path: string, passesPlaintext: boolean): 1 {
+  if (passesPlaintext) return 1;
+  throw new FieldEncryptionError(
+    'PLAINTEXT_REFUSED',
+    `The declared field "${path}" holds plaintext, and mode "strict" refuses it: backfill the collection, or read in mode "migrate" until that is done`,
+    { path },
+  );
+}
+
+function misplacedEnvelope(path: string): TamperedError {
+  return new TamperedError(
+    `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
+    { path },
+  );
+}

@@ -1,0 +1,75 @@
+/** What encrypting a document has to do, decided before anything is read or written. @module */
+import type { Plaintext } from '../crypto/aead.js';
+import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
+import { ELEMENT_SUFFIX } from '../document/field-path.js';
+import type { DocumentPlace } from '../dek/document-place.js';
+import { isDekOf } from '../dek/key-scope.js';
+import { FieldEncryptionError } from '../errors.js';
+import { describeType } from '../guards.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
+import { encodeFieldValue } from './field-value.js';
+
+export interface PlainSlot {
+  readonly slot: FieldSlot;
+  readonly encoded: Plaintext;
+}
+
+export interface SealedSlot {
+  readonly slot: FieldSlot;
+  readonly envelope: Envelope;
+}
+
+export interface WritePlan {
+  readonly plain: readonly PlainSlot[];
+  /** Envelopes that the document brought along: they stay, once they were seen to open here. */
+  readonly carried: readonly SealedSlot[];
+}
+
+/**
+ * @throws TypeError for values and containers that cannot be stored without loss; FieldEncryptionError
+ * `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not this document's own.
+ */
+export function planWrite(draft: DocumentDraft, place: DocumentPlace): WritePlan {
+  for (const { path, expected, value } of draft.misshapen) {
+    if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
+    throw new TypeError(
+      `The value at "${path}" expected ${expected}, because fields in it are encrypted; got ${describeType(value)}`,
+    );
+  }
+  const plain: PlainSlot[] = [];
+  const carried: SealedSlot[] = [];
+  for (const slot of draft.slots) {
+    const { value, field } = slot;
+    if (value === undefined && !field.path.endsWith(ELEMENT_SUFFIX)) continue;
+    if (looksLikeEnvelope(value)) carried.push({ slot, envelope: ownEnvelope(value, slot, place) });
+    else plain.push({ slot, encoded: encodeFieldValue(value, field.path) });
+  }
+  return { plain, carried };
+}
+
+function ownEnvelope(value: object, { field }: FieldSlot, place: DocumentPlace): Envelope {
+  const envelope = readEnvelope(value, field.path);
+  if (isDekOf(place.scope, envelope.dekId)) return envelope;
+  throw new FieldEncryptionError(
+    'DOCUMENT_MOVED',
+    `The envelope at "${field.path}" was sealed for another document: if this one was moved, decrypt it under its old key parts and encrypt it under the new ones`,
+    { path: field.path, dekId: envelope.dekId },
+  );
+}
+
+function readEnvelope(value: object, path: string): Envelope {
+  try {
+    return parseEnvelope(value, path);
+  } catch (cause) {
+    throw refusedEnvelope(path, cause);
+  }
+}
+
+/** For a value that would be taken for an envelope when it is read back. */
+export function refusedEnvelope(path: string, cause?: unknown): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ENVELOPE_REFUSED',
+    `The value at "${path}" looks like an envelope but is not one of this document's own: no value may have a property named "_enc"`,
+    { path, ...(cause !== undefined && { cause }) },
+  );
+}

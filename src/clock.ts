@@ -1,0 +1,54 @@
+/** Time and jitter, injected: the one file that touches the real ones. @module */
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+/** Where the library takes time from. Tests pass their own; everybody else uses {@link systemClock}. */
+export interface Clock {
+  /** Milliseconds since the epoch; may jump either way. */
+  wallMs(): number;
+  /** Milliseconds since an arbitrary start; never goes back, may stand still while a machine sleeps. */
+  monotonicMs(): number;
+  /** Resolves after `durationMs`; rejects with `signal.reason` as soon as the signal aborts. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** A number in [0, 1) that spreads retries. Never used for keys or nonces. */
+  jitter(): number;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  jitter: () => Math.random(),
+  async sleep(durationMs, signal) {
+    try {
+      await sleepFor(durationMs, undefined, signal && { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  },
+};
+
+/** One instant on both of a clock's scales. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+}
+
+/**
+ * Milliseconds since a moment, for limits that must not be overstayed: the larger of the two
+ * scales, and infinite when the wall clock went back, so that no clock fault prolongs a limit.
+ */
+export function elapsedMs(clock: Clock, since: Moment): number {
+  return elapsedBetween(since, momentOf(clock));
+}
+
+/** The same, for several limits at one reading of the clock. */
+export function elapsedBetween(since: Moment, now: Moment): number {
+  const wall = now.wallMs - since.wallMs;
+  if (wall < 0) return Infinity;
+  return Math.max(wall, now.monotonicMs - since.monotonicMs);
+}

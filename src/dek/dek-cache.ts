@@ -1,0 +1,152 @@
+/** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
+import { createHash } from 'node:crypto';
+import { systemClock, type Clock, type Moment } from '../clock.js';
+import { TamperedError } from '../errors.js';
+import { requireIntegerBetween } from '../guards.js';
+import type { KeyWrap } from '../provider/key-wrap.js';
+import type { Dek } from './dek.js';
+import type { LiveDekRow } from './dek-row.js';
+import { ExpiringMap } from './expiring-map.js';
+import { SingleFlight } from './single-flight.js';
+
+export interface DekCacheOptions {
+  /** DEKs held at most; the one used longest ago goes first. @default 10 000 */
+  readonly maxEntries?: number;
+  /** How long a DEK may be used after it was unwrapped; this bounds a revocation. @default 300 000 */
+  readonly ttlMs?: number;
+  readonly clock?: Clock;
+}
+
+/** A DEK and the row that it was unwrapped from. */
+export interface UnwrappedDek {
+  readonly dek: Dek;
+  readonly row: LiveDekRow;
+}
+
+interface Entry {
+  readonly dek: Dek;
+  readonly wrapDigest: string;
+}
+
+const DEFAULT_MAX_ENTRIES = 10_000;
+export const MOST_ENTRIES = 10_000_000;
+const DEFAULT_TTL_MS = 300_000;
+export const MOST_TTL_MS = 86_400_000;
+
+/**
+ * A bounded cache of DEKs with a time limit and per-entry invalidation.
+ *
+ * One cache may serve several encryptors of a process, over one DEK store. Concurrent misses of one DEK share one load,
+ * failures are never kept, and a load that finishes late never replaces a newer entry. Keys are
+ * held as `KeyObject`s and do not show when the cache is printed.
+ *
+ * @throws TypeError or RangeError for limits that are not whole numbers in range.
+ *
+ * @example
+ * ```ts
+ * import { DekCache } from '@bytelyst/field-encrypt';
+ *
+ * const dekCache = new DekCache({ maxEntries: 50_000, ttlMs: 60_000 });
+ * console.log(dekCache.size);
+ * ```
+ */
+export class DekCache {
+  /** How long a DEK may be used after it was unwrapped, in milliseconds. */
+  readonly ttlMs: number;
+  /** DEKs held at most. */
+  readonly maxEntries: number;
+  readonly #entries: ExpiringMap<Entry>;
+  readonly #loads = new SingleFlight<UnwrappedDek>();
+  #invalidations = 0;
+
+  constructor(options: DekCacheOptions = {}) {
+    const {
+      maxEntries = DEFAULT_MAX_ENTRIES,
+      ttlMs = DEFAULT_TTL_MS,
+      clock = systemClock,
+    } = options;
+    requireIntegerBetween('maxEntries', maxEntries, 1, MOST_ENTRIES);
+    requireIntegerBetween('ttlMs', ttlMs, 1, MOST_TTL_MS);
+    this.maxEntries = maxEntries;
+    this.ttlMs = ttlMs;
+    this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock });
+  }
+
+  /** DEKs held now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @internal Grows whenever something is forgotten: rows read before may be out of date then. */
+  get invalidations(): number {
+    return this.#invalidations;
+  }
+
+  /** @internal The DEK, if it was unwrapped less than `ttlMs` ago. */
+  get(dekId: string, now?: Moment): Dek | undefined {
+    return this.#entries.get(dekId, now)?.dek;
+  }
+
+  /** @internal The DEK, loaded by one of its concurrent callers if it is not there. */
+  async getOrLoad(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
+    const held = this.get(dekId);
+    if (held) return held;
+    const loaded = await this.#loads.run(dekId, load, (unwrapped) => {
+      this.#set(unwrapped);
+    });
+    return loaded.dek;
+  }
+
+  /** @internal Keeps a DEK that was just made. */
+  put(unwrapped: UnwrappedDek): void {
+    this.#loads.supersede(unwrapped.dek.id);
+    this.#set(unwrapped);
+  }
+
+  /**
+   * Tells the cache of a row's new wrap. The DEK stays, at its age: a rewrap changes no key.
+   *
+   * @throws TamperedError where the row commits to another key than the one held; the entry goes.
+   */
+  rewrapped(row: LiveDekRow): void {
+    this.#loads.supersede(row.id);
+    const entry = this.#entries.get(row.id);
+    if (!entry) return;
+    if (entry.dek.commitment !== row.commitment) {
+      this.#entries.delete(row.id);
+      throw anotherKey(row.id);
+    }
+    if (entry.wrapDigest !== wrapDigest(row)) this.#set({ dek: entry.dek, row });
+  }
+
+  /** Forgets a DEK, as after it was revoked or shredded; whoever needs it next loads it again. */
+  invalidate(dekId: string): void {
+    this.#invalidations += 1;
+    this.#loads.supersede(dekId);
+    this.#entries.delete(dekId);
+  }
+
+  /** Forgets every DEK. */
+  clear(): void {
+    this.#invalidations += 1;
+    this.#loads.supersedeAll();
+    this.#entries.clear();
+  }
+
+  #set({ dek, row }: UnwrappedDek): void {
+    this.#entries.set(dek.id, { dek, wrapDigest: wrapDigest(row) }, dek.unwrappedAt);
+  }
+}
+
+/** Which wrap it is, in a form that is short and not itself a wrap. */
+export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: KeyWrap): string {
+  const wrap = JSON.stringify([keyProvider, mekName, mekVersion, wrappedDek]);
+  return createHash('sha256').update(wrap).digest('base64url');
+}
+
+function anotherKey(dekId: string): TamperedError {
+  return new TamperedError(
+    `DEK row ${dekId} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+    { dekId },
+  );
+}

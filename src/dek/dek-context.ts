@@ -1,0 +1,13 @@
+/** What everything that handles DEKs works with. @module */
+import type { Clock } from '../clock.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DekCache } from './dek-cache.js';
+
+export interface DekContext {
+  readonly product: string;
+  readonly providers: ConfiguredProviders;
+  readonly dekStore: DekStore;
+  readonly dekCache: DekCache;
+  readonly clock: Clock;
+}

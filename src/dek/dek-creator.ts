@@ -1,0 +1,106 @@
+/** Makes the next DEK of a scope, and its row. @module */
+import { momentOf } from '../clock.js';
+import { contended, hasCode, TamperedError } from '../errors.js';
+import type { RecordReader } from '../rotation/record-reader.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { DekContext } from './dek-context.js';
+import { Dek } from './dek.js';
+import type { ActiveDekRow } from './dek-row.js';
+import { dekIdOf, type KeyScope } from './key-scope.js';
+import {
+  isSealable,
+  type ScopeListing,
+  type ScopeRows,
+  type SealableListing,
+} from './scope-rows.js';
+
+const MOST_ATTEMPTS = 8;
+
+export class DekCreator {
+  readonly #context: DekContext;
+  readonly #records: RecordReader;
+  readonly #scopeRows: ScopeRows;
+
+  constructor(context: DekContext, records: RecordReader, scopeRows: ScopeRows) {
+    this.#context = context;
+    this.#records = records;
+    this.#scopeRows = scopeRows;
+  }
+
+  /**
+   * The scope with an active row: a new one, or that of another creator who was faster.
+   *
+   * @param listing - The scope as read before, without an active row.
+   */
+  async create(scope: KeyScope, listing: ScopeListing): Promise<SealableListing> {
+    let known = listing;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      if (isSealable(known)) return known;
+      const created = await this.#tryCreate(scope, known);
+      if (created) return created;
+      this.#scopeRows.forget(scope.scopeId);
+      known = await this.#scopeRows.read(scope.scopeId);
+    }
+    throw contended(`Creating a DEK of scope ${scope.scopeId}`, MOST_ATTEMPTS);
+  }
+
+  /** `undefined` when another creator took the id, or when the record grew old on the way. */
+  async #tryCreate(scope: KeyScope, known: ScopeListing): Promise<SealableListing | undefined> {
+    const { product, dekStore, dekCache, clock } = this.#context;
+    const copy = await this.#records.fresh();
+    const generation = Math.max(known.highestGeneration + 1, copy.record.generationFloor);
+    if (generation > Number.MAX_SAFE_INTEGER) throw noGenerationLeft(scope.scopeId);
+    const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), momentOf(clock));
+    const row = await this.#newRow(scope, generation, dek, copy.record);
+    // Last thing before the create: a rotation may have passed while the key was being wrapped.
+    if (!this.#records.isFresh(copy)) return undefined;
+    const readAt = momentOf(clock);
+    try {
+      await dekStore.create(row);
+    } catch (error) {
+      if (hasCode(error, 'ALREADY_EXISTS')) return undefined;
+      throw error;
+    }
+    dekCache.put({ dek, row });
+    const created = {
+      active: row,
+      live: [row, ...known.live],
+      highestGeneration: generation,
+      readAt,
+    };
+    this.#scopeRows.put(scope.scopeId, created);
+    return created;
+  }
+
+  async #newRow(
+    scope: KeyScope,
+    generation: number,
+    dek: Dek,
+    { epoch, keyProvider, mekName, mekVersion }: RotationRecord,
+  ): Promise<ActiveDekRow> {
+    const { providers, clock, product } = this.#context;
+    const mek = { keyProvider, mekName, mekVersion };
+    const wrap = await dek.lend((bytes) => providers.wrap(bytes, mek));
+    return {
+      id: dek.id,
+      scopeId: scope.scopeId,
+      scopeKind: scope.kind,
+      scope: scope.parts,
+      type: 'dek',
+      schema: 1,
+      product,
+      generation,
+      state: 'active',
+      ...wrap,
+      epoch,
+      commitment: dek.commitment,
+      createdAt: new Date(clock.wallMs()).toISOString(),
+    };
+  }
+}
+
+function noGenerationLeft(scopeId: string): TamperedError {
+  return new TamperedError(
+    `The DEK rows of scope ${scopeId} leave no generation for another, and nobody makes so many: restore them from a backup`,
+  );
+}

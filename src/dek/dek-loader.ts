@@ -1,0 +1,118 @@
+/** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
+import { FieldEncryptionError, hasCode } from '../errors.js';
+import { mapConcurrently } from '../map-concurrently.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { untilAborted } from '../until-aborted.js';
+import { wrapDigest, type UnwrappedDek } from './dek-cache.js';
+import type { DekContext } from './dek-context.js';
+import type { Dek } from './dek.js';
+import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
+import { unwrapDek } from './dek-unwrapper.js';
+
+/** A DEK, or why it could not be had. */
+export type DekOutcome =
+  { readonly ok: true; readonly dek: Dek } | { readonly ok: false; readonly error: unknown };
+
+export interface LoadManyOptions {
+  readonly concurrency: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Rows read together, and how much the cache had forgotten by then. */
+interface BulkRead {
+  readonly items: Promise<ReadonlyMap<string, StoredItem>>;
+  readonly invalidations: number;
+}
+
+export class DekLoader {
+  readonly #context: DekContext;
+
+  constructor(context: DekContext) {
+    this.#context = context;
+  }
+
+  /**
+   * @throws FieldEncryptionError `DEK_NOT_FOUND` or `DEK_SHREDDED`; TamperedError; what the store or the
+   * provider reports. A failed read is never taken for "absent".
+   */
+  load(dekId: string): Promise<Dek> {
+    return this.#context.dekCache.getOrLoad(dekId, async () =>
+      this.#unwrap(liveRow(await this.#context.dekStore.get(dekId), dekId)),
+    );
+  }
+
+  /** The DEK of a row that was just read: unwrapped only if the cache does not hold it. */
+  async loadRow(row: LiveDekRow): Promise<Dek> {
+    const { dekCache } = this.#context;
+    if (dekCache.get(row.id)) dekCache.rewrapped(row);
+    return dekCache.getOrLoad(row.id, () => this.#unwrap(row));
+  }
+
+  /** Many at once: one bulk read for what is not in the cache, then unwraps side by side. */
+  async loadMany(
+    dekIds: ReadonlySet<string>,
+    { concurrency, signal }: LoadManyOptions,
+  ): Promise<ReadonlyMap<string, DekOutcome>> {
+    const ids = [...dekIds];
+    const bulk = this.#startBulkRead(ids.filter((dekId) => !this.#context.dekCache.get(dekId)));
+    const load = async (dekId: string): Promise<DekOutcome> => {
+      try {
+        return { ok: true, dek: await this.#loadFrom(bulk, dekId) };
+      } catch (error) {
+        return { ok: false, error };
+      }
+    };
+    const loading = mapConcurrently(ids, load, { concurrency, signal });
+    const outcomes = await untilAborted(loading, signal);
+    return new Map(ids.map((dekId, index) => [dekId, outcomes[index] as DekOutcome]));
+  }
+
+  #startBulkRead(cold: readonly string[]): BulkRead | undefined {
+    if (cold.length < 2) return undefined;
+    const { dekCache, dekStore } = this.#context;
+    const { invalidations } = dekCache;
+    // Without the caller's signal: others may wait for these loads too, and its abort is not theirs.
+    const items = dekStore.getMany(cold);
+    // Awaited by each load; without this, a failure before the first of them would be unhandled.
+    items.catch(() => undefined);
+    return { items, invalidations };
+  }
+
+  #loadFrom(bulk: BulkRead | undefined, dekId: string): Promise<Dek> {
+    const { dekCache } = this.#context;
+    // A DEK that was forgotten since may be the one whose turn has come: it is read again.
+    if (bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
+    return dekCache.getOrLoad(dekId, async () =>
+      this.#unwrap(liveRow((await bulk.items).get(dekId), dekId)),
+    );
+  }
+
+  /** Reads a row again, once, when its MEK refuses it: another process may have rewrapped it. */
+  async #unwrap(row: LiveDekRow): Promise<UnwrappedDek> {
+    try {
+      return { dek: await unwrapDek(this.#context, row), row };
+    } catch (error) {
+      if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;
+      const again = liveRow(await this.#context.dekStore.get(row.id), row.id);
+      if (wrapDigest(again) === wrapDigest(row)) throw error;
+      return { dek: await unwrapDek(this.#context, again), row: again };
+    }
+  }
+}
+
+function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
+  if (item === undefined) {
+    throw new FieldEncryptionError(
+      'DEK_NOT_FOUND',
+      `DEK ${dekId} is not in the store: restore its row from a backup`,
+      { dekId },
+    );
+  }
+  const row = parseDekRow(item.value, dekId);
+  if (isLive(row)) return row;
+  throw new FieldEncryptionError(
+    'DEK_SHREDDED',
+    `DEK ${dekId} was shredded at ${row.shreddedAt}: what it sealed cannot be read any more`,
+    { dekId },
+  );
+}

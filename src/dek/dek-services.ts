@@ -1,0 +1,31 @@
+/** The parts that handle DEKs, put together. @module */
+import { RecordReader } from '../rotation/record-reader.js';
+import type { DekContext } from './dek-context.js';
+import { DekCreator } from './dek-creator.js';
+import { DekLoader } from './dek-loader.js';
+import type { Dek } from './dek.js';
+import { ScopeRows } from './scope-rows.js';
+import { SealingDeks } from './sealing-deks.js';
+
+export interface DekServices {
+  readonly context: DekContext;
+  readonly records: RecordReader;
+  readonly scopeRows: ScopeRows;
+  readonly loader: DekLoader;
+  readonly sealing: SealingDeks;
+}
+
+/** @param fenceTtlMs - For a product's first rotation record only. */
+export function dekServices(context: DekContext, fenceTtlMs: number): DekServices {
+  const records = new RecordReader({ ...context, fenceTtlMs });
+  const scopeRows = new ScopeRows(context);
+  const loader = new DekLoader(context);
+  const creator = new DekCreator(context, records, scopeRows);
+  const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
+  return { context, records, scopeRows, loader, sealing };
+}
+
+/** The DEK that opens an envelope; without waiting where the cache has it. */
+export function openingDek({ context, loader }: DekServices, dekId: string): Dek | Promise<Dek> {
+  return context.dekCache.get(dekId) ?? loader.load(dekId);
+}

@@ -1,0 +1,49 @@
+/** One DEK in memory. @module */
+import { randomFillSync, type KeyObject } from 'node:crypto';
+import type { Moment } from '../clock.js';
+import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';
+import type { DocumentPlace } from './document-place.js';
+
+export const DEK_BYTES = 32;
+
+/** Holds the key as a `KeyObject` in a private field, so that printing a DEK shows its id alone. */
+export class Dek {
+  readonly id: string;
+  readonly commitment: string;
+  /** When its unwrap was sent, or it was made: what every limit on its use counts from. */
+  readonly unwrappedAt: Moment;
+  readonly #key: KeyObject;
+  readonly #product: string;
+
+  /** Takes the bytes over and wipes them. */
+  constructor(product: string, id: string, bytes: Uint8Array, unwrappedAt: Moment) {
+    this.id = id;
+    this.unwrappedAt = unwrappedAt;
+    this.#product = product;
+    this.#key = importSecret(bytes);
+    this.commitment = deriveCommitment(this.#key, product, id);
+  }
+
+  static generate(product: string, id: string, now: Moment): Dek {
+    return new Dek(product, id, randomFillSync(Buffer.allocUnsafeSlow(DEK_BYTES)), now);
+  }
+
+  fieldKey({ collection, keyParts }: DocumentPlace): KeyObject {
+    return deriveFieldKey(this.#key, {
+      product: this.#product,
+      dekId: this.id,
+      collection,
+      keyParts,
+    });
+  }
+
+  /** Lends the raw bytes, and wipes them when `use` has settled. */
+  async lend<T>(use: (bytes: Buffer) => Promise<T>): Promise<T> {
+    const bytes = this.#key.export();
+    try {
+      return await use(bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Which documents share a DEK, and the names of its generations: docs/format.md, "Key scope". @module */
+import { createHash } from 'node:crypto';
+import { tuple } from '../crypto/tuple.js';
+
+export type ScopeKind = 'document' | 'shared';
+
+/** The documents that share one DEK. */
+export interface KeyScope {
+  readonly kind: ScopeKind;
+  readonly product: string;
+  /** For kind `document`: the collection, then the document's key parts. */
+  readonly parts: readonly string[];
+  readonly scopeId: string;
+}
+
+const SCOPE_ID = /^[0-9a-f]{32}$/;
+const DEK_ID = /^[0-9a-f]{32}\.[1-9][0-9]{0,15}$/;
+const SCOPE_ID_LENGTH = 32;
+
+export function keyScope(kind: ScopeKind, product: string, parts: readonly string[]): KeyScope {
+  return { kind, product, parts, scopeId: scopeIdOf(kind, product, parts) };
+}
+
+export function scopeIdOf(kind: ScopeKind, product: string, parts: readonly string[]): string {
+  const digest = createHash('sha256').update(
+    tuple('field-encrypt/v1/scope', kind, product, ...parts),
+  );
+  return digest.digest('hex').slice(0, SCOPE_ID_LENGTH);
+}
+
+export function dekIdOf(scopeId: string, generation: number): string {
+  return `${scopeId}.${String(generation)}`;
+}
+
+export function isScopeId(value: unknown): value is string {
+  return typeof value === 'string' && SCOPE_ID.test(value);
+}
+
+export function isDekId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    DEK_ID.test(value) &&
+    Number.isSafeInteger(Number(value.slice(SCOPE_ID_LENGTH + 1)))
+  );
+}
+
+/** Whether a well-formed dekId names a generation of the scope. */
+export function isDekOf({ scopeId }: KeyScope, dekId: string): boolean {
+  return dekId.startsWith(scopeId);
+}
+
+/** The scope that a dekId belongs to. */
+export function scopeIdIn(dekId: string): string {
+  return dekId.slice(0, SCOPE_ID_LENGTH);
+}

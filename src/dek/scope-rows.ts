@@ -1,0 +1,108 @@
+/** The rows of a scope as a writer goes by them: a listing of limited age. @module */
+import { elapsedBetween, elapsedMs, momentOf, type Moment } from '../clock.js';
+import { MOST_FENCE_TTL_MS } from '../rotation/rotation-record.js';
+import { alteredItem } from '../store/item-shape.js';
+import type { DekContext } from './dek-context.js';
+import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
+import { ExpiringMap } from './expiring-map.js';
+import { SingleFlight } from './single-flight.js';
+
+export interface ScopeListing {
+  /** Highest active generation: the one that seals. */
+  readonly active: ActiveDekRow | undefined;
+  readonly live: readonly LiveDekRow[];
+  /** Highest generation in any state, tombstones included; 0 for none. */
+  readonly highestGeneration: number;
+  /** When the read was sent. */
+  readonly readAt: Moment;
+}
+
+export interface SealableListing extends ScopeListing {
+  readonly active: ActiveDekRow;
+}
+
+export function isSealable(listing: ScopeListing): listing is SealableListing {
+  return listing.active !== undefined;
+}
+
+export function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
+  const highestFirst = [...rows].sort((a, b) => b.generation - a.generation);
+  return {
+    active: highestFirst.find((row) => row.state === 'active'),
+    live: highestFirst.filter(isLive),
+    highestGeneration: highestFirst[0]?.generation ?? 0,
+    readAt,
+  };
+}
+
+export class ScopeRows {
+  readonly #context: DekContext;
+  readonly #listings: ExpiringMap<ScopeListing>;
+  readonly #reads = new SingleFlight<ScopeListing>();
+
+  constructor(context: DekContext) {
+    this.#context = context;
+    const { dekCache, clock } = context;
+    this.#listings = new ExpiringMap({
+      maxEntries: dekCache.maxEntries,
+      ttlMs: MOST_FENCE_TTL_MS,
+      clock,
+    });
+  }
+
+  /** The listing at hand, if it is younger than `fenceTtlMs`. */
+  fresh(
+    scopeId: string,
+    fenceTtlMs: number,
+    now: Moment = momentOf(this.#context.clock),
+  ): ScopeListing | undefined {
+    const listing = this.#listings.get(scopeId, now);
+    return listing && elapsedBetween(listing.readAt, now) < fenceTtlMs ? listing : undefined;
+  }
+
+  isFresh({ readAt }: ScopeListing, fenceTtlMs: number): boolean {
+    return elapsedMs(this.#context.clock, readAt) < fenceTtlMs;
+  }
+
+  /** The scope as it is in the store now; concurrent callers share one read. */
+  read(scopeId: string): Promise<ScopeListing> {
+    return this.#reads.run(
+      scopeId,
+      () => this.#list(scopeId),
+      (listing) => {
+        this.#keep(scopeId, listing);
+      },
+    );
+  }
+
+  /** What a writer knows after a write of its own: a read that was under way came too early. */
+  put(scopeId: string, listing: ScopeListing): void {
+    this.#reads.supersede(scopeId);
+    this.#keep(scopeId, listing);
+  }
+
+  forget(scopeId: string): void {
+    this.#reads.supersede(scopeId);
+    this.#listings.delete(scopeId);
+  }
+
+  #keep(scopeId: string, listing: ScopeListing): void {
+    this.#listings.set(scopeId, listing, listing.readAt);
+  }
+
+  async #list(scopeId: string): Promise<ScopeListing> {
+    const readAt = momentOf(this.#context.clock);
+    const items = await this.#context.dekStore.listScope(scopeId);
+    return scopeListing(
+      items.map(({ value }) => rowOfScope(value, scopeId)),
+      readAt,
+    );
+  }
+}
+
+/** @throws TamperedError where the store answers with another scope's row. */
+export function rowOfScope(value: unknown, scopeId: string): DekRow {
+  const row = parseDekRow(value);
+  if (row.scopeId !== scopeId) throw alteredItem(`DEK row ${row.id}`, 'scopeId');
+  return row;
+}

@@ -1,0 +1,59 @@
+/** Shreds every DEK of a scope. @module */
+import { contended, hasCode } from '../errors.js';
+import type { DekContext } from './dek-context.js';
+import { isLive, tombstoneOf, type DekRow, type LiveDekRow } from './dek-row.js';
+import type { DekServices } from './dek-services.js';
+import { rowOfScope } from './scope-rows.js';
+
+const MOST_ROUNDS = 32;
+
+interface RowItem<Row extends DekRow = DekRow> {
+  readonly row: Row;
+  readonly etag: string;
+}
+
+/**
+ * Writes a tombstone over each live row, and lists again until none is live: a generation made in
+ * the meantime is found by the next round.
+ *
+ * @returns The dekIds shredded by this call; none on a second one.
+ */
+export async function shredScope(
+  { context, scopeRows }: Pick<DekServices, 'context' | 'scopeRows'>,
+  scopeId: string,
+): Promise<string[]> {
+  const shredded: string[] = [];
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const listed = await context.dekStore.listScope(scopeId);
+    const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
+    const live = items.filter(isLiveItem);
+    try {
+      for (const item of live) {
+        if (await shredRow(context, item)) shredded.push(item.row.id);
+      }
+    } finally {
+      // Whoever wrote the tombstones, and whether or not the answer arrived: nobody goes on here.
+      for (const { row } of items) context.dekCache.invalidate(row.id);
+      scopeRows.forget(scopeId);
+    }
+    if (live.length === 0) return shredded;
+  }
+  throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
+}
+
+function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {
+  return isLive(item.row);
+}
+
+async function shredRow(
+  { dekStore, clock }: DekContext,
+  { row, etag }: RowItem<LiveDekRow>,
+): Promise<boolean> {
+  try {
+    await dekStore.replace(tombstoneOf(row, new Date(clock.wallMs()).toISOString()), etag);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ETAG_MISMATCH')) return false;
+    throw error;
+  }
+}

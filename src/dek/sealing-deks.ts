@@ -1,0 +1,83 @@
+/** Gives writers the DEK that seals a scope, under a row that is fresh enough to act on. @module */
+import { momentOf, type Moment } from '../clock.js';
+import { contended } from '../errors.js';
+import type { RecordReader } from '../rotation/record-reader.js';
+import type { DekContext } from './dek-context.js';
+import type { DekCreator } from './dek-creator.js';
+import type { DekLoader } from './dek-loader.js';
+import type { Dek } from './dek.js';
+import type { KeyScope } from './key-scope.js';
+import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
+import { SingleFlight } from './single-flight.js';
+
+/** A DEK to seal with until `fenceTtlMs` after its row was read. */
+export interface SealingDek {
+  readonly dek: Dek;
+  /** Of the row as last read: the hint that goes into each envelope. */
+  readonly mekVersion: string;
+  readonly rowReadAt: Moment;
+  readonly fenceTtlMs: number;
+}
+
+const MOST_ATTEMPTS = 4;
+
+export class SealingDeks {
+  readonly #context: DekContext;
+  readonly #records: RecordReader;
+  readonly #scopeRows: ScopeRows;
+  readonly #loader: DekLoader;
+  readonly #creator: DekCreator;
+  readonly #preparing = new SingleFlight<SealingDek>();
+
+  constructor(
+    context: DekContext,
+    parts: {
+      readonly records: RecordReader;
+      readonly scopeRows: ScopeRows;
+      readonly loader: DekLoader;
+      readonly creator: DekCreator;
+    },
+  ) {
+    this.#context = context;
+    this.#records = parts.records;
+    this.#scopeRows = parts.scopeRows;
+    this.#loader = parts.loader;
+    this.#creator = parts.creator;
+  }
+
+  /** Without any read, if record, row and DEK are at hand and fresh. */
+  ready({ scopeId }: KeyScope): SealingDek | undefined {
+    const now = momentOf(this.#context.clock);
+    const copy = this.#records.freshCopy(now);
+    if (!copy) return undefined;
+    const { fenceTtlMs } = copy.record;
+    const listing = this.#scopeRows.fresh(scopeId, fenceTtlMs, now);
+    if (!listing || !isSealable(listing)) return undefined;
+    const dek = this.#context.dekCache.get(listing.active.id, now);
+    return dek && sealingDek(dek, listing, fenceTtlMs);
+  }
+
+  /** Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it. */
+  prepare(scope: KeyScope): Promise<SealingDek> {
+    return this.#preparing.run(scope.scopeId, () => this.#prepare(scope));
+  }
+
+  async #prepare(scope: KeyScope): Promise<SealingDek> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const { fenceTtlMs } = (await this.#records.fresh()).record;
+      const known =
+        this.#scopeRows.fresh(scope.scopeId, fenceTtlMs) ??
+        (await this.#scopeRows.read(scope.scopeId));
+      const listing = await this.#creator.create(scope, known);
+      const dek = await this.#loader.loadRow(listing.active);
+      if (this.#scopeRows.isFresh(listing, fenceTtlMs)) {
+        return sealingDek(dek, listing, fenceTtlMs);
+      }
+    }
+    throw contended(`Reading a row of scope ${scope.scopeId} within the fence`, MOST_ATTEMPTS);
+  }
+}
+
+function sealingDek(dek: Dek, { active, readAt }: SealableListing, fenceTtlMs: number): SealingDek {
+  return { dek, mekVersion: active.mekVersion, rowReadAt: readAt, fenceTtlMs };
+}

@@ -1,0 +1,54 @@
+/** Lets concurrent callers of one key share one piece of work. @module */
+
+interface Flight<T> {
+  promise?: Promise<T>;
+}
+
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /**
+   * The work under way for the key, or new work.
+   *
+   * @param keep - Called with the outcome, unless the flight was superseded in the meantime.
+   */
+  async run(key: string, work: () => Promise<T>, keep: (value: T) => void = ignore): Promise<T> {
+    const flight = this.#flights.get(key) ?? this.#start(key, work, keep);
+    return flight.promise as Promise<T>;
+  }
+
+  /** What is under way for the key came too late: nobody new joins it, and it keeps nothing. */
+  supersede(key: string): void {
+    this.#flights.delete(key);
+  }
+
+  supersedeAll(): void {
+    this.#flights.clear();
+  }
+
+  #start(key: string, work: () => Promise<T>, keep: (value: T) => void): Flight<T> {
+    const flight: Flight<T> = {};
+    this.#flights.set(key, flight);
+    flight.promise = this.#fly(key, flight, work, keep);
+    return flight;
+  }
+
+  async #fly(
+    key: string,
+    flight: Flight<T>,
+    work: () => Promise<T>,
+    keep: (value: T) => void,
+  ): Promise<T> {
+    try {
+      const value = await work();
+      if (this.#flights.get(key) === flight) keep(value);
+      return value;
+    } finally {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    }
+  }
+}
+
+function ignore(): void {
+  // Nothing to keep.
+}

@@ -1,0 +1,121 @@
+/** What is encrypted in a kind of document, and what names one. @module */
+import type { DeclaredField } from '../cipher/field-cipher.js';
+import { documentPlace, type DocumentPlace } from '../dek/document-place.js';
+import { requireIdentifier, requirePlainObject } from '../guards.js';
+import type { FieldPath, KeyProperty } from './typed-document.js';
+import { requirePropertyName } from './field-path.js';
+import { fieldTree, type FieldNode } from './field-tree.js';
+
+/** What {@link defineDocument} is told. */
+export interface DocumentShape<K extends string, P extends string> {
+  /** Name of the collection: part of every ciphertext's context, so it cannot be renamed later. */
+  readonly collection: string;
+  /** Properties that together name one document, the tenant first: `['workspaceId', 'id']`. */
+  readonly key: readonly [K, ...K[]];
+  /** Paths of the fields to encrypt: `body`, `meta.location`, `tags[]`. */
+  readonly fields: readonly [P, ...P[]];
+}
+
+/** A kind of document, as made by {@link defineDocument}. Immutable; make one and share it. */
+export class DocumentDefinition<T extends object, K extends string, P extends string> {
+  readonly collection: string;
+  readonly key: readonly K[];
+  readonly fields: readonly P[];
+  /** @internal */
+  readonly tree: readonly FieldNode[];
+  readonly #declared: ReadonlyMap<string, DeclaredField>;
+  /** Only a type: the document that this defines. */
+  declare readonly document?: T;
+
+  constructor({ collection, key, fields }: DocumentShape<K, P>) {
+    requireIdentifier('collection', collection);
+    this.collection = collection;
+    this.key = requireKey(key);
+    this.fields = Object.freeze([...requireList('fields', fields)]);
+    this.tree = fieldTree(this.fields);
+    refuseKeyParts(this.tree, this.key);
+    this.#declared = new Map(declaredFields(this.tree).map((field) => [field.path, field]));
+    Object.freeze(this);
+  }
+
+  /** @internal The place of a document, from its key properties; others are ignored. */
+  placeOf(product: string, document: unknown): DocumentPlace {
+    requirePlainObject('document', document);
+    return documentPlace(
+      product,
+      this.collection,
+      this.key.map((name) => {
+        const part = Object.hasOwn(document, name) ? document[name] : undefined;
+        requireIdentifier(name, part);
+        return part;
+      }),
+    );
+  }
+
+  /** @internal */
+  declaredField(path: string): DeclaredField {
+    const field = this.#declared.get(path);
+    if (field !== undefined) return field;
+    throw new RangeError(`"${path}" is not a declared field of "${this.collection}"`);
+  }
+}
+
+/**
+ * Defines which fields of a document are encrypted and which properties name it.
+ *
+ * Call it with the document's type, then with the shape. A misspelt path does not compile. Every
+ * ciphertext is bound to product, collection, key parts and path: renaming any of them, or
+ * moving a document to another key, needs a re-encryption.
+ *
+ * > [!WARNING]
+ * > The key must include the tenant (`workspaceId`), or two tenants' documents share a place.
+ *
+ * @returns A function that takes the {@link DocumentShape} and gives the definition.
+ * @throws TypeError or RangeError for an empty list, a path that overlaps another or a key part,
+ * and names such as `__proto__` - mend the definition.
+ *
+ * @example
+ * ```ts
+ * import { defineDocument } from '@bytelyst/field-encrypt';
+ *
+ * interface Note { workspaceId: string; id: string; title: string; tags: string[] }
+ *
+ * const note = defineDocument<Note>()({
+ *   collection: 'notes',
+ *   key: ['workspaceId', 'id'],
+ *   fields: ['title', 'tags[]'],
+ * });
+ * console.log(note.fields);
+ * ```
+ */
+export function defineDocument<T extends object>(): <
+  const K extends KeyProperty<T>,
+  const P extends FieldPath<T>,
+>(
+  shape: DocumentShape<K, P>,
+) => DocumentDefinition<T, K, P> {
+  return (shape) => new DocumentDefinition(shape);
+}
+
+function requireList<E>(name: string, list: readonly E[]): readonly E[] {
+  const isList: boolean = Array.isArray(list);
+  if (!isList || list.length === 0) {
+    throw new TypeError(`"${name}" expected a list with at least one entry`);
+  }
+  return list;
+}
+
+function requireKey<K extends string>(key: readonly K[]): readonly K[] {
+  for (const name of requireList('key', key)) requirePropertyName(name, 'The key');
+  if (new Set(key).size !== key.length) throw new RangeError('"key" names a property twice');
+  return Object.freeze([...key]);
+}
+
+function refuseKeyParts(tree: readonly FieldNode[], key: readonly string[]): void {
+  const clash = tree.find(({ name }) => key.includes(name));
+  if (clash) throw new RangeError(`The field path "${clash.path}" is part of the document's key`);
+}
+
+function declaredFields(nodes: readonly FieldNode[]): DeclaredField[] {
+  return nodes.flatMap(({ field, children }) => (field ? [field] : declaredFields(children)));
+}

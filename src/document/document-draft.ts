@@ -1,0 +1,100 @@
+/** A copy of a document whose declared fields can be filled in: one walk, each value read once. @module */
+import type { DeclaredField } from '../cipher/field-cipher.js';
+import { looksLikeEnvelope } from '../cipher/envelope.js';
+import { isPlainObject, requirePlainObject } from '../guards.js';
+import type { FieldNode } from './field-tree.js';
+
+type Holder = Record<string | number, unknown>;
+
+/** One declared field in the copy, with the value that it had. */
+export interface FieldSlot {
+  readonly field: DeclaredField;
+  readonly value: unknown;
+  fill(value: unknown): void;
+}
+
+export interface DocumentDraft {
+  /** Shares with the original whatever lies beside the declared paths. */
+  readonly document: Record<string, unknown>;
+  readonly slots: readonly FieldSlot[];
+  /** Containers that are not of the declared shape and were left as they are. */
+  readonly misshapen: readonly Misshapen[];
+}
+
+/** A value where the declaration expects an object or an array with fields in it. */
+export interface Misshapen {
+  readonly path: string;
+  readonly expected: 'an array' | 'a plain object';
+  readonly value: unknown;
+}
+
+class Slot implements FieldSlot {
+  readonly field: DeclaredField;
+  readonly value: unknown;
+  private readonly holder: Holder;
+  private readonly at: string | number;
+
+  constructor(field: DeclaredField, holder: Holder, at: string | number) {
+    this.field = field;
+    this.value = holder[at];
+    this.holder = holder;
+    this.at = at;
+  }
+
+  fill(value: unknown): void {
+    this.holder[this.at] = value;
+  }
+}
+
+/** @throws TypeError where the document is not a plain object, which a copy would not be like. */
+export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
+  requirePlainObject('document', document);
+  const slots: FieldSlot[] = [];
+  const misshapen: Misshapen[] = [];
+  const copy = { ...document };
+  copyChildren(copy, tree);
+  return { document: copy, slots, misshapen };
+
+  function copyChildren(holder: Holder, children: readonly FieldNode[]): void {
+    for (const node of children) {
+      if (Object.hasOwn(holder, node.name)) copyProperty(holder, node);
+    }
+  }
+
+  function copyProperty(holder: Holder, node: FieldNode): void {
+    if (!node.each) {
+      copyValue(holder, node.name, node);
+      return;
+    }
+    const elements = holder[node.name];
+    if (elements === undefined || elements === null) return;
+    if (!Array.isArray(elements)) {
+      misshapen.push({ path: node.path, expected: 'an array', value: elements });
+      return;
+    }
+    // Not a slice: holes become values, and are then refused like any other `undefined`.
+    const copied = Array.from(elements as unknown[]);
+    holder[node.name] = copied;
+    for (const index of copied.keys()) copyValue(copied as unknown as Holder, index, node);
+  }
+
+  function copyValue(
+    holder: Holder,
+    at: string | number,
+    { field, path, children }: FieldNode,
+  ): void {
+    if (field) {
+      slots.push(new Slot(field, holder, at));
+      return;
+    }
+    const value = holder[at];
+    if (value === undefined || value === null) return;
+    if (!isPlainObject(value) || looksLikeEnvelope(value)) {
+      misshapen.push({ path, expected: 'a plain object', value });
+      return;
+    }
+    const copied: Holder = { ...(value as Holder) };
+    holder[at] = copied;
+    copyChildren(copied, children);
+  }
+}

@@ -1,0 +1,86 @@
+/** What a definition makes of a document's type. @module */
+import type { Envelope } from '../cipher/envelope.js';
+import type { DocumentDefinition } from './define-document.js';
+
+type Scalar = bigint | boolean | null | number | string | symbol | undefined | Date | Uint8Array;
+type Indivisible = Scalar | ((...args: never[]) => unknown);
+type Reserved = '.' | '[' | ']' | '{' | '}' | '*' | '#';
+/** Bounds the look into types that contain themselves. */
+type Shallower = [never, 0, 1, 2, 3, 4, 5];
+
+/** Every path that can be declared for a document type, six levels deep. */
+export type FieldPath<T, Depth extends number = 6> = [Depth] extends [never]
+  ? never
+  : T extends Indivisible
+    ? never
+    : {
+        [K in keyof T & string]: K extends `${string}${Reserved}${string}`
+          ? never
+          : PathFrom<NonNullable<T[K]>, K, Depth>;
+      }[keyof T & string];
+
+type PathFrom<V, K extends string, Depth extends number> =
+  | K
+  | (V extends Indivisible
+      ? never
+      : V extends readonly (infer E)[]
+        ? `${K}[]` | `${K}[].${FieldPath<NonNullable<E>, Shallower[Depth]>}`
+        : `${K}.${FieldPath<V, Shallower[Depth]>}`);
+
+/** Properties that can be key parts: those that always hold a string. */
+export type KeyProperty<T> = {
+  [K in keyof T & string]: T[K] extends string ? K : never;
+}[keyof T & string];
+
+export type AnyDefinition = DocumentDefinition<object, string, string>;
+
+/** The document type that a definition was made for. */
+export type PlainDocument<D extends AnyDefinition> =
+  D extends DocumentDefinition<infer T, string, string> ? T : never;
+
+/** The key of a document: its definition's key properties, as an object. */
+export type DocumentKey<D extends AnyDefinition> =
+  D extends DocumentDefinition<object, infer K, string>
+    ? { readonly [Property in K]: string }
+    : never;
+
+/** A document with every declared field sealed. */
+export type EncryptedDocument<D extends AnyDefinition> =
+  D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'sealed'> : never;
+
+/** A document as it may be stored or about to be: each declared field sealed or still plain. */
+export type StoredDocument<D extends AnyDefinition> =
+  D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'either'> : never;
+
+/** The paths that a definition declares. */
+export type DeclaredPath<D extends AnyDefinition> =
+  D extends DocumentDefinition<object, string, infer P> ? P : never;
+
+type Form = 'either' | 'sealed';
+
+type Leaf<V, F extends Form> = F extends 'sealed' ? Envelope | Extract<V, undefined> : Envelope | V;
+
+type Mapped<T, P extends string, F extends Form> = {
+  [K in keyof T]: K extends string ? MappedProperty<T[K], K, P, F> : T[K];
+};
+
+type MappedProperty<V, K extends string, P extends string, F extends Form> = K extends P
+  ? Leaf<V, F>
+  : `${K}[]` extends P
+    ? MappedElements<V, F>
+    : [Below<P, K> | Below<P, `${K}[]`>] extends [never]
+      ? V
+      : MappedContainer<V, K, P, F>;
+
+type MappedElements<V, F extends Form> = V extends readonly (infer E)[] ? Leaf<E, F>[] : V;
+
+type MappedContainer<V, K extends string, P extends string, F extends Form> = V extends
+  null | undefined
+  ? V
+  : V extends readonly (infer E)[]
+    ? (E extends null | undefined ? E : Mapped<E, Below<P, `${K}[]`>, F>)[]
+    : Mapped<V, Below<P, K>, F>;
+
+type Below<P extends string, Prefix extends string> = P extends `${Prefix}.${infer Rest}`
+  ? Rest
+  : never;

@@ -1,0 +1,154 @@
+/** Every failure that a caller may have to tell apart. @module */
+
+/** Failures of a {@link KeyProviderError}. */
+export type KeyProviderErrorCode =
+  | 'KEY_PROVIDER_DENIED'
+  | 'KEY_PROVIDER_UNAVAILABLE'
+  | 'MEK_DISABLED'
+  | 'MEK_VERSION_UNKNOWN'
+  | 'WRAP_REJECTED';
+
+/** Failures of a {@link StoreError}. */
+export type StoreErrorCode =
+  'ALREADY_EXISTS' | 'ETAG_MISMATCH' | 'STORE_FAILED' | 'STORE_UNAVAILABLE';
+
+/** Failures that need no class of their own. */
+export type PlainErrorCode =
+  | 'ADAPTER_CONTRACT'
+  | 'CIPHER_STALE'
+  | 'CONTENDED'
+  | 'DEK_NOT_FOUND'
+  | 'DEK_SHREDDED'
+  | 'DOCUMENT_MOVED'
+  | 'ENVELOPE_REFUSED'
+  | 'ENVELOPE_UNSUPPORTED'
+  | 'KEY_PROVIDER_NOT_CONFIGURED'
+  | 'PLAINTEXT_REFUSED'
+  | 'ROTATION_RECORD_MISSING'
+  | 'ROW_UNSUPPORTED';
+
+export type ErrorCode =
+  'CONFIGURATION_INVALID' | 'TAMPERED' | KeyProviderErrorCode | PlainErrorCode | StoreErrorCode;
+
+/** What an error may name besides its message. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** True where the same call may succeed later, with nothing changed. */
+  readonly retryable?: boolean;
+  readonly dekId?: string | undefined;
+  readonly path?: string | undefined;
+}
+
+/**
+ * The base of all errors of this library.
+ *
+ * `code` is stable: switch on it, never on the message. Messages and properties name places
+ * (dekId, path, version), never plaintext, key bytes or ciphertext. Misuse of a function is a
+ * `TypeError` or `RangeError` instead; an aborted call rejects with `signal.reason`.
+ */
+export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name: string = 'FieldEncryptionError';
+  readonly code: Code;
+  readonly retryable: boolean;
+  declare readonly dekId?: string;
+  declare readonly path?: string;
+
+  constructor(code: Code, message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    if (details.dekId !== undefined) this.dekId = details.dekId;
+    if (details.path !== undefined) this.path = details.path;
+  }
+}
+
+/**
+ * Stored data is not what this library wrote: a changed, cut or moved envelope, an altered row.
+ * Raise an alarm and restore the data; a retry gives the same answer.
+ */
+export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
+  override readonly name: string = 'TamperedError';
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super('TAMPERED', message, details);
+  }
+}
+
+/** A key provider did not wrap or unwrap. Retry when `retryable`, after `retryAfterMs` if given. */
+export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode> {
+  override readonly name: string = 'KeyProviderError';
+  declare readonly retryAfterMs?: number;
+
+  constructor(
+    code: KeyProviderErrorCode,
+    message: string,
+    details: ErrorDetails & { readonly retryAfterMs?: number } = {},
+  ) {
+    super(code, message, details);
+    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/**
+ * A store did not do what was asked. `ALREADY_EXISTS` and `ETAG_MISMATCH` are lost races: read
+ * again and decide anew. `STORE_UNAVAILABLE` may be retried; `STORE_FAILED` needs a look.
+ */
+export class StoreError extends FieldEncryptionError<StoreErrorCode> {
+  override readonly name: string = 'StoreError';
+
+  constructor(code: StoreErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, { retryable: code === 'STORE_UNAVAILABLE', ...details });
+  }
+}
+
+/** One thing wrong with the environment. */
+export interface ConfigurationProblem {
+  readonly variable: string;
+  readonly problem: string;
+}
+
+/** The environment does not configure the library; `problems` lists everything wrong with it. */
+export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVALID'> {
+  override readonly name: string = 'ConfigurationError';
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(problems: readonly ConfigurationProblem[]) {
+    const lines = problems.map(({ variable, problem }) => `\n- ${variable} ${problem}`);
+    super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`);
+    this.problems = problems;
+  }
+}
+
+/** Pairs each class with its codes, so that a `switch` on `code` narrows. */
+export type AnyFieldEncryptionError =
+  | ConfigurationError
+  | FieldEncryptionError<PlainErrorCode>
+  | KeyProviderError
+  | StoreError
+  | TamperedError;
+
+/** True for any error of this library; narrows to the union whose `code` can be switched on. */
+export function isFieldEncryptionError(error: unknown): error is AnyFieldEncryptionError {
+  return error instanceof FieldEncryptionError;
+}
+
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean {
+  return isFieldEncryptionError(error) && codes.includes(error.code);
+}
+
+/** An adapter's answer that its interface rules out. @param adapter - `DEK store`, or a provider. */
+export function brokenContract(adapter: string, rule: string, what: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ADAPTER_CONTRACT',
+    `The ${adapter} broke rule ${rule}: ${what}; mend the adapter`,
+  );
+}
+
+/** Others were faster every time: nothing is wrong, and a later call may win. */
+export function contended(what: string, attempts: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'CONTENDED',
+    `${what} did not succeed in ${String(attempts)} attempts: other processes were faster; try again`,
+    { retryable: true },
+  );
+}

@@ -1,0 +1,302 @@
+/** The front door: encrypts and decrypts documents. @module */
+import { DocumentReader, type DecryptOutcome } from './cipher/document-reader.js';
+import { DocumentWriter } from './cipher/document-writer.js';
+import { OpenDocument } from './cipher/open-document.js';
+import { systemClock, type Clock } from './clock.js';
+import { DekCache } from './dek/dek-cache.js';
+import { dekServices, type DekServices } from './dek/dek-services.js';
+import type { KeyScope } from './dek/key-scope.js';
+import type { ScopeListing } from './dek/scope-rows.js';
+import { shredScope } from './dek/scope-shredder.js';
+import type { SealingDek } from './dek/sealing-deks.js';
+import type {
+  AnyDefinition,
+  DocumentKey,
+  EncryptedDocument,
+  PlainDocument,
+  StoredDocument,
+} from './document/typed-document.js';
+import {
+  ownProperties,
+  requireBoolean,
+  requireIdentifier,
+  requireIntegerBetween,
+  requireOneOf,
+} from './guards.js';
+import { ConfiguredProviders } from './provider/configured-providers.js';
+import type { KeyProvider } from './provider/key-provider.js';
+import { checkReadiness, type Readiness } from './readiness.js';
+import {
+  DEFAULT_FENCE_TTL_MS,
+  LEAST_FENCE_TTL_MS,
+  MOST_FENCE_TTL_MS,
+} from './rotation/rotation-record.js';
+import { CheckedDekStore } from './store/checked-dek-store.js';
+import type { DekStore } from './store/dek-store.js';
+
+/** What a reader does with plaintext in a declared field. */
+export type EncryptionMode = 'migrate' | 'strict';
+
+export interface FieldEncryptorOptions {
+  /** Names the product in every key and ciphertext; it can never be renamed. */
+  readonly product: string;
+  /** All providers whose MEKs rows may name; a new product starts with the first. */
+  readonly keyProviders: readonly KeyProvider[];
+  readonly dekStore: DekStore;
+  /** @default a cache of its own, with default limits */
+  readonly dekCache?: DekCache;
+  /**
+   * `'strict'` refuses plaintext in a declared field on read; `'migrate'` passes it through and
+   * counts it in `plaintextReads`, for the time until a backfill is done.
+   *
+   * @default 'strict'
+   */
+  readonly mode?: EncryptionMode;
+  /** `false` writes plaintext and reads both, for local work without keys. @default true */
+  readonly enabled?: boolean;
+  /**
+   * How long a writer may act on a cached row, 1 000 to 600 000. Only for a product's first DEK:
+   * from then on the rotation record's value counts. @default 30 000
+   */
+  readonly fenceTtlMs?: number;
+  /** Replaced in tests. @default the machine's clock */
+  readonly clock?: Clock;
+}
+
+export interface DecryptDocumentOptions<D extends AnyDefinition> {
+  /**
+   * Key parts that the caller knows from elsewhere, from the route or the session: a document that
+   * names others is refused. Never take them from the document itself.
+   */
+  readonly expect?: Partial<DocumentKey<D>>;
+}
+
+export interface DecryptDocumentsOptions<
+  D extends AnyDefinition,
+> extends DecryptDocumentOptions<D> {
+  /** Unwraps side by side at most. @default 16 */
+  readonly concurrency?: number;
+  /** Rejects with its reason; loads that others wait for too go on. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenDocumentOptions {
+  /** Makes the document's DEK if it has none, so that it can be sealed. @default false */
+  readonly createDek?: boolean;
+}
+
+/** A stored document's own properties beside those of its type, `_etag` for one. */
+type Others<D extends AnyDefinition, X> = Omit<X, keyof PlainDocument<D>>;
+
+const DEFAULT_CONCURRENCY = 16;
+const MOST_CONCURRENCY = 1_000;
+
+/** Encrypts and decrypts documents; made by {@link createFieldEncryptor} or `initEncryption`. */
+export class FieldEncryptor {
+  readonly product: string;
+  readonly keyProviders: readonly KeyProvider[];
+  readonly dekStore: DekStore;
+  readonly dekCache: DekCache;
+  readonly mode: EncryptionMode;
+  readonly enabled: boolean;
+  readonly #deks: DekServices;
+  readonly #reader: DocumentReader;
+  readonly #writer: DocumentWriter;
+
+  /** @internal */
+  constructor(options: FieldEncryptorOptions) {
+    const own = ownProperties(options);
+    const { product, keyProviders, dekStore, mode = 'strict', enabled = true } = own;
+    const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS } = own;
+    requireIdentifier('product', product);
+    requireOneOf('mode', mode, ['strict', 'migrate']);
+    requireBoolean('enabled', enabled);
+    requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+    this.product = product;
+    const providers = new ConfiguredProviders(keyProviders);
+    this.keyProviders = providers.all;
+    this.dekStore = dekStore;
+    this.dekCache = own.dekCache ?? new DekCache({ clock });
+    this.mode = mode;
+    this.enabled = enabled;
+    const checked = new CheckedDekStore(dekStore);
+    const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
+    this.#deks = dekServices(context, fenceTtlMs);
+    this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled);
+    this.#writer = new DocumentWriter(this.#deks, enabled);
+  }
+
+  /** Declared fields that were plaintext when read, and passed through, since the start. */
+  get plaintextReads(): number {
+    return this.#reader.plaintextReads;
+  }
+
+  /**
+   * Seals every declared field that is plain, under the document's own DEK.
+   *
+   * Takes plain documents and stored ones: `{ ...stored, ...changes }` seals just the changes, and
+   * keeps an envelope only after it opened in its place. Properties beside the declared fields come
+   * back as they are. The document that is passed in is not changed.
+   *
+   * @returns A copy to be stored, plain JSON in every declared field. With `enabled: false` plain
+   * fields stay plain.
+   * @throws TypeError naming the path for a value that JSON cannot hold, or a container that is not
+   * of the declared shape - nothing was written.
+   * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
+   * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc`;
+   * `ROTATION_RECORD_MISSING`; `CONTENDED`: try again. Errors of the store and the provider pass.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ workspaceId: string; id: string; body: string }>()({
+   *   collection: 'notes', key: ['workspaceId', 'id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const stored = await encryptor.encryptDocument(note, { workspaceId: 'w', id: '1', body: 'Hi' });
+   * const edited = await encryptor.encryptDocument(note, { ...stored, body: 'Hello' });
+   * console.log((await encryptor.decryptDocument(note, edited)).body);
+   * ```
+   */
+  async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    document: X,
+  ): Promise<EncryptedDocument<D> & Others<D, X>> {
+    const written = await this.#writer.write(definition, document);
+    return written as EncryptedDocument<D> & Others<D, X>;
+  }
+
+  /**
+   * Opens every declared field.
+   *
+   * A document whose DEK is in the cache costs no read; otherwise one read and one unwrap, shared
+   * with everybody else who waits for it. Each field is bound to product, collection, key parts and
+   * path; that a field was removed, that array elements changed places, or that an older value of
+   * the same field was put back is not detected.
+   *
+   * @returns A copy in clear. Bytes come back as `Uint8Array`.
+   * @throws TamperedError for anything that was not sealed in just this place - raise an alarm.
+   * @throws FieldEncryptionError `PLAINTEXT_REFUSED` in mode `'strict'`; `DEK_SHREDDED`;
+   * `DEK_NOT_FOUND`: restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the
+   * provider pass: retry where `retryable`.
+   */
+  async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    stored: X,
+    options: DecryptDocumentOptions<D> = {},
+  ): Promise<Others<D, X> & PlainDocument<D>> {
+    const read = await this.#reader.read(definition, stored, options.expect);
+    return read as Others<D, X> & PlainDocument<D>;
+  }
+
+  /**
+   * Opens a list of documents: DEKs that are not in the cache are read in bulk and unwrapped side
+   * by side.
+   *
+   * @returns An outcome for each document, in order: one that cannot be opened fails alone.
+   * @throws RangeError for a bad `concurrency`; the signal's reason when it aborts.
+   */
+  async decryptDocuments<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    list: readonly X[],
+    options: DecryptDocumentsOptions<D> = {},
+  ): Promise<DecryptOutcome<Others<D, X> & PlainDocument<D>>[]> {
+    const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
+    requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+    signal?.throwIfAborted();
+    const { expect } = options;
+    const read = await this.#reader.readMany(definition, list, { expect, concurrency, signal });
+    return read as DecryptOutcome<Others<D, X> & PlainDocument<D>>[];
+  }
+
+  /**
+   * Loads a document's DEKs once, for sealing and opening its fields one by one without waiting.
+   *
+   * @param key - The key parts; a whole document does as well.
+   * @returns A cipher that opens for as long as the cache would, and seals for `fenceTtlMs`.
+   * @throws What {@link FieldEncryptor.decryptDocument} throws for DEKs.
+   */
+  async openDocument<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+    { createDek = false }: OpenDocumentOptions = {},
+  ): Promise<OpenDocument<D>> {
+    const place = definition.placeOf(this.product, key);
+    const { scope } = place;
+    const { records } = this.#deks;
+    const record = records.freshCopy() ?? (await records.read());
+    const { active } = await this.#listing(scope.scopeId);
+    const seals = this.enabled && (createDek || (record && active) !== undefined);
+    const sealing = seals ? await this.#sealingDek(scope) : undefined;
+    const { live } = await this.#listing(scope.scopeId);
+    const deks = await Promise.all(live.map((row) => this.#deks.loader.loadRow(row)));
+    return new OpenDocument({
+      definition,
+      place,
+      deks: sealing ? [...deks, sealing.dek] : deks,
+      sealing,
+      services: this.#deks,
+      enabled: this.enabled,
+      reader: this.#reader,
+    });
+  }
+
+  /**
+   * Destroys every DEK of a document, for good: nothing that was sealed can be read again, here or
+   * in a copy of the document.
+   *
+   * Backups of the DEK store still hold the rows: erasure is complete when they are gone too. Other
+   * processes may open the document until their cached DEK expires. A later document with the same
+   * key gets a new DEK.
+   *
+   * @returns The dekIds shredded by this call.
+   * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.
+   */
+  async shred<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+  ): Promise<{ readonly shredded: readonly string[] }> {
+    const { scope } = definition.placeOf(this.product, key);
+    return { shredded: await shredScope(this.#deks, scope.scopeId) };
+  }
+
+  /**
+   * Tries what the encryptor depends on: reads the rotation record, and has each key provider wrap
+   * and unwrap a random key.
+   *
+   * @returns What failed and how long each check took; it does not throw for a failed check.
+   */
+  checkReadiness(): Promise<Readiness> {
+    return checkReadiness(this.#deks.context);
+  }
+
+  async #sealingDek(scope: KeyScope): Promise<SealingDek> {
+    return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope);
+  }
+
+  /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
+  async #listing(scopeId: string): Promise<ScopeListing> {
+    const { records, scopeRows } = this.#deks;
+    const copy = records.freshCopy();
+    const known = copy && scopeRows.fresh(scopeId, copy.record.fenceTtlMs);
+    return known ?? scopeRows.read(scopeId);
+  }
+}
+
+/**
+ * Makes an encryptor out of parts; `initEncryption` makes one from environment variables.
+ *
+ * Make one for each product and process and share it: its cache is what makes it fast.
+ *
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+export function createFieldEncryptor(options: FieldEncryptorOptions): FieldEncryptor {
+  return new FieldEncryptor(options);
+}

@@ -1,0 +1,69 @@
+/** Argument checks with uniform messages: the name, what was expected, what came; never the value. @module */
+
+/** Product, collection and key parts: compared byte for byte, so anything ambiguous is refused. */
+export function requireIdentifier(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw mismatch(name, 'a non-empty string', value);
+  if (value === '') throw new TypeError(`"${name}" expected a non-empty string, got an empty one`);
+  if (!value.isWellFormed()) {
+    throw new TypeError(`"${name}" expected well-formed Unicode, got a lone surrogate`);
+  }
+}
+
+export function requireIntegerBetween(
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
+  const range = `an integer from ${String(least)} to ${String(most)}`;
+  if (typeof value !== 'number') throw mismatch(name, range, value);
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new RangeError(`"${name}" expected ${range}, got ${String(value)}`);
+  }
+}
+
+export function requireOneOf<const T extends string>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): asserts value is T {
+  if (!allowed.includes(value as T)) {
+    throw mismatch(name, `one of ${allowed.map((each) => `"${each}"`).join(', ')}`, value);
+  }
+}
+
+export function requireBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw mismatch(name, 'a boolean', value);
+}
+
+/** Plain, so that copying it with a spread loses nothing; objects of another realm count too. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+export function requirePlainObject(
+  name: string,
+  value: unknown,
+): asserts value is Record<string, unknown> {
+  if (!isPlainObject(value)) throw mismatch(name, 'a plain object', value);
+}
+
+/** A copy that answers for nothing but itself, whatever was put on `Object.prototype`. */
+export function ownProperties<T extends object>(options: T): T {
+  return Object.assign(Object.create(null) as T, options);
+}
+
+/** What a value is, in words that give nothing of it away. */
+export function describeType(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return isPlainObject(value) ? 'an object' : 'a class instance';
+  if (typeof value === 'undefined') return 'undefined';
+  return `a ${typeof value}`;
+}
+
+function mismatch(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`"${name}" expected ${expected}, got ${describeType(value)}`);
+}

@@ -1,0 +1,87 @@
+/**
+ * Field-level envelope encryption for documents.
+ *
+ * @module
+ */
+export type { DecryptOutcome } from './cipher/document-reader.js';
+export type { Envelope } from './cipher/envelope.js';
+export type { OpenDocument } from './cipher/open-document.js';
+export { systemClock, type Clock } from './clock.js';
+export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
+export type {
+  ActiveDekRow,
+  DekRow,
+  LiveDekRow,
+  PreviousWrap,
+  RecoveryWrap,
+  RetiredDekRow,
+  ShreddedDekRow,
+} from './dek/dek-row.js';
+export {
+  defineDocument,
+  type DocumentDefinition,
+  type DocumentShape,
+} from './document/define-document.js';
+export type {
+  AnyDefinition,
+  DeclaredPath,
+  DocumentKey,
+  EncryptedDocument,
+  FieldPath,
+  KeyProperty,
+  PlainDocument,
+  StoredDocument,
+} from './document/typed-document.js';
+export {
+  ConfigurationError,
+  FieldEncryptionError,
+  isFieldEncryptionError,
+  KeyProviderError,
+  StoreError,
+  TamperedError,
+  type AnyFieldEncryptionError,
+  type ConfigurationProblem,
+  type ErrorCode,
+  type ErrorDetails,
+  type KeyProviderErrorCode,
+  type PlainErrorCode,
+  type StoreErrorCode,
+} from './errors.js';
+export {
+  createFieldEncryptor,
+  type DecryptDocumentOptions,
+  type DecryptDocumentsOptions,
+  type EncryptionMode,
+  type FieldEncryptor,
+  type FieldEncryptorOptions,
+  type OpenDocumentOptions,
+} from './field-encryptor.js';
+export type { Environment } from './environment-reader.js';
+export type { InsecureAllowances } from './environment.js';
+export { initEncryption, type InitEncryptionOptions } from './init-encryption.js';
+export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
+export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
+export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
+export type { Readiness, ReadinessCheck } from './readiness.js';
+export type { Lease } from './rotation/lease.js';
+export type {
+  RotationHistoryEntry,
+  RotationRecord,
+  RotationState,
+} from './rotation/rotation-record.js';
+export type {
+  DekRowFilter,
+  DekRowPage,
+  DekStore,
+  DekStoreOptions,
+  ListDekRowsOptions,
+  StoredItem,
+} from './store/dek-store.js';
+export type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from './store/document-store.js';

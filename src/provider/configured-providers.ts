@@ -1,0 +1,98 @@
+/** The configured key providers, found by what a row or record names. @module */
+import { isUint8Array } from 'node:util/types';
+import { brokenContract, FieldEncryptionError } from '../errors.js';
+import { requireIdentifier } from '../guards.js';
+import type { KeyProvider } from './key-provider.js';
+import {
+  isMekVersion,
+  isWrappedDek,
+  type KeyWrap,
+  type MekReference,
+  type WrapAlgorithm,
+} from './key-wrap.js';
+
+export class ConfiguredProviders {
+  readonly all: readonly KeyProvider[];
+
+  constructor(providers: readonly KeyProvider[]) {
+    const given: unknown = providers;
+    if (!Array.isArray(given)) throw new TypeError('"keyProviders" expected an array');
+    const names = new Set<string>();
+    for (const { id, mekName } of providers) {
+      requireIdentifier('keyProviders[].id', id);
+      requireIdentifier('keyProviders[].mekName', mekName);
+      names.add(JSON.stringify([id, mekName]));
+    }
+    if (names.size !== providers.length) {
+      throw new RangeError('"keyProviders" has two providers with the same id and MEK name');
+    }
+    this.all = [...providers];
+  }
+
+  /** The provider that a new product starts with: the first one given. */
+  first(): KeyProvider {
+    const [first] = this.all;
+    if (first) return first;
+    throw new FieldEncryptionError(
+      'KEY_PROVIDER_NOT_CONFIGURED',
+      'No key provider is configured: pass one in "keyProviders"',
+    );
+  }
+
+  /** Data only selects among what is configured; it never forms a host or a key name. */
+  find({ keyProvider, mekName }: Pick<MekReference, 'keyProvider' | 'mekName'>): KeyProvider {
+    const found = this.all.find(({ id, mekName: name }) => id === keyProvider && name === mekName);
+    if (found) return found;
+    throw new FieldEncryptionError(
+      'KEY_PROVIDER_NOT_CONFIGURED',
+      `No configured key provider has the id "${keyProvider}" and the MEK "${mekName}": add it to "keyProviders"`,
+    );
+  }
+
+  /** Wraps with exactly the MEK that is named, and checks what came back. */
+  async wrap(dek: Uint8Array, mek: MekReference): Promise<KeyWrap> {
+    const provider = this.find(mek);
+    const wrap: unknown = await provider.wrapKey(dek, { mekVersion: mek.mekVersion });
+    if (!isWrapOf(mek, provider.wrapAlgorithm, wrap)) {
+      throw broken(provider, 'K3', 'wrapKey returned another wrap');
+    }
+    return pickWrap(wrap);
+  }
+
+  async unwrap(wrap: KeyWrap): Promise<Uint8Array> {
+    const provider = this.find(wrap);
+    const dek: unknown = await provider.unwrapKey(pickWrap(wrap));
+    if (isUint8Array(dek)) return dek;
+    throw broken(provider, 'K4', 'unwrapKey returned no bytes');
+  }
+
+  async currentMek(): Promise<MekReference> {
+    const provider = this.first();
+    const mekVersion = await provider.currentVersion();
+    if (!isMekVersion(mekVersion)) {
+      throw broken(provider, 'K2', 'currentVersion gave no exact version');
+    }
+    return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
+  }
+}
+
+/** The wrap alone, out of a row or an adapter's answer. */
+export function pickWrap(wrap: KeyWrap): KeyWrap {
+  const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion } = wrap;
+  return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
+}
+
+function isWrapOf(mek: MekReference, algorithm: WrapAlgorithm, answer: unknown): answer is KeyWrap {
+  const wrap = (answer ?? {}) as Partial<KeyWrap>;
+  return (
+    wrap.keyProvider === mek.keyProvider &&
+    wrap.mekName === mek.mekName &&
+    wrap.mekVersion === mek.mekVersion &&
+    wrap.wrapAlgorithm === algorithm &&
+    isWrappedDek(wrap.wrappedDek, algorithm)
+  );
+}
+
+function broken({ id }: KeyProvider, rule: string, what: string): FieldEncryptionError {
+  return brokenContract(`key provider "${id}"`, rule, what);
+}

@@ -1,0 +1,121 @@
+/** A MEK held by the process itself, for development, tests and small installations. @module */
+import type { KeyObject } from 'node:crypto';
+import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
+import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
+import { deriveMekId, importSecret } from '../crypto/key-schedule.js';
+import { KeyProviderError } from '../errors.js';
+import { requireIdentifier } from '../guards.js';
+import type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './key-provider.js';
+import { describeMek, type KeyWrap } from './key-wrap.js';
+import { parseMekBytes } from './mek-bytes.js';
+
+export interface EnvKeyProviderOptions {
+  /** The MEK: 32 bytes as base64, base64url or hex. */
+  readonly key: string;
+  /** Earlier MEKs, which still unwrap, and wrap while the rotation record names them. */
+  readonly previousKeys?: readonly string[];
+  /** @default 'env' */
+  readonly id?: string;
+}
+
+/**
+ * Wraps DEKs with AES-256-KW (RFC 3394) under keys from the environment.
+ *
+ * The MEK lies in the memory of every process and in its environment: use a key service in
+ * production. `mekVersion` is derived from the key, so the same key has the same version
+ * everywhere, and a new version means a new key.
+ *
+ * @throws TypeError or RangeError where a key is not 32 bytes, or is given twice.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { EnvKeyProvider } from '@bytelyst/field-encrypt';
+ *
+ * const provider = new EnvKeyProvider({ key: randomBytes(32).toString('base64') });
+ * console.log(await provider.currentVersion()); // "env-" and 16 hex digits
+ * ```
+ */
+export class EnvKeyProvider implements KeyProvider {
+  readonly id: string;
+  readonly mekName: 'env' = 'env' as const;
+  readonly wrapAlgorithm: 'A256KW' = 'A256KW' as const;
+  readonly #current: string;
+  readonly #meks: ReadonlyMap<string, KeyObject>;
+
+  constructor({ key, previousKeys = [], id = 'env' }: EnvKeyProviderOptions) {
+    requireIdentifier('id', id);
+    this.id = id;
+    const current = importMek('key', key);
+    const previous = previousKeys.map((text, index) =>
+      importMek(`previousKeys[${String(index)}]`, text),
+    );
+    const versioned = [current, ...previous].map((mek) => [mekVersionOf(mek), mek] as const);
+    this.#meks = new Map(versioned);
+    if (this.#meks.size !== versioned.length) throw new RangeError('A key is given twice');
+    this.#current = mekVersionOf(current);
+  }
+
+  currentVersion(options: KeyProviderOptions = {}): Promise<string> {
+    return promised(options, () => this.#current);
+  }
+
+  wrapKey(dek: Uint8Array, { mekVersion, signal }: WrapKeyOptions): Promise<KeyWrap> {
+    return promised({ signal }, () => ({
+      wrappedDek: encodeBase64url(aesWrapKey(this.#mek(mekVersion), dek)),
+      wrapAlgorithm: this.wrapAlgorithm,
+      keyProvider: this.id,
+      mekName: this.mekName,
+      mekVersion,
+    }));
+  }
+
+  unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
+    return promised(options, () => {
+      const isOurs =
+        wrap.keyProvider === this.id &&
+        wrap.mekName === this.mekName &&
+        wrap.wrapAlgorithm === this.wrapAlgorithm;
+      if (!isOurs) throw rejected(wrap);
+      const mek = this.#mek(wrap.mekVersion);
+      const wrapped = decodeBase64url(wrap.wrappedDek);
+      const dek = wrapped && aesUnwrapKey(mek, wrapped);
+      if (!dek) throw rejected(wrap);
+      return dek;
+    });
+  }
+
+  #mek(mekVersion: string): KeyObject {
+    const mek = this.#meks.get(mekVersion);
+    if (mek) return mek;
+    throw new KeyProviderError(
+      'MEK_VERSION_UNKNOWN',
+      `The key provider "${this.id}" has no MEK version "${mekVersion}": add that key to FIELD_ENCRYPT_PREVIOUS_KEYS`,
+    );
+  }
+}
+
+function importMek(name: string, text: unknown): KeyObject {
+  if (typeof text !== 'string') throw new TypeError(`"${name}" expected a string`);
+  const bytes = parseMekBytes(text);
+  if (typeof bytes === 'string') throw new RangeError(`"${name}" ${bytes}`);
+  return importSecret(bytes);
+}
+
+function mekVersionOf(mek: KeyObject): string {
+  return `env-${deriveMekId(mek)}`;
+}
+
+/** Runs at once, but answers as a remote provider would: by a promise, and only unless aborted. */
+async function promised<T>({ signal }: KeyProviderOptions, work: () => T): Promise<T> {
+  signal?.throwIfAborted();
+  await Promise.resolve();
+  return work();
+}
+
+function rejected(wrap: KeyWrap): KeyProviderError {
+  return new KeyProviderError(
+    'WRAP_REJECTED',
+    `The MEK ${describeMek(wrap)} did not make this wrap, or it was changed`,
+  );
+}

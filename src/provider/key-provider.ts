@@ -1,0 +1,47 @@
+/** The contract between the library and whatever holds the MEK. @module */
+import type { KeyWrap, WrapAlgorithm } from './key-wrap.js';
+
+export interface KeyProviderOptions {
+  /** Stops the call within one attempt; it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WrapKeyOptions extends KeyProviderOptions {
+  /** The exact version to wrap with. There is no "latest". */
+  readonly mekVersion: string;
+}
+
+/**
+ * Wraps and unwraps DEKs with one named MEK.
+ *
+ * Most users take `EnvKeyProvider` or an adapter; implement this for another key service, and run
+ * `keyProviderContract` from `@bytelyst/field-encrypt/testing` against it. Implementations must:
+ *
+ * - **K1** give an `id` and a `mekName` that are non-empty and never change.
+ * - **K2** resolve `currentVersion` to an exact version matching `^[A-Za-z0-9._-]{1,128}$`, the same
+ *   one until the MEK is rotated.
+ * - **K3** return from `wrapKey` a wrap that names this provider, its MEK, exactly the version asked
+ *   for, and a `wrappedDek` in canonical base64url.
+ * - **K4** return from `unwrapKey` exactly the bytes that were wrapped, for every version that is
+ *   configured, current or not.
+ * - **K5** reject a version that they do not have with `MEK_VERSION_UNKNOWN`, both ways.
+ * - **K6** reject a `wrappedDek` that was changed, cut, emptied or made under another version with
+ *   `WRAP_REJECTED`, and never resolve with other bytes.
+ * - **K7** refuse a wrap of another provider, another MEK name or another algorithm with
+ *   `WRAP_REJECTED`: neither host nor key name ever come from data.
+ * - **K8** reject with `signal.reason` when the signal has aborted.
+ * - **K9** leave the caller's bytes as they were, keep no reference to them, and return a buffer
+ *   that the caller may wipe.
+ * - **K10** give nothing of a key away when printed or serialised, in errors neither.
+ */
+export interface KeyProvider {
+  /** Names this provider in DEK rows: `"env"`, `"akv"`, or an id of your own. */
+  readonly id: string;
+  /** Name of the MEK in the provider. */
+  readonly mekName: string;
+  readonly wrapAlgorithm: WrapAlgorithm;
+  /** The version that a new product, or a rotation, would wrap with. */
+  currentVersion(options?: KeyProviderOptions): Promise<string>;
+  wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap>;
+  unwrapKey(wrap: KeyWrap, options?: KeyProviderOptions): Promise<Uint8Array>;
+}

@@ -1,0 +1,52 @@
+/** A DEK as wrapped by a MEK. @module */
+import { decodeBase64url } from '../crypto/base64url.js';
+
+export type WrapAlgorithm = 'A256KW' | 'RSA-OAEP-256';
+
+export const WRAP_ALGORITHMS: readonly WrapAlgorithm[] = ['A256KW', 'RSA-OAEP-256'];
+
+/** One exact version of one MEK. Two wraps are on the same version only if all three agree. */
+export interface MekReference {
+  /** The configured id of a provider, `"env"` or `"akv"` by default. */
+  readonly keyProvider: string;
+  readonly mekName: string;
+  readonly mekVersion: string;
+}
+
+/** A wrapped DEK and the exact MEK version that unwraps it. */
+export interface KeyWrap extends MekReference {
+  /** base64url without padding. */
+  readonly wrappedDek: string;
+  readonly wrapAlgorithm: WrapAlgorithm;
+}
+
+const MEK_VERSION = /^[A-Za-z0-9._-]{1,128}$/;
+
+export function isMekVersion(value: unknown): value is string {
+  return typeof value === 'string' && MEK_VERSION.test(value);
+}
+
+const WRAPPED_LENGTHS: Readonly<Record<WrapAlgorithm, readonly number[]>> = {
+  A256KW: [40],
+  'RSA-OAEP-256': [256, 384, 512],
+};
+
+/** True for canonical base64url of a length that the algorithm can have produced. */
+export function isWrappedDek(value: unknown, algorithm: WrapAlgorithm): value is string {
+  if (typeof value !== 'string') return false;
+  const bytes = decodeBase64url(value);
+  return bytes !== undefined && WRAPPED_LENGTHS[algorithm].includes(bytes.length);
+}
+
+export function isSameMek(one: MekReference, other: MekReference): boolean {
+  return (
+    one.keyProvider === other.keyProvider &&
+    one.mekName === other.mekName &&
+    one.mekVersion === other.mekVersion
+  );
+}
+
+/** For messages: provider, MEK name and version. */
+export function describeMek({ keyProvider, mekName, mekVersion }: MekReference): string {
+  return `${keyProvider}/${mekName}/${mekVersion}`;
+}

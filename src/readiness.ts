@@ -1,0 +1,85 @@
+/** Tries everything that encryption depends on, before traffic does. @module */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from './clock.js';
+import { DEK_BYTES } from './dek/dek.js';
+import type { DekContext } from './dek/dek-context.js';
+import { brokenContract } from './errors.js';
+import { describeMek, type MekReference } from './provider/key-wrap.js';
+import { parseRotationRecord } from './rotation/rotation-record.js';
+
+/** One check and what came of it. */
+export interface ReadinessCheck {
+  /** `"dek-store"`, or `"key-provider"` with provider and MEK: `"key-provider env/env"`. */
+  readonly name: string;
+  readonly ok: boolean;
+  readonly durationMs: number;
+  /** Present when it failed. */
+  readonly error?: unknown;
+}
+
+export interface Readiness {
+  /** True when every check passed. */
+  readonly ready: boolean;
+  readonly checks: readonly ReadinessCheck[];
+}
+
+export async function checkReadiness(context: DekContext): Promise<Readiness> {
+  const { clock, providers } = context;
+  let target: MekReference | undefined;
+  const store = await timed(clock, 'dek-store', async () => {
+    target = await rotationTarget(context);
+  });
+  const checks = [store];
+  for (const { id, mekName } of providers.all) {
+    const isTarget = target?.keyProvider === id && target.mekName === mekName;
+    const version = isTarget ? target?.mekVersion : undefined;
+    checks.push(
+      await timed(clock, `key-provider ${id}/${mekName}`, () =>
+        roundTrip(context, { keyProvider: id, mekName }, version),
+      ),
+    );
+  }
+  return { ready: checks.every(({ ok }) => ok), checks };
+}
+
+/** The MEK that new DEKs are wrapped with; it must be configured, or no document can be created. */
+async function rotationTarget({
+  dekStore,
+  product,
+  providers,
+}: DekContext): Promise<MekReference | undefined> {
+  const item = await dekStore.getRotation(product);
+  if (item === undefined) return undefined;
+  const target = parseRotationRecord(item.value, product);
+  providers.find(target);
+  return target;
+}
+
+async function roundTrip(
+  { providers }: DekContext,
+  name: Pick<MekReference, 'keyProvider' | 'mekName'>,
+  version: string | undefined,
+): Promise<void> {
+  const provider = providers.find(name);
+  const mek = { ...name, mekVersion: version ?? (await provider.currentVersion()) };
+  const probe = randomBytes(DEK_BYTES);
+  const unwrapped = await providers.unwrap(await providers.wrap(probe, mek));
+  if (unwrapped.length === probe.length && timingSafeEqual(unwrapped, probe)) return;
+  const adapter = `key provider "${provider.id}"`;
+  throw brokenContract(adapter, 'K4', `what ${describeMek(mek)} wrapped came back changed`);
+}
+
+async function timed(
+  clock: Clock,
+  name: string,
+  check: () => Promise<void>,
+): Promise<ReadinessCheck> {
+  const startedAt = clock.monotonicMs();
+  const durationMs = (): number => clock.monotonicMs() - startedAt;
+  try {
+    await check();
+    return { name, ok: true, durationMs: durationMs() };
+  } catch (error) {
+    return { name, ok: false, durationMs: durationMs(), error };
+  }
+}

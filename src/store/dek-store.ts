@@ -1,0 +1,102 @@
+/** The contract between the library and whatever keeps DEK rows. @module */
+import type { DekRow } from '../dek/dek-row.js';
+import type { Lease } from '../rotation/lease.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+
+export interface DekStoreOptions {
+  /** Stops the call within one attempt; it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * An item as a store read it.
+ *
+ * The value is `unknown` on purpose: what lies in a database may have been altered, or written by
+ * a later version. The library checks every property before it uses one.
+ */
+export interface StoredItem {
+  readonly value: unknown;
+  /** Changes with every write of the item, and is never used again for it. */
+  readonly etag: string;
+}
+
+/** Which rows to list or count. */
+export interface DekRowFilter {
+  readonly product: string;
+  /** Only rows whose primary wrap names this version. */
+  readonly mekVersion?: string | undefined;
+  /** Only ids from this one on. */
+  readonly idFrom?: string | undefined;
+  /** Only ids before this one. */
+  readonly idBefore?: string | undefined;
+}
+
+export interface ListDekRowsOptions extends DekStoreOptions {
+  /** Rows a page at most. @default 100 */
+  readonly pageSize?: number;
+  /** From the page before; absent for the first. */
+  readonly continuation?: string | undefined;
+}
+
+export interface DekRowPage {
+  readonly items: readonly StoredItem[];
+  /** Absent on the last page. A page may be empty and still have one. */
+  readonly continuation?: string;
+}
+
+/**
+ * Keeps DEK rows, rotation records and leases, all under the primary key (`scopeId`, `id`).
+ *
+ * Most users take `SqliteDekStore` or an adapter; implement this for another database, and run
+ * `dekStoreContract` from `@bytelyst/field-encrypt/testing` against it. Implementations must:
+ *
+ * - **S1** `create`: write the row if its id is free, else reject with `ALREADY_EXISTS` and write
+ *   nothing. Of concurrent creators of one id exactly one succeeds.
+ * - **S2** `get`: return the newest row, or `undefined` only when it is truly absent. A failed read
+ *   rejects: taken for "absent" it would mint a second key.
+ * - **S3** `getMany`: return the rows that exist by id, and leave out those that do not.
+ * - **S4** `listScope`: return every row of the scope in any state, tombstones included, and none of
+ *   another scope.
+ * - **S5** `replace`: write only if the stored etag is the given one, else reject with
+ *   `ETAG_MISMATCH` and write nothing; also when the row is gone. Of concurrent replaces with one
+ *   etag exactly one succeeds. Never insert.
+ * - **S6** return from each write the etag that the next read returns; each write has a new one, also
+ *   when the content is the same.
+ * - **S7** `list`: return each row that exists throughout the listing once, in pages no larger than
+ *   asked, resumable from any continuation; rotation records and leases are left out, items of an
+ *   unknown type are not.
+ * - **S8** `list` and `count`: honour product, `mekVersion` and id range, all together.
+ * - **S9** keep rotation records and leases with the rules of `create`, `get` and `replace`, apart
+ *   from each other and for each product.
+ * - **S10** give back every string as it was written, U+0000, quotes and any Unicode included.
+ * - **S11** make each acknowledged write durable and visible to every process that reads after it.
+ * - **S12** reject with `signal.reason`, having written nothing, when the signal has aborted.
+ */
+export interface DekStore {
+  create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem>;
+  get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined>;
+  getMany(
+    dekIds: readonly string[],
+    options?: DekStoreOptions,
+  ): Promise<ReadonlyMap<string, StoredItem>>;
+  listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]>;
+  replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem>;
+  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage>;
+  count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number>;
+
+  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined>;
+  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem>;
+  replaceRotation(
+    record: RotationRecord,
+    etag: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem>;
+
+  getLease(
+    product: string,
+    collection: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem | undefined>;
+  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem>;
+  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem>;
+}

@@ -1,0 +1,70 @@
+/** The contract between the library's migrations and whatever keeps documents. @module */
+
+export interface DocumentStoreOptions {
+  /** Stops the call within one attempt; it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListDocumentsOptions extends DocumentStoreOptions {
+  /** Documents a page at most. @default 100 */
+  readonly pageSize?: number;
+  /** From the page before; absent for the first. */
+  readonly continuation?: string | undefined;
+}
+
+/** A document as a store read it. */
+export interface StoredDocumentItem<Document extends object> {
+  readonly document: Document;
+  /** Changes with every write of the document, and is never used again for it. */
+  readonly etag: string;
+}
+
+export interface DocumentPage<Document extends object> {
+  readonly items: readonly StoredDocumentItem<Document>[];
+  /** Absent on the last page. A page may be empty and still have one. */
+  readonly continuation?: string;
+}
+
+/** Key properties of a document by name, `{ workspaceId: 'w1', id: 'n1' }`; others are ignored. */
+export type DocumentKeyProperties = Readonly<Record<string, unknown>>;
+
+/**
+ * Keeps the documents of one collection, for migrations and demos.
+ *
+ * Run `documentStoreContract` from `@bytelyst/field-encrypt/testing` against your own.
+ * Implementations must:
+ *
+ * - **D1** `create`: write the document if its key is free, else reject with `ALREADY_EXISTS`.
+ * - **D2** `get`: return the newest document, or `undefined` only when it is truly absent; a failed
+ *   read rejects.
+ * - **D3** `replace`: write only if the stored etag is the given one, else reject with
+ *   `ETAG_MISMATCH` and write nothing; also when the document is gone. Of concurrent replaces with
+ *   one etag exactly one succeeds. Never insert.
+ * - **D4** `delete`: remove only if the stored etag is the given one, else reject with
+ *   `ETAG_MISMATCH`.
+ * - **D5** give every write a new etag, also when the content is the same, and the one that the next
+ *   read returns.
+ * - **D6** `list`: return each document that exists throughout the listing once, in pages no larger
+ *   than asked, resumable from any continuation.
+ * - **D7** `count`: the number of documents.
+ * - **D8** give back every JSON value as it was written, U+0000, any Unicode and a property named
+ *   `__proto__` included.
+ * - **D9** hold documents apart whose keys differ in any property, however the parts are cut:
+ *   `("a", "bc")` is not `("ab", "c")`.
+ * - **D10** reject with `signal.reason`, having written nothing, when the signal has aborted.
+ */
+export interface DocumentStore<Document extends object = Record<string, unknown>> {
+  create(document: Document, options?: DocumentStoreOptions): Promise<StoredDocumentItem<Document>>;
+  get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document> | undefined>;
+  replace(
+    document: Document,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>>;
+  delete(key: DocumentKeyProperties, etag: string, options?: DocumentStoreOptions): Promise<void>;
+  list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>>;
+  count(options?: DocumentStoreOptions): Promise<number>;
+}

@@ -1,0 +1,101 @@
+/** Checks stored items property by property before anything of them is used. @module */
+import { decodeBase64url } from '../crypto/base64url.js';
+import { FieldEncryptionError, TamperedError } from '../errors.js';
+import { describeType, isPlainObject } from '../guards.js';
+
+export type PropertyTest = (value: unknown) => boolean;
+
+/** The properties that an item has, no others; `?` after a name makes it optional. */
+export type ItemShape = Readonly<Record<string, PropertyTest>>;
+
+/**
+ * The item without the store's own properties (`_…`), when it is exactly of the shape.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for a property that the shape does not have: a later
+ * version wrote it; TamperedError for one that is missing or has a value that it cannot have.
+ */
+export function readShaped(
+  value: unknown,
+  shape: ItemShape,
+  item: string,
+): Record<string, unknown> {
+  const properties = withoutStoreProperties(value, item);
+  for (const name of Object.keys(properties)) {
+    if (!Object.hasOwn(shape, name) && !Object.hasOwn(shape, `${name}?`)) {
+      throw unsupportedItem(item, `has the property "${name}"`);
+    }
+  }
+  for (const [key, test] of Object.entries(shape)) {
+    const isOptional = key.endsWith('?');
+    const name = isOptional ? key.slice(0, -1) : key;
+    if (isOptional && !Object.hasOwn(properties, name)) continue;
+    if (!test(properties[name])) throw alteredItem(item, name);
+  }
+  return properties;
+}
+
+export function withoutStoreProperties(value: unknown, item: string): Record<string, unknown> {
+  if (!isPlainObject(value)) throw alteredItem(item, 'its form');
+  const own = Object.entries(value).filter(([name]) => !name.startsWith('_'));
+  // Without a prototype, so that nothing put on one completes an item that lacks a property.
+  return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(own));
+}
+
+/** For a type, schema or state: what it is, where that is short text or a number. */
+export function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
+  const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= 32);
+  const what = isShort ? JSON.stringify(value) : describeType(value);
+  return unsupportedItem(item, `has the ${name} ${what}`);
+}
+
+function unsupportedItem(item: string, what: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ROW_UNSUPPORTED',
+    `${item} ${what}, which this version does not know: upgrade @bytelyst/field-encrypt`,
+  );
+}
+
+export function alteredItem(item: string, property: string): TamperedError {
+  return new TamperedError(
+    `${item} is not as it was written (${property}): restore it from a backup`,
+  );
+}
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const KEY_ID = /^[0-9a-f]{16}$/;
+const DIGEST_BYTES = 32;
+
+export function is<const T>(expected: T): PropertyTest {
+  return (value) => value === expected;
+}
+
+export function isOneOf(...allowed: readonly unknown[]): PropertyTest {
+  return (value) => allowed.includes(value);
+}
+
+/** An object of a shape of its own; `item` names it where it is not. */
+export function isShaped(shape: ItemShape, item: string): PropertyTest {
+  return (value) => {
+    readShaped(value, shape, item);
+    return true;
+  };
+}
+
+export const isIdentifier: PropertyTest = (value) =>
+  typeof value === 'string' && value !== '' && value.isWellFormed();
+
+export const isPositiveInteger: PropertyTest = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 1;
+
+/** As `toISOString` writes it, so that no other text for the same instant passes. */
+export const isTimestamp: PropertyTest = (value) => {
+  if (typeof value !== 'string' || !TIMESTAMP.test(value)) return false;
+  const milliseconds = Date.parse(value);
+  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString() === value;
+};
+
+export const isKeyId: PropertyTest = (value) => typeof value === 'string' && KEY_ID.test(value);
+
+/** base64url of 32 bytes: a commitment or a mac. */
+export const isDigest: PropertyTest = (value) =>
+  typeof value === 'string' && decodeBase64url(value)?.length === DIGEST_BYTES;

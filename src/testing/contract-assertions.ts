@@ -1,0 +1,64 @@
+/** Assertions that several contract kits share. @module */
+import assert from 'node:assert/strict';
+import { hasCode, isFieldEncryptionError, type ErrorCode } from '../errors.js';
+
+/** The call rejects with an error of this library that has the code. */
+export async function assertRejectsWith(code: ErrorCode, call: Promise<unknown>): Promise<void> {
+  await assert.rejects(call, (error) => {
+    assert.ok(hasCode(error, code), `expected the code ${code}, got ${describeError(error)}`);
+    return true;
+  });
+}
+
+/** The call, given a signal that has aborted, rejects with the very reason of that signal. */
+export async function assertHonoursAbort(
+  call: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  const reason = new Error('the caller changed its mind');
+  await assert.rejects(call(AbortSignal.abort(reason)), (error) => {
+    assert.ok(error === reason, 'expected the reason of the signal, unchanged');
+    return true;
+  });
+}
+
+/** Of calls made at the same time one succeeds; the others are told that they lost. */
+export async function assertOneWins<T>(
+  calls: readonly Promise<T>[],
+  codeOfLosers: ErrorCode,
+): Promise<T> {
+  const outcomes = await Promise.allSettled(calls);
+  const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') continue;
+    assert.ok(
+      hasCode(outcome.reason, codeOfLosers),
+      `a loser got ${describeError(outcome.reason)}`,
+    );
+  }
+  assert.equal(winners.length, 1, 'expected exactly one of the concurrent calls to succeed');
+  return (winners[0] as PromiseFulfilledResult<T>).value;
+}
+
+/** The item is what was written, apart from `_…` properties that the store added. */
+export function assertSameItem(actual: unknown, written: object): void {
+  assert.ok(typeof actual === 'object' && actual !== null, 'expected an object');
+  const isWritten = ([name]: [string, unknown]): boolean =>
+    !name.startsWith('_') || Object.hasOwn(written, name);
+  assert.deepEqual(Object.fromEntries(Object.entries(actual).filter(isWritten)), written);
+}
+
+/** Both were read from one write of one item. */
+export function assertSameStored(
+  actual: { readonly value: unknown; readonly etag: string } | undefined,
+  expected: { readonly value: unknown; readonly etag: string },
+): void {
+  assert.ok(actual, 'what was written is absent');
+  assertSameItem(actual.value, expected.value as object);
+  assert.equal(actual.etag, expected.etag);
+}
+
+/** Class and code alone: a message may say what a failing subject should not. */
+function describeError(error: unknown): string {
+  if (isFieldEncryptionError(error)) return `${error.name} ${error.code}`;
+  return error instanceof Error ? error.name : `a ${typeof error}`;
+}

@@ -1,0 +1,142 @@
+/** Cases about listing rows in pages: S7. @module */
+import assert from 'node:assert/strict';
+import type { DekRow } from '../dek/dek-row.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { SubjectCase } from './contract-case.js';
+import { assertSameItem } from './contract-assertions.js';
+import type { DekStoreSubject } from './dek-store-subject.js';
+import { readAllPages, type WholeListing } from './read-all-pages.js';
+import { sampleLease, sampleRecord, sampleRow, sampleRows } from './sample-items.js';
+
+const PRODUCT = 'sample';
+const DEFAULT_PAGE_SIZE = 100;
+
+export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
+  {
+    rule: 'S7',
+    name: 'list gives each row once, as it is, in pages of any size',
+    async check({ store }) {
+      const rows = await createRows(store, 13);
+      for (const pageSize of [1, 2, 5, 13, 14, 1_000]) {
+        const { items } = await listIds(store, pageSize);
+        assert.deepEqual([...items].sort(), idsOf(rows), `pages of ${String(pageSize)}`);
+      }
+      const page = await store.list({ product: PRODUCT });
+      for (const { value } of page.items) {
+        const row = rows.find(({ id }) => id === (value as DekRow).id);
+        assertSameItem(value, row as DekRow);
+      }
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'list gives at most 100 rows a page unless told otherwise, and all of them in the end',
+    async check({ store }) {
+      const rows = await createRows(store, DEFAULT_PAGE_SIZE + 1);
+      const { items } = await readAllPages({ pageSize: DEFAULT_PAGE_SIZE }, (continuation) =>
+        store.list({ product: PRODUCT }, { continuation }),
+      );
+      assert.deepEqual(idsOf(items.map(({ value }) => value as DekRow)), idsOf(rows));
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'list ends at once where there is nothing',
+    async check({ store }) {
+      await store.createRotation(sampleRecord());
+      assert.deepEqual((await listIds(store, 10)).items, []);
+      assert.deepEqual((await listIds(store, 1)).items, []);
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'rows that are written during a listing neither hide nor repeat those that exist',
+    async check({ store }) {
+      const rows = await createRows(store, 12);
+      let isFirst = true;
+      const { items } = await readAllPages({ pageSize: 3 }, async (continuation) => {
+        const page = await store.list({ product: PRODUCT }, { pageSize: 3, continuation });
+        if (isFirst) await createRows(store, 30, 'late');
+        isFirst = false;
+        return page;
+      });
+      const ids = items.map(({ value }) => (value as DekRow).id);
+      const early = new Set(idsOf(rows));
+      assert.deepEqual(ids.filter((id) => early.has(id)).sort(), idsOf(rows));
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'rows that are replaced during a listing are given once all the same',
+    async check({ store }) {
+      const rows = await createRows(store, 12);
+      const { items } = await readAllPages({ pageSize: 3 }, async (continuation) => {
+        const page = await store.list({ product: PRODUCT }, { pageSize: 3, continuation });
+        for (const { value, etag } of page.items) {
+          await store.replace({ ...(value as DekRow), epoch: 2 }, etag);
+        }
+        return page;
+      });
+      assert.deepEqual(idsOf(items.map(({ value }) => value as DekRow)), idsOf(rows));
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'each continuation resumes where it was given, again and again, in another process too',
+    async check({ store, reopen }) {
+      await createRows(store, 9);
+      const whole = await listIds(store, 2);
+      const later = await reopen();
+      for (const from of [...whole.continuations, ...whole.continuations].reverse()) {
+        const done = 2 * (whole.continuations.indexOf(from) + 1);
+        const rest = await listIds(later, 2, from);
+        assert.deepEqual(rest.items, whole.items.slice(done));
+        assert.deepEqual((await listIds(later, 4, from)).items, whole.items.slice(done));
+      }
+      assert.ok(whole.continuations.length > 0, 'nine rows in pages of two need a continuation');
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'rotation records and leases are left out',
+    async check({ store }) {
+      const rows = await createRows(store, 3);
+      await store.createRotation(sampleRecord(PRODUCT));
+      await store.createLease(sampleLease(PRODUCT, 'notes'));
+      await store.createLease(sampleLease(PRODUCT, 'tasks'));
+      assert.deepEqual([...(await listIds(store, 2)).items].sort(), idsOf(rows));
+    },
+  },
+  {
+    rule: 'S7',
+    name: 'items of a type that this version does not know are listed',
+    async check({ store }) {
+      const rows = await createRows(store, 3);
+      const later = { ...sampleRow({ document: 'later' }), type: 'kek' } as unknown as DekRow;
+      await store.create(later);
+      assert.deepEqual([...(await listIds(store, 2)).items].sort(), idsOf([...rows, later]));
+    },
+  },
+];
+
+async function createRows(store: DekStore, count: number, document = 'n'): Promise<DekRow[]> {
+  const rows = sampleRows(count, { product: PRODUCT, document });
+  for (const row of rows) await store.create(row);
+  return rows;
+}
+
+async function listIds(
+  store: DekStore,
+  pageSize: number,
+  from?: string,
+): Promise<WholeListing<string>> {
+  const { items, continuations } = await readAllPages(
+    { pageSize, continuation: from },
+    (continuation) => store.list({ product: PRODUCT }, { pageSize, continuation }),
+  );
+  return { items: items.map(({ value }) => (value as DekRow).id), continuations };
+}
+
+function idsOf(rows: readonly DekRow[]): readonly string[] {
+  return rows.map(({ id }) => id).sort();
+}

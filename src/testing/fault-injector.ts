@@ -1,0 +1,98 @@
+/** Makes any store or provider fail, answer late or lose its answer, call by call. @module */
+import { systemClock, type Clock } from '../clock.js';
+
+/**
+ * What happens to one call: it fails with nothing done (`before`); it is done and its answer is lost
+ * (`after`); or it begins late, by a time or once a promise has settled.
+ */
+export type Fault =
+  | { readonly before: Error }
+  | { readonly after: Error }
+  | { readonly delayMs: number }
+  | { readonly wait: Promise<unknown> };
+
+/** Names of the methods that answer by a promise. */
+export type AsyncMethod<Subject> = {
+  [Name in keyof Subject & string]: Subject[Name] extends (...args: never[]) => Promise<unknown>
+    ? Name
+    : never;
+}[keyof Subject & string];
+
+export interface FaultCall<Subject> {
+  readonly method: AsyncMethod<Subject>;
+  /** Counts the calls of the subject, of whatever method, from 1 on. */
+  readonly call: number;
+}
+
+/** Asked before each call; `undefined` lets it through. */
+export type FaultPlan<Subject> = (call: FaultCall<Subject>) => Fault | undefined;
+
+export interface FaultLog<Subject> {
+  /** The methods called so far, in order; arguments are never kept. */
+  readonly calls: readonly AsyncMethod<Subject>[];
+}
+
+export interface InjectFaultsOptions {
+  /** Times `delayMs`. @default systemClock */
+  readonly clock?: Clock;
+}
+
+/**
+ * Wraps a subject so that a plan decides over each call; everything else is the subject's own.
+ *
+ * All methods must answer by a promise, as those of `KeyProvider`, `DekStore` and `DocumentStore`
+ * do. What the subject calls on itself is not seen.
+ *
+ * @returns The subject to use in its place, with `calls` beside its own properties.
+ *
+ * @example The answer to the first write is lost
+ * ```ts
+ * import { injectFaults, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const store = injectFaults(new MemoryDocumentStore({ key: ['id'] }), ({ method, call }) =>
+ *   method === 'create' && call === 1 ? { after: new Error('connection reset') } : undefined,
+ * );
+ * await store.create({ id: 'n1' }).catch((error) => console.log(error.message)); // connection reset
+ * console.log(await store.count(), store.calls); // 1 [ 'create', 'count' ]
+ * ```
+ */
+export function injectFaults<Subject extends object>(
+  subject: Subject,
+  plan: FaultPlan<Subject>,
+  { clock = systemClock }: InjectFaultsOptions = {},
+): FaultLog<Subject> & Subject {
+  const calls: AsyncMethod<Subject>[] = [];
+
+  const perform = async (name: string, work: () => unknown): Promise<unknown> => {
+    const method = name as AsyncMethod<Subject>;
+    const call = calls.push(method);
+    return performWith(plan({ method, call }), work, clock);
+  };
+
+  return new Proxy(subject, {
+    get(target, name) {
+      if (name === 'calls') return calls;
+      const member: unknown = Reflect.get(target, name);
+      if (typeof name === 'symbol' || typeof member !== 'function' || name in Object.prototype) {
+        return member;
+      }
+      // Called on the target itself: a proxy has none of its private fields.
+      return (...args: unknown[]) =>
+        perform(name, () => Reflect.apply(member, target, args) as unknown);
+    },
+  }) as FaultLog<Subject> & Subject;
+}
+
+async function performWith(
+  fault: Fault | undefined,
+  work: () => unknown,
+  clock: Clock,
+): Promise<unknown> {
+  if (fault === undefined) return work();
+  if ('before' in fault) throw fault.before;
+  if ('wait' in fault) await fault.wait;
+  if ('delayMs' in fault) await clock.sleep(fault.delayMs);
+  const answer = await work();
+  if ('after' in fault) throw fault.after;
+  return answer;
+}

@@ -1,0 +1,47 @@
+/** The rules of `KeyProvider`, as cases to run against any implementation. @module */
+import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
+import { KEY_REFUSAL_CASES } from './key-refusal-contract.js';
+import { KEY_SECRECY_CASES } from './key-secrecy-contract.js';
+import { KEY_WRAPPING_CASES } from './key-wrapping-contract.js';
+import type { KeyProviderSubject } from './key-provider-subject.js';
+
+/**
+ * The contract of {@link KeyProvider}, one case or more for each rule `K1` to `K10`.
+ *
+ * Run them with any test runner; they need none. Each case gets a subject from `make` and disposes
+ * of it. No case prints a key, also when it fails.
+ *
+ * @param make - Gives a provider with at least two MEK versions, and says which they are.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { EnvKeyProvider } from '@bytelyst/field-encrypt';
+ * import { keyProviderContract } from '@bytelyst/field-encrypt/testing';
+ *
+ * const keys = [randomBytes(32), randomBytes(32)];
+ * const [key = '', previous = ''] = keys.map((bytes) => bytes.toString('base64'));
+ *
+ * const cases = keyProviderContract(async () => {
+ *   const provider = new EnvKeyProvider({ key, previousKeys: [previous] });
+ *   const old = new EnvKeyProvider({ key: previous });
+ *   const mekVersions = [await provider.currentVersion(), await old.currentVersion()];
+ *   return { provider, mekVersions, secrets: keys };
+ * });
+ * for (const { rule, name, run } of cases) {
+ *   await run(); // in vitest: it(`${rule} ${name}`, run)
+ *   console.log(`${rule} ${name}`);
+ * }
+ * ```
+ */
+export function keyProviderContract(
+  make: () => KeyProviderSubject | Promise<KeyProviderSubject>,
+): readonly ContractCase[] {
+  return bindCases(make, CASES);
+}
+
+const CASES: readonly SubjectCase<KeyProviderSubject>[] = [
+  ...KEY_WRAPPING_CASES,
+  ...KEY_REFUSAL_CASES,
+  ...KEY_SECRECY_CASES,
+];

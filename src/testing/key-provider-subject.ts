@@ -1,0 +1,14 @@
+/** What the key provider kit needs from whoever runs it. @module */
+import type { KeyProvider } from '../provider/key-provider.js';
+import type { ContractSubject } from './contract-case.js';
+
+/** A provider for one case. A remote one may be shared: the kit changes nothing in it. */
+export interface KeyProviderSubject extends ContractSubject {
+  readonly provider: KeyProvider;
+  /** Every version that is configured, the current one and at least one more. */
+  readonly mekVersions: readonly string[];
+  /** A version that does not exist. @default 32 zeros */
+  readonly unknownVersion?: string;
+  /** MEK bytes that lie in the process: they must not be printed. A key service has none. */
+  readonly secrets?: readonly Uint8Array[];
+}

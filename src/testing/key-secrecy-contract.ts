@@ -1,0 +1,92 @@
+/** Cases about whose bytes a provider touches and what it prints: K9 and K10. @module */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import type { SubjectCase } from './contract-case.js';
+import type { KeyProviderSubject } from './key-provider-subject.js';
+import { assertSameBytes } from './key-wrapping-contract.js';
+import { revealsSecret } from './reveals-secret.js';
+
+const DEK_BYTES = 32;
+
+export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
+  {
+    rule: 'K9',
+    name: "wrapKey leaves the caller's bytes as they were, and those beside them",
+    async check({ provider, mekVersions: [mekVersion = ''] }) {
+      const around = randomBytes(3 * DEK_BYTES);
+      const before = Buffer.from(around);
+      const dek = around.subarray(DEK_BYTES, 2 * DEK_BYTES);
+      const wrap = await provider.wrapKey(dek, { mekVersion });
+      assertSameBytes(around, before);
+      assertSameBytes(await provider.unwrapKey(wrap), before.subarray(DEK_BYTES, 2 * DEK_BYTES));
+      assertSameBytes(around, before);
+    },
+  },
+  {
+    rule: 'K9',
+    name: 'bytes that the caller wipes after wrapKey are wiped nowhere else',
+    async check({ provider, mekVersions: [mekVersion = ''] }) {
+      const dek = randomBytes(DEK_BYTES);
+      const before = Buffer.from(dek);
+      const wrap = await provider.wrapKey(dek, { mekVersion });
+      dek.fill(0);
+      assertSameBytes(await provider.unwrapKey(wrap), before);
+    },
+  },
+  {
+    rule: 'K9',
+    name: 'each unwrapKey returns a buffer of its own that the caller may wipe',
+    async check({ provider, mekVersions: [mekVersion = ''] }) {
+      const dek = randomBytes(DEK_BYTES);
+      const wrap = await provider.wrapKey(dek, { mekVersion });
+      const [one, other] = [await provider.unwrapKey(wrap), await provider.unwrapKey(wrap)];
+      one.fill(0);
+      assertSameBytes(other, dek);
+      assertSameBytes(await provider.unwrapKey(wrap), dek);
+    },
+  },
+  {
+    rule: 'K10',
+    name: 'a provider that is printed or serialised gives nothing of a key away',
+    async check({ provider, mekVersions, secrets = [] }) {
+      const dek = randomBytes(DEK_BYTES);
+      for (const mekVersion of mekVersions) {
+        await provider.unwrapKey(await provider.wrapKey(dek, { mekVersion }));
+      }
+      assertHides(printed(provider), [dek, ...secrets], 'the provider');
+    },
+  },
+  {
+    rule: 'K10',
+    name: 'errors give nothing of a key away',
+    async check({ provider, mekVersions: [mekVersion = ''], secrets = [], unknownVersion = '0' }) {
+      const dek = randomBytes(DEK_BYTES);
+      const wrap = await provider.wrapKey(dek, { mekVersion });
+      const errors = [
+        await failureOf(provider.wrapKey(dek, { mekVersion: unknownVersion })),
+        await failureOf(provider.unwrapKey({ ...wrap, mekVersion: unknownVersion })),
+        await failureOf(provider.unwrapKey({ ...wrap, wrappedDek: '' })),
+        await failureOf(provider.unwrapKey({ ...wrap, keyProvider: `${wrap.keyProvider}2` })),
+      ];
+      for (const error of errors) assertHides(printed(error), [dek, ...secrets], 'an error');
+    },
+  },
+];
+
+function printed(value: unknown): string {
+  const inspected = inspect(value, { depth: Infinity, showHidden: true, maxArrayLength: null });
+  const { message = '', stack = '' } = value instanceof Error ? value : {};
+  return [inspected, message, stack, String(value), JSON.stringify(value)].join('\n');
+}
+
+function assertHides(text: string, secrets: readonly Uint8Array[], what: string): void {
+  assert.ok(!revealsSecret(text, secrets), `${what} gives a key away`);
+}
+
+async function failureOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => assert.fail('expected a rejection'),
+    (error: unknown) => error,
+  );
+}

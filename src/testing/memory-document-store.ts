@@ -1,0 +1,90 @@
+/** A document store in the memory of one process, for tests and first steps. @module */
+import { requireIntegerBetween } from '../guards.js';
+import { documentKeyText } from '../store/document-key-text.js';
+import type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from '../store/document-store.js';
+import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
+
+const MOST_PAGE_SIZE = 10_000;
+
+export interface MemoryDocumentStoreOptions {
+  /** Properties that together name one document, as in its definition. */
+  readonly key: readonly string[];
+}
+
+/** Keeps documents in memory, with real etags and copies. Everything is lost with the process. */
+export class MemoryDocumentStore<
+  Document extends object = Record<string, unknown>,
+> implements DocumentStore<Document> {
+  readonly #key: readonly string[];
+  readonly #table = new MemoryItemTable();
+
+  constructor({ key }: MemoryDocumentStoreOptions) {
+    this.#key = [...key];
+  }
+
+  async create(
+    document: Document,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    await answerLater(options?.signal);
+    return toItem(this.#table.create(this.#keyOf(document), document, 'The document'));
+  }
+
+  async get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document> | undefined> {
+    await answerLater(options?.signal);
+    const entry = this.#table.get(this.#keyOf(key));
+    return entry && toItem(entry);
+  }
+
+  async replace(
+    document: Document,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    await answerLater(options?.signal);
+    return toItem(this.#table.replace(this.#keyOf(document), document, etag, 'The document'));
+  }
+
+  async delete(
+    key: DocumentKeyProperties,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<void> {
+    await answerLater(options?.signal);
+    this.#table.delete(this.#keyOf(key), etag, 'The document');
+  }
+
+  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
+    const { pageSize = 100, continuation, signal } = options;
+    requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
+    await answerLater(signal);
+    const entries = this.#table.entries(continuation);
+    const page = entries.slice(0, pageSize);
+    const last = page.at(-1)?.key;
+    const hasMore = entries.length > pageSize && last !== undefined;
+    return { items: page.map(toItem<Document>), ...(hasMore && { continuation: last }) };
+  }
+
+  async count(options?: DocumentStoreOptions): Promise<number> {
+    await answerLater(options?.signal);
+    return this.#table.entries().length;
+  }
+
+  #keyOf(document: object): string {
+    return documentKeyText(this.#key, document);
+  }
+}
+
+function toItem<Document extends object>(entry: TableEntry): StoredDocumentItem<Document> {
+  return { document: entry.value as Document, etag: entry.etag };
+}

@@ -1,0 +1,80 @@
+/** Valid rows, records and leases for contract kits; no key is behind them. @module */
+import { encodeBase64url } from '../crypto/base64url.js';
+import { tombstoneOf, type ActiveDekRow, type ShreddedDekRow } from '../dek/dek-row.js';
+import { dekIdOf, scopeIdOf } from '../dek/key-scope.js';
+import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
+import { firstRotationRecord, type RotationRecord } from '../rotation/rotation-record.js';
+
+const WRAPPED_BYTES = 40;
+const COMMITMENT_BYTES = 32;
+const FENCE_TTL_MS = 30_000;
+const CREATED_AT = '2026-01-01T00:00:00.000Z';
+
+export interface SampleRowOptions {
+  readonly product?: string;
+  /** The document in the collection `notes`; another document is another scope. */
+  readonly document?: string;
+  readonly generation?: number;
+  readonly epoch?: number;
+  readonly mekVersion?: string;
+}
+
+export function sampleRow({
+  product = 'sample',
+  document = 'n1',
+  generation = 1,
+  epoch = 1,
+  mekVersion = 'v1',
+}: SampleRowOptions = {}): ActiveDekRow {
+  const scope = ['notes', document];
+  const scopeId = scopeIdOf('document', product, scope);
+  return {
+    id: dekIdOf(scopeId, generation),
+    scopeId,
+    scopeKind: 'document',
+    scope,
+    type: 'dek',
+    schema: 1,
+    product,
+    generation,
+    state: 'active',
+    wrappedDek: encodeBase64url(Buffer.alloc(WRAPPED_BYTES, generation)),
+    wrapAlgorithm: 'A256KW',
+    keyProvider: 'env',
+    mekName: 'env',
+    mekVersion,
+    epoch,
+    commitment: encodeBase64url(Buffer.alloc(COMMITMENT_BYTES, generation)),
+    createdAt: CREATED_AT,
+  };
+}
+
+export function sampleTombstone(options?: SampleRowOptions): ShreddedDekRow {
+  return tombstoneOf(sampleRow(options), CREATED_AT);
+}
+
+export function sampleRecord(product = 'sample', epoch = 1): RotationRecord {
+  const mek = { keyProvider: 'env', mekName: 'env', mekVersion: 'v1' };
+  return { ...firstRotationRecord(product, mek, FENCE_TTL_MS, CREATED_AT), epoch };
+}
+
+export function sampleLease(product = 'sample', collection = 'notes', owner = 'worker-1'): Lease {
+  return {
+    id: leaseId(collection),
+    scopeId: leaseScopeId(product),
+    type: 'lease',
+    schema: 1,
+    product,
+    kind: 'backfill',
+    owner,
+    heartbeatAt: CREATED_AT,
+    expiresAt: CREATED_AT,
+  };
+}
+
+/** Samples for as many documents, each a scope of its own. */
+export function sampleRows(count: number, options: SampleRowOptions = {}): ActiveDekRow[] {
+  return Array.from({ length: count }, (_, index) =>
+    sampleRow({ ...options, document: `${options.document ?? 'n'}-${String(index)}` }),
+  );
+}

@@ -1,0 +1,18 @@
+/** Stops waiting for shared work without stopping the work. @module */
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const settled = work.finally(() => {
+      signal.removeEventListener('abort', stop);
+    });
+    settled.then(resolve, reject);
+  });
+}

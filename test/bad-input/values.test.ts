@@ -1,0 +1,275 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  contentsOf,
+  decryptAny,
+  encryptAny,
+  freezeDeep,
+  KEY,
+  note,
+  setup,
+  type Loose,
+} from '../support/encryptor.js';
+import { failure, failureOf } from '../support/failure.js';
+
+const made = setup();
+const { encryptor } = made;
+
+async function roundTrip(body: unknown): Promise<unknown> {
+  const stored = await encryptAny(encryptor, { ...KEY, body });
+  return (await decryptAny(encryptor, JSON.parse(JSON.stringify(stored))))['body'];
+}
+
+class Point {
+  readonly x = 1;
+}
+
+const cycle: Loose = {};
+cycle['self'] = { again: [cycle] };
+
+const twice = { shared: 1 };
+
+const LONE = 'a string with a lone surrogate';
+const NOT_FINITE = 'a number that is not finite';
+
+const unstorable: readonly [name: string, value: unknown, what: string][] = [
+  ['NaN', NaN, NOT_FINITE],
+  ['Infinity', Infinity, NOT_FINITE],
+  ['-Infinity', -Infinity, NOT_FINITE],
+  ['a bigint', 1n, 'a bigint'],
+  ['a symbol', Symbol('secret'), 'a symbol'],
+  ['a function', () => 'secret', 'a function'],
+  ['a class', Point, 'a function'],
+  ['a class instance', new Point(), 'a class instance'],
+  ['a Date', new Date(0), 'a class instance'],
+  ['a Map', new Map([['secret', 1]]), 'a class instance'],
+  ['a Set', new Set(['secret']), 'a class instance'],
+  ['a RegExp', /secret/, 'a class instance'],
+  ['an Error', new Error('secret'), 'a class instance'],
+  ['a Promise', Promise.resolve('secret'), 'a class instance'],
+  ['a boxed string', Object('secret'), 'a class instance'],
+  ['an ArrayBuffer', new ArrayBuffer(4), 'a class instance'],
+  ['a DataView', new DataView(new ArrayBuffer(4)), 'a class instance'],
+  ['a Uint16Array', new Uint16Array(2), 'a class instance'],
+  ['a Uint8ClampedArray', new Uint8ClampedArray(2), 'a class instance'],
+  ['a cycle', cycle, 'a cycle'],
+  ['a lone high surrogate', 'secret\ud800', LONE],
+  ['a lone low surrogate', '\udc00secret', LONE],
+];
+
+const onlyDeeper: readonly [name: string, value: unknown, what: string][] = [
+  ['undefined in an array', [undefined], 'undefined'],
+  ['a hole in an array', new Array<unknown>(2), 'undefined'],
+  ['bytes in an object', { bytes: new Uint8Array(2) }, 'a class instance'],
+  ['a lone surrogate in a name', { 'a\ud800': 1 }, LONE],
+  ['a function named toJSON', { toJSON: () => 'other' }, 'a function'],
+  ['a property with a symbol for a name', { [Symbol('secret')]: 1 }, 'a symbol'],
+];
+
+describe.each([...unstorable, ...onlyDeeper])('%s', (_name, value, what) => {
+  const places: readonly [path: string, fields: (value: unknown) => Loose][] = [
+    ['body', (each) => ({ body: each })],
+    ['body', (each) => ({ body: { deep: [{ er: each }] } })],
+    ['tags[]', (each) => ({ tags: ['sound', each] })],
+    ['meta.location', (each) => ({ meta: { location: each } })],
+    ['sections[].title', (each) => ({ sections: [{ title: 'sound' }, { title: each }] })],
+    ['sections[].lines[]', (each) => ({ sections: [{ lines: [each] }] })],
+  ];
+
+  it.each(places)('is refused at %s, and nothing is read or written', async (path, fields) => {
+    const fresh = setup();
+    const before = await contentsOf(fresh.memory);
+    expect(
+      await failure(encryptAny(fresh.encryptor, { ...KEY, title: 'sound', ...fields(value) })),
+    ).toEqual({
+      name: 'TypeError',
+      message: `The value at "${path}" cannot be encrypted: JSON cannot hold ${what}`,
+    });
+    expect(await contentsOf(fresh.memory)).toEqual(before);
+    expect(fresh.store.calls).toEqual({});
+    expect(fresh.provider.calls).toEqual({});
+  });
+
+  it('is refused with enabled: false too, so that switching it on breaks nothing', async () => {
+    const off = setup({ enabled: false });
+    expect(await failure(encryptAny(off.encryptor, { ...KEY, body: value }))).toEqual({
+      name: 'TypeError',
+      message: `The value at "body" cannot be encrypted: JSON cannot hold ${what}`,
+    });
+  });
+});
+
+describe('undefined', () => {
+  it('stays absent at a declared path and below it', async () => {
+    const document = {
+      ...KEY,
+      title: undefined,
+      meta: { location: undefined },
+      sections: [{ title: undefined, lines: undefined }],
+      body: { kept: 1, dropped: undefined },
+    };
+    const stored = await encryptAny(encryptor, document);
+    const { body, ...rest } = document;
+    expect(stored).toMatchObject(rest);
+    expect(await decryptAny(encryptor, stored)).toStrictEqual({
+      ...document,
+      body: { kept: body.kept },
+    });
+  });
+
+  it('is refused as an element of a declared array, which JSON would make null', async () => {
+    for (const tags of [[undefined], ['a', , 'b']]) {
+      expect(await failure(encryptAny(encryptor, { ...KEY, tags }))).toEqual({
+        name: 'TypeError',
+        message: 'The value at "tags[]" cannot be encrypted: JSON cannot hold undefined',
+      });
+    }
+  });
+
+  it('is refused by a synchronous seal', async () => {
+    const open = await encryptor.openDocument(note, KEY, { createDek: true });
+    expect(failureOf(() => open.seal('body', undefined))).toEqual({
+      name: 'TypeError',
+      message: 'The value at "body" cannot be encrypted: JSON cannot hold undefined',
+    });
+  });
+});
+
+describe('a value that JSON can hold', () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = 'core';
+    for (let level = 0; level < levels; level += 1) value = level % 2 ? [value] : { value };
+    return value;
+  };
+
+  const kept: readonly [string, unknown][] = [
+    ['null', null],
+    ['an empty string', ''],
+    ['U+0000', 'a\u0000b'],
+    ['emoji of 4 bytes', '🔑👩‍💻'],
+    ['decomposed letters', 'cafe\u0301'],
+    ['a byte order mark', '\ufefftext'],
+    ['line separators', '\u2028\u2029'],
+    ['2^53 + 2', 2 ** 53 + 2],
+    ['the largest number', Number.MAX_VALUE],
+    ['the smallest number', Number.MIN_VALUE],
+    ['odd names', { 'a.b': 1, 'a/b': 2, '~0': 3, 'x[0]': 4, '': 5, $ref: 6, length: 7 }],
+    ['names of the prototype', { constructor: 1, toString: 2, hasOwnProperty: 3, toJSON: 4 }],
+    ['100 levels', nested(100)],
+    ['500 levels', nested(500)],
+    ['10 000 elements', Array.from({ length: 10_000 }, (_each, index) => index)],
+    ['2 MB', 'm'.repeat(2 * 1024 * 1024)],
+    ['a frozen object', freezeDeep({ list: [{ a: 1 }] })],
+    ['one object twice', [twice, { twice }]],
+  ];
+
+  it.each(kept)('comes back as it was: %s', async (_name, value) => {
+    expect(await roundTrip(value)).toStrictEqual(value);
+  });
+
+  it('comes back as JSON has it: -0 is 0, and an integer past 2^53 is the nearest double', async () => {
+    expect(await roundTrip(-0)).toBe(0);
+    expect(await roundTrip([-0, { a: -0 }])).toStrictEqual([0, { a: 0 }]);
+    expect(await roundTrip(Number('9007199254740993'))).toBe(9007199254740992);
+  });
+
+  it('comes back with an own property "__proto__", and pollutes nothing', async () => {
+    const body = JSON.parse('{"__proto__":{"polluted":true},"a":{"__proto__":1}}') as object;
+    const opened = (await roundTrip(body)) as object;
+    expect(JSON.stringify(opened)).toBe(JSON.stringify(body));
+    expect(Object.getPrototypeOf(opened)).toBe(Object.prototype);
+    expect(({} as Loose)['polluted']).toBeUndefined();
+  });
+
+  it('comes back as an ordinary one when it was made in another realm', async () => {
+    const body = runInNewContext('({ list: [1, { a: null }] })') as unknown;
+    expect(await roundTrip(body)).toStrictEqual({ list: [1, { a: null }] });
+    const bytes = runInNewContext('Uint8Array.of(1, 2)') as unknown;
+    expect(await roundTrip(bytes)).toStrictEqual(Uint8Array.of(1, 2));
+  });
+
+  it('comes back with an ordinary prototype when it had none', async () => {
+    const body = Object.assign(Object.create(null) as Loose, { a: 1 });
+    expect(await roundTrip(body)).toStrictEqual({ a: 1 });
+  });
+
+  it('is refused at 501 levels', async () => {
+    expect(await failure(encryptAny(encryptor, { ...KEY, body: nested(501) }))).toEqual({
+      name: 'TypeError',
+      message: 'The value at "body" cannot be encrypted: JSON cannot hold more than 500 levels',
+    });
+    expect(await failure(encryptAny(encryptor, { ...KEY, body: nested(100_000) }))).toMatchObject({
+      name: 'TypeError',
+    });
+  });
+
+  it('is refused as an array with properties beside its elements, which JSON would drop', async () => {
+    const body = Object.assign([1], { note: 'lost' });
+    expect(await failure(encryptAny(encryptor, { ...KEY, body }))).toMatchObject({
+      name: 'TypeError',
+    });
+  });
+
+  it('has each of its getters asked once, and what they answered is sealed', async () => {
+    let asked = 0;
+    const body = {
+      get count(): unknown {
+        asked += 1;
+        return asked === 1 ? 'first' : Symbol('second');
+      },
+    };
+    expect(await roundTrip(body)).toEqual({ count: 'first' });
+    expect(asked).toBe(1);
+  });
+
+  it('is read through a Proxy once', async () => {
+    const answers = [1, undefined, 3];
+    const body = new Proxy({ a: 0 }, { get: () => answers.shift() });
+    expect(await roundTrip(body)).toEqual({ a: 1 });
+  });
+
+  it('is not changed by a toJSON that somebody put on a prototype', async () => {
+    for (const prototype of [Object.prototype, Array.prototype] as object[]) {
+      onTestFinished(() => void Reflect.deleteProperty(prototype, 'toJSON'));
+      Object.defineProperty(prototype, 'toJSON', { value: () => 'other', configurable: true });
+      const stored = await encryptAny(encryptor, {
+        ...KEY,
+        body: [1, { a: [2] }],
+        title: { b: 3 },
+      });
+      Reflect.deleteProperty(prototype, 'toJSON');
+      expect(await decryptAny(encryptor, stored)).toEqual({
+        ...KEY,
+        body: [1, { a: [2] }],
+        title: { b: 3 },
+      });
+    }
+  });
+});
+
+describe('bytes', () => {
+  const backing = Uint8Array.from({ length: 64 }, (_each, index) => index);
+
+  it.each([
+    ['a Uint8Array', backing],
+    ['an empty one', new Uint8Array(0)],
+    ['a view with an offset', backing.subarray(7, 19)],
+    ['a Buffer', Buffer.from(backing)],
+    ['a Buffer of the pool', Buffer.from('pooled')],
+    ['what is not UTF-8', Uint8Array.of(0xff, 0xfe, 0xc0, 0x80, 0)],
+    ['a view of shared memory', new Uint8Array(new SharedArrayBuffer(8)).fill(9)],
+  ])('come back as a Uint8Array of their own: %s', async (_name, bytes) => {
+    const opened = (await roundTrip(bytes)) as Uint8Array;
+    expect(Object.getPrototypeOf(opened)).toBe(Uint8Array.prototype);
+    expect([...opened]).toEqual([...bytes]);
+    expect(opened.buffer.byteLength).toBe(bytes.length);
+  });
+
+  it('are copied before they can change', async () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    const encrypting = encryptAny(encryptor, { ...KEY, body: bytes });
+    bytes.fill(0);
+    const opened = await decryptAny(encryptor, await encrypting);
+    expect(opened['body']).toEqual(Uint8Array.of(1, 2, 3));
+  });
+});

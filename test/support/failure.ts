@@ -1,0 +1,77 @@
+import { isFieldEncryptionError } from '../../src/index.js';
+
+/** An error as tests compare it: exactly. */
+export interface Failure {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+}
+
+export function describeError(error: unknown): Failure {
+  if (!(error instanceof Error)) throw new TypeError('It failed with something that is no error');
+  const { name, message } = error;
+  return isFieldEncryptionError(error) ? { name, code: error.code, message } : { name, message };
+}
+
+/** How the promise rejects; fails the test if it does not. */
+export async function failure(work: Promise<unknown>): Promise<Failure> {
+  return describeError(await rejection(work));
+}
+
+/** What the promise rejects with; fails the test if it does not. */
+export async function rejection(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('It should have failed, and it succeeded');
+}
+
+/** How a synchronous call fails; fails the test if it does not. */
+export function failureOf(work: () => unknown): Failure {
+  return describeError(thrownBy(work));
+}
+
+export function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('It should have failed, and it succeeded');
+}
+
+export function tampered(message: string): Failure {
+  return { name: 'TamperedError', code: 'TAMPERED', message };
+}
+
+export function refused(code: string, message: string): Failure {
+  return { name: 'FieldEncryptionError', code, message };
+}
+
+/** The message for every envelope that does not open in its place. */
+export function failedField(path: string, dekId: string): Failure {
+  return tampered(
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or belongs to another place; restore the document from a backup`,
+  );
+}
+
+export function malformedField(path: string, what: string): Failure {
+  return tampered(
+    `The envelope at "${path}" is malformed (${what}): restore the document from a backup`,
+  );
+}
+
+/** The message for every DEK row that does not authenticate. */
+export function failedRow(dekId: string): Failure {
+  return tampered(
+    `DEK row ${dekId} failed authentication: it was changed, or belongs to another place; restore the row from a backup`,
+  );
+}
+
+export function alteredRow(dekId: string, property: string): Failure {
+  return tampered(
+    `DEK row ${dekId} is not as it was written (${property}): restore it from a backup`,
+  );
+}

@@ -1,0 +1,145 @@
+import { describe, expectTypeOf, it } from 'vitest';
+import {
+  createFieldEncryptor,
+  defineDocument,
+  isFieldEncryptionError,
+  type DocumentKey,
+  type EncryptedDocument,
+  type Envelope,
+  type FieldPath,
+  type StoredDocument,
+} from '../../src/index.js';
+import { MemoryDekStore } from '../../src/testing/index.js';
+
+interface Note {
+  workspaceId: string;
+  id: string;
+  pinned: boolean;
+  title: string;
+  body?: string;
+  subtitle: string | null;
+  tags: string[];
+  meta?: { location: string | null; device: string };
+  sections: { title: string; order: number }[] | null;
+}
+
+const note = defineDocument<Note>()({
+  collection: 'notes',
+  key: ['workspaceId', 'id'],
+  fields: ['title', 'body', 'subtitle', 'tags[]', 'meta.location', 'sections[].title'],
+});
+const encryptor = createFieldEncryptor({
+  product: 'notelett',
+  keyProviders: [],
+  dekStore: new MemoryDekStore(),
+});
+
+describe('defineDocument', () => {
+  it('takes every path of the type and no other', () => {
+    expectTypeOf<'meta.location'>().toExtend<FieldPath<Note>>();
+    expectTypeOf<'tags' | 'tags[]' | 'sections[].order'>().toExtend<FieldPath<Note>>();
+    expectTypeOf<'meta.lokation'>().not.toExtend<FieldPath<Note>>();
+    expectTypeOf<'tags.length'>().not.toExtend<FieldPath<Note>>();
+    expectTypeOf<'title.length'>().not.toExtend<FieldPath<Note>>();
+  });
+
+  it('does not compile with a misspelt path', () => {
+    defineDocument<Note>()({
+      collection: 'notes',
+      key: ['id'],
+      // @ts-expect-error -- "titel" is no property of Note
+      fields: ['titel'],
+    });
+  });
+
+  it('does not compile with a key part that is not always a string', () => {
+    defineDocument<Note>()({
+      collection: 'notes',
+      // @ts-expect-error -- "pinned" is a boolean
+      key: ['pinned'],
+      fields: ['title'],
+    });
+  });
+
+  it('does not compile without key or fields', () => {
+    // @ts-expect-error -- an empty key
+    defineDocument<Note>()({ collection: 'notes', key: [], fields: ['title'] });
+  });
+
+  it('ends on types that contain themselves', () => {
+    interface Tree {
+      id: string;
+      name: string;
+      children: Tree[];
+    }
+    expectTypeOf<'children[].children[].name'>().toExtend<FieldPath<Tree>>();
+  });
+});
+
+describe('document types', () => {
+  it('put envelopes where fields are declared, and only there', () => {
+    type Encrypted = EncryptedDocument<typeof note>;
+    expectTypeOf<Encrypted['title']>().toEqualTypeOf<Envelope>();
+    expectTypeOf<Encrypted['subtitle']>().toEqualTypeOf<Envelope>();
+    expectTypeOf<Encrypted['body']>().toEqualTypeOf<Envelope | undefined>();
+    expectTypeOf<Encrypted['tags']>().toEqualTypeOf<Envelope[]>();
+    expectTypeOf<Encrypted['pinned']>().toEqualTypeOf<boolean>();
+    expectTypeOf<NonNullable<Encrypted['meta']>['location']>().toEqualTypeOf<Envelope>();
+    expectTypeOf<NonNullable<Encrypted['meta']>['device']>().toEqualTypeOf<string>();
+    expectTypeOf<NonNullable<Encrypted['sections']>[number]['title']>().toEqualTypeOf<Envelope>();
+    expectTypeOf<null>().toExtend<Encrypted['sections']>();
+  });
+
+  it('name a document by an object', () => {
+    expectTypeOf<DocumentKey<typeof note>>().toEqualTypeOf<{
+      readonly workspaceId: string;
+      readonly id: string;
+    }>();
+  });
+
+  it('let changes be spread over a stored document', () => {
+    const stored = {} as EncryptedDocument<typeof note>;
+    expectTypeOf({ ...stored, title: 'new' }).toExtend<StoredDocument<typeof note>>();
+    expectTypeOf<Note>().toExtend<StoredDocument<typeof note>>();
+  });
+});
+
+describe('FieldEncryptor', () => {
+  it('keeps properties beside the type, in type', async () => {
+    const plain = {} as Note & { _etag: string };
+    const stored = await encryptor.encryptDocument(note, plain);
+    expectTypeOf(stored._etag).toEqualTypeOf<string>();
+    expectTypeOf(stored.title).toEqualTypeOf<Envelope>();
+    const opened = await encryptor.decryptDocument(note, stored);
+    expectTypeOf(opened._etag).toEqualTypeOf<string>();
+    expectTypeOf(opened.title).toEqualTypeOf<string>();
+    expectTypeOf(opened.sections).toEqualTypeOf<Note['sections']>();
+  });
+
+  it('takes key parts in "expect", and no others', async () => {
+    const stored = {} as EncryptedDocument<typeof note>;
+    await encryptor.decryptDocument(note, stored, { expect: { workspaceId: 'w' } });
+    // @ts-expect-error -- "title" is no key part
+    await encryptor.decryptDocument(note, stored, { expect: { title: 'w' } });
+  });
+
+  it('seals declared paths only', async () => {
+    const open = await encryptor.openDocument(note, { workspaceId: 'w', id: '1' });
+    expectTypeOf(open.seal('tags[]', 'a')).toEqualTypeOf<Envelope>();
+    // @ts-expect-error -- not declared
+    open.seal('pinned', true);
+  });
+});
+
+describe('errors', () => {
+  it('narrow by code', () => {
+    const error: unknown = undefined;
+    if (!isFieldEncryptionError(error)) return;
+    if (error.code === 'KEY_PROVIDER_UNAVAILABLE') {
+      expectTypeOf(error.retryAfterMs).toEqualTypeOf<number | undefined>();
+    }
+    if (error.code === 'CONFIGURATION_INVALID') {
+      expectTypeOf(error.problems).toExtend<readonly { variable: string }[]>();
+    }
+  });
+});
