@@ -1,0 +1,107 @@
+/** The table of DEK rows, rotation records and leases, and its SQL. @module */
+import type { DekRowFilter } from '../store/dek-store.js';
+import type { SqliteValue } from './sqlite-handle.js';
+import { columnText } from './sqlite-text.js';
+
+export interface Query {
+  readonly sql: string;
+  readonly values: readonly SqliteValue[];
+}
+
+/** Where a page ended: the primary key of its last item, as it is in the columns. */
+export type PageEnd = readonly [scopeId: string, id: string];
+
+/** What is stored: whatever else an item has is in its JSON alone. */
+export interface TableItem {
+  readonly id: string;
+  readonly scopeId: string;
+  readonly type: string;
+  readonly product: string;
+  readonly state?: string;
+  readonly mekVersion?: string;
+}
+
+const READ = 'scope_id, id, etag, item';
+
+/** The statements of one table. Nothing is bound but text without U+0000 and integers. */
+export class DekTable {
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = `"${name}"`;
+  }
+
+  get createTable(): string {
+    return `CREATE TABLE IF NOT EXISTS ${this.#name} (
+      scope_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, product TEXT NOT NULL,
+      state TEXT, mek_version TEXT, etag TEXT NOT NULL, item TEXT NOT NULL,
+      PRIMARY KEY (scope_id, id)
+    ) WITHOUT ROWID`;
+  }
+
+  create(item: TableItem, etag: string, json: string): Query {
+    const sql = `INSERT INTO ${this.#name}
+      (type, product, state, mek_version, etag, item, scope_id, id)
+      VALUES (?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+    return { sql, values: [...columnsOf(item), etag, json, ...keyOf(item.scopeId, item.id)] };
+  }
+
+  replace(item: TableItem, oldEtag: string, etag: string, json: string): Query {
+    const sql = `UPDATE ${this.#name} SET type = ?, product = ?, state = NULLIF(?, ''),
+      mek_version = NULLIF(?, ''), etag = ?, item = ? WHERE scope_id = ? AND id = ? AND etag = ?`;
+    const key = keyOf(item.scopeId, item.id);
+    return { sql, values: [...columnsOf(item), etag, json, ...key, columnText(oldEtag)] };
+  }
+
+  get(scopeId: string, id: string): Query {
+    const sql = `SELECT ${READ} FROM ${this.#name} WHERE scope_id = ? AND id = ?`;
+    return { sql, values: keyOf(scopeId, id) };
+  }
+
+  getMany(keys: readonly PageEnd[]): Query {
+    const sql = `SELECT ${READ} FROM ${this.#name} WHERE (scope_id, id) IN
+      (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
+    return { sql, values: [JSON.stringify(keys.map(([scopeId, id]) => keyOf(scopeId, id)))] };
+  }
+
+  listScope(scopeId: string): Query {
+    const sql = `SELECT ${READ} FROM ${this.#name} WHERE scope_id = ? ORDER BY id`;
+    return { sql, values: [columnText(scopeId)] };
+  }
+
+  list(filter: DekRowFilter, limit: number, after?: PageEnd): Query {
+    const { sql, values } = rowsOf(filter);
+    const onlyAfter = after ? ' AND (scope_id, id) > (?, ?)' : '';
+    return {
+      sql: `SELECT ${READ} FROM ${this.#name} WHERE ${sql}${onlyAfter}
+        ORDER BY scope_id, id LIMIT ?`,
+      values: [...values, ...(after ?? []), limit],
+    };
+  }
+
+  count(filter: DekRowFilter): Query {
+    const { sql, values } = rowsOf(filter);
+    return { sql: `SELECT COUNT(*) AS total FROM ${this.#name} WHERE ${sql}`, values };
+  }
+}
+
+function rowsOf({ product, mekVersion, idFrom, idBefore }: DekRowFilter): Query {
+  const conditions: [string, string | undefined][] = [
+    ['product = ?', product],
+    ['mek_version = ?', mekVersion],
+    ['id >= ?', idFrom],
+    ['id < ?', idBefore],
+  ];
+  const asked = conditions.filter((each): each is [string, string] => each[1] !== undefined);
+  const sql = ["type NOT IN ('rotation', 'lease')", ...asked.map(([condition]) => condition)];
+  return { sql: sql.join(' AND '), values: asked.map(([, text]) => columnText(text)) };
+}
+
+function keyOf(scopeId: string, id: string): readonly string[] {
+  return [columnText(scopeId), columnText(id)];
+}
+
+/** Empty stands for absent: tombstones have no `mekVersion`, leases no `state`. */
+function columnsOf({ type, product, state = '', mekVersion = '' }: TableItem): readonly string[] {
+  return [type, product, state, mekVersion].map(columnText);
+}

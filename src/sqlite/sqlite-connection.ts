@@ -1,0 +1,95 @@
+/** One table through a synchronous driver that other processes may be writing to. @module */
+import type { Clock } from '../clock.js';
+import { isBusy, sqliteFailed, stayedBusy } from './sqlite-failure.js';
+import type { SqliteHandle, SqliteStatement, SqliteValue } from './sqlite-handle.js';
+
+export interface SqliteConnectionOptions {
+  readonly handle: SqliteHandle;
+  readonly table: string;
+  /** Creates the table unless it exists. */
+  readonly createTable: string;
+  readonly clock: Clock;
+}
+
+export type SqliteRow = Readonly<Record<string, unknown>>;
+
+/** A driver waits for a lock with the event loop standing still: so it waits 20 ms, and we the rest. */
+const SETTINGS = ['busy_timeout=20', 'journal_mode=WAL', 'synchronous=FULL'];
+const PATIENCE_MS = 5_000;
+const FIRST_DELAY_MS = 5;
+const LONGEST_DELAY_MS = 100;
+const LONGEST_RUN_MS = 20;
+
+export class SqliteConnection {
+  readonly #options: SqliteConnectionOptions;
+  readonly #statements = new Map<string, SqliteStatement>();
+  #isReady = false;
+  #pauseAtMs: number;
+
+  constructor(options: SqliteConnectionOptions) {
+    this.#options = options;
+    this.#pauseAtMs = options.clock.monotonicMs() + LONGEST_RUN_MS;
+  }
+
+  /** Every row of the answer: a statement read only in part could hold its snapshot. */
+  async all(
+    sql: string,
+    values: readonly SqliteValue[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly SqliteRow[]> {
+    return this.#whenFree(() => this.#statement(sql).all(...values) as SqliteRow[], signal);
+  }
+
+  /** One statement, one transaction. @returns How many rows it changed. */
+  async run(
+    sql: string,
+    values: readonly SqliteValue[],
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    return this.#whenFree(() => Number(this.#statement(sql).run(...values).changes), signal);
+  }
+
+  async #whenFree<T>(work: () => T, signal: AbortSignal | undefined): Promise<T> {
+    const { clock, table } = this.#options;
+    await this.#pauseNowAndThen(signal);
+    const startedMs = clock.monotonicMs();
+    for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
+      signal?.throwIfAborted();
+      try {
+        this.#prepareDatabase();
+        return work();
+      } catch (error) {
+        if (!isBusy(error)) throw sqliteFailed(table, error);
+        const isOutOfPatience = clock.monotonicMs() - startedMs >= PATIENCE_MS;
+        if (isOutOfPatience) throw stayedBusy(table, PATIENCE_MS, error);
+      }
+      await clock.sleep(delayMs * (0.5 + clock.jitter()), signal);
+    }
+  }
+
+  /** Nothing here awaits I/O, so a loop of calls would otherwise keep timers and sockets waiting. */
+  async #pauseNowAndThen(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#pauseAtMs) return;
+    this.#pauseAtMs = nowMs + LONGEST_RUN_MS;
+    await clock.sleep(0, signal);
+  }
+
+  /** Part of every attempt until it succeeds once: many processes may be opening a new file. */
+  #prepareDatabase(): void {
+    if (this.#isReady) return;
+    const { handle, createTable } = this.#options;
+    for (const setting of SETTINGS) handle.exec(`PRAGMA ${setting}`);
+    handle.exec(createTable);
+    this.#isReady = true;
+  }
+
+  #statement(sql: string): SqliteStatement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#options.handle.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}

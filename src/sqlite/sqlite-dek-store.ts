@@ -1,0 +1,212 @@
+/** DEK rows in a SQLite file that any number of processes may share. @module */
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../clock.js';
+import type { DekRow } from '../dek/dek-row.js';
+import { scopeIdIn } from '../dek/key-scope.js';
+import { StoreError } from '../errors.js';
+import { requireIntegerBetween } from '../guards.js';
+import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
+import { ROTATION_ID, rotationScopeId, type RotationRecord } from '../rotation/rotation-record.js';
+import type {
+  DekRowFilter,
+  DekRowPage,
+  DekStore,
+  DekStoreOptions,
+  ListDekRowsOptions,
+  StoredItem,
+} from '../store/dek-store.js';
+import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
+import { parsePageEnd } from './page-end.js';
+import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
+import type { SqliteHandle } from './sqlite-handle.js';
+import { requireTableName } from './sqlite-text.js';
+import { parseStoredJson } from './stored-json.js';
+
+export interface SqliteDekStoreOptions {
+  /** Created at the first call unless it exists. @default 'dek_store' */
+  readonly table?: string;
+  /** Times the waits for a lock. @default systemClock */
+  readonly clock?: Clock;
+}
+
+const MOST_PAGE_SIZE = 10_000;
+const IDS_AT_ONCE = 500;
+
+/**
+ * Keeps DEK rows, rotation records and leases in one table of a SQLite file.
+ *
+ * For one machine: SQLite's locks do not hold across network file systems. Any number of processes
+ * may use the file. Every acknowledged write is on disk (`synchronous=FULL`), every compare-and-set
+ * is one statement. While another connection holds the write lock, calls wait without freezing the
+ * event loop, for 5 s at most.
+ *
+ * The columns `scope_id`, `id`, `type`, `product`, `state` and `mek_version` are for your own
+ * queries; the item itself is the JSON in `item`. After a finished rewrap this answers 0:
+ * `SELECT COUNT(*) FROM dek_store WHERE mek_version <> '<NEW>'`.
+ *
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked -
+ * try again; `STORE_FAILED` for anything else that SQLite refuses - look at the cause.
+ *
+ * @example
+ * ```ts
+ * import Database from 'libsql';
+ * import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
+ *
+ * const dekStore = new SqliteDekStore(new Database('notelett.db'));
+ * console.log(await dekStore.count({ product: 'notelett' })); // 0
+ * ```
+ */
+export class SqliteDekStore implements DekStore {
+  readonly #connection: SqliteConnection;
+  readonly #table: DekTable;
+  readonly #tableName: string;
+
+  /** @throws TypeError or RangeError where `table` is not a plain name. */
+  constructor(
+    handle: SqliteHandle,
+    { table = 'dek_store', clock = systemClock }: SqliteDekStoreOptions = {},
+  ) {
+    requireTableName(table);
+    this.#tableName = table;
+    this.#table = new DekTable(table);
+    const { createTable } = this.#table;
+    this.#connection = new SqliteConnection({ handle, table, createTable, clock });
+  }
+
+  create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#create(row, options);
+  }
+
+  get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#get(scopeIdIn(dekId), dekId, options);
+  }
+
+  async getMany(
+    dekIds: readonly string[],
+    options?: DekStoreOptions,
+  ): Promise<ReadonlyMap<string, StoredItem>> {
+    options?.signal?.throwIfAborted();
+    const found = new Map<string, StoredItem>();
+    for (let from = 0; from < dekIds.length; from += IDS_AT_ONCE) {
+      const ids = dekIds.slice(from, from + IDS_AT_ONCE);
+      const keys = ids.map((id) => [scopeIdIn(id), id] as const);
+      for (const row of await this.#all(this.#table.getMany(keys), options)) {
+        found.set(String(row['id']), this.#itemOf(row));
+      }
+    }
+    return found;
+  }
+
+  async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
+    const rows = await this.#all(this.#table.listScope(scopeId), options);
+    return rows.map((row) => this.#itemOf(row));
+  }
+
+  replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#replace(row, etag, options);
+  }
+
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
+    const { pageSize = 100, continuation } = options;
+    requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
+    const after = continuation === undefined ? undefined : pageEndIn(continuation);
+    const rows = await this.#all(this.#table.list(filter, pageSize + 1, after), options);
+    const page = rows.slice(0, pageSize);
+    const items = page.map((row) => this.#itemOf(row));
+    const last = rows.length > pageSize ? page.at(-1) : undefined;
+    return { items, ...(last && { continuation: JSON.stringify(pageEndOf(last)) }) };
+  }
+
+  async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
+    const [row] = await this.#all(this.#table.count(filter), options);
+    return Number(row?.['total']);
+  }
+
+  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#get(rotationScopeId(product), ROTATION_ID, options);
+  }
+
+  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#create(record, options);
+  }
+
+  replaceRotation(
+    record: RotationRecord,
+    etag: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem> {
+    return this.#replace(record, etag, options);
+  }
+
+  getLease(
+    product: string,
+    collection: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem | undefined> {
+    return this.#get(leaseScopeId(product), leaseId(collection), options);
+  }
+
+  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#create(lease, options);
+  }
+
+  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#replace(lease, etag, options);
+  }
+
+  async #create(item: TableItem, options: DekStoreOptions | undefined): Promise<StoredItem> {
+    const etag = randomUUID();
+    const json = JSON.stringify(item);
+    if (await this.#wrote(this.#table.create(item, etag, json), options)) {
+      return { value: JSON.parse(json) as unknown, etag };
+    }
+    throw new StoreError('ALREADY_EXISTS', `The item ${item.id} exists already`);
+  }
+
+  async #replace(
+    item: TableItem,
+    oldEtag: string,
+    options: DekStoreOptions | undefined,
+  ): Promise<StoredItem> {
+    const etag = randomUUID();
+    const json = JSON.stringify(item);
+    if (await this.#wrote(this.#table.replace(item, oldEtag, etag, json), options)) {
+      return { value: JSON.parse(json) as unknown, etag };
+    }
+    throw new StoreError(
+      'ETAG_MISMATCH',
+      `The item ${item.id} was changed or removed by someone else`,
+    );
+  }
+
+  async #get(
+    scopeId: string,
+    id: string,
+    options: DekStoreOptions | undefined,
+  ): Promise<StoredItem | undefined> {
+    const [row] = await this.#all(this.#table.get(scopeId, id), options);
+    return row && this.#itemOf(row);
+  }
+
+  #all({ sql, values }: Query, options?: DekStoreOptions): Promise<readonly SqliteRow[]> {
+    return this.#connection.all(sql, values, options?.signal);
+  }
+
+  async #wrote({ sql, values }: Query, options?: DekStoreOptions): Promise<boolean> {
+    return (await this.#connection.run(sql, values, options?.signal)) > 0;
+  }
+
+  #itemOf({ id, item, etag }: SqliteRow): StoredItem {
+    return { value: parseStoredJson(item, this.#tableName, id), etag: String(etag) };
+  }
+}
+
+function pageEndIn(continuation: string): PageEnd {
+  const [scopeId = '', id = ''] = parsePageEnd(continuation, 2);
+  return [scopeId, id];
+}
+
+function pageEndOf({ scope_id: scopeId, id }: SqliteRow): PageEnd {
+  return [String(scopeId), String(id)];
+}

@@ -1,0 +1,177 @@
+/** Documents in a SQLite file that any number of processes may share. @module */
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../clock.js';
+import { StoreError } from '../errors.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards.js';
+import { documentKeyText } from '../store/document-key-text.js';
+import type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from '../store/document-store.js';
+import { DocumentTable } from './document-table.js';
+import { parsePageEnd } from './page-end.js';
+import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
+import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
+import { columnText, requireTableName } from './sqlite-text.js';
+import { parseStoredJson } from './stored-json.js';
+
+export interface SqliteDocumentStoreOptions {
+  /** Created at the first call unless it exists. One table for each collection. */
+  readonly table: string;
+  /** Properties that together name one document, as in its definition. */
+  readonly key: readonly string[];
+  /** Times the waits for a lock. @default systemClock */
+  readonly clock?: Clock;
+}
+
+const MOST_PAGE_SIZE = 10_000;
+
+/**
+ * Keeps the documents of one collection in one table of a SQLite file, as JSON.
+ *
+ * For migrations, demos and small installations on one machine; locks, durability and waiting are
+ * those of {@link SqliteDekStore}. `document_key` holds the key parts as a JSON array.
+ *
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked -
+ * try again; `STORE_FAILED` for anything else that SQLite refuses - look at the cause.
+ * TypeError where a document lacks a key property.
+ *
+ * @example
+ * ```ts
+ * import Database from 'libsql';
+ * import { SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
+ *
+ * const notes = new SqliteDocumentStore(new Database(':memory:'), {
+ *   table: 'notes',
+ *   key: ['workspaceId', 'id'],
+ * });
+ * const { document, etag } = await notes.create({ workspaceId: 'w1', id: 'n1', title: 'Draft' });
+ * await notes.replace({ ...document, title: 'Final' }, etag);
+ * ```
+ */
+export class SqliteDocumentStore<
+  Document extends object = Record<string, unknown>,
+> implements DocumentStore<Document> {
+  readonly #connection: SqliteConnection;
+  readonly #key: readonly string[];
+  readonly #sql: DocumentTable;
+  readonly #tableName: string;
+
+  /** @throws TypeError or RangeError where `table` is not a plain name, or `key` names nothing. */
+  constructor(
+    handle: SqliteHandle,
+    { table, key, clock = systemClock }: SqliteDocumentStoreOptions,
+  ) {
+    requireTableName(table);
+    if (key.length === 0) throw new RangeError('"key" expected the names of one property or more');
+    key.forEach((name, index) => {
+      requireIdentifier(`key[${String(index)}]`, name);
+    });
+    this.#key = [...key];
+    this.#tableName = table;
+    this.#sql = new DocumentTable(table);
+    const { createTable } = this.#sql;
+    this.#connection = new SqliteConnection({ handle, table, createTable, clock });
+  }
+
+  async create(
+    document: Document,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    const etag = randomUUID();
+    const json = JSON.stringify(document);
+    const values = [etag, json, this.#keyOf(document)];
+    if (await this.#wrote(this.#sql.create, values, options)) return writtenItem(json, etag);
+    throw new StoreError('ALREADY_EXISTS', 'The document exists already');
+  }
+
+  async get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document> | undefined> {
+    const [row] = await this.#all(this.#sql.get, [this.#keyOf(key)], options);
+    return row && this.#itemOf(row);
+  }
+
+  async replace(
+    document: Document,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    const newEtag = randomUUID();
+    const json = JSON.stringify(document);
+    const values = [newEtag, json, this.#keyOf(document), columnText(etag)];
+    if (await this.#wrote(this.#sql.replace, values, options)) return writtenItem(json, newEtag);
+    throw changedMeanwhile();
+  }
+
+  async delete(
+    key: DocumentKeyProperties,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<void> {
+    const values = [this.#keyOf(key), columnText(etag)];
+    if (!(await this.#wrote(this.#sql.delete, values, options))) throw changedMeanwhile();
+  }
+
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
+    const { pageSize = 100, continuation } = options;
+    requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
+    if (continuation !== undefined) parsePageEnd(continuation, this.#key.length);
+    const rows =
+      continuation === undefined
+        ? await this.#all(this.#sql.listFirst, [pageSize + 1], options)
+        : await this.#all(this.#sql.listAfter, [continuation, pageSize + 1], options);
+    const page = rows.slice(0, pageSize);
+    const items = page.map((row) => this.#itemOf(row));
+    const last = rows.length > pageSize ? page.at(-1) : undefined;
+    return { items, ...(last && { continuation: String(last['document_key']) }) };
+  }
+
+  async count(options?: DocumentStoreOptions): Promise<number> {
+    const [row] = await this.#all(this.#sql.count, [], options);
+    return Number(row?.['total']);
+  }
+
+  #keyOf(document: object): string {
+    return documentKeyText(this.#key, document);
+  }
+
+  #all(
+    sql: string,
+    values: readonly SqliteValue[],
+    options: DocumentStoreOptions | undefined,
+  ): Promise<readonly SqliteRow[]> {
+    return this.#connection.all(sql, values, options?.signal);
+  }
+
+  async #wrote(
+    sql: string,
+    values: readonly SqliteValue[],
+    options: DocumentStoreOptions | undefined,
+  ): Promise<boolean> {
+    return (await this.#connection.run(sql, values, options?.signal)) > 0;
+  }
+
+  #itemOf({ document_key: key, etag, document }: SqliteRow): StoredDocumentItem<Document> {
+    const value = parseStoredJson(document, this.#tableName, key);
+    return { document: value as Document, etag: String(etag) };
+  }
+}
+
+/** As a reader would get it, not the caller's own object. */
+function writtenItem<Document>(
+  json: string,
+  etag: string,
+): { readonly document: Document; readonly etag: string } {
+  return { document: JSON.parse(json) as Document, etag };
+}
+
+function changedMeanwhile(): StoreError {
+  return new StoreError('ETAG_MISMATCH', 'The document was changed or removed by someone else');
+}

@@ -1,0 +1,253 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StoreError } from '../../src/index.js';
+import { SqliteDekStore, SqliteDocumentStore, type SqliteHandle } from '../../src/sqlite/index.js';
+import { ManualClock } from '../../src/testing/index.js';
+import { sampleRow } from '../../src/testing/sample-items.js';
+
+const LOCK_HOLDER = join(import.meta.dirname, 'lock-holder.mjs');
+
+let directory: string;
+let path: string;
+let children: ChildProcess[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'field-encrypt-'));
+  path = join(directory, 'store.db');
+  children = [];
+});
+
+afterEach(async () => {
+  await Promise.all(children.map(letGo));
+  rmSync(directory, { recursive: true });
+});
+
+/** Another process takes the write lock and keeps it. */
+async function holdLock(): Promise<ChildProcess> {
+  const child = fork(LOCK_HOLDER, [path], { execPath: process.execPath, execArgv: [] });
+  children.push(child);
+  await once(child, 'message');
+  return child;
+}
+
+async function letGo(child: ChildProcess): Promise<void> {
+  if (!child.connected) return;
+  child.send('let go');
+  await once(child, 'exit');
+}
+
+/** Turns of the real event loop, each a timer that could fire, until the promise has settled. */
+async function ticksUntil(settled: Promise<unknown>): Promise<number> {
+  const isOver = settling(settled);
+  let ticks = 0;
+  for (; !isOver(); ticks += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  return ticks;
+}
+
+/** Time on the clock until the promise has settled. */
+async function letTimePass(clock: ManualClock, settled: Promise<unknown>): Promise<number> {
+  const isOver = settling(settled);
+  const startedMs = clock.monotonicMs();
+  while (!isOver()) await clock.run(50);
+  return clock.monotonicMs() - startedMs;
+}
+
+function settling(promise: Promise<unknown>): () => boolean {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  promise.then(end, end);
+  return () => isOver;
+}
+
+describe('a SQLite file that another process has locked', () => {
+  it('is waited for while the event loop goes on, and written when it is free', async () => {
+    const store = new SqliteDekStore(new Database(path));
+    await store.count({ product: 'sample' });
+    const child = await holdLock();
+    const creating = store.create(sampleRow());
+    const waiting = ticksUntil(creating);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(await store.get(sampleRow().id)).toBeUndefined();
+    await letGo(child);
+    const created = await creating;
+    expect(await store.get(sampleRow().id)).toEqual(created);
+    expect(await waiting).toBeGreaterThan(2);
+  });
+
+  it('is waited for by the first call too, which sets the file up', async () => {
+    const child = await holdLock();
+    const creating = new SqliteDekStore(new Database(path)).create(sampleRow());
+    const waiting = ticksUntil(creating);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await letGo(child);
+    expect((await creating).value).toEqual(sampleRow());
+    expect(await waiting).toBeGreaterThan(2);
+  });
+
+  it('is given up after 5 s, with an error that says what to do and may be retried', async () => {
+    const clock = new ManualClock();
+    const store = new SqliteDekStore(new Database(path), { clock });
+    await store.count({ product: 'sample' });
+    const child = await holdLock();
+    const creating = store.create(sampleRow());
+    const waitedMs = await letTimePass(clock, creating);
+    const error: unknown = await creating.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retryable: true,
+      cause: { code: 'SQLITE_BUSY' },
+      message:
+        'The SQLite table "dek_store" stayed locked for 5 s: find the process that keeps a transaction open on its file, then try again',
+    });
+    expect(waitedMs).toBeGreaterThanOrEqual(5_000);
+    expect(waitedMs).toBeLessThanOrEqual(5_200);
+    await letGo(child);
+    expect((await store.create(sampleRow())).value).toEqual(sampleRow());
+  });
+
+  it('is set up by a later call where an earlier one gave up', async () => {
+    const clock = new ManualClock();
+    const store = new SqliteDocumentStore(new Database(path), {
+      table: 'notes',
+      key: ['id'],
+      clock,
+    });
+    const child = await holdLock();
+    const counting = store.count();
+    await letTimePass(clock, counting);
+    await expect(counting).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await letGo(child);
+    expect(await store.count()).toBe(0);
+  });
+
+  it('is not waited for once the signal aborts, and nothing is written', async () => {
+    const clock = new ManualClock();
+    const store = new SqliteDekStore(new Database(path), { clock });
+    await store.count({ product: 'sample' });
+    const child = await holdLock();
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const creating = store.create(sampleRow(), { signal: abort.signal });
+    while (clock.sleeping === 0) await new Promise(setImmediate);
+    abort.abort(reason);
+    await expect(creating).rejects.toBe(reason);
+    await letGo(child);
+    expect(await store.get(sampleRow().id)).toBeUndefined();
+  });
+
+  it('does not keep readers waiting', async () => {
+    const store = new SqliteDekStore(new Database(path), { clock: new ManualClock() });
+    const created = await store.create(sampleRow());
+    await holdLock();
+    expect(await store.get(sampleRow().id)).toEqual(created);
+    expect(await store.count({ product: 'sample' })).toBe(1);
+  });
+});
+
+describe('a SQLite handle', () => {
+  it('is set to durable writes, and to wait for no more than 20 ms by itself', async () => {
+    const database = new Database(path);
+    database.exec('PRAGMA synchronous=OFF');
+    database.exec('PRAGMA busy_timeout=5000');
+    await new SqliteDekStore(database).count({ product: 'sample' });
+    expect(database.prepare('PRAGMA synchronous').get()).toMatchObject({ synchronous: 2 });
+    expect(database.prepare('PRAGMA busy_timeout').get()).toMatchObject({ timeout: 20 });
+    expect(database.prepare('PRAGMA journal_mode').get()).toMatchObject({ journal_mode: 'wal' });
+  });
+
+  it('serves several stores at once, before and after others opened the file', async () => {
+    const database = new Database(path);
+    const key = ['id'];
+    const stores = ['notes', 'tasks'].map(
+      (table) => new SqliteDocumentStore(database, { table, key }),
+    );
+    await Promise.all(stores.map((store) => store.create({ id: 'n1' })));
+    const later = new SqliteDocumentStore(new Database(path), { table: 'notes', key });
+    await later.create({ id: 'n2' });
+    expect(await Promise.all([...stores, later].map((store) => store.count()))).toEqual([2, 1, 2]);
+  });
+});
+
+describe('errors of a driver', () => {
+  /** A driver whose every write fails in one way, and then works. */
+  function failingOnce(error: unknown): SqliteHandle {
+    const database = new Database(path);
+    let hasFailed = false;
+    return {
+      exec: (sql) => database.exec(sql),
+      prepare: (sql) => {
+        const statement = database.prepare(sql);
+        return {
+          all: (...values) => statement.all(...values),
+          run: (...values) => {
+            if (hasFailed) return statement.run(...values);
+            hasFailed = true;
+            throw error as Error;
+          },
+        };
+      },
+    };
+  }
+
+  const errorWith = (properties: object) => Object.assign(new Error('no luck'), properties);
+
+  it.each([
+    { code: 'SQLITE_BUSY' },
+    { code: 'SQLITE_BUSY_SNAPSHOT' },
+    { code: 'SQLITE_BUSY_RECOVERY' },
+    { code: 'SQLITE_LOCKED' },
+    { code: 'SQLITE_LOCKED_SHAREDCACHE' },
+    { code: 'ERR_SQLITE_ERROR', errcode: 5 },
+    { code: 'ERR_SQLITE_ERROR', errcode: 517 },
+    { code: 'ERR_SQLITE_ERROR', errcode: 6 },
+    { code: 'ERR_SQLITE_ERROR', errcode: 262 },
+  ])('that mean a lock are waited out: %o', async (properties) => {
+    const store = new SqliteDekStore(failingOnce(errorWith(properties)));
+    expect((await store.create(sampleRow())).value).toEqual(sampleRow());
+  });
+
+  it.each([
+    { code: 'SQLITE_FULL' },
+    { code: 'SQLITE_BUSYBODY' },
+    { code: 'SQLITE_IOERR_LOCK' },
+    { code: 'ERR_SQLITE_ERROR', errcode: 13 },
+    { code: 'ERR_SQLITE_ERROR', errcode: 1_555 },
+    {},
+  ])('of any other kind end the call, with their cause kept: %o', async (properties) => {
+    const cause = errorWith(properties);
+    const store = new SqliteDekStore(failingOnce(cause));
+    const error: unknown = await store.create(sampleRow()).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error).toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: false,
+      message: 'SQLite failed on the table "dek_store": its own error is the cause of this one',
+    });
+    expect((error as StoreError).cause).toBe(cause);
+  });
+
+  it('change nothing: the next call is free to succeed', async () => {
+    const store = new SqliteDekStore(failingOnce(errorWith({ code: 'SQLITE_FULL' })));
+    await expect(store.create(sampleRow())).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect((await store.create(sampleRow())).value).toEqual(sampleRow());
+  });
+});
+
+describe('a long run of calls', () => {
+  it('lets the event loop turn', async () => {
+    const store = new SqliteDekStore(new Database(path));
+    let ticks = 0;
+    const timer = setInterval(() => (ticks += 1), 1);
+    for (let call = 0; call < 3_000; call += 1) await store.get(sampleRow().id);
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(0);
+  });
+});
