@@ -43,12 +43,12 @@ export function momentOf(clock: Clock): Moment {
  * scales, and infinite when the wall clock went back, so that no clock fault prolongs a limit.
  */
 export function elapsedMs(clock: Clock, since: Moment): number {
-  return elapsedBetween(since, momentOf(clock));
+  const wall = clock.wallMs() - since.wallMs;
+  return wall < 0 ? Infinity : Math.max(wall, clock.monotonicMs() - since.monotonicMs);
 }
 
 /** The same, for several limits at one reading of the clock. */
 export function elapsedBetween(since: Moment, now: Moment): number {
   const wall = now.wallMs - since.wallMs;
-  if (wall < 0) return Infinity;
-  return Math.max(wall, now.monotonicMs - since.monotonicMs);
+  return wall < 0 ? Infinity : Math.max(wall, now.monotonicMs - since.monotonicMs);
 }

@@ -1,6 +1,6 @@
 /** Decrypts whole documents. @module */
 import type { DekOutcome } from '../dek/dek-loader.js';
-import { openingDek, type DekServices } from '../dek/dek-services.js';
+import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import { draftOf, type DocumentDraft } from '../document/document-draft.js';
@@ -43,9 +43,13 @@ export class DocumentReader {
   ): Promise<Record<string, unknown>> {
     requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
-    const deks = new Map<string, Dek>();
-    for (const dekId of reading.plan.dekIds) deks.set(dekId, await openingDek(this.#deks, dekId));
-    return this.#finish(reading, (dekId) => deks.get(dekId) as Dek);
+    const { dekIds } = reading.plan;
+    const { context, loader } = this.#deks;
+    const deks: Dek[] = [];
+    for (const dekId of dekIds) {
+      deks.push(context.dekCache.get(dekId) ?? (await loader.load(dekId)));
+    }
+    return this.#finish(reading, (dekId) => deks[dekIds.indexOf(dekId)] as Dek);
   }
 
   /** An outcome for each, in order; DEKs that are not in the cache are read in bulk. */

@@ -1,5 +1,5 @@
 /** Encrypts whole documents. @module */
-import { openingDek, type DekServices } from '../dek/dek-services.js';
+import type { DekServices } from '../dek/dek-services.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
@@ -36,8 +36,11 @@ export class DocumentWriter {
   }
 
   async #keepOwn(carried: readonly SealedSlot[], place: DocumentPlace): Promise<void> {
+    const { context, loader } = this.#deks;
     for (const { slot, envelope } of carried) {
-      const cipher = fieldCipher(await openingDek(this.#deks, envelope.dekId), place);
+      const { dekId } = envelope;
+      const dek = context.dekCache.get(dekId) ?? (await loader.load(dekId));
+      const cipher = fieldCipher(dek, place);
       try {
         cipher.open(slot.field, envelope);
       } catch (error) {

@@ -15,7 +15,7 @@ export interface Envelope {
   readonly ct: string;
 }
 
-const PROPERTIES = new Set(['_enc', 'dekId', 'mekVersion', 'ct']);
+const PROPERTIES: readonly string[] = ['_enc', 'dekId', 'mekVersion', 'ct'];
 
 /** True for any object with an own property `_enc`, sound or not: it is never taken for plaintext. */
 export function looksLikeEnvelope(value: unknown): value is object {
@@ -42,8 +42,18 @@ export function parseEnvelope(value: object, path: string, sound?: Envelope): En
 }
 
 function hasExactlyItsProperties(value: object): boolean {
+  let next = 0;
+  // Mostly they are as they were written, and own names come before inherited ones.
+  for (const name in value) {
+    if (name !== PROPERTIES[next]) return hasThemInSomeOrder(value);
+    next += 1;
+  }
+  return next === PROPERTIES.length && Object.hasOwn(value, 'ct');
+}
+
+function hasThemInSomeOrder(value: object): boolean {
   const names = Object.keys(value);
-  return names.length === PROPERTIES.size && names.every((name) => PROPERTIES.has(name));
+  return names.length === PROPERTIES.length && names.every((name) => PROPERTIES.includes(name));
 }
 
 function wrongVersion(version: unknown, path: string): Error {

@@ -6,7 +6,7 @@ import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import { FieldEncryptionError, TamperedError } from '../errors.js';
 import type { Envelope } from './envelope.js';
-import { decodeFieldValue } from './field-value.js';
+import { decodeFieldValue, UNKNOWN_VALUE } from './field-value.js';
 
 /** A declared path, and the same as it stands in the additional data. */
 export interface DeclaredField {
@@ -19,7 +19,13 @@ export function declaredField(path: string): DeclaredField {
 }
 
 // Additional data is put together here: it lives for one call, and a buffer for each is slow.
-let scratch = Buffer.allocUnsafeSlow(4096);
+const scratch = Buffer.allocUnsafeSlow(2048);
+const scratchViews: (Uint8Array | undefined)[] = [];
+
+function scratchOf(length: number): Uint8Array {
+  if (length > scratch.length) return new Uint8Array(length);
+  return (scratchViews[length] ??= new Uint8Array(scratch.buffer, scratch.byteOffset, length));
+}
 
 export class FieldCipher {
   readonly dekId: string;
@@ -48,20 +54,19 @@ export class FieldCipher {
   open(field: DeclaredField, envelope: Envelope): unknown {
     const plaintext = openText(this.#key, envelope.ct, this.#aad(field));
     if (plaintext === undefined) throw tamperedField(field.path, envelope.dekId);
-    const decoded = decodeFieldValue(plaintext);
-    if (decoded === undefined) throw unsupportedValue(field.path, envelope.dekId);
-    return decoded.value;
+    const value = decodeFieldValue(plaintext);
+    if (value === UNKNOWN_VALUE) throw unsupportedValue(field.path, envelope.dekId);
+    return value;
   }
 
   #aad({ encodedPath }: DeclaredField): Uint8Array {
     const pathAt = this.#aadHead.length;
     const tailAt = pathAt + encodedPath.length;
-    const length = tailAt + this.#aadTail.length;
-    if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
-    scratch.set(this.#aadHead, 0);
-    scratch.set(encodedPath, pathAt);
-    scratch.set(this.#aadTail, tailAt);
-    return new Uint8Array(scratch.buffer, scratch.byteOffset, length);
+    const aad = scratchOf(tailAt + this.#aadTail.length);
+    aad.set(this.#aadHead, 0);
+    aad.set(encodedPath, pathAt);
+    aad.set(this.#aadTail, tailAt);
+    return aad;
   }
 }
 

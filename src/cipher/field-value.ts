@@ -1,6 +1,7 @@
 /** A field's value as the bytes that are sealed: one type byte, then the payload. @module */
 import { isUint8Array } from 'node:util/types';
 import type { Plaintext } from '../crypto/aead.js';
+import { utf8From } from '../crypto/buffer-text.js';
 import { jsonTextOf, wellFormed } from './json-value.js';
 
 const STRING = 0x01;
@@ -15,25 +16,27 @@ export function encodeFieldValue(value: unknown, path: string): Plaintext {
   return { marker: JSON_TEXT, payload: jsonTextOf(value, path) };
 }
 
-/** The value in a box, or `undefined` for a payload that this version does not know. */
-export function decodeFieldValue(plaintext: Buffer): { readonly value: unknown } | undefined {
+/** What {@link decodeFieldValue} gives for a payload that this version does not know. */
+export const UNKNOWN_VALUE: unique symbol = Symbol('unknown value');
+
+export function decodeFieldValue(plaintext: Buffer): unknown {
   switch (plaintext[0]) {
     case STRING:
-      return { value: plaintext.toString('utf8', 1) };
+      return utf8From(plaintext, 1);
     case JSON_TEXT:
-      return parseJson(plaintext.toString('utf8', 1));
+      return parseJson(utf8From(plaintext, 1));
     case BYTES:
-      return { value: new Uint8Array(plaintext.subarray(1)) };
+      return new Uint8Array(plaintext.subarray(1));
     default:
-      return undefined;
+      return UNKNOWN_VALUE;
   }
 }
 
-function parseJson(text: string): { readonly value: unknown } | undefined {
+function parseJson(text: string): unknown {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return JSON.parse(text) as unknown;
   } catch {
     // The parser's own message would quote the plaintext.
-    return undefined;
+    return UNKNOWN_VALUE;
   }
 }

@@ -1,5 +1,5 @@
 /** A document held open: seals and opens its fields one by one, without waiting. @module */
-import { elapsedBetween, momentOf, type Moment } from '../clock.js';
+import { elapsedBetween, elapsedMs, momentOf } from '../clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
@@ -35,6 +35,7 @@ interface TimedCipher {
 export class OpenDocument<D extends AnyDefinition> {
   readonly #parts: OpenDocumentParts<D>;
   readonly #ciphers: ReadonlyMap<string, TimedCipher>;
+  #lastOpened: Envelope | undefined;
 
   /** @internal */
   constructor(parts: OpenDocumentParts<D>) {
@@ -63,7 +64,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const now = momentOf(services.context.clock);
     const isOld = elapsedBetween(sealing.rowReadAt, now) >= sealing.fenceTtlMs;
     if (isOld) throw stale(sealing.dek.id);
-    this.#requireYoung(timed.dek, now);
+    this.#requireYoung(timed.dek, elapsedBetween(timed.dek.unwrappedAt, now));
     return timed.cipher.seal(field, encoded, sealing.mekVersion);
   }
 
@@ -84,16 +85,16 @@ export class OpenDocument<D extends AnyDefinition> {
       reader.passPlaintext(path);
       return stored;
     }
-    const envelope = envelopeOf(stored, path, place);
+    const envelope = envelopeOf(stored, path, place, this.#lastOpened);
+    this.#lastOpened = envelope;
     const timed = this.#ciphers.get(envelope.dekId);
     if (!timed) throw this.#newerDek(envelope.dekId);
-    this.#requireYoung(timed.dek, momentOf(services.context.clock));
+    this.#requireYoung(timed.dek, elapsedMs(services.context.clock, timed.dek.unwrappedAt));
     return timed.cipher.open(field, envelope);
   }
 
-  #requireYoung(dek: Dek, now: Moment): void {
-    const { dekCache } = this.#parts.services.context;
-    if (elapsedBetween(dek.unwrappedAt, now) >= dekCache.ttlMs) throw stale(dek.id);
+  #requireYoung(dek: Dek, ageMs: number): void {
+    if (ageMs >= this.#parts.services.context.dekCache.ttlMs) throw stale(dek.id);
   }
 
   /** Another process may have made it since; opening again must then find it. */

@@ -9,7 +9,8 @@ import type { SealedSlot } from './write-plan.js';
 
 export interface ReadPlan {
   readonly sealed: readonly SealedSlot[];
-  readonly dekIds: ReadonlySet<string>;
+  /** Each once: one, or a few generations. */
+  readonly dekIds: readonly string[];
   /** Declared fields, or containers of them, that are plaintext and are passed through. */
   readonly passedThrough: number;
 }
@@ -25,7 +26,7 @@ export function planRead(
   passesPlaintext: boolean,
 ): ReadPlan {
   const sealed: SealedSlot[] = [];
-  const dekIds = new Set<string>();
+  const dekIds: string[] = [];
   let passedThrough = 0;
   for (const { path, value } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw misplacedEnvelope(path);
@@ -37,7 +38,7 @@ export function planRead(
     if (looksLikeEnvelope(value)) {
       const previous = sealed.at(-1)?.envelope;
       const envelope = envelopeOf(value, field.path, place, previous);
-      if (envelope.dekId !== previous?.dekId) dekIds.add(envelope.dekId);
+      if (!dekIds.includes(envelope.dekId)) dekIds.push(envelope.dekId);
       sealed.push({ slot, envelope });
     } else passedThrough += passPlaintext(field.path, passesPlaintext);
   }

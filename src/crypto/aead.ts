@@ -1,5 +1,6 @@
 /** AES-256-GCM with random 96-bit nonces and 128-bit tags: NIST SP 800-38D. @module */
 import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
+import { base64urlOf } from './buffer-text.js';
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -11,12 +12,17 @@ export const LEAST_SEALED_BYTES: number = OVERHEAD + 1;
 const TAG_LENGTH = { authTagLength: TAG_BYTES } as const;
 
 // One call to the random generator costs more than the cipher; a pool of nonces shares it.
-const nonces = Buffer.allocUnsafeSlow(NONCE_BYTES * 340);
-let nextNonce = nonces.length;
+const POOL = 340;
+const pool = Buffer.allocUnsafeSlow(NONCE_BYTES * POOL);
+const nonces = Array.from({ length: POOL }, (_each, index) =>
+  viewOf(pool, NONCE_BYTES * index, NONCE_BYTES),
+);
+let used = POOL;
 
 // Fewer buffers for each call is what makes Node fast here; nothing of a call outlives it.
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+const scratchNonce = viewOf(scratch, 0, NONCE_BYTES);
 const plain = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 const MOST_UTF8_BYTES = 3;
 
@@ -40,7 +46,7 @@ export function sealToText(key: KeyObject, plaintext: Plaintext, aad: Uint8Array
   out.set(nonce, 0);
   out.set(ciphertext, NONCE_BYTES);
   out.set(cipher.getAuthTag(), length - TAG_BYTES);
-  return out.toString('base64url', 0, length);
+  return base64urlOf(out, length);
 }
 
 /**
@@ -52,17 +58,23 @@ export function openText(key: KeyObject, sealed: string, aad: Uint8Array): Buffe
   const bytes = most <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(most);
   const length = bytes.write(sealed, 'base64url');
   // Node's decoder forgives junk and trailing bits; only writing it again proves the text canonical.
-  if (bytes.toString('base64url', 0, length) !== sealed) return undefined;
-  return openBytes(key, viewOf(bytes, 0, length), aad);
+  if (base64urlOf(bytes, length) !== sealed) return undefined;
+  return openBytes(key, bytes, aad, length);
 }
 
-export function openBytes(key: KeyObject, sealed: Uint8Array, aad: Uint8Array): Buffer | undefined {
-  if (sealed.length < LEAST_SEALED_BYTES) return undefined;
-  const nonce = viewOf(sealed, 0, NONCE_BYTES);
+/** @param length - How much of `sealed` counts. */
+export function openBytes(
+  key: KeyObject,
+  sealed: Uint8Array,
+  aad: Uint8Array,
+  length: number = sealed.length,
+): Buffer | undefined {
+  if (length < LEAST_SEALED_BYTES) return undefined;
+  const nonce = sealed === scratch ? scratchNonce : viewOf(sealed, 0, NONCE_BYTES);
   const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG_LENGTH);
   decipher.setAAD(aad);
-  decipher.setAuthTag(viewOf(sealed, sealed.length - TAG_BYTES, TAG_BYTES));
-  const plaintext = decipher.update(viewOf(sealed, NONCE_BYTES, sealed.length - OVERHEAD));
+  decipher.setAuthTag(viewOf(sealed, length - TAG_BYTES, TAG_BYTES));
+  const plaintext = decipher.update(viewOf(sealed, NONCE_BYTES, length - OVERHEAD));
   try {
     decipher.final();
   } catch {
@@ -73,13 +85,11 @@ export function openBytes(key: KeyObject, sealed: Uint8Array, aad: Uint8Array): 
 }
 
 function freshNonce(): Uint8Array {
-  if (nextNonce === nonces.length) {
-    randomFillSync(nonces);
-    nextNonce = 0;
+  if (used === POOL) {
+    randomFillSync(pool);
+    used = 0;
   }
-  const nonce = viewOf(nonces, nextNonce, NONCE_BYTES);
-  nextNonce += NONCE_BYTES;
-  return nonce;
+  return nonces[used++] as Uint8Array;
 }
 
 function bytesOf({ marker, payload }: Plaintext): Uint8Array {

@@ -1,14 +1,27 @@
 /** Injective encoding of lists: docs/format.md, "Notation". @module */
 
+const LENGTH_BYTES = 4;
+
 /** Each part as its 4-byte big-endian byte length and its bytes; strings are UTF-8. */
 export function tuple(...parts: readonly (string | Uint8Array)[]): Buffer {
-  return Buffer.concat(parts.map(lengthPrefixed));
+  let length = 0;
+  for (const part of parts) length += LENGTH_BYTES + Buffer.byteLength(part);
+  const out = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const part of parts) at = writePrefixed(out, part, at);
+  return out;
 }
 
 export function lengthPrefixed(part: string | Uint8Array): Buffer {
-  const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-  const out = Buffer.allocUnsafe(4 + bytes.length);
-  out.writeUInt32BE(bytes.length, 0);
-  out.set(bytes, 4);
-  return out;
+  return tuple(part);
+}
+
+/** Where the next part goes. */
+function writePrefixed(out: Buffer, part: string | Uint8Array, at: number): number {
+  const start = at + LENGTH_BYTES;
+  let { length } = part;
+  if (typeof part === 'string') length = out.write(part, start);
+  else out.set(part, start);
+  out.writeUInt32BE(length, at);
+  return start + length;
 }

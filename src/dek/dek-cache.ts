@@ -1,5 +1,5 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { systemClock, type Clock, type Moment } from '../clock.js';
 import { TamperedError } from '../errors.js';
 import { requireIntegerBetween } from '../guards.js';
@@ -141,7 +141,7 @@ export class DekCache {
 /** Which wrap it is, in a form that is short and not itself a wrap. */
 export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: KeyWrap): string {
   const wrap = JSON.stringify([keyProvider, mekName, mekVersion, wrappedDek]);
-  return createHash('sha256').update(wrap).digest('base64url');
+  return hash('sha256', wrap, 'hex');
 }
 
 function anotherKey(dekId: string): TamperedError {

@@ -3,7 +3,6 @@ import { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
-import type { Dek } from './dek.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
 
@@ -23,9 +22,4 @@ export function dekServices(context: DekContext, fenceTtlMs: number): DekService
   const creator = new DekCreator(context, records, scopeRows);
   const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
   return { context, records, scopeRows, loader, sealing };
-}
-
-/** The DEK that opens an envelope; without waiting where the cache has it. */
-export function openingDek({ context, loader }: DekServices, dekId: string): Dek | Promise<Dek> {
-  return context.dekCache.get(dekId) ?? loader.load(dekId);
 }

@@ -1,5 +1,6 @@
 /** Where a document lives: what its ciphertexts are bound to. @module */
 import { keyScope, type KeyScope } from './key-scope.js';
+import { RecentMap } from './recent-map.js';
 
 export interface DocumentPlace {
   readonly product: string;
@@ -12,12 +13,18 @@ export interface DocumentPlace {
   readonly identity: string;
 }
 
+// Hashing a place costs as much as sealing a short field.
+const recentPlaces = new RecentMap<DocumentPlace>(2_000);
+
 export function documentPlace(
   product: string,
   collection: string,
   keyParts: readonly string[],
 ): DocumentPlace {
-  const parts = [collection, ...keyParts];
-  const scope = keyScope('document', product, parts);
-  return { product, collection, keyParts, scope, identity: scope.scopeId };
+  let name = '';
+  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
+  return recentPlaces.getOrMake(name, () => {
+    const scope = keyScope('document', product, [collection, ...keyParts]);
+    return { product, collection, keyParts, scope, identity: scope.scopeId };
+  });
 }

@@ -1,5 +1,5 @@
 /** Which documents share a DEK, and the names of its generations: docs/format.md, "Key scope". @module */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { tuple } from '../crypto/tuple.js';
 
 export type ScopeKind = 'document' | 'shared';
@@ -22,10 +22,8 @@ export function keyScope(kind: ScopeKind, product: string, parts: readonly strin
 }
 
 export function scopeIdOf(kind: ScopeKind, product: string, parts: readonly string[]): string {
-  const digest = createHash('sha256').update(
-    tuple('field-encrypt/v1/scope', kind, product, ...parts),
-  );
-  return digest.digest('hex').slice(0, SCOPE_ID_LENGTH);
+  const scope = tuple('field-encrypt/v1/scope', kind, product, ...parts);
+  return hash('sha256', scope, 'hex').slice(0, SCOPE_ID_LENGTH);
 }
 
 export function dekIdOf(scopeId: string, generation: number): string {

@@ -52,7 +52,7 @@ const IDS_AT_ONCE = 500;
  * import Database from 'libsql';
  * import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
  *
- * const dekStore = new SqliteDekStore(new Database('notelett.db'));
+ * const dekStore = new SqliteDekStore(new Database(':memory:'));
  * console.log(await dekStore.count({ product: 'notelett' })); // 0
  * ```
  */
