@@ -1,14 +1,12 @@
 /** The front door: encrypts and decrypts documents. @module */
+import { DocumentOpener } from './cipher/document-opener.js';
 import { DocumentReader, type DecryptOutcome } from './cipher/document-reader.js';
 import { DocumentWriter } from './cipher/document-writer.js';
-import { OpenDocument } from './cipher/open-document.js';
+import type { OpenDocument } from './cipher/open-document.js';
 import { systemClock, type Clock } from './clock.js';
 import { DekCache } from './dek/dek-cache.js';
 import { dekServices, type DekServices } from './dek/dek-services.js';
-import type { KeyScope } from './dek/key-scope.js';
-import type { ScopeListing } from './dek/scope-rows.js';
 import { shredScope } from './dek/scope-shredder.js';
-import type { SealingDek } from './dek/sealing-deks.js';
 import type {
   AnyDefinition,
   DocumentKey,
@@ -102,6 +100,7 @@ export class FieldEncryptor {
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
+  readonly #opener: DocumentOpener;
 
   /** @internal */
   constructor(options: FieldEncryptorOptions) {
@@ -124,6 +123,7 @@ export class FieldEncryptor {
     this.#deks = dekServices(context, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled);
     this.#writer = new DocumentWriter(this.#deks, enabled);
+    this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);
   }
 
   /** Declared fields that were plaintext when read, and passed through, since the start. */
@@ -223,29 +223,12 @@ export class FieldEncryptor {
    * @returns A cipher that opens for as long as the cache would, and seals for `fenceTtlMs`.
    * @throws What {@link FieldEncryptor.decryptDocument} throws for DEKs.
    */
-  async openDocument<D extends AnyDefinition>(
+  openDocument<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
     { createDek = false }: OpenDocumentOptions = {},
   ): Promise<OpenDocument<D>> {
-    const place = definition.placeOf(this.product, key);
-    const { scope } = place;
-    const { records } = this.#deks;
-    const record = records.freshCopy() ?? (await records.read());
-    const { active } = await this.#listing(scope.scopeId);
-    const seals = this.enabled && (createDek || (record && active) !== undefined);
-    const sealing = seals ? await this.#sealingDek(scope) : undefined;
-    const { live } = await this.#listing(scope.scopeId);
-    const deks = await Promise.all(live.map((row) => this.#deks.loader.loadRow(row)));
-    return new OpenDocument({
-      definition,
-      place,
-      deks: sealing ? [...deks, sealing.dek] : deks,
-      sealing,
-      services: this.#deks,
-      enabled: this.enabled,
-      reader: this.#reader,
-    });
+    return this.#opener.open(definition, key, createDek);
   }
 
   /**
@@ -275,18 +258,6 @@ export class FieldEncryptor {
    */
   checkReadiness(): Promise<Readiness> {
     return checkReadiness(this.#deks.context);
-  }
-
-  async #sealingDek(scope: KeyScope): Promise<SealingDek> {
-    return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope);
-  }
-
-  /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
-  async #listing(scopeId: string): Promise<ScopeListing> {
-    const { records, scopeRows } = this.#deks;
-    const copy = records.freshCopy();
-    const known = copy && scopeRows.fresh(scopeId, copy.record.fenceTtlMs);
-    return known ?? scopeRows.read(scopeId);
   }
 }
 

@@ -1,12 +1,9 @@
 /** DEK rows in a SQLite file that any number of processes may share. @module */
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
-import type { DekRow } from '../dek/dek-row.js';
 import { scopeIdIn } from '../dek/key-scope.js';
 import { StoreError } from '../errors.js';
 import { requireIntegerBetween } from '../guards.js';
-import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
-import { ROTATION_ID, rotationScopeId, type RotationRecord } from '../rotation/rotation-record.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -15,6 +12,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from '../store/dek-store.js';
+import { KeyedDekStore } from '../store/keyed-dek-store.js';
 import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
 import { parsePageEnd } from './page-end.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
@@ -56,7 +54,7 @@ const IDS_AT_ONCE = 500;
  * console.log(await dekStore.count({ product: 'notelett' })); // 0
  * ```
  */
-export class SqliteDekStore implements DekStore {
+export class SqliteDekStore extends KeyedDekStore implements DekStore {
   readonly #connection: SqliteConnection;
   readonly #table: DekTable;
   readonly #tableName: string;
@@ -66,19 +64,12 @@ export class SqliteDekStore implements DekStore {
     handle: SqliteHandle,
     { table = 'dek_store', clock = systemClock }: SqliteDekStoreOptions = {},
   ) {
+    super();
     requireTableName(table);
     this.#tableName = table;
     this.#table = new DekTable(table);
     const { createTable } = this.#table;
     this.#connection = new SqliteConnection({ handle, table, createTable, clock });
-  }
-
-  create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(row, options);
-  }
-
-  get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#get(scopeIdIn(dekId), dekId, options);
   }
 
   async getMany(
@@ -102,10 +93,6 @@ export class SqliteDekStore implements DekStore {
     return rows.map((row) => this.#itemOf(row));
   }
 
-  replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#replace(row, etag, options);
-  }
-
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
   async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
     const { pageSize = 100, continuation } = options;
@@ -123,39 +110,8 @@ export class SqliteDekStore implements DekStore {
     return Number(row?.['total']);
   }
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#get(rotationScopeId(product), ROTATION_ID, options);
-  }
-
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(record, options);
-  }
-
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem> {
-    return this.#replace(record, etag, options);
-  }
-
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.#get(leaseScopeId(product), leaseId(collection), options);
-  }
-
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(lease, options);
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#replace(lease, etag, options);
-  }
-
-  async #create(item: TableItem, options: DekStoreOptions | undefined): Promise<StoredItem> {
+  /** @internal */
+  protected async createItem(item: TableItem, options?: DekStoreOptions): Promise<StoredItem> {
     const etag = randomUUID();
     const json = JSON.stringify(item);
     if (await this.#wrote(this.#table.create(item, etag, json), options)) {
@@ -164,10 +120,11 @@ export class SqliteDekStore implements DekStore {
     throw new StoreError('ALREADY_EXISTS', `The item ${item.id} exists already`);
   }
 
-  async #replace(
+  /** @internal */
+  protected async replaceItem(
     item: TableItem,
     oldEtag: string,
-    options: DekStoreOptions | undefined,
+    options?: DekStoreOptions,
   ): Promise<StoredItem> {
     const etag = randomUUID();
     const json = JSON.stringify(item);
@@ -180,10 +137,11 @@ export class SqliteDekStore implements DekStore {
     );
   }
 
-  async #get(
+  /** @internal */
+  protected async getItem(
     scopeId: string,
     id: string,
-    options: DekStoreOptions | undefined,
+    options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
     const [row] = await this.#all(this.#table.get(scopeId, id), options);
     return row && this.#itemOf(row);

@@ -1,9 +1,6 @@
 /** A DEK store in the memory of one process, for tests and first steps. @module */
-import type { DekRow } from '../dek/dek-row.js';
 import { scopeIdIn } from '../dek/key-scope.js';
 import { requireIntegerBetween } from '../guards.js';
-import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
-import { ROTATION_ID, rotationScopeId, type RotationRecord } from '../rotation/rotation-record.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -12,6 +9,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from '../store/dek-store.js';
+import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;
@@ -27,16 +25,8 @@ const MOST_PAGE_SIZE = 10_000;
  * console.log(await dekStore.count({ product: 'notelett' })); // 0
  * ```
  */
-export class MemoryDekStore implements DekStore {
+export class MemoryDekStore extends KeyedDekStore implements DekStore {
   readonly #table = new MemoryItemTable();
-
-  create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(row, options);
-  }
-
-  get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#get(scopeIdIn(dekId), dekId, options);
-  }
 
   async getMany(
     dekIds: readonly string[],
@@ -52,10 +42,6 @@ export class MemoryDekStore implements DekStore {
     return this.#rows()
       .filter(({ value }) => value.scopeId === scopeId)
       .map(toItem);
-  }
-
-  replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#replace(row, etag, options);
   }
 
   async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
@@ -78,56 +64,27 @@ export class MemoryDekStore implements DekStore {
     return this.#rows().filter(({ value }) => matches(value, filter)).length;
   }
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#get(rotationScopeId(product), ROTATION_ID, options);
-  }
-
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(record, options);
-  }
-
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem> {
-    return this.#replace(record, etag, options);
-  }
-
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.#get(leaseScopeId(product), leaseId(collection), options);
-  }
-
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#create(lease, options);
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#replace(lease, etag, options);
-  }
-
-  async #create(item: Keyed, options: DekStoreOptions | undefined): Promise<StoredItem> {
+  /** @internal */
+  protected async createItem(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
     await answerLater(options?.signal);
     return toItem(this.#table.create(keyOf(item.scopeId, item.id), item, `The item ${item.id}`));
   }
 
-  async #get(
+  /** @internal */
+  protected async getItem(
     scopeId: string,
     id: string,
-    options: DekStoreOptions | undefined,
+    options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
     await answerLater(options?.signal);
     return this.#read(scopeId, id);
   }
 
-  async #replace(
-    item: Keyed,
+  /** @internal */
+  protected async replaceItem(
+    item: KeyedItem,
     etag: string,
-    options: DekStoreOptions | undefined,
+    options?: DekStoreOptions,
   ): Promise<StoredItem> {
     await answerLater(options?.signal);
     const key = keyOf(item.scopeId, item.id);
@@ -143,11 +100,6 @@ export class MemoryDekStore implements DekStore {
     const entries = this.#table.entries(after) as RowEntry[];
     return entries.filter(({ value: { type } }) => type !== 'rotation' && type !== 'lease');
   }
-}
-
-interface Keyed {
-  readonly id: string;
-  readonly scopeId: string;
 }
 
 interface RowEntry extends TableEntry {

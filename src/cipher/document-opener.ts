@@ -1,0 +1,64 @@
+/** Opens documents for work on single fields. @module */
+import type { DekServices } from '../dek/dek-services.js';
+import type { KeyScope } from '../dek/key-scope.js';
+import type { ScopeListing } from '../dek/scope-rows.js';
+import type { SealingDek } from '../dek/sealing-deks.js';
+import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
+import type { DocumentReader } from './document-reader.js';
+import { OpenDocument } from './open-document.js';
+
+export class DocumentOpener {
+  readonly #deks: DekServices;
+  readonly #reader: DocumentReader;
+  readonly #enabled: boolean;
+
+  constructor(deks: DekServices, reader: DocumentReader, enabled: boolean) {
+    this.#deks = deks;
+    this.#reader = reader;
+    this.#enabled = enabled;
+  }
+
+  /** Loads every live generation; only with `createDek` does it write anything. */
+  async open<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+    createDek: boolean,
+  ): Promise<OpenDocument<D>> {
+    const { context, loader } = this.#deks;
+    const place = definition.placeOf(context.product, key);
+    const sealing = (await this.#seals(place.scope, createDek))
+      ? await this.#sealingDek(place.scope)
+      : undefined;
+    const { live } = await this.#listing(place.scope);
+    const deks = await Promise.all(live.map((row) => loader.loadRow(row)));
+    return new OpenDocument({
+      definition,
+      place,
+      deks: sealing ? [...deks, sealing.dek] : deks,
+      sealing,
+      services: this.#deks,
+      enabled: this.#enabled,
+      reader: this.#reader,
+    });
+  }
+
+  /** A lost rotation record stops writing alone: reading goes on without it. */
+  async #seals(scope: KeyScope, createDek: boolean): Promise<boolean> {
+    if (!this.#enabled || createDek) return this.#enabled;
+    const { records } = this.#deks;
+    const record = records.freshCopy() ?? (await records.read());
+    return record !== undefined && (await this.#listing(scope)).active !== undefined;
+  }
+
+  async #sealingDek(scope: KeyScope): Promise<SealingDek> {
+    return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope);
+  }
+
+  /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
+  async #listing({ scopeId }: KeyScope): Promise<ScopeListing> {
+    const { records, scopeRows } = this.#deks;
+    const copy = records.freshCopy();
+    const known = copy && scopeRows.fresh(scopeId, copy.record.fenceTtlMs);
+    return known ?? scopeRows.read(scopeId);
+  }
+}
