@@ -28,11 +28,11 @@ Object.assign(process.env, {
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-demo-'));
-try {
-  await demonstrate(join(folder, 'notes.sqlite'));
-} finally {
+process.once('SIGINT', () => process.exit(130));
+process.once('exit', () => {
   rmSync(folder, { recursive: true, force: true });
-}
+});
+await demonstrate(join(folder, 'notes.sqlite'));
 
 async function demonstrate(file: string): Promise<void> {
   const plain = factbookNotes();
