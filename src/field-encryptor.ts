@@ -165,12 +165,12 @@ export class FieldEncryptor {
    * console.log((await encryptor.decryptDocument(note, edited)).body);
    * ```
    */
-  async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+  encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
   ): Promise<EncryptedDocument<D> & Others<D, X>> {
-    const written = await this.#writer.write(definition, document);
-    return written as EncryptedDocument<D> & Others<D, X>;
+    const written = this.#writer.write(definition, document);
+    return written as Promise<EncryptedDocument<D> & Others<D, X>>;
   }
 
   /**
@@ -187,13 +187,13 @@ export class FieldEncryptor {
    * `DEK_NOT_FOUND`: restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the
    * provider pass: retry where `retryable`.
    */
-  async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+  decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     stored: X,
     options: DecryptDocumentOptions<D> = {},
   ): Promise<Others<D, X> & PlainDocument<D>> {
-    const read = await this.#reader.read(definition, stored, options.expect);
-    return read as Others<D, X> & PlainDocument<D>;
+    const read = this.#reader.read(definition, stored, options.expect);
+    return read as Promise<Others<D, X> & PlainDocument<D>>;
   }
 
   /**

@@ -39,9 +39,9 @@ export class DocumentReader {
   async read(
     definition: AnyDefinition,
     stored: object,
-    expect: ExpectedKey = {},
+    expect?: ExpectedKey,
   ): Promise<Record<string, unknown>> {
-    requireKeyParts(definition, expect);
+    if (expect) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
     const { context, loader } = this.#deks;
@@ -62,8 +62,8 @@ export class DocumentReader {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<Outcome[]> {
-    const { expect = {} } = options;
-    requireKeyParts(definition, expect);
+    const { expect } = options;
+    if (expect) requireKeyParts(definition, expect);
     const readings = list.map((stored) => attempt(() => this.#start(definition, stored, expect)));
     const plans = readings.flatMap((reading) => (reading.ok ? [reading.document.plan] : []));
     const dekIds = new Set(plans.flatMap((plan) => [...plan.dekIds]));
@@ -79,10 +79,10 @@ export class DocumentReader {
     this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
   }
 
-  #start(definition: AnyDefinition, stored: object, expect: ExpectedKey): Reading {
+  #start(definition: AnyDefinition, stored: object, expect: ExpectedKey | undefined): Reading {
     const draft = draftOf(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
-    requireExpected(definition, place, expect);
+    if (expect) requireExpected(definition, place, expect);
     return { place, draft, plan: planRead(draft, place, this.#passesPlaintext) };
   }
 

@@ -38,14 +38,19 @@ export function planRead(
     if (looksLikeEnvelope(value)) {
       const previous = sealed.at(-1)?.envelope;
       const envelope = envelopeOf(value, field.path, place, previous);
-      if (!dekIds.includes(envelope.dekId)) dekIds.push(envelope.dekId);
+      const { dekId } = envelope;
+      if (dekId !== previous?.dekId && !dekIds.includes(dekId)) dekIds.push(dekId);
       sealed.push({ slot, envelope });
     } else passedThrough += passPlaintext(field.path, passesPlaintext);
   }
   return { sealed, dekIds, passedThrough };
 }
 
-/** A sound envelope of this very document; whether it opens, only its DEK can tell. */
+/**
+ * A sound envelope of this very document; whether it opens, only its DEK can tell.
+ *
+ * @param sound - Another one of this document, checked before.
+ */
 export function envelopeOf(
   value: object,
   path: string,
@@ -53,7 +58,7 @@ export function envelopeOf(
   sound?: Envelope,
 ): Envelope {
   const envelope = parseEnvelope(value, path, sound);
-  if (isDekOf(place.scope, envelope.dekId)) return envelope;
+  if (envelope.dekId === sound?.dekId || isDekOf(place.scope, envelope.dekId)) return envelope;
   throw tamperedField(path, envelope.dekId);
 }
 

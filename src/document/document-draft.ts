@@ -46,55 +46,58 @@ class Slot implements FieldSlot {
   }
 }
 
+interface Walk {
+  readonly slots: FieldSlot[];
+  readonly misshapen: Misshapen[];
+}
+
 /** @throws TypeError where the document is not a plain object, which a copy would not be like. */
 export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
   requirePlainObject('document', document);
-  const slots: FieldSlot[] = [];
-  const misshapen: Misshapen[] = [];
   const copy = { ...document };
-  copyChildren(copy, tree);
-  return { document: copy, slots, misshapen };
+  const walk: Walk = { slots: [], misshapen: [] };
+  copyChildren(walk, copy, tree);
+  return { document: copy, slots: walk.slots, misshapen: walk.misshapen };
+}
 
-  function copyChildren(holder: Holder, children: readonly FieldNode[]): void {
-    for (const node of children) {
-      if (Object.hasOwn(holder, node.name)) copyProperty(holder, node);
-    }
+function copyChildren(walk: Walk, holder: Holder, children: readonly FieldNode[]): void {
+  for (const node of children) {
+    if (!Object.hasOwn(holder, node.name)) continue;
+    if (node.each) copyElements(walk, holder, node);
+    else copyValue(walk, holder, node.name, node);
   }
+}
 
-  function copyProperty(holder: Holder, node: FieldNode): void {
-    if (!node.each) {
-      copyValue(holder, node.name, node);
-      return;
-    }
-    const elements = holder[node.name];
-    if (elements === undefined || elements === null) return;
-    if (!Array.isArray(elements)) {
-      misshapen.push({ path: node.path, expected: 'an array', value: elements });
-      return;
-    }
-    // Not a slice: holes become values, and are then refused like any other `undefined`.
-    const copied = Array.from(elements as unknown[]);
-    holder[node.name] = copied;
-    for (const index of copied.keys()) copyValue(copied as unknown as Holder, index, node);
+function copyElements(walk: Walk, holder: Holder, node: FieldNode): void {
+  const elements = holder[node.name];
+  if (elements === undefined || elements === null) return;
+  if (!Array.isArray(elements)) {
+    walk.misshapen.push({ path: node.path, expected: 'an array', value: elements });
+    return;
   }
+  // Not a slice: holes become values, and are then refused like any other `undefined`.
+  const copied = Array.from(elements as unknown[]);
+  holder[node.name] = copied;
+  for (const index of copied.keys()) copyValue(walk, copied as unknown as Holder, index, node);
+}
 
-  function copyValue(
-    holder: Holder,
-    at: string | number,
-    { field, path, children }: FieldNode,
-  ): void {
-    if (field) {
-      slots.push(new Slot(field, holder, at));
-      return;
-    }
-    const value = holder[at];
-    if (value === undefined || value === null) return;
-    if (!isPlainObject(value) || looksLikeEnvelope(value)) {
-      misshapen.push({ path, expected: 'a plain object', value });
-      return;
-    }
-    const copied: Holder = { ...(value as Holder) };
-    holder[at] = copied;
-    copyChildren(copied, children);
+function copyValue(
+  walk: Walk,
+  holder: Holder,
+  at: string | number,
+  { field, path, children }: FieldNode,
+): void {
+  if (field) {
+    walk.slots.push(new Slot(field, holder, at));
+    return;
   }
+  const value = holder[at];
+  if (value === undefined || value === null) return;
+  if (!isPlainObject(value) || looksLikeEnvelope(value)) {
+    walk.misshapen.push({ path, expected: 'a plain object', value });
+    return;
+  }
+  const copied: Holder = { ...(value as Holder) };
+  holder[at] = copied;
+  copyChildren(walk, copied, children);
 }
