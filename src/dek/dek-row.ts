@@ -10,9 +10,9 @@ import {
   isPositiveInteger,
   isShaped,
   isTimestamp,
+  knownState,
   readShaped,
-  unsupportedValue,
-  withoutStoreProperties,
+  requireMacPair,
   type ItemShape,
   type PropertyTest,
 } from '../store/item-shape.js';
@@ -122,6 +122,8 @@ const LIVE: ItemShape = {
   'recoveryWrap?': isShaped(RECOVERY_WRAP, 'The recovery wrap of a DEK row'),
 };
 
+const STATES = ['active', 'retired', 'shredded'] as const;
+
 const SHAPES: Readonly<Record<DekRow['state'], ItemShape>> = {
   active: { ...LIVE, state: is('active') },
   retired: { ...LIVE, state: is('retired'), retiredAt: isTimestamp },
@@ -137,10 +139,7 @@ const SHAPES: Readonly<Record<DekRow['state'], ItemShape>> = {
  */
 export function parseDekRow(value: unknown, dekId?: string): DekRow {
   const item = `DEK row ${dekId ?? nameOf(value)}`;
-  const { type, schema, state } = withoutStoreProperties(value, item);
-  if (type !== 'dek') throw unsupportedValue(item, 'type', type);
-  if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
-  if (!isState(state)) throw unsupportedValue(item, 'state', state);
+  const state = knownState(value, item, { type: 'dek', states: STATES });
   const row = readShaped(value, SHAPES[state], item) as unknown as DekRow;
   requireConsistent(row, item, dekId);
   return row;
@@ -150,17 +149,13 @@ export function isLive(row: DekRow): row is LiveDekRow {
   return row.state !== 'shredded';
 }
 
-function isState(state: unknown): state is DekRow['state'] {
-  return typeof state === 'string' && Object.hasOwn(SHAPES, state);
-}
-
 function requireConsistent(row: DekRow, item: string, dekId: string | undefined): void {
   if (dekId !== undefined && row.id !== dekId) throw alteredItem(item, 'id');
   if (row.id !== dekIdOf(row.scopeId, row.generation)) throw alteredItem(item, 'generation');
   if (row.scopeId !== scopeIdOf(row.scopeKind, row.product, row.scope)) {
     throw alteredItem(item, 'scope');
   }
-  if ((row.mac === undefined) !== (row.macKeyId === undefined)) throw alteredItem(item, 'mac');
+  requireMacPair(row, item);
   if (!isLive(row)) return;
   if (!isWrappedDek(row.wrappedDek, row.wrapAlgorithm)) throw alteredItem(item, 'wrappedDek');
   const { previousWrap } = row;

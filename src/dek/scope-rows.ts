@@ -25,7 +25,7 @@ export function isSealable(listing: ScopeListing): listing is SealableListing {
   return listing.active !== undefined;
 }
 
-export function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
+function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
   const highestFirst = [...rows].sort((a, b) => b.generation - a.generation);
   return {
     active: highestFirst.find((row) => row.state === 'active'),

@@ -77,7 +77,7 @@ export class ConfiguredProviders {
 }
 
 /** The wrap alone, out of a row or an adapter's answer. */
-export function pickWrap(wrap: KeyWrap): KeyWrap {
+function pickWrap(wrap: KeyWrap): KeyWrap {
   const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion } = wrap;
   return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
 }

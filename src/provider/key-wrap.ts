@@ -38,14 +38,6 @@ export function isWrappedDek(value: unknown, algorithm: WrapAlgorithm): value is
   return bytes !== undefined && WRAPPED_LENGTHS[algorithm].includes(bytes.length);
 }
 
-export function isSameMek(one: MekReference, other: MekReference): boolean {
-  return (
-    one.keyProvider === other.keyProvider &&
-    one.mekName === other.mekName &&
-    one.mekVersion === other.mekVersion
-  );
-}
-
 /** For messages: provider, MEK name and version. */
 export function describeMek({ keyProvider, mekName, mekVersion }: MekReference): string {
   return `${keyProvider}/${mekName}/${mekVersion}`;

@@ -10,9 +10,9 @@ import {
   isPositiveInteger,
   isShaped,
   isTimestamp,
+  knownState,
   readShaped,
-  unsupportedValue,
-  withoutStoreProperties,
+  requireMacPair,
   type ItemShape,
   type PropertyTest,
 } from '../store/item-shape.js';
@@ -83,6 +83,8 @@ const isHistoryEntry = isShaped(HISTORY_ENTRY, 'An entry in the history of a rot
 const isHistory: PropertyTest = (value) =>
   Array.isArray(value) && value.length <= MOST_HISTORY && value.every(isHistoryEntry);
 
+const STATES = ['complete', 'fencing', 'rewrapping'] as const;
+
 const SHAPE: ItemShape = {
   ...TARGET,
   id: is(ROTATION_ID),
@@ -90,7 +92,7 @@ const SHAPE: ItemShape = {
   type: is('rotation'),
   schema: is(1),
   product: isIdentifier,
-  state: isOneOf('complete', 'fencing', 'rewrapping'),
+  state: isOneOf(...STATES),
   fenceTtlMs: isFenceTtl,
   'drainTtlMs?': isFenceTtl,
   generationFloor: isPositiveInteger,
@@ -110,15 +112,11 @@ const SHAPE: ItemShape = {
  */
 export function parseRotationRecord(value: unknown, product: string): RotationRecord {
   const item = `The rotation record of "${product}"`;
-  const { type, schema, state } = withoutStoreProperties(value, item);
-  if (type !== 'rotation') throw unsupportedValue(item, 'type', type);
-  if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
-  if (!SHAPE['state']?.(state)) throw unsupportedValue(item, 'state', state);
+  knownState(value, item, { type: 'rotation', states: STATES });
   const record = readShaped(value, SHAPE, item) as unknown as RotationRecord;
   if (record.product !== product) throw alteredItem(item, 'product');
   if (record.scopeId !== rotationScopeId(product)) throw alteredItem(item, 'scopeId');
-  if ((record.mac === undefined) !== (record.macKeyId === undefined))
-    throw alteredItem(item, 'mac');
+  requireMacPair(record, item);
   return record;
 }
 

@@ -34,15 +34,41 @@ export function readShaped(
   return properties;
 }
 
-export function withoutStoreProperties(value: unknown, item: string): Record<string, unknown> {
+function withoutStoreProperties(value: unknown, item: string): Record<string, unknown> {
   if (!isPlainObject(value)) throw alteredItem(item, 'its form');
   const own = Object.entries(value).filter(([name]) => !name.startsWith('_'));
   // Without a prototype, so that nothing put on one completes an item that lacks a property.
   return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(own));
 }
 
+/**
+ * The state of an item, when it is of the type, of the one schema, and in a state that there is.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` otherwise: looked at before the rest of its shape.
+ */
+export function knownState<const State extends string>(
+  value: unknown,
+  item: string,
+  expected: { readonly type: string; readonly states: readonly State[] },
+): State {
+  const { type, schema, state } = withoutStoreProperties(value, item);
+  if (type !== expected.type) throw unsupportedValue(item, 'type', type);
+  if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
+  const known = expected.states.find((each) => each === state);
+  if (known === undefined) throw unsupportedValue(item, 'state', state);
+  return known;
+}
+
+/** @throws TamperedError where one of `mac` and `macKeyId` was taken away. */
+export function requireMacPair(
+  { mac, macKeyId }: { readonly mac?: string; readonly macKeyId?: string },
+  item: string,
+): void {
+  if ((mac === undefined) !== (macKeyId === undefined)) throw alteredItem(item, 'mac');
+}
+
 /** For a type, schema or state: what it is, where that is short text or a number. */
-export function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
+function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
   const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= 32);
   const what = isShort ? JSON.stringify(value) : describeType(value);
   return unsupportedItem(item, `has the ${name} ${what}`);

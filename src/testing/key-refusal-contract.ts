@@ -1,12 +1,12 @@
 /** Cases about what a provider refuses: K5 to K8. @module */
 import assert from 'node:assert/strict';
+import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
 import type { KeyWrap, WrapAlgorithm } from '../provider/key-wrap.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';
 import type { KeyProviderSubject } from './key-provider-subject.js';
 
-const DEK_BYTES = 32;
 const PLACES = 12;
 const DEFAULT_UNKNOWN_VERSION = '0'.repeat(32);
 

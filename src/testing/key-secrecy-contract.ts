@@ -1,13 +1,12 @@
 /** Cases about whose bytes a provider touches and what it prints: K9 and K10. @module */
 import assert from 'node:assert/strict';
+import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { SubjectCase } from './contract-case.js';
 import type { KeyProviderSubject } from './key-provider-subject.js';
 import { assertSameBytes } from './key-wrapping-contract.js';
 import { revealsSecret } from './reveals-secret.js';
-
-const DEK_BYTES = 32;
 
 export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   {

@@ -1,11 +1,11 @@
 /** Cases about what a provider is called and that it gives back what it wrapped: K1 to K4. @module */
 import assert from 'node:assert/strict';
+import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
 import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from '../provider/key-wrap.js';
 import type { SubjectCase } from './contract-case.js';
 import type { KeyProviderSubject } from './key-provider-subject.js';
 
-const DEK_BYTES = 32;
 const CALLERS = 20;
 
 export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
