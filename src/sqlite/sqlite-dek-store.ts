@@ -1,7 +1,7 @@
 /** DEK rows in a SQLite file that any number of processes may share. @module */
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
-import { scopeIdIn } from '../dek/key-scope.js';
+import { isDekId, scopeIdIn } from '../dek/key-scope.js';
 import { StoreError } from '../errors.js';
 import { requireIntegerBetween } from '../guards.js';
 import type {
@@ -17,7 +17,7 @@ import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.
 import { parsePageEnd } from './page-end.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle } from './sqlite-handle.js';
-import { requireTableName } from './sqlite-text.js';
+import { columnText, requireTableName } from './sqlite-text.js';
 import { parseStoredJson } from './stored-json.js';
 
 export interface SqliteDekStoreOptions {
@@ -100,7 +100,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     const after = continuation === undefined ? undefined : pageEndIn(continuation);
     const rows = await this.#all(this.#table.list(filter, pageSize + 1, after), options);
     const page = rows.slice(0, pageSize);
-    const items = page.map((row) => this.#itemOf(row));
+    const items = page.map((row) => this.#listedItemOf(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
     return { items, ...(last && { continuation: JSON.stringify(pageEndOf(last)) }) };
   }
@@ -155,9 +155,36 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     return (await this.#connection.run(sql, values, options?.signal)) > 0;
   }
 
-  #itemOf({ id, item, etag }: SqliteRow): StoredItem {
-    return { value: parseStoredJson(item, this.#tableName, id), etag: String(etag) };
+  /** One broken item must not keep the others of a page from being read. */
+  #listedItemOf(row: SqliteRow): StoredItem {
+    try {
+      const item = this.#itemOf(row);
+      if (columnText(String((item.value as Partial<TableItem> | null)?.id)) === row['id'])
+        return item;
+      throw otherItem(this.#tableName, row['id']);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return { value: undefined, etag: String(row['etag']), error };
+    }
   }
+
+  #itemOf({ id, item, etag }: SqliteRow): StoredItem {
+    const value = parseStoredJson(item, this.#tableName, id, { dekId: dekIdOrNone(id) });
+    return { value, etag: String(etag) };
+  }
+}
+
+function dekIdOrNone(id: unknown): string | undefined {
+  return isDekId(id) ? id : undefined;
+}
+
+/** Its content was put over it from elsewhere, so what it held is lost. */
+function otherItem(table: string, id: unknown): StoreError {
+  return new StoreError(
+    'STORE_FAILED',
+    `The item ${String(id)} in the SQLite table "${table}" holds the JSON of another item: restore it from a backup`,
+    { dekId: dekIdOrNone(id) },
+  );
 }
 
 function pageEndIn(continuation: string): PageEnd {

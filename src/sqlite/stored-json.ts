@@ -1,5 +1,5 @@
 /** Items as JSON in a TEXT column. @module */
-import { StoreError } from '../errors.js';
+import { StoreError, type ErrorDetails } from '../errors.js';
 
 /**
  * The value of a stored JSON text.
@@ -7,7 +7,12 @@ import { StoreError } from '../errors.js';
  * @throws StoreError `STORE_FAILED` where the text is no JSON: an item that cannot be read is not
  * an item that is absent.
  */
-export function parseStoredJson(json: unknown, table: string, name: unknown): unknown {
+export function parseStoredJson(
+  json: unknown,
+  table: string,
+  name: unknown,
+  details: ErrorDetails = {},
+): unknown {
   try {
     if (typeof json === 'string') return JSON.parse(json) as unknown;
   } catch {
@@ -16,5 +21,6 @@ export function parseStoredJson(json: unknown, table: string, name: unknown): un
   throw new StoreError(
     'STORE_FAILED',
     `The item ${String(name)} in the SQLite table "${table}" is not JSON: restore it from a backup`,
+    details,
   );
 }

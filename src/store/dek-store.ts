@@ -1,5 +1,6 @@
 /** The contract between the library and whatever keeps DEK rows. @module */
 import type { DekRow } from '../dek/dek-row.js';
+import type { FieldEncryptionError } from '../errors.js';
 import type { Lease } from '../rotation/lease.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
 
@@ -18,6 +19,11 @@ export interface StoredItem {
   readonly value: unknown;
   /** Changes with every write of the item, and is never used again for it. */
   readonly etag: string;
+  /**
+   * Only from `list`: why the value cannot be decoded, with the dekId as far as it is known. The value
+   * is `undefined` then, and the page goes on: one broken row must not hide the others.
+   */
+  readonly error?: FieldEncryptionError;
 }
 
 /** Which rows to list or count. */

@@ -31,7 +31,8 @@ describe('stored text that is not JSON', () => {
     await expect(store.get(id)).rejects.toMatchObject(failure);
     await expect(store.getMany([id])).rejects.toMatchObject(failure);
     await expect(store.listScope(scopeId)).rejects.toMatchObject(failure);
-    await expect(store.list({ product })).rejects.toMatchObject(failure);
+    const { items } = await store.list({ product });
+    expect(items).toMatchObject([{ value: undefined, error: { ...failure, dekId: id } }]);
     await expect(store.create(sampleRow())).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
   });
 
@@ -71,6 +72,35 @@ describe('stored text that is not JSON', () => {
     database.exec("UPDATE dek_store SET item = ''");
     await store.replace(sampleRow({ epoch: 2 }), etag);
     expect((await store.get(id))?.value).toEqual(sampleRow({ epoch: 2 }));
+  });
+});
+
+describe('a broken row in a listing', () => {
+  it('does not keep the others from being read', async () => {
+    const store = new SqliteDekStore(database);
+    const rows = sampleRows(3);
+    for (const row of rows) await store.create(row);
+    database.prepare("UPDATE dek_store SET item = '{' WHERE id = ?").run(rows[1]?.id);
+    const { items } = await store.list({ product });
+    expect(
+      items.map(({ value, error }) => error?.code ?? (value as { id: string }).id).sort(),
+    ).toEqual([rows[0]?.id, rows[2]?.id, 'STORE_FAILED'].sort());
+  });
+
+  it('that holds another row’s content is not taken for that row', async () => {
+    const store = new SqliteDekStore(database);
+    const [one, other] = sampleRows(2);
+    await store.create(one as never);
+    await store.create(other as never);
+    database.prepare('UPDATE dek_store SET item = ?').run(JSON.stringify(one));
+    const { items } = await store.list({ product });
+    expect(items.flatMap(({ error }) => (error ? [error] : []))).toMatchObject([
+      {
+        code: 'STORE_FAILED',
+        message: `The item ${String(other?.id)} in the SQLite table "dek_store" holds the JSON of another item: restore it from a backup`,
+        dekId: other?.id,
+      },
+    ]);
   });
 });
 
