@@ -34,6 +34,11 @@ export interface Moment {
   readonly monotonicMs: number;
 }
 
+/** The wall clock's time as it is stored. */
+export function timestampOf(clock: Clock): string {
+  return new Date(clock.wallMs()).toISOString();
+}
+
 export function momentOf(clock: Clock): Moment {
   return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
 }

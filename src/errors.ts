@@ -24,7 +24,10 @@ export type PlainErrorCode =
   | 'ENVELOPE_UNSUPPORTED'
   | 'KEY_PROVIDER_NOT_CONFIGURED'
   | 'PLAINTEXT_REFUSED'
+  | 'ROTATION_RECORD_BEHIND'
   | 'ROTATION_RECORD_MISSING'
+  | 'ROTATION_SUPERSEDED'
+  | 'ROTATION_UNFINISHED'
   | 'ROW_UNSUPPORTED';
 
 export type ErrorCode =
@@ -137,10 +140,16 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean
 }
 
 /** An adapter's answer that its interface rules out. @param adapter - `DEK store`, or a provider. */
-export function brokenContract(adapter: string, rule: string, what: string): FieldEncryptionError {
+export function brokenContract(
+  adapter: string,
+  rule: string,
+  what: string,
+  cause?: unknown,
+): FieldEncryptionError {
   return new FieldEncryptionError(
     'ADAPTER_CONTRACT',
     `The ${adapter} broke rule ${rule}: ${what}; mend the adapter`,
+    cause === undefined ? {} : { cause },
   );
 }
 

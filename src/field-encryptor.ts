@@ -97,6 +97,9 @@ export class FieldEncryptor {
   readonly dekCache: DekCache;
   readonly mode: EncryptionMode;
   readonly enabled: boolean;
+  /** As given; where the product has a rotation record, that one's value counts. */
+  readonly fenceTtlMs: number;
+  readonly clock: Clock;
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
@@ -118,6 +121,8 @@ export class FieldEncryptor {
     this.dekCache = own.dekCache ?? new DekCache({ clock });
     this.mode = mode;
     this.enabled = enabled;
+    this.fenceTtlMs = fenceTtlMs;
+    this.clock = clock;
     const checked = new CheckedDekStore(dekStore);
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
     this.#deks = dekServices(context, fenceTtlMs);

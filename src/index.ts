@@ -64,6 +64,32 @@ export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
 export type { Lease } from './rotation/lease.js';
+export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
+export type {
+  BegunEvent,
+  CurrentEvent,
+  FailedEvent,
+  FinishedEvent,
+  PassedEvent,
+  PassEvent,
+  RewrapCounts,
+  RewrapEvent,
+  RewrappedEvent,
+  RewrapRowEvent,
+  RewrapSummary,
+  SkippedEvent,
+  WouldRewrapEvent,
+} from './rotation/rewrap-event.js';
+export type { FenceEvent } from './rotation/fence.js';
+export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
+export type { VerifyMode } from './rotation/row-rewrapper.js';
+export {
+  takeCensus,
+  type Census,
+  type TakeCensusOptions,
+  type UnreadableRow,
+  type WrapCensus,
+} from './rotation/take-census.js';
 export type {
   RotationHistoryEntry,
   RotationRecord,

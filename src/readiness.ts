@@ -1,10 +1,8 @@
 /** Tries everything that encryption depends on, before traffic does. @module */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from './clock.js';
-import { DEK_BYTES } from './dek/dek.js';
 import type { DekContext } from './dek/dek-context.js';
-import { brokenContract } from './errors.js';
-import { describeMek, type MekReference } from './provider/key-wrap.js';
+import { makeRoundTrip } from './dek/mek-round-trip.js';
+import type { MekReference } from './provider/key-wrap.js';
 import { parseRotationRecord } from './rotation/rotation-record.js';
 
 /** One check and what came of it. */
@@ -61,12 +59,8 @@ async function roundTrip(
   version: string | undefined,
 ): Promise<void> {
   const provider = providers.find(name);
-  const mek = { ...name, mekVersion: version ?? (await provider.currentVersion()) };
-  const probe = randomBytes(DEK_BYTES);
-  const unwrapped = await providers.unwrap(await providers.wrap(probe, mek));
-  if (unwrapped.length === probe.length && timingSafeEqual(unwrapped, probe)) return;
-  const adapter = `key provider "${provider.id}"`;
-  throw brokenContract(adapter, 'K4', `what ${describeMek(mek)} wrapped came back changed`);
+  const mekVersion = version ?? (await provider.currentVersion());
+  await makeRoundTrip(providers, { ...name, mekVersion });
 }
 
 async function timed(

@@ -87,7 +87,10 @@ describe('opening', () => {
     const reader = setup({ beside: writer });
     const disabled = new KeyProviderError('MEK_DISABLED', 'That version is disabled');
     reader.provider.before = () => Promise.reject(disabled);
-    expect(await rejection(decryptAny(reader.encryptor, stored))).toBe(disabled);
+    expect(await rejection(decryptAny(reader.encryptor, stored))).toMatchObject({
+      code: 'MEK_DISABLED',
+      cause: disabled,
+    });
     expect(reader.store.calls).toEqual({ get: 2 });
     expect(reader.provider.calls).toEqual({ unwrapKey: 1 });
   });

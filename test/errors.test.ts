@@ -25,6 +25,7 @@ import {
   setup,
 } from './support/encryptor.js';
 import { rejection, thrownBy } from './support/failure.js';
+import { alterRow, ofType, rewrap, start, withKeys } from './support/rotations.js';
 
 const SCOPE = '6ba93ee4f21c83cde16a191438027014';
 const DEK_ID = `${SCOPE}.1`;
@@ -203,8 +204,17 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   },
   MEK_DISABLED: {
     type: KeyProviderError,
-    provoke: adapters(new KeyProviderError('MEK_DISABLED', 'Disabled')),
-    message: 'Disabled',
+    provoke: async () => {
+      const [made, body] = await stored();
+      const reader = setup({ beside: made });
+      const disabled = new KeyProviderError('MEK_DISABLED', 'Disabled');
+      reader.provider.before = () => Promise.reject(disabled);
+      const reported = await rejection(decryptAny(reader.encryptor, { ...KEY, body }));
+      expect((reported as Error).cause).toBe(disabled);
+      return reported;
+    },
+    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    dekId: DEK_ID,
   },
   MEK_VERSION_UNKNOWN: {
     type: KeyProviderError,
@@ -214,8 +224,8 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const { encryptor } = setup({ beside: made, keyProviders });
       return rejection(decryptAny(encryptor, { ...KEY, body }));
     },
-    message:
-      'The key provider "env" has no MEK version "env-2e78b39dca20f0b4": add that key to FIELD_ENCRYPT_PREVIOUS_KEYS',
+    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    dekId: DEK_ID,
   },
   PLAINTEXT_REFUSED: {
     ...plain,
@@ -223,6 +233,16 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     message:
       'The declared field "body" holds plaintext, and mode "strict" refuses it: backfill the collection, or read in mode "migrate" until that is done',
     path: 'body',
+  },
+  ROTATION_RECORD_BEHIND: {
+    ...plain,
+    provoke: async () => {
+      const [made] = await stored();
+      await alterRow(made, DEK_ID, { epoch: 9 });
+      return ofType(await rewrap(made), 'failed')[0]?.error;
+    },
+    message: `DEK row ${DEK_ID} has the epoch 9, above the rotation record's 1: the record is older than the rows; restore the newest one`,
+    dekId: DEK_ID,
   },
   ROTATION_RECORD_MISSING: {
     ...plain,
@@ -234,6 +254,28 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     },
     message:
       'The product "notelett" has DEK rows but no rotation record: restore the item "rotation" of dek_store from a backup before anything is written',
+  },
+  ROTATION_SUPERSEDED: {
+    ...plain,
+    provoke: async () => {
+      const [made] = await stored();
+      const rotating = await start(withKeys(made, ['b', 'a']));
+      await rotating.next();
+      await (await start(withKeys(made, ['c', 'a']), { takeOver: true })).next();
+      return rejection(rotating.next());
+    },
+    message:
+      'The rotation with epoch 2 stopped because another one began, with epoch 3 and the target env/env/env-14a0d50f83d30aea: nothing more was written; find out who began it before you start again',
+  },
+  ROTATION_UNFINISHED: {
+    ...plain,
+    provoke: async () => {
+      const [made] = await stored();
+      await (await start(withKeys(made, ['b', 'a']))).next();
+      return rejection((await start(withKeys(made, ['c', 'a']))).next());
+    },
+    message:
+      'The rotation to env/env/env-c87645eed57bef29 with epoch 2, begun 2026-11-23T10:00:00.000Z, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it',
   },
   ROW_UNSUPPORTED: {
     ...plain,

@@ -112,11 +112,16 @@ export class DekCache {
     this.#loads.supersede(row.id);
     const entry = this.#entries.get(row.id);
     if (!entry) return;
-    if (entry.dek.commitment !== row.commitment) {
-      this.#entries.delete(row.id);
-      throw anotherKey(row.id);
-    }
+    this.requireSameKey(row);
     if (entry.wrapDigest !== wrapDigest(row)) this.#set({ dek: entry.dek, row });
+  }
+
+  /** @internal @throws TamperedError as {@link DekCache.rewrapped} does; nothing else happens. */
+  requireSameKey({ id, commitment }: LiveDekRow): void {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.dek.commitment === commitment) return;
+    this.#entries.delete(id);
+    throw anotherKey(id);
   }
 
   /** Forgets a DEK, as after it was revoked or shredded; whoever needs it next loads it again. */

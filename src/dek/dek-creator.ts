@@ -1,5 +1,5 @@
 /** Makes the next DEK of a scope, and its row. @module */
-import { momentOf } from '../clock.js';
+import { momentOf, timestampOf } from '../clock.js';
 import { contended, hasCode, TamperedError } from '../errors.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
@@ -7,6 +7,7 @@ import type { DekContext } from './dek-context.js';
 import { Dek } from './dek.js';
 import type { ActiveDekRow } from './dek-row.js';
 import { dekIdOf, type KeyScope } from './key-scope.js';
+import { keepUpWithRotation, type WrittenRow } from './new-row-upkeep.js';
 import {
   isSealable,
   type ScopeListing,
@@ -46,7 +47,7 @@ export class DekCreator {
 
   /** `undefined` when another creator took the id, or when the record grew old on the way. */
   async #tryCreate(scope: KeyScope, known: ScopeListing): Promise<SealableListing | undefined> {
-    const { product, dekStore, dekCache, clock } = this.#context;
+    const { product, dekCache, clock } = this.#context;
     const copy = await this.#records.fresh();
     const generation = Math.max(known.highestGeneration + 1, copy.record.generationFloor);
     if (generation > Number.MAX_SAFE_INTEGER) throw noGenerationLeft(scope.scopeId);
@@ -55,21 +56,30 @@ export class DekCreator {
     // Last thing before the create: a rotation may have passed while the key was being wrapped.
     if (!this.#records.isFresh(copy)) return undefined;
     const readAt = momentOf(clock);
-    try {
-      await dekStore.create(row);
-    } catch (error) {
-      if (hasCode(error, 'ALREADY_EXISTS')) return undefined;
-      throw error;
-    }
-    dekCache.put({ dek, row });
+    const written = await this.#write(row);
+    const active =
+      written && (await keepUpWithRotation(this.#context, this.#records, { dek, written, copy }));
+    if (!active) return undefined;
+    dekCache.put({ dek, row: active });
     const created = {
-      active: row,
-      live: [row, ...known.live],
+      active,
+      live: [active, ...known.live],
       highestGeneration: generation,
       readAt,
     };
     this.#scopeRows.put(scope.scopeId, created);
     return created;
+  }
+
+  /** `undefined` when another creator took the id. */
+  async #write(row: ActiveDekRow): Promise<WrittenRow | undefined> {
+    try {
+      const { etag } = await this.#context.dekStore.create(row);
+      return { row, etag };
+    } catch (error) {
+      if (hasCode(error, 'ALREADY_EXISTS')) return undefined;
+      throw error;
+    }
   }
 
   async #newRow(
@@ -94,7 +104,7 @@ export class DekCreator {
       ...wrap,
       epoch,
       commitment: dek.commitment,
-      createdAt: new Date(clock.wallMs()).toISOString(),
+      createdAt: timestampOf(clock),
     };
   }
 }

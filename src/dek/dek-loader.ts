@@ -1,5 +1,6 @@
 /** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
-import { FieldEncryptionError, hasCode } from '../errors.js';
+import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors.js';
+import { describeMek } from '../provider/key-wrap.js';
 import { mapConcurrently } from '../map-concurrently.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { untilAborted } from '../until-aborted.js';
@@ -94,10 +95,20 @@ export class DekLoader {
     } catch (error) {
       if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;
       const again = liveRow(await this.#context.dekStore.get(row.id), row.id);
-      if (wrapDigest(again) === wrapDigest(row)) throw error;
+      if (wrapDigest(again) === wrapDigest(row)) throw leftBehind(row, error);
       return { dek: await unwrapDek(this.#context, again), row: again };
     }
   }
+}
+
+/** A MEK version that was switched off under a row is the operator's to bring back. */
+function leftBehind(row: LiveDekRow, cause: unknown): unknown {
+  if (!(cause instanceof KeyProviderError)) return cause;
+  return new KeyProviderError(
+    cause.code,
+    `DEK ${row.id} is still wrapped by the MEK ${describeMek(row)}, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    { cause, retryable: cause.retryable, dekId: row.id },
+  );
 }
 
 function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {

@@ -78,6 +78,9 @@ export interface ShreddedDekRow extends DekRowHead {
 
 export type DekRow = LiveDekRow | ShreddedDekRow;
 
+/** Names a row whose own id cannot. */
+export const NO_DEK_ID = '(without a valid id)';
+
 const isScope: PropertyTest = (value) =>
   Array.isArray(value) && value.length > 0 && value.every(isIdentifier);
 
@@ -138,7 +141,7 @@ const SHAPES: Readonly<Record<DekRow['state'], ItemShape>> = {
  * TamperedError for a row that this library cannot have written.
  */
 export function parseDekRow(value: unknown, dekId?: string): DekRow {
-  const item = `DEK row ${dekId ?? nameOf(value)}`;
+  const item = `DEK row ${dekId ?? dekIdIn(value) ?? NO_DEK_ID}`;
   const state = knownState(value, item, { type: 'dek', states: STATES });
   const row = readShaped(value, SHAPES[state], item) as unknown as DekRow;
   requireConsistent(row, item, dekId);
@@ -164,9 +167,10 @@ function requireConsistent(row: DekRow, item: string, dekId: string | undefined)
   }
 }
 
-function nameOf(value: unknown): string {
+/** The id that a stored value has, if it is one that a DEK can have. */
+export function dekIdIn(value: unknown): string | undefined {
   const id = (value as { readonly id?: unknown } | null | undefined)?.id;
-  return isDekId(id) ? id : '(without a valid id)';
+  return isDekId(id) ? id : undefined;
 }
 
 /** The tombstone of a live row: what is left of it, and when. */

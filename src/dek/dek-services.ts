@@ -1,4 +1,5 @@
 /** The parts that handle DEKs, put together. @module */
+import type { MekReference } from '../provider/key-wrap.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
@@ -16,7 +17,9 @@ export interface DekServices {
 
 /** @param fenceTtlMs - For a product's first rotation record only. */
 export function dekServices(context: DekContext, fenceTtlMs: number): DekServices {
-  const records = new RecordReader({ ...context, fenceTtlMs });
+  const { providers } = context;
+  const firstMek = (): Promise<MekReference> => providers.currentMek();
+  const records = new RecordReader({ ...context, firstMek, fenceTtlMs });
   const scopeRows = new ScopeRows(context);
   const loader = new DekLoader(context);
   const creator = new DekCreator(context, records, scopeRows);

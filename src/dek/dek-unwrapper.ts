@@ -2,6 +2,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { momentOf } from '../clock.js';
 import { hasCode, TamperedError } from '../errors.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyProviderOptions } from '../provider/key-provider.js';
 import { DEK_BYTES, Dek } from './dek.js';
 import type { DekContext } from './dek-context.js';
 import type { LiveDekRow } from './dek-row.js';
@@ -10,9 +12,13 @@ import type { LiveDekRow } from './dek-row.js';
  * @throws TamperedError where the wrap was not made by its MEK, or holds another key than the row
  * commits to.
  */
-export async function unwrapDek(context: DekContext, row: LiveDekRow): Promise<Dek> {
+export async function unwrapDek(
+  context: Pick<DekContext, 'clock' | 'product' | 'providers'>,
+  row: LiveDekRow,
+  { signal }: KeyProviderOptions = {},
+): Promise<Dek> {
   const unwrappedAt = momentOf(context.clock);
-  const bytes = await unwrapBytes(context, row);
+  const bytes = await unwrapBytes(context.providers, row, { signal });
   if (bytes.length !== DEK_BYTES) throw tamperedRow(row.id);
   const dek = new Dek(context.product, row.id, bytes, unwrappedAt);
   if (!timingSafeEqual(Buffer.from(dek.commitment), Buffer.from(row.commitment))) {
@@ -21,9 +27,13 @@ export async function unwrapDek(context: DekContext, row: LiveDekRow): Promise<D
   return dek;
 }
 
-async function unwrapBytes({ providers }: DekContext, row: LiveDekRow): Promise<Uint8Array> {
+async function unwrapBytes(
+  providers: ConfiguredProviders,
+  row: LiveDekRow,
+  options: KeyProviderOptions,
+): Promise<Uint8Array> {
   try {
-    return await providers.unwrap(row);
+    return await providers.unwrap(row, options);
   } catch (error) {
     throw hasCode(error, 'WRAP_REJECTED') ? tamperedRow(row.id, error) : error;
   }

@@ -1,4 +1,5 @@
 /** Shreds every DEK of a scope. @module */
+import { timestampOf } from '../clock.js';
 import { contended, hasCode } from '../errors.js';
 import type { DekContext } from './dek-context.js';
 import { isLive, tombstoneOf, type DekRow, type LiveDekRow } from './dek-row.js';
@@ -50,7 +51,7 @@ async function shredRow(
   { row, etag }: RowItem<LiveDekRow>,
 ): Promise<boolean> {
   try {
-    await dekStore.replace(tombstoneOf(row, new Date(clock.wallMs()).toISOString()), etag);
+    await dekStore.replace(tombstoneOf(row, timestampOf(clock)), etag);
     return true;
   } catch (error) {
     if (hasCode(error, 'ETAG_MISMATCH')) return false;

@@ -2,10 +2,12 @@
 import { isUint8Array } from 'node:util/types';
 import { brokenContract, FieldEncryptionError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
-import type { KeyProvider } from './key-provider.js';
+import type { KeyProvider, KeyProviderOptions } from './key-provider.js';
 import {
   isMekVersion,
+  isSameMek,
   isWrappedDek,
+  wrapIn,
   type KeyWrap,
   type MekReference,
   type WrapAlgorithm,
@@ -42,28 +44,52 @@ export class ConfiguredProviders {
   /** Data only selects among what is configured; it never forms a host or a key name. */
   find({ keyProvider, mekName }: Pick<MekReference, 'keyProvider' | 'mekName'>): KeyProvider {
     const found = this.all.find(({ id, mekName: name }) => id === keyProvider && name === mekName);
-    if (found) return found;
-    throw new FieldEncryptionError(
-      'KEY_PROVIDER_NOT_CONFIGURED',
-      `No configured key provider has the id "${keyProvider}" and the MEK "${mekName}": add it to "keyProviders"`,
+    return found ?? this.#none(keyProvider, mekName);
+  }
+
+  /**
+   * The one provider that a caller can mean: never a guess between several.
+   *
+   * @throws FieldEncryptionError `KEY_PROVIDER_NOT_CONFIGURED`; RangeError where there are several.
+   */
+  only(id: string | undefined, mekName: string | undefined): KeyProvider {
+    const meant = this.all.filter(
+      (each) =>
+        (id === undefined || each.id === id) && (mekName === undefined || each.mekName === mekName),
     );
+    const [provider = this.#none(id ?? this.first().id, mekName), another] = meant;
+    if (!another) return provider;
+    const names = meant.map((each) => `${each.id}/${each.mekName}`).join(', ');
+    throw new RangeError(`The target may be of several key providers, name one of: ${names}`);
   }
 
   /** Wraps with exactly the MEK that is named, and checks what came back. */
-  async wrap(dek: Uint8Array, mek: MekReference): Promise<KeyWrap> {
+  async wrap(
+    dek: Uint8Array,
+    mek: MekReference,
+    { signal }: KeyProviderOptions = {},
+  ): Promise<KeyWrap> {
     const provider = this.find(mek);
-    const wrap: unknown = await provider.wrapKey(dek, { mekVersion: mek.mekVersion });
+    const wrap: unknown = await provider.wrapKey(dek, { mekVersion: mek.mekVersion, signal });
     if (!isWrapOf(mek, provider.wrapAlgorithm, wrap)) {
       throw broken(provider, 'K3', 'wrapKey returned another wrap');
     }
-    return pickWrap(wrap);
+    return wrapIn(wrap);
   }
 
-  async unwrap(wrap: KeyWrap): Promise<Uint8Array> {
+  async unwrap(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
     const provider = this.find(wrap);
-    const dek: unknown = await provider.unwrapKey(pickWrap(wrap));
+    const dek: unknown = await provider.unwrapKey(wrapIn(wrap), options);
     if (isUint8Array(dek)) return dek;
     throw broken(provider, 'K4', 'unwrapKey returned no bytes');
+  }
+
+  #none(id: string, mekName: string | undefined): never {
+    const what = `the id "${id}"${mekName === undefined ? '' : ` and the MEK "${mekName}"`}`;
+    throw new FieldEncryptionError(
+      'KEY_PROVIDER_NOT_CONFIGURED',
+      `No configured key provider has ${what}: add it to "keyProviders"`,
+    );
   }
 
   async currentMek(): Promise<MekReference> {
@@ -76,18 +102,10 @@ export class ConfiguredProviders {
   }
 }
 
-/** The wrap alone, out of a row or an adapter's answer. */
-function pickWrap(wrap: KeyWrap): KeyWrap {
-  const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion } = wrap;
-  return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
-}
-
 function isWrapOf(mek: MekReference, algorithm: WrapAlgorithm, answer: unknown): answer is KeyWrap {
   const wrap = (answer ?? {}) as Partial<KeyWrap>;
   return (
-    wrap.keyProvider === mek.keyProvider &&
-    wrap.mekName === mek.mekName &&
-    wrap.mekVersion === mek.mekVersion &&
+    isSameMek(wrap as MekReference, mek) &&
     wrap.wrapAlgorithm === algorithm &&
     isWrappedDek(wrap.wrappedDek, algorithm)
   );

@@ -38,6 +38,25 @@ export function isWrappedDek(value: unknown, algorithm: WrapAlgorithm): value is
   return bytes !== undefined && WRAPPED_LENGTHS[algorithm].includes(bytes.length);
 }
 
+/** The wrap alone, out of a row, a previous wrap or an adapter's answer. */
+export function wrapIn(wrap: KeyWrap): KeyWrap {
+  const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion } = wrap;
+  return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
+}
+
+/** The MEK version alone, out of a wrap or a rotation record. */
+export function mekIn({ keyProvider, mekName, mekVersion }: MekReference): MekReference {
+  return { keyProvider, mekName, mekVersion };
+}
+
+export function isSameMek(one: MekReference, other: MekReference): boolean {
+  return (
+    one.mekVersion === other.mekVersion &&
+    one.mekName === other.mekName &&
+    one.keyProvider === other.keyProvider
+  );
+}
+
 /** For messages: provider, MEK name and version. */
 export function describeMek({ keyProvider, mekName, mekVersion }: MekReference): string {
   return `${keyProvider}/${mekName}/${mekVersion}`;

@@ -1,7 +1,7 @@
 /** The rotation record as writers go by it: a copy of limited age. @module */
-import { elapsedBetween, momentOf, type Clock, type Moment } from '../clock.js';
+import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../clock.js';
 import { FieldEncryptionError, hasCode } from '../errors.js';
-import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { MekReference } from '../provider/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
 import {
   firstRotationRecord,
@@ -12,14 +12,16 @@ import {
 /** A copy of the record, its age counted from when its read was sent. */
 export interface RecordCopy {
   readonly record: RotationRecord;
+  readonly etag: string;
   readonly readAt: Moment;
 }
 
 export interface RecordReaderOptions {
   readonly product: string;
   readonly dekStore: DekStore;
-  readonly providers: ConfiguredProviders;
   readonly clock: Clock;
+  /** What the first DEKs of a product are wrapped with. */
+  readonly firstMek: () => Promise<MekReference>;
   /** Written into a record that is created here; a record that exists keeps its own. */
   readonly fenceTtlMs: number;
 }
@@ -53,26 +55,43 @@ export class RecordReader {
     const readAt = momentOf(clock);
     const item = await dekStore.getRotation(product);
     if (item === undefined) return undefined;
-    const copy = { record: parseRotationRecord(item.value, product), readAt };
+    const { value, etag } = item;
+    const copy = { record: parseRotationRecord(value, product), etag, readAt };
     // Of reads that overtake each other, the one that was sent last counts.
     if (!this.#copy || readAt.monotonicMs >= this.#copy.readAt.monotonicMs) this.#copy = copy;
     return copy;
   }
 
+  /** The record as it is in the store now; a product without rows gets its record made. */
+  async readOrCreate(): Promise<RecordCopy> {
+    return (await this.readUnlessNew()) ?? (await this.#create());
+  }
+
+  /**
+   * The record as it is in the store now, or `undefined` for a product that has no rows either.
+   *
+   * @throws FieldEncryptionError `ROTATION_RECORD_MISSING` where there are rows: the record was lost, and
+   * a new one would restart the epochs below theirs.
+   */
+  async readUnlessNew(): Promise<RecordCopy | undefined> {
+    const { product, dekStore } = this.#options;
+    const copy = await this.read();
+    if (copy || (await dekStore.count({ product })) === 0) return copy;
+    return this.#requireAfterAll();
+  }
+
   async #readOnce(): Promise<RecordCopy> {
     try {
-      return (await this.read()) ?? (await this.#create());
+      return await this.readOrCreate();
     } finally {
       this.#reading = undefined;
     }
   }
 
   async #create(): Promise<RecordCopy> {
-    const { product, dekStore, providers, fenceTtlMs, clock } = this.#options;
-    const mek = await providers.currentMek();
-    // Rows without a record mean that it was lost: a new one would restart the epochs below theirs.
-    if ((await dekStore.count({ product })) > 0) return this.#requireAfterAll();
-    const now = new Date(clock.wallMs()).toISOString();
+    const { product, dekStore, firstMek, fenceTtlMs, clock } = this.#options;
+    const mek = await firstMek();
+    const now = timestampOf(clock);
     try {
       await dekStore.createRotation(firstRotationRecord(product, mek, fenceTtlMs, now));
     } catch (error) {

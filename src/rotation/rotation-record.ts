@@ -54,7 +54,7 @@ export const LEAST_FENCE_TTL_MS = 1_000;
 export const MOST_FENCE_TTL_MS = 600_000;
 export const DEFAULT_FENCE_TTL_MS = 30_000;
 export const ROTATION_ID = 'rotation';
-const MOST_HISTORY = 64;
+export const MOST_HISTORY = 64;
 
 export function rotationScopeId(product: string): string {
   return `rotation:${product}`;

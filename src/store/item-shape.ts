@@ -67,6 +67,16 @@ export function requireMacPair(
   if ((mac === undefined) !== (macKeyId === undefined)) throw alteredItem(item, 'mac');
 }
 
+/**
+ * Before an item is written again with other content.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac: it would no longer be true, and
+ * taking it away would take the protection away.
+ */
+export function requireNoMac({ mac }: { readonly mac?: string }, item: string): void {
+  if (mac !== undefined) throw unsupportedItem(item, 'has a mac');
+}
+
 /** For a type, schema or state: what it is, where that is short text or a number. */
 function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
   const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= 32);

@@ -303,8 +303,7 @@ describe('a wrap', () => {
     const refusal: Failure = {
       name: 'KeyProviderError',
       code: 'MEK_VERSION_UNKNOWN',
-      message:
-        'The key provider "env" has no MEK version "env-0000000000000000": add that key to FIELD_ENCRYPT_PREVIOUS_KEYS',
+      message: `DEK ${dekId} is still wrapped by the MEK env/env/env-0000000000000000, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
     };
     expect(await refusals({ ...row, mekVersion: 'env-0000000000000000' })).toEqual([
       refusal,

@@ -100,8 +100,10 @@ describe('a failure of the key provider', () => {
     const reader = setup({ beside: writer });
     const refusal = new KeyProviderError(code, 'No.');
     reader.provider.before = () => Promise.reject(refusal);
-    expect(await rejection(decryptAny(reader.encryptor, stored))).toBe(refusal);
-    expect(await rejection(encryptAny(reader.encryptor, { ...KEY, body: 'new' }))).toBe(refusal);
+    const refused = { name: 'KeyProviderError', code };
+    expect(await rejection(decryptAny(reader.encryptor, stored))).toMatchObject(refused);
+    const writing = encryptAny(reader.encryptor, { ...KEY, body: 'new' });
+    expect(await rejection(writing)).toMatchObject(refused);
     expect(await writer.memory.count({ product: PRODUCT })).toBe(1);
     reader.provider.before = () => undefined;
     expect(await decryptAny(reader.encryptor, stored)).toEqual({ ...KEY, body: 'text' });

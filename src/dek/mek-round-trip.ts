@@ -1,0 +1,29 @@
+/** Proves that a MEK version wraps and unwraps, before anything relies on it. @module */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { brokenContract } from '../errors.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyProviderOptions } from '../provider/key-provider.js';
+import { describeMek, type MekReference } from '../provider/key-wrap.js';
+import { DEK_BYTES } from './dek.js';
+
+/** Wraps and unwraps a random key that seals nothing. */
+export async function makeRoundTrip(
+  providers: ConfiguredProviders,
+  mek: MekReference,
+  options: KeyProviderOptions = {},
+): Promise<void> {
+  const probe = randomBytes(DEK_BYTES);
+  const unwrapped = await providers.unwrap(await providers.wrap(probe, mek, options), options);
+  if (unwrapped.length === probe.length && timingSafeEqual(unwrapped, probe)) return;
+  throw cameBackChanged(mek);
+}
+
+/** What a provider wrapped does not unwrap to the same key: nothing may rely on its wraps. */
+export function cameBackChanged(mek: MekReference, cause?: unknown): Error {
+  return brokenContract(
+    `key provider "${mek.keyProvider}"`,
+    'K4',
+    `what ${describeMek(mek)} wrapped came back changed`,
+    cause,
+  );
+}

@@ -1,0 +1,75 @@
+/** Brings a row that was just made to where a rotation went in the meantime. @module */
+import { timestampOf } from '../clock.js';
+import { contended, hasCode } from '../errors.js';
+import { isSameMek } from '../provider/key-wrap.js';
+import type { RecordCopy, RecordReader } from '../rotation/record-reader.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { DekContext } from './dek-context.js';
+import type { Dek } from './dek.js';
+import { parseDekRow, type ActiveDekRow } from './dek-row.js';
+import { primaryWrap, rewrappedRow } from './rewrapped-row.js';
+
+/** A row as it was just written. */
+export interface WrittenRow {
+  readonly row: ActiveDekRow;
+  readonly etag: string;
+}
+
+const MOST_ATTEMPTS = 8;
+
+/**
+ * A create that was acknowledged after its copy of the record had grown old may have landed behind
+ * a rotation's last scan: only its writer, who has the DEK in memory, can still see to the row.
+ *
+ * @param copy - The copy of the record that the row was made by.
+ * @returns The row as it is then; `undefined` when it is no longer active.
+ */
+export async function keepUpWithRotation(
+  context: DekContext,
+  records: RecordReader,
+  { dek, written, copy }: { dek: Dek; written: WrittenRow; copy: RecordCopy },
+): Promise<ActiveDekRow | undefined> {
+  let known = copy;
+  let current: WrittenRow | undefined = written;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    if (!current) return undefined;
+    if (records.isFresh(known) && current.row.epoch >= known.record.epoch) return current.row;
+    known = await records.readOrCreate();
+    if (current.row.epoch >= known.record.epoch) continue;
+    current = await moveRow(context, dek, current, known.record);
+  }
+  throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
+}
+
+/** The row after the attempt, whoever wrote it. */
+async function moveRow(
+  context: DekContext,
+  dek: Dek,
+  { row, etag }: WrittenRow,
+  record: RotationRecord,
+): Promise<WrittenRow | undefined> {
+  const next = await movedRow(context, dek, row, record);
+  try {
+    const item = await context.dekStore.replace(next, etag);
+    return { row: next, etag: item.etag };
+  } catch (error) {
+    if (!hasCode(error, 'ETAG_MISMATCH')) throw error;
+    const item = await context.dekStore.get(row.id);
+    if (!item) return undefined;
+    const found = parseDekRow(item.value, row.id);
+    return found.state === 'active' ? { row: found, etag: item.etag } : undefined;
+  }
+}
+
+async function movedRow(
+  { providers, clock }: DekContext,
+  dek: Dek,
+  row: ActiveDekRow,
+  record: RotationRecord,
+): Promise<ActiveDekRow> {
+  const { epoch } = record;
+  if (isSameMek(row, record)) return { ...row, epoch };
+  const wrap = await dek.lend((bytes) => providers.wrap(bytes, record));
+  const previousWrap = primaryWrap(row);
+  return rewrappedRow(row, { wrap, epoch, previousWrap, rewrappedAt: timestampOf(clock) });
+}

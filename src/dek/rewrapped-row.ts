@@ -1,0 +1,22 @@
+/** What a rewrap makes of a row. @module */
+import { wrapIn, type KeyWrap } from '../provider/key-wrap.js';
+import type { LiveDekRow, PreviousWrap } from './dek-row.js';
+
+export interface Rewrap {
+  readonly wrap: KeyWrap;
+  readonly epoch: number;
+  /** What the DEK was opened from, and can be opened from again. */
+  readonly previousWrap: PreviousWrap;
+  readonly rewrappedAt: string;
+}
+
+/** The row under its new wrap; the DEK itself, and so its commitment, stay. */
+export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): Row {
+  const { wrap, ...rest } = rewrap;
+  return { ...row, ...wrap, ...rest };
+}
+
+/** The wrap that a row has now, as it is kept once there is another. */
+export function primaryWrap(row: LiveDekRow): PreviousWrap {
+  return { ...wrapIn(row), epoch: row.epoch };
+}

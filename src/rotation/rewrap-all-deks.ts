@@ -1,0 +1,103 @@
+/** Rotates the MEK: wraps every DEK anew while traffic goes on. @module */
+import { systemClock, type Clock } from '../clock.js';
+import type { DekCache } from '../dek/dek-cache.js';
+import { makeRoundTrip } from '../dek/mek-round-trip.js';
+import { requireIdentifier } from '../guards.js';
+import { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore } from '../store/dek-store.js';
+import { RecordReader } from './record-reader.js';
+import { rehearseRewrap } from './rewrap-dry-run.js';
+import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
+import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
+import { runRewrap } from './rewrap-run.js';
+import { DEFAULT_FENCE_TTL_MS } from './rotation-record.js';
+
+/** What a rotation or a census works on; a `FieldEncryptor` is one. */
+export interface RewrapEncryption {
+  readonly product: string;
+  /** Of every MEK version that rows still name, and of the target. */
+  readonly keyProviders: readonly KeyProvider[];
+  readonly dekStore: DekStore;
+  /** Told of each new wrap, so that its keys stay usable. Other processes need no signal. */
+  readonly dekCache?: DekCache;
+  /** Only for a product that has no rotation record yet. @default 30 000 */
+  readonly fenceTtlMs?: number;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
+
+/**
+ * Rotates the MEK: wraps every DEK of a product under another MEK version, beside live traffic and
+ * without touching a document.
+ *
+ * Nothing happens before the first `next()`, and nothing goes on when you stop pulling, but for the
+ * rows under way. Stop at any point, by leaving the loop, by the signal, or by a crash: whatever was
+ * reported as done is durable, nothing is half done, and running it again with the same target goes on
+ * where it stopped. A finished rotation that is run again writes nothing.
+ *
+ * What it does, in order: has the target wrap and unwrap a random key; begins (from here on new DEKs
+ * are wrapped with the target); waits one `fenceTtlMs`, until no writer acts on what it knew before;
+ * rewraps row by row, in as many scans as it takes until one finds nothing to do; scans once more to
+ * verify; and writes into the rotation record that it is complete, only if every live row is on the
+ * target and nothing failed.
+ *
+ * For each DEK: unwrap with the row's own MEK version, check the commitment, wrap with the target,
+ * unwrap that again, and write over the etag that was read. The wrap before stays in the row as
+ * `previousWrap`, so the earlier MEK version must not be disabled for ever by this alone.
+ *
+ * It never disables a MEK version. It does not help against a DEK that leaked: its documents have to
+ * be encrypted again.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns Events as they happen. The last one is `finished` and carries the summary, which the
+ * generator also returns: look at `complete`, and at the `failed` events before it.
+ * @throws TypeError or RangeError for options that make no sense.
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the other rotation or take it over;
+ * `ROTATION_SUPERSEDED`: someone took over this one; `ROTATION_RECORD_MISSING`: restore it;
+ * `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the provider on the target (nothing was written), and of
+ * the store where it cannot list: run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const [key, previous] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
+ * const provider = new EnvKeyProvider({ key, previousKeys: [previous] });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett', keyProviders: [provider], dekStore: new MemoryDekStore(),
+ * });
+ * const target = { mekVersion: await provider.currentVersion() };
+ * for await (const event of rewrapAllDeks(encryptor, { target })) {
+ *   if (event.type === 'failed') console.error(event.dekId, event.error);
+ *   if (event.type === 'finished') console.log(event.summary.complete); // true
+ * }
+ * ```
+ */
+export async function* rewrapAllDeks(
+  encryption: RewrapEncryption,
+  options: RewrapAllDeksOptions,
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
+  requireIdentifier('product', product);
+  const providers = new ConfiguredProviders(keyProviders);
+  const request = readRewrapOptions(options, providers);
+  const { target, signal } = request;
+  const store = new CheckedDekStore(dekStore);
+  const context = { product, providers, dekStore: store, dekCache, clock, target, signal };
+  const records = new RecordReader({
+    ...context,
+    firstMek: () => Promise.resolve(target),
+    fenceTtlMs: encryption.fenceTtlMs ?? DEFAULT_FENCE_TTL_MS,
+  });
+
+  signal?.throwIfAborted();
+  await makeRoundTrip(providers, target, { signal });
+  const work = request.dryRun ? rehearseRewrap : runRewrap;
+  const summary = yield* work(context, records, request);
+  yield { type: 'finished', summary };
+  return summary;
+}

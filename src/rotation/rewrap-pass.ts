@@ -1,0 +1,35 @@
+/** One scan over the rows of a product. @module */
+import type { StoredItem } from '../store/dek-store.js';
+import { settleConcurrently } from '../settle-concurrently.js';
+import { dekRowPages } from './dek-row-pages.js';
+import { RewrapCounter } from './rewrap-counter.js';
+import type { PassedEvent, PassEvent, RewrapRowEvent } from './rewrap-event.js';
+import type { RotationContext } from './rotation-context.js';
+import type { SettledRow } from './row-rewrapper.js';
+
+export interface PassPlan {
+  readonly pass: number;
+  readonly purpose: PassEvent['purpose'];
+  readonly concurrency: number;
+  /** After each page was read, and before any of its rows is written. */
+  readonly afterPage: () => Promise<unknown>;
+  readonly settle: (item: StoredItem) => Promise<SettledRow>;
+}
+
+export async function* rewrapPass(
+  { dekStore, product, signal }: RotationContext,
+  { pass, purpose, concurrency, afterPage, settle }: PassPlan,
+): AsyncGenerator<PassedEvent | PassEvent | RewrapRowEvent, RewrapCounter, void> {
+  const total = await dekStore.count({ product }, { signal });
+  yield { type: 'pass', pass, purpose, total };
+  const counter = new RewrapCounter();
+  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+    await afterPage();
+    for await (const settled of settleConcurrently(items, settle, { concurrency, signal })) {
+      counter.add(settled);
+      yield { ...settled.outcome, counts: counter.counts };
+    }
+  }
+  yield { type: 'passed', pass, counts: counter.counts };
+  return counter;
+}

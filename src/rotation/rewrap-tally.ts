@@ -1,0 +1,48 @@
+/** Sums up the passes of a rewrap. @module */
+import type { RewrapCounter } from './rewrap-counter.js';
+import type { RewrapSummary } from './rewrap-event.js';
+import type { Destination } from './row-decision.js';
+
+export class RewrapTally {
+  #passes = 0;
+  #rewrapped = 0;
+  #repaired = 0;
+  #last: RewrapCounter | undefined;
+
+  add(counter: RewrapCounter): void {
+    this.#passes += 1;
+    this.#rewrapped += counter.counts.rewrapped;
+    this.#repaired += counter.repaired;
+    this.#last = counter;
+  }
+
+  /** True when the last pass found every live row where it belongs. */
+  get isClean(): boolean {
+    return this.#last?.left === 0;
+  }
+
+  summary(product: string, { epoch, target }: Destination, dryRun: boolean): RewrapSummary {
+    const {
+      scanned = 0,
+      current = 0,
+      skipped = 0,
+      failed = 0,
+      wouldRewrap = 0,
+    } = this.#last?.counts ?? {};
+    return {
+      product,
+      epoch,
+      target,
+      dryRun,
+      complete: this.isClean,
+      passes: this.#passes,
+      rewrapped: this.#rewrapped,
+      repaired: this.#repaired,
+      scanned,
+      current,
+      skipped,
+      failed,
+      wouldRewrap,
+    };
+  }
+}

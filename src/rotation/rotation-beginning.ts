@@ -1,0 +1,76 @@
+/** Begins a rotation, or joins the one that is under way. @module */
+import { timestampOf } from '../clock.js';
+import { contended, FieldEncryptionError, hasCode } from '../errors.js';
+import { describeMek, isSameMek, type MekReference } from '../provider/key-wrap.js';
+import { requireNoMac } from '../store/item-shape.js';
+import type { RecordCopy, RecordReader } from './record-reader.js';
+import { begunRecord } from './record-transitions.js';
+import { Rotation } from './rotation.js';
+import type { RotationContext } from './rotation-context.js';
+import type { RotationRecord } from './rotation-record.js';
+
+export interface Beginning {
+  readonly rotation: Rotation;
+  /** The record named the target already: nothing was written. */
+  readonly joined: boolean;
+}
+
+const MOST_ATTEMPTS = 8;
+
+/**
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is under way,
+ * unless it is to be taken over; `ROTATION_RECORD_MISSING`; `ROW_UNSUPPORTED` for a record with a mac.
+ */
+export async function beginRotation(
+  context: RotationContext,
+  records: RecordReader,
+  takeOver: boolean,
+): Promise<Beginning> {
+  const { dekStore, clock, target } = context;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const copy = await records.readOrCreate();
+    const { record } = copy;
+    requireRotatable(record, target, takeOver);
+    if (isSameMek(record, target)) {
+      return { rotation: new Rotation(records, dekStore, record), joined: true };
+    }
+    const next = begunRecord(record, target, timestampOf(clock));
+    if (await tryBegin(context, records, next, copy)) {
+      return { rotation: new Rotation(records, dekStore, next), joined: false };
+    }
+  }
+  throw contended('Beginning the rotation', MOST_ATTEMPTS);
+}
+
+/** What {@link beginRotation} refuses, without beginning anything. */
+export function requireRotatable(
+  record: RotationRecord,
+  target: MekReference,
+  takeOver: boolean,
+): void {
+  requireNoMac(record, 'The rotation record');
+  if (record.state === 'complete' || takeOver || isSameMek(record, target)) return;
+  throw new FieldEncryptionError(
+    'ROTATION_UNFINISHED',
+    `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it`,
+  );
+}
+
+/** False when someone else was faster: the record is read again then. */
+async function tryBegin(
+  { dekStore, target }: RotationContext,
+  records: RecordReader,
+  next: RotationRecord,
+  { etag }: RecordCopy,
+): Promise<boolean> {
+  try {
+    await dekStore.replaceRotation(next, etag);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ETAG_MISMATCH')) return false;
+    // The answer may have been lost after the write.
+    const known = await records.read();
+    if (known?.record.epoch === next.epoch && isSameMek(known.record, target)) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,16 @@
+/** What a rotation works with. @module */
+import type { Clock } from '../clock.js';
+import type { DekCache } from '../dek/dek-cache.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { MekReference } from '../provider/key-wrap.js';
+import type { DekStore } from '../store/dek-store.js';
+
+export interface RotationContext {
+  readonly product: string;
+  readonly providers: ConfiguredProviders;
+  readonly dekStore: DekStore;
+  readonly dekCache: DekCache | undefined;
+  readonly clock: Clock;
+  readonly target: MekReference;
+  readonly signal: AbortSignal | undefined;
+}

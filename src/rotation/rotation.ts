@@ -1,0 +1,64 @@
+/** A rotation that this process takes part in, and the only way in which it moves on. @module */
+import { FieldEncryptionError, hasCode } from '../errors.js';
+import { describeMek, mekIn, type MekReference } from '../provider/key-wrap.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { RecordCopy, RecordReader } from './record-reader.js';
+import type { RotationRecord } from './rotation-record.js';
+
+export class Rotation {
+  readonly epoch: number;
+  readonly target: MekReference;
+  readonly #records: RecordReader;
+  readonly #dekStore: DekStore;
+
+  constructor(records: RecordReader, dekStore: DekStore, record: RotationRecord) {
+    this.#records = records;
+    this.#dekStore = dekStore;
+    this.epoch = record.epoch;
+    this.target = mekIn(record);
+  }
+
+  /**
+   * The record as it is now, still of this rotation.
+   *
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation began since.
+   */
+  async read(): Promise<RecordCopy> {
+    const copy = await this.#records.read();
+    if (copy?.record.epoch === this.epoch) return copy;
+    throw superseded(this.epoch, copy?.record);
+  }
+
+  /** Reads the record again when the copy at hand is as old as a writer's may get. */
+  async requireFresh(): Promise<void> {
+    if (!this.#records.freshCopy()) await this.read();
+  }
+
+  /**
+   * Writes the record's next state over the copy.
+   *
+   * @returns False when someone else was faster: read it again, and decide anew.
+   */
+  async replace({ etag }: RecordCopy, next: RotationRecord): Promise<boolean> {
+    try {
+      await this.#dekStore.replaceRotation(next, etag);
+      return true;
+    } catch (error) {
+      // The answer may have been lost after the write.
+      const { record } = await this.read();
+      if (record.state === next.state) return true;
+      if (hasCode(error, 'ETAG_MISMATCH')) return false;
+      throw error;
+    }
+  }
+}
+
+function superseded(epoch: number, by: RotationRecord | undefined): FieldEncryptionError {
+  const what = by
+    ? `another one began, with epoch ${String(by.epoch)} and the target ${describeMek(by)}`
+    : 'its record is gone from the store';
+  return new FieldEncryptionError(
+    'ROTATION_SUPERSEDED',
+    `The rotation with epoch ${String(epoch)} stopped because ${what}: nothing more was written; find out who began it before you start again`,
+  );
+}

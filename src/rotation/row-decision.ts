@@ -1,0 +1,47 @@
+/** What a rotation has to do with a row. @module */
+import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { FieldEncryptionError } from '../errors.js';
+import { isSameMek, type MekReference } from '../provider/key-wrap.js';
+import { alteredItem, requireNoMac } from '../store/item-shape.js';
+import type { StoredItem } from '../store/dek-store.js';
+
+/** Where a rotation is to bring the rows. */
+export interface Destination {
+  readonly epoch: number;
+  readonly target: MekReference;
+}
+
+export type RowDecision = 'ahead' | 'current' | 'move-epoch' | 'other-version' | 'rewrap';
+
+/** For events: the dekId, as far as it can be told. */
+export function idOf({ value, error }: StoredItem): string {
+  return dekIdIn(value) ?? error?.dekId ?? NO_DEK_ID;
+}
+
+/** @throws What is wrong with the item; nothing is known of it then but perhaps its id. */
+export function rowIn({ value, error }: StoredItem, product: string): DekRow {
+  if (error) throw error;
+  const row = parseDekRow(value);
+  if (row.product !== product) throw alteredItem(`DEK row ${row.id}`, 'product');
+  return row;
+}
+
+export function decide(
+  row: LiveDekRow,
+  { epoch, target }: Destination,
+  sourceVersion: string | undefined,
+): RowDecision {
+  requireNoMac(row, `DEK row ${row.id}`);
+  if (row.epoch > epoch) return 'ahead';
+  if (isSameMek(row, target)) return row.epoch === epoch ? 'current' : 'move-epoch';
+  const isOther = sourceVersion !== undefined && row.mekVersion !== sourceVersion;
+  return isOther ? 'other-version' : 'rewrap';
+}
+
+export function rowAhead({ id, epoch }: LiveDekRow, recordEpoch: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ROTATION_RECORD_BEHIND',
+    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: the record is older than the rows; restore the newest one`,
+    { dekId: id },
+  );
+}

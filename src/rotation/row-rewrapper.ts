@@ -1,0 +1,177 @@
+/** Moves DEK rows to a rotation's target, one at a time. @module */
+import { timestampOf } from '../clock.js';
+import { wrapDigest } from '../dek/dek-cache.js';
+import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { unwrapDek } from '../dek/dek-unwrapper.js';
+import { cameBackChanged } from '../dek/mek-round-trip.js';
+import { rewrappedRow } from '../dek/rewrapped-row.js';
+import { contended, hasCode } from '../errors.js';
+import { mekIn } from '../provider/key-wrap.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { openDek } from './dek-opening.js';
+import type { RowOutcome } from './rewrap-event.js';
+import type { Rotation } from './rotation.js';
+import type { RotationContext } from './rotation-context.js';
+import { decide, idOf, rowAhead, rowIn } from './row-decision.js';
+
+/** When a new wrap is unwrapped again before it replaces the old one. */
+export type VerifyMode = 'all' | 'first' | 'none';
+
+export interface RowPolicy {
+  readonly sourceVersion: string | undefined;
+  readonly verify: VerifyMode;
+}
+
+export interface SettledRow {
+  readonly outcome: RowOutcome;
+  /** Someone else wrote the row in the meantime. */
+  readonly lostRace: boolean;
+}
+
+const MOST_ATTEMPTS = 8;
+
+export class RowRewrapper {
+  readonly #context: RotationContext;
+  readonly #rotation: Rotation;
+  readonly #policy: RowPolicy;
+  #hasVerified = false;
+
+  constructor(context: RotationContext, rotation: Rotation, policy: RowPolicy) {
+    this.#context = context;
+    this.#rotation = rotation;
+    this.#policy = policy;
+  }
+
+  /**
+   * What becomes of a row that was read before the record was; when someone else writes it first, it
+   * is read again and decided anew.
+   *
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
+   * row alone is its outcome.
+   */
+  async settle(item: StoredItem): Promise<SettledRow> {
+    const dekId = idOf(item);
+    let read: StoredItem | undefined = item;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const outcome: RowOutcome | undefined = await this.#attempt(read, dekId);
+      if (outcome) return { outcome, lostRace: attempt > 0 };
+      read = await this.#readAgain(dekId);
+      if (!read) return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
+    }
+    const error = contended(`Rewrapping DEK ${dekId}`, MOST_ATTEMPTS);
+    return { outcome: { type: 'failed', dekId, error }, lostRace: true };
+  }
+
+  /** `undefined` when the row is no longer as it was read. */
+  async #attempt(item: StoredItem, dekId: string): Promise<RowOutcome | undefined> {
+    try {
+      const row = rowIn(item, this.#context.product);
+      if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
+      return await this.#moveUnlessOutdated(row, item.etag);
+    } catch (error) {
+      if (hasCode(error, 'ROTATION_SUPERSEDED')) throw error;
+      this.#context.signal?.throwIfAborted();
+      return { type: 'failed', dekId, error };
+    }
+  }
+
+  /** A failure counts only if the row is still as it was read: one more look. */
+  async #moveUnlessOutdated(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+    try {
+      return await this.#move(row, etag);
+    } catch (error) {
+      if (hasCode(error, 'ROTATION_SUPERSEDED') || this.#context.signal?.aborted) throw error;
+      if (await this.#hasEtag(row.id, etag)) throw error;
+      return undefined;
+    }
+  }
+
+  async #move(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+    const { id: dekId } = row;
+    const { epoch } = this.#rotation;
+    switch (decide(row, this.#rotation, this.#policy.sourceVersion)) {
+      case 'current':
+        return { type: 'current', dekId, epochMoved: false };
+      case 'other-version':
+        return { type: 'skipped', dekId, reason: 'other-version' };
+      case 'ahead':
+        await this.#rotation.read();
+        throw rowAhead(row, epoch);
+      case 'move-epoch':
+        return (await this.#replace({ ...row, epoch }, etag))
+          ? { type: 'current', dekId, epochMoved: true }
+          : undefined;
+      case 'rewrap':
+        return this.#rewrap(row, etag);
+    }
+  }
+
+  async #rewrap(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+    const { providers, clock, signal, dekCache } = this.#context;
+    const { target, epoch } = this.#rotation;
+    const { dek, from, repaired } = await openDek(this.#context, row);
+    dekCache?.requireSameKey(row);
+    const wrap = await dek.lend((bytes) => providers.wrap(bytes, target, { signal }));
+    const rewrappedAt = timestampOf(clock);
+    const next = rewrappedRow(row, { wrap, epoch, rewrappedAt, previousWrap: from });
+    await this.#verify(next);
+    if (!(await this.#replace(next, etag))) return undefined;
+    dekCache?.rewrapped(next);
+    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), repaired };
+  }
+
+  async #verify(next: LiveDekRow): Promise<void> {
+    const { verify } = this.#policy;
+    if (verify === 'none' || (verify === 'first' && this.#hasVerified)) return;
+    try {
+      await unwrapDek(this.#context, next, this.#context);
+    } catch (error) {
+      throw hasCode(error, 'TAMPERED') ? cameBackChanged(next, error) : error;
+    }
+    this.#hasVerified = true;
+  }
+
+  /** @returns False when someone else wrote the row first. */
+  async #replace(next: LiveDekRow, etag: string): Promise<boolean> {
+    // The caller may have paused for long since the page was read.
+    await this.#rotation.requireFresh();
+    try {
+      // Without the signal: once sent, a write is let finish.
+      await this.#context.dekStore.replace(next, etag);
+      return true;
+    } catch (error) {
+      // The answer may have been lost after the write.
+      if (await this.#isStored(next)) return true;
+      if (hasCode(error, 'ETAG_MISMATCH')) return false;
+      throw error;
+    }
+  }
+
+  async #isStored(next: LiveDekRow): Promise<boolean> {
+    const item = await this.#context.dekStore.get(next.id);
+    const row = item && rowIn(item, next.product);
+    return (
+      row !== undefined &&
+      isLive(row) &&
+      row.epoch === next.epoch &&
+      row.rewrappedAt === next.rewrappedAt &&
+      wrapDigest(row) === wrapDigest(next)
+    );
+  }
+
+  async #hasEtag(dekId: string, etag: string): Promise<boolean> {
+    try {
+      return (await this.#context.dekStore.get(dekId))?.etag === etag;
+    } catch {
+      // The failure that led here is the one to report.
+      return true;
+    }
+  }
+
+  async #readAgain(dekId: string): Promise<StoredItem | undefined> {
+    const { dekStore, signal } = this.#context;
+    const item = await dekStore.get(dekId, { signal });
+    await this.#rotation.read();
+    return item;
+  }
+}

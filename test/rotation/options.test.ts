@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { EnvKeyProvider, rewrapAllDeks } from '../../src/index.js';
+import { contentsOf, OTHER_MEK_HEX, setup } from '../support/encryptor.js';
+import { failure } from '../support/failure.js';
+import { start, targetOf, withKeys, writeNotes } from '../support/rotations.js';
+
+async function operatorOf(): Promise<ReturnType<typeof setup>> {
+  const before = setup();
+  await writeNotes(before, 1);
+  return withKeys(before, ['b', 'a']);
+}
+
+const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: string])[] = [
+  [undefined, 'TypeError', '"options" expected a plain object, got undefined'],
+  [null, 'TypeError', '"options" expected a plain object, got null'],
+  [{}, 'TypeError', '"target" expected a plain object, got undefined'],
+  [{ target: 'env-1' }, 'TypeError', '"target" expected a plain object, got a string'],
+  [{ target: {} }, 'TypeError', '"target.mekVersion" expected a non-empty string, got undefined'],
+  [
+    { target: { mekVersion: '' } },
+    'TypeError',
+    '"target.mekVersion" expected a non-empty string, got an empty one',
+  ],
+  [
+    { target: { mekVersion: 'https://evil.example/keys/x' } },
+    'RangeError',
+    '"target.mekVersion" expected 1 to 128 letters, digits, ".", "_" or "-", got another text',
+  ],
+  [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
+  [{ concurrency: 1.5 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 1.5'],
+  [{ concurrency: NaN }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got NaN'],
+  [
+    { concurrency: 1e9 },
+    'RangeError',
+    '"concurrency" expected an integer from 1 to 1000, got 1000000000',
+  ],
+  [
+    { concurrency: '8' },
+    'TypeError',
+    '"concurrency" expected an integer from 1 to 1000, got a string',
+  ],
+  [
+    { verify: 'some' },
+    'TypeError',
+    '"verify" expected one of "all", "first", "none", got a string',
+  ],
+  [
+    { verify: false },
+    'TypeError',
+    '"verify" expected one of "all", "first", "none", got a boolean',
+  ],
+  [{ dryRun: 'false' }, 'TypeError', '"dryRun" expected a boolean, got a string'],
+  [{ takeOver: 1 }, 'TypeError', '"takeOver" expected a boolean, got a number'],
+  [{ sourceVersion: 7 }, 'TypeError', '"sourceVersion" expected a non-empty string, got a number'],
+  [
+    { sourceVersion: 'a b' },
+    'RangeError',
+    '"sourceVersion" expected 1 to 128 letters, digits, ".", "_" or "-", got another text',
+  ],
+];
+
+describe('options that make no sense', () => {
+  it.each(UNEXPECTED)('%j: %s', async (options, name, message) => {
+    const operator = await operatorOf();
+    const contents = await contentsOf(operator.memory);
+    const whole =
+      typeof options === 'object' &&
+      options &&
+      !('target' in options) &&
+      Object.keys(options).length
+        ? { target: await targetOf('b'), ...options }
+        : options;
+    const rewrapping = rewrapAllDeks(operator.encryptor, whole as never);
+    expect(await failure(rewrapping.next())).toEqual({ name, message });
+    expect(await contentsOf(operator.memory)).toEqual(contents);
+    expect(operator.provider.calls).toEqual({});
+    expect(operator.store.calls).toEqual({});
+  });
+
+  it('do not come from a prototype that somebody polluted', async () => {
+    const operator = await operatorOf();
+    Object.assign(Object.prototype, { dryRun: true });
+    try {
+      const rewrapping = await start(operator);
+      expect((await rewrapping.next()).value).toMatchObject({ type: 'begun' });
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'dryRun');
+    }
+  });
+});
+
+describe('the target', () => {
+  const twoProviders = async () => {
+    const before = setup();
+    await writeNotes(before, 1);
+    const [env] = before.encryptor.keyProviders;
+    const other = new EnvKeyProvider({ key: OTHER_MEK_HEX, id: 'other' });
+    return setup({ beside: before, keyProviders: [env as never, other] });
+  };
+
+  it('is never guessed among several providers', async () => {
+    const { encryptor } = await twoProviders();
+    expect(await failure(rewrapAllDeks(encryptor, { target: await targetOf('b') }).next())).toEqual(
+      {
+        name: 'RangeError',
+        message: 'The target may be of several key providers, name one of: env/env, other/env',
+      },
+    );
+  });
+
+  it('may be of another provider: a move is a rewrap', async () => {
+    const made = await twoProviders();
+    const target = { keyProvider: 'other', ...(await targetOf('b')) };
+    const rewrapping = rewrapAllDeks(made.encryptor, { target });
+    expect((await rewrapping.next()).value).toMatchObject({
+      type: 'begun',
+      target: { keyProvider: 'other', mekName: 'env', mekVersion: target.mekVersion },
+    });
+  });
+
+  it('of a provider that is not configured is refused', async () => {
+    const { encryptor } = await operatorOf();
+    const target = { keyProvider: 'akv', ...(await targetOf('b')) };
+    expect(await failure(rewrapAllDeks(encryptor, { target }).next())).toEqual({
+      name: 'FieldEncryptionError',
+      code: 'KEY_PROVIDER_NOT_CONFIGURED',
+      message: 'No configured key provider has the id "akv": add it to "keyProviders"',
+    });
+    const byName = { mekName: 'mek', ...(await targetOf('b')) };
+    expect(await failure(rewrapAllDeks(encryptor, { target: byName }).next())).toMatchObject({
+      message:
+        'No configured key provider has the id "env" and the MEK "mek": add it to "keyProviders"',
+    });
+    const nobody = rewrapAllDeks(
+      { product: 'p', keyProviders: [], dekStore: setup().dekStore },
+      { target: await targetOf('b') },
+    );
+    expect(await failure(nobody.next())).toMatchObject({
+      message: 'No key provider is configured: pass one in "keyProviders"',
+    });
+  });
+});
