@@ -1,6 +1,8 @@
 /** The front door: encrypts and decrypts documents. @module */
 import { DocumentOpener } from './cipher/document-opener.js';
 import { DocumentReader, type DecryptOutcome } from './cipher/document-reader.js';
+import { DocumentUpdater, type DocumentUpdate } from './cipher/document-updater.js';
+import { DocumentWrite } from './cipher/document-write.js';
 import { DocumentWriter } from './cipher/document-writer.js';
 import type { OpenDocument } from './cipher/open-document.js';
 import { systemClock, type Clock } from './clock.js';
@@ -31,6 +33,7 @@ import {
 } from './rotation/rotation-record.js';
 import { CheckedDekStore } from './store/checked-dek-store.js';
 import type { DekStore } from './store/dek-store.js';
+import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
 
 /** What a reader does with plaintext in a declared field. */
 export type EncryptionMode = 'migrate' | 'strict';
@@ -83,6 +86,15 @@ export interface OpenDocumentOptions {
   readonly createDek?: boolean;
 }
 
+export interface UpdateDocumentOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Makes of a stored document the one to be stored. */
+export type DocumentChange<D extends AnyDefinition> = (
+  stored: EncryptedDocument<D> | undefined,
+) => Promise<StoredDocument<D> | undefined> | StoredDocument<D> | undefined;
+
 /** A stored document's own properties beside those of its type, `_etag` for one. */
 type Others<D extends AnyDefinition, X> = Omit<X, keyof PlainDocument<D>>;
 
@@ -103,6 +115,7 @@ export class FieldEncryptor {
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
+  readonly #updater: DocumentUpdater;
   readonly #opener: DocumentOpener;
 
   /** @internal */
@@ -128,6 +141,7 @@ export class FieldEncryptor {
     this.#deks = dekServices(context, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled);
     this.#writer = new DocumentWriter(this.#deks, enabled);
+    this.#updater = new DocumentUpdater(this.#deks, this.#writer);
     this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);
   }
 
@@ -175,7 +189,98 @@ export class FieldEncryptor {
     document: X,
   ): Promise<EncryptedDocument<D> & Others<D, X>> {
     const written = this.#writer.write(definition, document);
-    return written as Promise<EncryptedDocument<D> & Others<D, X>>;
+    return written.then((each) => each.document as EncryptedDocument<D> & Others<D, X>);
+  }
+
+  /**
+   * Seals a document for a write of your own that may take long, and lets you check it afterwards;
+   * {@link FieldEncryptor.updateDocument} does all of it over a `DocumentStore`.
+   *
+   * A document may be shredded, or given a new DEK, between sealing and writing. So: read the document
+   * with its etag, `beginWrite`, write over the etag, `confirm`. After a lost race, or when `confirm`
+   * gives false, begin again from the read: never send the same envelopes twice.
+   *
+   * @throws What {@link FieldEncryptor.encryptDocument} throws.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ id: string; body: string }>()({
+   *   collection: 'notes', key: ['id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const database = new Map<string, object>();
+   * let stands = false;
+   * while (!stands) {
+   *   const write = await encryptor.beginWrite(note, { id: '1', body: 'Hi' });
+   *   database.set('1', write.document); // over the etag that was read before, in earnest
+   *   stands = await write.confirm();
+   * }
+   * ```
+   */
+  async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    document: X,
+  ): Promise<DocumentWrite<EncryptedDocument<D> & Others<D, X>>> {
+    return new DocumentWrite(this.#deks, await this.#writer.write(definition, document));
+  }
+
+  /**
+   * Changes one stored document, or makes it: reads, seals and writes over the etag, and does so again
+   * when someone else was faster, or when the DEK was retired or shredded before the write landed.
+   *
+   * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
+   * be stored: `{ ...stored, ...changes }` seals just the changes. It may be called several times, each
+   * time with what is stored by then. `undefined` leaves the document as it is.
+   * @param options - `signal` stops before the next step; a write that was sent may still land.
+   * @returns What is stored then, with its etag.
+   * @throws RangeError where `change` returns other key parts; what `change` throws; what
+   * {@link FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider, type EncryptedDocument } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ id: string; body: string; edits: number }>()({
+   *   collection: 'notes', key: ['id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const notes = new MemoryDocumentStore<EncryptedDocument<typeof note>>({ key: note.key });
+   * const key = { id: '1' };
+   * await encryptor.updateDocument(note, notes, key, () => ({ ...key, body: 'Hi', edits: 0 }));
+   * await encryptor.updateDocument(note, notes, key, (stored) => stored && {
+   *   ...stored, body: 'Hello', edits: stored.edits + 1,
+   * });
+   * ```
+   */
+  async updateDocument<D extends AnyDefinition>(
+    definition: D,
+    store: DocumentStore<EncryptedDocument<D>>,
+    key: DocumentKey<D>,
+    change: DocumentChange<D>,
+    { signal }: UpdateDocumentOptions = {},
+  ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
+    const item = await this.#updater.update({
+      definition,
+      store: store as unknown as DocumentStore,
+      key,
+      change: change as DocumentUpdate['change'],
+      signal,
+    });
+    return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
   }
 
   /**

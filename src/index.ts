@@ -4,6 +4,7 @@
  * @module
  */
 export type { DecryptOutcome } from './cipher/document-reader.js';
+export type { DocumentWrite } from './cipher/document-write.js';
 export type { Envelope } from './cipher/envelope.js';
 export type { OpenDocument } from './cipher/open-document.js';
 export { systemClock, type Clock } from './clock.js';
@@ -51,10 +52,12 @@ export {
   createFieldEncryptor,
   type DecryptDocumentOptions,
   type DecryptDocumentsOptions,
+  type DocumentChange,
   type EncryptionMode,
   type FieldEncryptor,
   type FieldEncryptorOptions,
   type OpenDocumentOptions,
+  type UpdateDocumentOptions,
 } from './field-encryptor.js';
 export type { Environment } from './environment-reader.js';
 export type { InsecureAllowances } from './environment.js';

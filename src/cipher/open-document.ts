@@ -93,6 +93,18 @@ export class OpenDocument<D extends AnyDefinition> {
     return timed.cipher.open(field, envelope);
   }
 
+  /**
+   * To be called once the database has acknowledged a write of what was sealed here, as
+   * `DocumentWrite.confirm` is.
+   *
+   * @returns False when the DEK was retired or shredded before the write landed: open the document
+   * again, seal and write again.
+   */
+  async confirmWrite(): Promise<boolean> {
+    const { sealing, services } = this.#parts;
+    return sealing === undefined || services.sealing.isStillGood(sealing);
+  }
+
   #requireYoung(dek: Dek, ageMs: number): void {
     if (ageMs >= this.#parts.services.context.dekCache.ttlMs) throw stale(dek.id);
   }

@@ -1,12 +1,13 @@
 /** Gives writers the DEK that seals a scope, under a row that is fresh enough to act on. @module */
-import { momentOf, type Moment } from '../clock.js';
+import { elapsedMs, momentOf, type Moment } from '../clock.js';
 import { contended } from '../errors.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
 import type { DekCreator } from './dek-creator.js';
 import type { DekLoader } from './dek-loader.js';
 import type { Dek } from './dek.js';
-import type { KeyScope } from './key-scope.js';
+import { parseDekRow } from './dek-row.js';
+import { scopeIdIn, type KeyScope } from './key-scope.js';
 import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
 import { SingleFlight } from './single-flight.js';
 
@@ -60,6 +61,20 @@ export class SealingDeks {
   /** Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it. */
   prepare(scope: KeyScope): Promise<SealingDek> {
     return this.#preparing.run(scope.scopeId, () => this.#prepare(scope));
+  }
+
+  /**
+   * Whether what was sealed may stay, now that its write was acknowledged. Within the fence no read is
+   * needed; after it the DEK may have been retired or shredded before the write landed.
+   */
+  async isStillGood({ dek, rowReadAt, fenceTtlMs }: SealingDek): Promise<boolean> {
+    const { clock, dekStore, dekCache } = this.#context;
+    if (elapsedMs(clock, rowReadAt) < fenceTtlMs) return true;
+    const item = await dekStore.get(dek.id);
+    if (item && parseDekRow(item.value, dek.id).state === 'active') return true;
+    dekCache.invalidate(dek.id);
+    this.#scopeRows.forget(scopeIdIn(dek.id));
+    return false;
   }
 
   async #prepare(scope: KeyScope): Promise<SealingDek> {
