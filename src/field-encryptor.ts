@@ -157,6 +157,9 @@ export class FieldEncryptor {
    * keeps an envelope only after it opened in its place. Properties beside the declared fields come
    * back as they are. The document that is passed in is not changed.
    *
+   * Where documents are shredded or given new DEKs beside this, a write that lands late can be lost:
+   * use {@link FieldEncryptor.updateDocument} or {@link FieldEncryptor.beginWrite} for it.
+   *
    * @returns A copy to be stored, plain JSON in every declared field. With `enabled: false` plain
    * fields stay plain.
    * @throws TypeError naming the path for a value that JSON cannot hold, or a container that is not
@@ -197,8 +200,9 @@ export class FieldEncryptor {
    * {@link FieldEncryptor.updateDocument} does all of it over a `DocumentStore`.
    *
    * A document may be shredded, or given a new DEK, between sealing and writing. So: read the document
-   * with its etag, `beginWrite`, write over the etag, `confirm`. After a lost race, or when `confirm`
-   * gives false, begin again from the read: never send the same envelopes twice.
+   * with its etag, `beginWrite`, write over the etag, `confirm`. After a lost race begin again from the
+   * read: never send the same envelopes twice. When `confirm` gives false, read the document again and
+   * write what `sealAgain` makes of it. Decrypt a copy of a deleted document before it is written again.
    *
    * @throws What {@link FieldEncryptor.encryptDocument} throws.
    *
@@ -216,12 +220,14 @@ export class FieldEncryptor {
    *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
    *   dekStore: new MemoryDekStore(),
    * });
-   * const database = new Map<string, object>();
-   * let stands = false;
-   * while (!stands) {
-   *   const write = await encryptor.beginWrite(note, { id: '1', body: 'Hi' });
-   *   database.set('1', write.document); // over the etag that was read before, in earnest
-   *   stands = await write.confirm();
+   * const database = new Map<string, object>(); // in earnest: over the etag that was read before
+   * let write = await encryptor.beginWrite(note, { id: '1', body: 'Hi' });
+   * database.set('1', write.document);
+   * while (!(await write.confirm())) {
+   *   const again = await write.sealAgain(database.get('1') ?? {});
+   *   if (!again) break; // others have written over it since
+   *   write = again;
+   *   database.set('1', write.document);
    * }
    * ```
    */
@@ -229,19 +235,21 @@ export class FieldEncryptor {
     definition: D,
     document: X,
   ): Promise<DocumentWrite<EncryptedDocument<D> & Others<D, X>>> {
-    return new DocumentWrite(this.#deks, await this.#writer.write(definition, document));
+    const written = await this.#writer.write(definition, document);
+    return new DocumentWrite({ definition, services: this.#deks, writer: this.#writer }, written);
   }
 
   /**
    * Changes one stored document, or makes it: reads, seals and writes over the etag, and does so again
-   * when someone else was faster, or when the DEK was retired or shredded before the write landed.
+   * when someone else was faster. Where the DEK was retired or shredded before the write landed, what
+   * was sealed is sealed and written again, before this resolves.
    *
    * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
-   * be stored: `{ ...stored, ...changes }` seals just the changes. It may be called several times, each
-   * time with what is stored by then. `undefined` leaves the document as it is.
+   * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again, with what is
+   * stored by then, only as long as no write of this call landed. `undefined` leaves the document as it is.
    * @param options - `signal` stops before the next step; a write that was sent may still land.
-   * @returns What is stored then, with its etag.
-   * @throws RangeError where `change` returns other key parts; what `change` throws; what
+   * @returns What is stored then, with its etag; `undefined` where there is nothing.
+   * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change` returns other key parts; what `change` throws; what
    * {@link FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
    *
    * @example

@@ -50,6 +50,18 @@ export function requirePlainObject(
   if (!isPlainObject(value)) throw mismatch(name, 'a plain object', value);
 }
 
+/** Against a misspelt option, where being ignored would be worse than being refused. */
+export function requireKnownOptions(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new RangeError(`"${unknown}" is no option: expected ${known.join(', ')}`);
+}
+
+export function requireSignal(name: string, value: unknown): asserts value is AbortSignal {
+  const { throwIfAborted } = (value ?? {}) as Partial<AbortSignal>;
+  if (typeof throwIfAborted !== 'function') throw mismatch(name, 'an AbortSignal', value);
+}
+
 /** A copy that answers for nothing but itself, whatever was put on `Object.prototype`. */
 export function ownProperties<T extends object>(options: T): T {
   return Object.assign(Object.create(null) as T, options);

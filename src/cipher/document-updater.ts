@@ -1,8 +1,8 @@
 /** Changes a stored document, whoever else does the same. @module */
-import { isDeepStrictEqual } from 'node:util';
 import type { DekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended, hasCode } from '../errors.js';
+import { requirePlainObject } from '../guards.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { DocumentWrite } from './document-write.js';
 import type { DocumentWriter } from './document-writer.js';
@@ -22,58 +22,85 @@ export interface DocumentUpdate {
 const MOST_ATTEMPTS = 16;
 
 export class DocumentUpdater {
-  readonly #deks: DekServices;
+  readonly #services: DekServices;
   readonly #writer: DocumentWriter;
 
-  constructor(deks: DekServices, writer: DocumentWriter) {
-    this.#deks = deks;
+  constructor(services: DekServices, writer: DocumentWriter) {
+    this.#services = services;
     this.#writer = writer;
   }
 
-  /** Reads, changes, seals and writes, from the start again until the write stands. */
+  /** Reads, changes, seals and writes; from the read again when someone else was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
     const { store, key, change, signal } = update;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const stored = await store.get(key, { signal });
       const changed = await change(stored?.document);
       if (changed === undefined) return stored;
-      const write = await this.#seal(update, changed);
-      const written = await this.#store(update, write.document, stored?.etag);
-      if (written && (await write.confirm())) return written;
+      const write = await this.#seal(update, changed, stored === undefined);
+      const written = await writeOver(update, write, stored?.etag);
+      if (written) return this.#untilItStands(update, write, written);
     }
     throw contended('Updating the document', MOST_ATTEMPTS);
   }
 
-  async #seal({ definition, key }: DocumentUpdate, changed: object): Promise<DocumentWrite> {
-    const written = await this.#writer.write(definition, changed);
-    const asked = definition.placeOf(this.#deks.context.product, key);
-    if (written.place.identity === asked.identity) return new DocumentWrite(this.#deks, written);
-    throw new RangeError('"change" returned a document with other key parts than were asked for');
+  async #seal(
+    { definition, key }: DocumentUpdate,
+    changed: object,
+    isNew: boolean,
+  ): Promise<DocumentWrite> {
+    requirePlainObject('document', changed);
+    const { product } = this.#services.context;
+    // Read once: what is compared here is what is sealed.
+    const document = { ...changed };
+    if (
+      definition.placeOf(product, document).identity !== definition.placeOf(product, key).identity
+    ) {
+      throw new RangeError('"change" returned a document with other key parts than were asked for');
+    }
+    const parts = { definition, services: this.#services, writer: this.#writer };
+    const sealing = isNew
+      ? this.#writer.writeNew(definition, document)
+      : this.#writer.write(definition, document);
+    return new DocumentWrite(parts, await sealing);
   }
 
-  /** `undefined` when someone else wrote first. */
-  async #store(
-    { store, key, signal }: DocumentUpdate,
-    document: Loose,
-    etag: string | undefined,
+  /** The change is made already: from here on only its envelopes may have to be made anew. */
+  async #untilItStands(
+    update: DocumentUpdate,
+    write: DocumentWrite,
+    written: LooseItem,
   ): Promise<LooseItem | undefined> {
-    try {
-      return etag === undefined
-        ? await store.create(document, { signal })
-        : await store.replace(document, etag, { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      // The answer may have been lost after the write.
+    const { store, key, signal } = update;
+    let [landed, item] = [write, written];
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      if (await landed.confirm()) return item;
       const stored = await store.get(key, { signal });
-      if (stored && holds(stored.document, document)) return stored;
-      if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
-      throw error;
+      const again = stored && (await landed.sealAgain(stored.document));
+      if (!again) return stored;
+      const replaced = await writeOver(update, again, stored.etag);
+      if (replaced) [landed, item] = [again, replaced];
     }
+    throw contended('Sealing the document again', MOST_ATTEMPTS);
   }
 }
 
-/** Whether all that was written is there; a store may add properties of its own. */
-function holds(stored: Loose, written: Loose): boolean {
-  const expected = JSON.parse(JSON.stringify(written)) as Loose;
-  return Object.entries(expected).every(([name, value]) => isDeepStrictEqual(stored[name], value));
+/** `undefined` when someone else wrote first. */
+async function writeOver(
+  { store, key, signal }: DocumentUpdate,
+  write: DocumentWrite,
+  etag: string | undefined,
+): Promise<LooseItem | undefined> {
+  try {
+    return etag === undefined
+      ? await store.create(write.document, { signal })
+      : await store.replace(write.document, etag, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    // The answer may have been lost after the write.
+    const stored = await store.get(key, { signal });
+    if (stored && write.hasLandedIn(stored.document)) return stored;
+    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
+    throw error;
+  }
 }

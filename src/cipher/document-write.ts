@@ -1,19 +1,30 @@
 /** A sealed document on its way into a database. @module */
+import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { WrittenDocument } from './document-writer.js';
+import { draftOf } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import type { DocumentWriter, WrittenDocument } from './document-writer.js';
+import { ciphertextIn } from './envelope.js';
+
+/** @internal What a write needs beside the document. */
+export interface DocumentWriteParts {
+  readonly definition: AnyDefinition;
+  readonly services: DekServices;
+  readonly writer: DocumentWriter;
+}
 
 /** As given by `FieldEncryptor.beginWrite`: store `document`, then {@link DocumentWrite.confirm}. */
 export class DocumentWrite<Document extends object = Record<string, unknown>> {
   /** To be stored as it is, over the etag that was read before. */
   readonly document: Document;
-  readonly #services: DekServices;
-  readonly #sealing: WrittenDocument['sealing'];
+  readonly #parts: DocumentWriteParts;
+  readonly #written: WrittenDocument;
 
   /** @internal */
-  constructor(services: DekServices, { document, sealing }: WrittenDocument) {
-    this.document = document as Document;
-    this.#services = services;
-    this.#sealing = sealing;
+  constructor(parts: DocumentWriteParts, written: WrittenDocument) {
+    this.document = written.document as Document;
+    this.#parts = parts;
+    this.#written = written;
   }
 
   /**
@@ -21,10 +32,37 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * one row read later than that.
    *
    * @returns True when the write stands. False when its DEK was retired or shredded before the write
-   * landed: read the document again, seal and write again, and only then report success.
+   * landed: before anybody is told that it succeeded, read the document again, write what
+   * {@link DocumentWrite.sealAgain} makes of it over its etag, and confirm that.
    * @throws What the store reports: the write has landed, and is not known to stand.
    */
   async confirm(): Promise<boolean> {
-    return this.#sealing === undefined || this.#services.sealing.isStillGood(this.#sealing);
+    const { sealing } = this.#written;
+    return sealing === undefined || this.#parts.services.sealing.isStillGood(sealing);
+  }
+
+  /**
+   * Seals anew, under the DEK that is active by now, whatever this write sealed and is still stored.
+   * Changes are not made a second time, and what others wrote since stays.
+   *
+   * @param stored - The document as it is stored now.
+   * @returns `undefined` when nothing of this write is left in the document: there is nothing to save.
+   */
+  async sealAgain(stored: object): Promise<DocumentWrite<Document> | undefined> {
+    const { writer, definition } = this.#parts;
+    const written = await writer.sealAgain(definition, stored, this.#ownCiphertexts());
+    return written && new DocumentWrite(this.#parts, written);
+  }
+
+  /** @internal Whether the write is known to have landed: nobody else can have made its ciphertexts. */
+  hasLandedIn(stored: object): boolean {
+    const own = this.#ownCiphertexts();
+    const { slots } = draftOf(stored, this.#parts.definition.tree);
+    return slots.some(({ value }) => own.has(ciphertextIn(value)));
+  }
+
+  #ownCiphertexts(): ReadonlyMap<string | undefined, Plaintext> {
+    const { sealed } = this.#written;
+    return new Map(sealed.map(({ slot, encoded }) => [ciphertextIn(slot.filled), encoded]));
   }
 }

@@ -1,16 +1,20 @@
 /** Encrypts whole documents. @module */
+import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors.js';
+import { ciphertextIn } from './envelope.js';
 import { fieldCipher } from './field-cipher.js';
+import { encodeFieldValue } from './field-value.js';
 import { planWrite, refusedEnvelope, type PlainSlot, type SealedSlot } from './write-plan.js';
 
 export interface WrittenDocument {
   readonly document: Record<string, unknown>;
-  readonly place: DocumentPlace;
+  /** What was sealed now; envelopes that came along are not among it. */
+  readonly sealed: readonly PlainSlot[];
   /** Absent where nothing had to be sealed. */
   readonly sealing: SealingDek | undefined;
 }
@@ -29,35 +33,70 @@ export class DocumentWriter {
     const draft = draftOf(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const { plain, carried } = planWrite(draft, place);
-    if (carried.length > 0) await this.#keepOwn(carried, place);
-    const isSealing = this.#enabled && plain.length > 0;
-    const sealing = isSealing ? await this.#seal(plain, place) : undefined;
-    return { document: draft.document, place, sealing };
-  }
-
-  async #seal(plain: readonly PlainSlot[], place: DocumentPlace): Promise<SealingDek> {
-    const { sealing } = this.#deks;
-    const current = sealing.ready(place.scope) ?? (await sealing.prepare(place.scope));
-    const cipher = fieldCipher(current.dek, place);
-    for (const { slot, encoded } of plain) {
-      slot.fill(cipher.seal(slot.field, encoded, current.mekVersion));
-    }
-    return current;
-  }
-
-  async #keepOwn(carried: readonly SealedSlot[], place: DocumentPlace): Promise<void> {
-    const { context, loader } = this.#deks;
-    for (const { slot, envelope } of carried) {
-      const { dekId } = envelope;
-      const dek = context.dekCache.get(dekId) ?? (await loader.load(dekId));
-      const cipher = fieldCipher(dek, place);
-      try {
-        cipher.open(slot.field, envelope);
-      } catch (error) {
-        throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path, error) : error;
-      }
+    for (const each of carried) {
+      await this.#openOwn(each, place);
       // The envelope that was checked, not the object that was passed in: it could answer twice.
-      slot.fill(envelope);
+      each.slot.fill(each.envelope);
+    }
+    return this.#sealed(draft.document, place, plain);
+  }
+
+  /**
+   * The same with every field sealed anew, for a document that is not stored yet: no etag tells what
+   * became of the DEKs of envelopes that it brings along from elsewhere.
+   */
+  async writeNew(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
+    const draft = draftOf(document, definition.tree);
+    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const { plain, carried } = planWrite(draft, place);
+    const opened: PlainSlot[] = [];
+    for (const each of carried) {
+      const value = await this.#openOwn(each, place);
+      const { slot } = each;
+      opened.push({ slot, encoded: encodeFieldValue(value, slot.field.path) });
+    }
+    return this.#sealed(draft.document, place, [...plain, ...opened]);
+  }
+
+  /** A stored document with some of its envelopes sealed anew; `undefined` if it has none of them. */
+  async sealAgain(
+    definition: AnyDefinition,
+    stored: object,
+    plaintexts: ReadonlyMap<string | undefined, Plaintext>,
+  ): Promise<WrittenDocument | undefined> {
+    const draft = draftOf(stored, definition.tree);
+    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const plain = draft.slots.flatMap((slot) => {
+      const encoded = plaintexts.get(ciphertextIn(slot.value));
+      return encoded ? [{ slot, encoded }] : [];
+    });
+    return plain.length > 0 ? this.#sealed(draft.document, place, plain) : undefined;
+  }
+
+  async #sealed(
+    document: Record<string, unknown>,
+    place: DocumentPlace,
+    plain: readonly PlainSlot[],
+  ): Promise<WrittenDocument> {
+    if (!this.#enabled || plain.length === 0) return { document, sealed: [], sealing: undefined };
+    const { sealing: deks } = this.#deks;
+    const sealing = deks.ready(place.scope) ?? (await deks.prepare(place.scope));
+    const cipher = fieldCipher(sealing.dek, place);
+    for (const { slot, encoded } of plain) {
+      slot.fill(cipher.seal(slot.field, encoded, sealing.mekVersion));
+    }
+    return { document, sealed: plain, sealing };
+  }
+
+  /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope that does not open in its place. */
+  async #openOwn({ slot, envelope }: SealedSlot, place: DocumentPlace): Promise<unknown> {
+    const { context, loader } = this.#deks;
+    const { dekId } = envelope;
+    const dek = context.dekCache.get(dekId) ?? (await loader.load(dekId));
+    try {
+      return fieldCipher(dek, place).open(slot.field, envelope);
+    } catch (error) {
+      throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path, error) : error;
     }
   }
 }

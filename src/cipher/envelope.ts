@@ -22,6 +22,12 @@ export function looksLikeEnvelope(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, '_enc');
 }
 
+/** What tells one envelope from every other: no two have the same nonce. */
+export function ciphertextIn(value: unknown): string | undefined {
+  const { ct } = (looksLikeEnvelope(value) ? value : {}) as Partial<Envelope>;
+  return ct;
+}
+
 /**
  * A copy of an envelope, read once and checked for form; what it seals is checked when it is opened.
  *

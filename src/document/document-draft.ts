@@ -10,6 +10,8 @@ type Holder = Record<string | number, unknown>;
 export interface FieldSlot {
   readonly field: DeclaredField;
   readonly value: unknown;
+  /** What is in its place in the copy now. */
+  readonly filled: unknown;
   fill(value: unknown): void;
 }
 
@@ -39,6 +41,10 @@ class Slot implements FieldSlot {
     this.value = holder[at];
     this.holder = holder;
     this.at = at;
+  }
+
+  get filled(): unknown {
+    return this.holder[this.at];
   }
 
   fill(value: unknown): void {
