@@ -241,7 +241,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       await alterRow(made, DEK_ID, { epoch: 9 });
       return ofType(await rewrap(made), 'failed')[0]?.error;
     },
-    message: `DEK row ${DEK_ID} has the epoch 9, above the rotation record's 1: the record is older than the rows; restore the newest one`,
+    message: `DEK row ${DEK_ID} has the epoch 9, above the rotation record's 1: restore the newest rotation record, or the row if it alone was altered`,
     dekId: DEK_ID,
   },
   ROTATION_RECORD_MISSING: {
@@ -265,7 +265,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       return rejection(rotating.next());
     },
     message:
-      'The rotation with epoch 2 stopped because another one began, with epoch 3 and the target env/env/env-14a0d50f83d30aea: nothing more was written; find out who began it before you start again',
+      'The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/env-14a0d50f83d30aea: nothing more was written; find out who changed it before you start again',
   },
   ROTATION_UNFINISHED: {
     ...plain,

@@ -11,7 +11,7 @@ import {
 } from './support/encryptor.js';
 import { deferred, turn, type Deferred } from './support/deferred.js';
 import { rejection } from './support/failure.js';
-import { rewrap, rows, versionOf, withKeys, writeNotes } from './support/rotations.js';
+import { alterRow, rewrap, rows, versionOf, withKeys, writeNotes } from './support/rotations.js';
 
 const FENCE_TTL_MS = 30_000;
 
@@ -92,6 +92,50 @@ describe('a create that lands after a whole rotation', () => {
     expect(row).not.toHaveProperty('previousWrap');
     expect(row).not.toHaveProperty('rewrappedAt');
     expect(writer.provider.calls).toEqual({});
+  });
+
+  it('is content with one read after it landed, however slow that is', async () => {
+    const { writer, gate, writing } = await lateCreate();
+    writer.clock.advance(FENCE_TTL_MS);
+    writer.store.reset();
+    writer.store.after = (method, result) => {
+      if (method === 'getRotation') writer.clock.advance(FENCE_TTL_MS);
+      return result;
+    };
+    gate.resolve();
+    await writing;
+    expect(writer.store.calls).toEqual({ getRotation: 2, listScope: 1 });
+  });
+
+  it('does not write over a row that someone sealed with a mac since', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    await rewrap(withKeys(made, ['b', 'a']));
+    const digest = Buffer.alloc(32).toString('base64url');
+    writer.store.before = async (method) => {
+      if (method !== 'replace') return;
+      writer.store.before = () => undefined;
+      const { id } = await lateRow(made);
+      await alterRow(made, id, { macKeyId: '0'.repeat(16), mac: digest });
+    };
+    gate.resolve();
+    expect(await rejection(writing)).toMatchObject({ code: 'ROW_UNSUPPORTED' });
+    expect(await lateRow(made)).toMatchObject({ mac: digest, epoch: 1 });
+  });
+
+  it('does not take over a row with another key', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    await rewrap(withKeys(made, ['b', 'a']));
+    const commitment = Buffer.alloc(32).toString('base64url');
+    writer.store.before = async (method) => {
+      if (method !== 'replace') return;
+      writer.store.before = () => undefined;
+      await alterRow(made, (await lateRow(made)).id, { commitment });
+    };
+    gate.resolve();
+    expect(await rejection(writing)).toMatchObject({
+      code: 'TAMPERED',
+      message: `DEK row ${(await lateRow(made)).id} is not as it was written (commitment): restore it from a backup`,
+    });
   });
 
   it('leaves the row to a rewrapper who got hold of it first', async () => {

@@ -112,16 +112,17 @@ export class DekCache {
     this.#loads.supersede(row.id);
     const entry = this.#entries.get(row.id);
     if (!entry) return;
-    this.requireSameKey(row);
+    if (entry.dek.commitment !== row.commitment) {
+      this.#entries.delete(row.id);
+      throw anotherKey(row.id);
+    }
     if (entry.wrapDigest !== wrapDigest(row)) this.#set({ dek: entry.dek, row });
   }
 
-  /** @internal @throws TamperedError as {@link DekCache.rewrapped} does; nothing else happens. */
+  /** @internal As {@link DekCache.rewrapped} throws, but the entry stays: it is the evidence. */
   requireSameKey({ id, commitment }: LiveDekRow): void {
-    const entry = this.#entries.get(id);
-    if (!entry || entry.dek.commitment === commitment) return;
-    this.#entries.delete(id);
-    throw anotherKey(id);
+    const held = this.get(id);
+    if (held && held.commitment !== commitment) throw anotherKey(id);
   }
 
   /** Forgets a DEK, as after it was revoked or shredded; whoever needs it next loads it again. */

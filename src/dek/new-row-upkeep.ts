@@ -4,6 +4,8 @@ import { contended, hasCode } from '../errors.js';
 import { isSameMek } from '../provider/key-wrap.js';
 import type { RecordCopy, RecordReader } from '../rotation/record-reader.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { alteredItem, requireNoMac } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { parseDekRow, type ActiveDekRow } from './dek-row.js';
@@ -29,15 +31,15 @@ export async function keepUpWithRotation(
   records: RecordReader,
   { dek, written, copy }: { dek: Dek; written: WrittenRow; copy: RecordCopy },
 ): Promise<ActiveDekRow | undefined> {
-  let known = copy;
+  if (records.isFresh(copy)) return written.row;
   let current: WrittenRow | undefined = written;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-    if (!current) return undefined;
-    if (records.isFresh(known) && current.row.epoch >= known.record.epoch) return current.row;
-    known = await records.readOrCreate();
-    if (current.row.epoch >= known.record.epoch) continue;
-    current = await moveRow(context, dek, current, known.record);
+  for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
+    // Read after the row was there: the scans of any later rotation see it.
+    const { record } = await records.readOrCreate();
+    if (current.row.epoch >= record.epoch) return current.row;
+    current = await moveRow(context, dek, current, record);
   }
+  if (!current) return undefined;
   throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
 }
 
@@ -54,11 +56,16 @@ async function moveRow(
     return { row: next, etag: item.etag };
   } catch (error) {
     if (!hasCode(error, 'ETAG_MISMATCH')) throw error;
-    const item = await context.dekStore.get(row.id);
-    if (!item) return undefined;
-    const found = parseDekRow(item.value, row.id);
-    return found.state === 'active' ? { row: found, etag: item.etag } : undefined;
+    return activeRowIn(await context.dekStore.get(row.id), dek);
   }
+}
+
+function activeRowIn(item: StoredItem | undefined, dek: Dek): WrittenRow | undefined {
+  if (!item) return undefined;
+  const row = parseDekRow(item.value, dek.id);
+  if (row.state !== 'active') return undefined;
+  if (row.commitment !== dek.commitment) throw alteredItem(`DEK row ${dek.id}`, 'commitment');
+  return { row, etag: item.etag };
 }
 
 async function movedRow(
@@ -67,6 +74,7 @@ async function movedRow(
   row: ActiveDekRow,
   record: RotationRecord,
 ): Promise<ActiveDekRow> {
+  requireNoMac(row, `DEK row ${row.id}`);
   const { epoch } = record;
   if (isSameMek(row, record)) return { ...row, epoch };
   const wrap = await dek.lend((bytes) => providers.wrap(bytes, record));

@@ -18,7 +18,7 @@ export interface OpenedDek {
 /** With the row's own wrap and never from a cache: what is wrapped again must be what was stored. */
 export async function openDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
   try {
-    const dek = await unwrapDek(context, row, context);
+    const dek = await unwrapDek(context, row, { signal: context.signal });
     return { dek, from: primaryWrap(row), repaired: false };
   } catch (error) {
     const { previousWrap } = row;
@@ -35,7 +35,11 @@ async function openPrevious(
   previousWrap: PreviousWrap,
 ): Promise<Dek | undefined> {
   try {
-    return await unwrapDek(context, { ...row, ...wrapIn(previousWrap) }, context);
+    return await unwrapDek(
+      context,
+      { ...row, ...wrapIn(previousWrap) },
+      { signal: context.signal },
+    );
   } catch {
     // The row is reported with what is wrong with its primary wrap.
     return undefined;

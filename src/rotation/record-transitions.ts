@@ -1,13 +1,19 @@
 /** The steps that a rotation record takes: docs/format.md, "Rotation record". @module */
 import type { MekReference } from '../provider/key-wrap.js';
+import { alteredItem } from '../store/item-shape.js';
 import { MOST_HISTORY, type RotationHistoryEntry, type RotationRecord } from './rotation-record.js';
 
-/** A new rotation: the next epoch, with the one before in the history. */
+/**
+ * A new rotation: the next epoch, with the one before in the history.
+ *
+ * @throws TamperedError where no epoch is left: nobody rotates so often.
+ */
 export function begunRecord(
   record: RotationRecord,
   { keyProvider, mekName, mekVersion }: MekReference,
   now: string,
 ): RotationRecord {
+  if (record.epoch === Number.MAX_SAFE_INTEGER) throw alteredItem('The rotation record', 'epoch');
   const { id, scopeId, type, schema, product, fenceTtlMs, drainTtlMs, generationFloor } = record;
   return {
     id,

@@ -2,7 +2,7 @@
 import { systemClock, type Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
-import { requireIdentifier } from '../guards.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
@@ -12,7 +12,7 @@ import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
-import { DEFAULT_FENCE_TTL_MS } from './rotation-record.js';
+import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
 
 /** What a rotation or a census works on; a `FieldEncryptor` is one. */
 export interface RewrapEncryption {
@@ -82,7 +82,9 @@ export async function* rewrapAllDeks(
   options: RewrapAllDeksOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
+  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
+  requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
   const providers = new ConfiguredProviders(keyProviders);
   const request = readRewrapOptions(options, providers);
   const { target, signal } = request;
@@ -91,7 +93,7 @@ export async function* rewrapAllDeks(
   const records = new RecordReader({
     ...context,
     firstMek: () => Promise.resolve(target),
-    fenceTtlMs: encryption.fenceTtlMs ?? DEFAULT_FENCE_TTL_MS,
+    fenceTtlMs,
   });
 
   signal?.throwIfAborted();

@@ -67,7 +67,7 @@ export interface SkippedEvent extends RowEvent {
   readonly reason: 'other-version' | 'removed' | 'shredded';
 }
 
-/** The row is as it was; `error` says why. */
+/** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
 export interface FailedEvent extends RowEvent {
   readonly type: 'failed';
   readonly error: unknown;
@@ -85,7 +85,7 @@ export interface RewrapSummary {
   readonly epoch: number;
   readonly target: MekReference;
   readonly dryRun: boolean;
-  /** Every live row is under the target, at this epoch, and a last scan proved it. */
+  /** Every live row is under the target, at this epoch, and a last scan proved it; never of a dry run. */
   readonly complete: boolean;
   readonly passes: number;
   /** Over all passes. */

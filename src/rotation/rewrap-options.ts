@@ -4,8 +4,10 @@ import {
   requireBoolean,
   requireIdentifier,
   requireIntegerBetween,
+  requireKnownOptions,
   requireOneOf,
   requirePlainObject,
+  requireSignal,
 } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { isMekVersion, type MekReference } from '../provider/key-wrap.js';
@@ -50,6 +52,15 @@ export interface RewrapRequest extends RowPolicy {
   readonly signal: AbortSignal | undefined;
 }
 
+const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
+  'target',
+  'sourceVersion',
+  'concurrency',
+  'verify',
+  'dryRun',
+  'takeOver',
+  'signal',
+];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
 
@@ -59,6 +70,7 @@ export function readRewrapOptions(
   providers: ConfiguredProviders,
 ): RewrapRequest {
   requirePlainObject('options', options);
+  requireKnownOptions(options, OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
   const { concurrency = DEFAULT_CONCURRENCY, verify = 'all', dryRun = false } = own;
   const { takeOver = false, sourceVersion, signal } = own;
@@ -67,6 +79,7 @@ export function readRewrapOptions(
   requireBoolean('dryRun', dryRun);
   requireBoolean('takeOver', takeOver);
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
+  if (signal !== undefined) requireSignal('signal', signal);
   const target = readTarget(own.target, providers);
   return { target, sourceVersion, concurrency, verify, dryRun, takeOver, signal };
 }
@@ -75,6 +88,8 @@ function readTarget(target: RewrapTarget, providers: ConfiguredProviders): MekRe
   requirePlainObject('target', target);
   const { mekVersion, keyProvider, mekName } = ownProperties(target as unknown as RewrapTarget);
   requireMekVersion('target.mekVersion', mekVersion);
+  if (keyProvider !== undefined) requireIdentifier('target.keyProvider', keyProvider);
+  if (mekName !== undefined) requireIdentifier('target.mekName', mekName);
   const provider = providers.only(keyProvider, mekName);
   return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
 }

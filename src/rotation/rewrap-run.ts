@@ -27,6 +27,7 @@ export async function* runRewrap(
   yield { type: 'begun', epoch, target, joined };
   yield* passFence(rotation, context);
   const tally = yield* rewrapUntilClean(context, rotation, request);
+  context.signal?.throwIfAborted();
   if (tally.isClean) await complete(rotation, context);
   return tally.summary(context.product, rotation, false);
 }

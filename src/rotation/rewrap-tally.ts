@@ -34,7 +34,7 @@ export class RewrapTally {
       epoch,
       target,
       dryRun,
-      complete: this.isClean,
+      complete: !dryRun && this.isClean,
       passes: this.#passes,
       rewrapped: this.#rewrapped,
       repaired: this.#repaired,

@@ -26,7 +26,7 @@ export async function beginRotation(
   records: RecordReader,
   takeOver: boolean,
 ): Promise<Beginning> {
-  const { dekStore, clock, target } = context;
+  const { dekStore, clock, target, signal } = context;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await records.readOrCreate();
     const { record } = copy;
@@ -34,6 +34,7 @@ export async function beginRotation(
     if (isSameMek(record, target)) {
       return { rotation: new Rotation(records, dekStore, record), joined: true };
     }
+    signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
     if (await tryBegin(context, records, next, copy)) {
       return { rotation: new Rotation(records, dekStore, next), joined: false };

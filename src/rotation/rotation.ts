@@ -29,9 +29,9 @@ export class Rotation {
     throw superseded(this.epoch, copy?.record);
   }
 
-  /** Reads the record again when the copy at hand is as old as a writer's may get. */
+  /** Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch. */
   async requireFresh(): Promise<void> {
-    if (!this.#records.freshCopy()) await this.read();
+    if (this.#records.freshCopy()?.record.epoch !== this.epoch) await this.read();
   }
 
   /**
@@ -55,10 +55,10 @@ export class Rotation {
 
 function superseded(epoch: number, by: RotationRecord | undefined): FieldEncryptionError {
   const what = by
-    ? `another one began, with epoch ${String(by.epoch)} and the target ${describeMek(by)}`
-    : 'its record is gone from the store';
+    ? `is at epoch ${String(by.epoch)} now, with the target ${describeMek(by)}`
+    : 'is gone from the store';
   return new FieldEncryptionError(
     'ROTATION_SUPERSEDED',
-    `The rotation with epoch ${String(epoch)} stopped because ${what}: nothing more was written; find out who began it before you start again`,
+    `The rotation with epoch ${String(epoch)} stopped because the rotation record ${what}: nothing more was written; find out who changed it before you start again`,
   );
 }

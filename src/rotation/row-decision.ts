@@ -41,7 +41,7 @@ export function decide(
 export function rowAhead({ id, epoch }: LiveDekRow, recordEpoch: number): FieldEncryptionError {
   return new FieldEncryptionError(
     'ROTATION_RECORD_BEHIND',
-    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: the record is older than the rows; restore the newest one`,
+    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: restore the newest rotation record, or the row if it alone was altered`,
     { dekId: id },
   );
 }

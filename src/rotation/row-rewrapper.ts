@@ -1,14 +1,14 @@
 /** Moves DEK rows to a rotation's target, one at a time. @module */
 import { timestampOf } from '../clock.js';
 import { wrapDigest } from '../dek/dek-cache.js';
-import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDek } from '../dek/dek-unwrapper.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
 import { rewrappedRow } from '../dek/rewrapped-row.js';
 import { contended, hasCode } from '../errors.js';
 import { mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek } from './dek-opening.js';
+import { openDek, type OpenedDek } from './dek-opening.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
@@ -51,39 +51,27 @@ export class RowRewrapper {
    */
   async settle(item: StoredItem): Promise<SettledRow> {
     const dekId = idOf(item);
-    let read: StoredItem | undefined = item;
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const outcome: RowOutcome | undefined = await this.#attempt(read, dekId);
-      if (outcome) return { outcome, lostRace: attempt > 0 };
-      read = await this.#readAgain(dekId);
-      if (!read) return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
+    let lostRaces = 0;
+    try {
+      for (let read: StoredItem | undefined = item; read; read = await this.#readAgain(dekId)) {
+        const outcome: RowOutcome | undefined = await this.#attempt(read, dekId);
+        if (outcome) return { outcome, lostRace: lostRaces > 0 };
+        lostRaces += 1;
+        if (lostRaces === MOST_ATTEMPTS) throw contended(`Rewrapping DEK ${dekId}`, lostRaces);
+      }
+      return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
+    } catch (error) {
+      if (hasCode(error, 'ROTATION_SUPERSEDED')) throw error;
+      this.#context.signal?.throwIfAborted();
+      return { outcome: { type: 'failed', dekId, error }, lostRace: lostRaces > 0 };
     }
-    const error = contended(`Rewrapping DEK ${dekId}`, MOST_ATTEMPTS);
-    return { outcome: { type: 'failed', dekId, error }, lostRace: true };
   }
 
   /** `undefined` when the row is no longer as it was read. */
   async #attempt(item: StoredItem, dekId: string): Promise<RowOutcome | undefined> {
-    try {
-      const row = rowIn(item, this.#context.product);
-      if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-      return await this.#moveUnlessOutdated(row, item.etag);
-    } catch (error) {
-      if (hasCode(error, 'ROTATION_SUPERSEDED')) throw error;
-      this.#context.signal?.throwIfAborted();
-      return { type: 'failed', dekId, error };
-    }
-  }
-
-  /** A failure counts only if the row is still as it was read: one more look. */
-  async #moveUnlessOutdated(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
-    try {
-      return await this.#move(row, etag);
-    } catch (error) {
-      if (hasCode(error, 'ROTATION_SUPERSEDED') || this.#context.signal?.aborted) throw error;
-      if (await this.#hasEtag(row.id, etag)) throw error;
-      return undefined;
-    }
+    const row = rowIn(item, this.#context.product);
+    if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
+    return this.#move(row, item.etag);
   }
 
   async #move(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
@@ -109,7 +97,9 @@ export class RowRewrapper {
   async #rewrap(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
     const { providers, clock, signal, dekCache } = this.#context;
     const { target, epoch } = this.#rotation;
-    const { dek, from, repaired } = await openDek(this.#context, row);
+    const opened = await this.#open(row, etag);
+    if (!opened) return undefined;
+    const { dek, from, repaired } = opened;
     dekCache?.requireSameKey(row);
     const wrap = await dek.lend((bytes) => providers.wrap(bytes, target, { signal }));
     const rewrappedAt = timestampOf(clock);
@@ -120,11 +110,23 @@ export class RowRewrapper {
     return { type: 'rewrapped', dekId: row.id, from: mekIn(from), repaired };
   }
 
+  /** `undefined` when what does not open is no longer what is stored: one more look before it counts. */
+  async #open(row: LiveDekRow, etag: string): Promise<OpenedDek | undefined> {
+    try {
+      return await openDek(this.#context, row);
+    } catch (error) {
+      this.#context.signal?.throwIfAborted();
+      if (await this.#hasEtag(row.id, etag)) throw error;
+      return undefined;
+    }
+  }
+
   async #verify(next: LiveDekRow): Promise<void> {
+    const { signal } = this.#context;
     const { verify } = this.#policy;
     if (verify === 'none' || (verify === 'first' && this.#hasVerified)) return;
     try {
-      await unwrapDek(this.#context, next, this.#context);
+      await unwrapDek(this.#context, next, { signal });
     } catch (error) {
       throw hasCode(error, 'TAMPERED') ? cameBackChanged(next, error) : error;
     }
@@ -148,15 +150,13 @@ export class RowRewrapper {
   }
 
   async #isStored(next: LiveDekRow): Promise<boolean> {
-    const item = await this.#context.dekStore.get(next.id);
-    const row = item && rowIn(item, next.product);
-    return (
-      row !== undefined &&
-      isLive(row) &&
-      row.epoch === next.epoch &&
-      row.rewrappedAt === next.rewrappedAt &&
-      wrapDigest(row) === wrapDigest(next)
-    );
+    try {
+      const item = await this.#context.dekStore.get(next.id);
+      return item !== undefined && isSameWrite(rowIn(item, next.product), next);
+    } catch {
+      // The failure that led here is the one to report.
+      return false;
+    }
   }
 
   async #hasEtag(dekId: string, etag: string): Promise<boolean> {
@@ -174,4 +174,13 @@ export class RowRewrapper {
     await this.#rotation.read();
     return item;
   }
+}
+
+function isSameWrite(stored: DekRow, next: LiveDekRow): boolean {
+  return (
+    isLive(stored) &&
+    stored.epoch === next.epoch &&
+    stored.rewrappedAt === next.rewrappedAt &&
+    wrapDigest(stored) === wrapDigest(next)
+  );
 }

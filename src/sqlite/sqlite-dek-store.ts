@@ -159,8 +159,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   #listedItemOf(row: SqliteRow): StoredItem {
     try {
       const item = this.#itemOf(row);
-      if (columnText(String((item.value as Partial<TableItem> | null)?.id)) === row['id'])
-        return item;
+      if (isStoredUnder(row, item.value)) return item;
       throw otherItem(this.#tableName, row['id']);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -176,6 +175,17 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
 
 function dekIdOrNone(id: unknown): string | undefined {
   return isDekId(id) ? id : undefined;
+}
+
+/** Whether an item is where its own id and scope say, so that what is written to it lands there. */
+function isStoredUnder(row: SqliteRow, value: unknown): boolean {
+  const { id, scopeId } = (value ?? {}) as Partial<Record<keyof TableItem, unknown>>;
+  return (
+    typeof id === 'string' &&
+    typeof scopeId === 'string' &&
+    columnText(id) === row['id'] &&
+    columnText(scopeId) === row['scope_id']
+  );
 }
 
 /** Its content was put over it from elsewhere, so what it held is lost. */

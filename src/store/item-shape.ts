@@ -3,6 +3,8 @@ import { decodeBase64url } from '../crypto/base64url.js';
 import { FieldEncryptionError, TamperedError } from '../errors.js';
 import { describeType, isPlainObject } from '../guards.js';
 
+const MOST_QUOTED = 32;
+
 export type PropertyTest = (value: unknown) => boolean;
 
 /** The properties that an item has, no others; `?` after a name makes it optional. */
@@ -22,7 +24,7 @@ export function readShaped(
   const properties = withoutStoreProperties(value, item);
   for (const name of Object.keys(properties)) {
     if (!Object.hasOwn(shape, name) && !Object.hasOwn(shape, `${name}?`)) {
-      throw unsupportedItem(item, `has the property "${name}"`);
+      throw unsupportedItem(item, `has the property "${name.slice(0, MOST_QUOTED)}"`);
     }
   }
   for (const [key, test] of Object.entries(shape)) {
@@ -79,7 +81,8 @@ export function requireNoMac({ mac }: { readonly mac?: string }, item: string): 
 
 /** For a type, schema or state: what it is, where that is short text or a number. */
 function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
-  const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= 32);
+  const isShort =
+    typeof value === 'number' || (typeof value === 'string' && value.length <= MOST_QUOTED);
   const what = isShort ? JSON.stringify(value) : describeType(value);
   return unsupportedItem(item, `has the ${name} ${what}`);
 }

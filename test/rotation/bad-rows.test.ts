@@ -166,13 +166,18 @@ describe('a row under another key than the one in the cache', () => {
       commitment: other?.commitment,
     });
     const planted = await before.memory.get(row.id);
-    const result = await rewrap(operator, {});
-    expect(describeError(ofType(result, 'failed')[0]?.error)).toEqual({
-      name: 'TamperedError',
-      code: 'TAMPERED',
-      message: `DEK row ${row.id} commits to another key than before, and a DEK never changes: restore the row from a backup`,
-    });
-    expect(planted).toBeDefined();
+    const result = await rewrap(operator);
+    const failed = ofType(result, 'failed');
+    expect(failed).toHaveLength(3);
+    for (const { error } of failed) {
+      expect(describeError(error)).toEqual({
+        name: 'TamperedError',
+        code: 'TAMPERED',
+        message: `DEK row ${row.id} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+      });
+    }
+    expect(result.summary).toMatchObject({ complete: false, failed: 1 });
+    expect(await before.memory.get(row.id)).toEqual(planted);
   });
 });
 
@@ -185,6 +190,16 @@ describe('the rotation record', () => {
       message:
         'The rotation record has a mac, which this version does not know: upgrade @bytelyst/field-encrypt',
     });
+  });
+
+  it('at the last epoch there is is not raised beyond it', async () => {
+    const [before, operator] = await written();
+    await alterRecord(before, { epoch: Number.MAX_SAFE_INTEGER });
+    await expect(rewrap(operator)).rejects.toMatchObject({
+      code: 'TAMPERED',
+      message: 'The rotation record is not as it was written (epoch): restore it from a backup',
+    });
+    expect(await record(before)).toMatchObject({ epoch: Number.MAX_SAFE_INTEGER });
   });
 
   it('that is lost while there are rows stops everything', async () => {
@@ -201,7 +216,7 @@ describe('the rotation record', () => {
   it('of a product without any row is made, and names the target', async () => {
     const operator = withKeys(setup(), ['b', 'a'], { fenceTtlMs: 5_000 });
     const { summary } = await rewrap(operator, { dryRun: true });
-    expect(summary).toMatchObject({ epoch: 1, scanned: 0, complete: true });
+    expect(summary).toMatchObject({ epoch: 1, scanned: 0, complete: false });
     expect(await operator.memory.getRotation('notelett')).toBeUndefined();
     const made = await rewrap(operator);
     expect(made.summary).toMatchObject({ epoch: 1, complete: true, rewrapped: 0 });

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { StoreError, takeCensus } from '../../src/index.js';
 import { setup, type Setup } from '../support/encryptor.js';
 import { rejection } from '../support/failure.js';
-import { ofType, record, rewrap, rows, withKeys, writeNotes } from '../support/rotations.js';
+import {
+  alterRow,
+  ofType,
+  record,
+  rewrap,
+  rows,
+  withKeys,
+  writeNotes,
+} from '../support/rotations.js';
 
 const reset = new StoreError('STORE_UNAVAILABLE', 'connection reset');
 
@@ -62,6 +70,36 @@ describe('an answer that was lost after the write', () => {
     const result = await rewrap(operator);
     expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, failed: 0 });
     expect(operator.store.calls['replace']).toBe(4);
+  });
+});
+
+describe('a look-up that fails as well', () => {
+  it('leaves the first failure to be reported, and the next pass to see what is stored', async () => {
+    const [, operator] = await written();
+    const lookup = new StoreError('STORE_UNAVAILABLE', 'still down');
+    failOnce(operator, 'replace', 2, 'after');
+    let gets = 0;
+    operator.store.before = (method) => {
+      if (method === 'get' && ++gets === 1) throw lookup;
+    };
+    const result = await rewrap(operator, { concurrency: 1 });
+    expect(ofType(result, 'failed')).toMatchObject([{ error: reset }]);
+    expect(result.summary).toMatchObject({ complete: true, failed: 0, current: 4 });
+  });
+
+  it('after a lost race is a failure of that row alone', async () => {
+    const [before, operator] = await written();
+    let replaces = 0;
+    operator.store.before = async (method) => {
+      if (method === 'get') throw reset;
+      if (method !== 'replace' || ++replaces !== 2) return;
+      const row = (await rows(before)).find(({ epoch }) => epoch === 1);
+      await alterRow(before, row?.id ?? '', {});
+      for (const each of await rows(before)) await alterRow(before, each.id, {});
+    };
+    const result = await rewrap(operator, { concurrency: 1 });
+    expect(ofType(result, 'failed').length).toBeGreaterThan(0);
+    expect(result.summary).toMatchObject({ complete: true, failed: 0 });
   });
 });
 

@@ -51,6 +51,22 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   ],
   [{ dryRun: 'false' }, 'TypeError', '"dryRun" expected a boolean, got a string'],
   [{ takeOver: 1 }, 'TypeError', '"takeOver" expected a boolean, got a number'],
+  [
+    { dryrun: true },
+    'RangeError',
+    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, signal',
+  ],
+  [{ signal: 3 }, 'TypeError', '"signal" expected an AbortSignal, got a number'],
+  [
+    { target: { mekVersion: 'env-1', keyProvider: 5 } },
+    'TypeError',
+    '"target.keyProvider" expected a non-empty string, got a number',
+  ],
+  [
+    { target: { mekVersion: 'env-1', mekName: '' } },
+    'TypeError',
+    '"target.mekName" expected a non-empty string, got an empty one',
+  ],
   [{ sourceVersion: 7 }, 'TypeError', '"sourceVersion" expected a non-empty string, got a number'],
   [
     { sourceVersion: 'a b' },
@@ -75,6 +91,21 @@ describe('options that make no sense', () => {
     expect(await contentsOf(operator.memory)).toEqual(contents);
     expect(operator.provider.calls).toEqual({});
     expect(operator.store.calls).toEqual({});
+  });
+
+  it('in the parts that stand for an encryptor are refused, too', async () => {
+    const { dekStore, keyProvider, memory } = setup();
+    const parts = { product: 'notelett', keyProviders: [keyProvider], dekStore };
+    const target = await targetOf('a');
+    expect(await failure(rewrapAllDeks({ ...parts, fenceTtlMs: 10 }, { target }).next())).toEqual({
+      name: 'RangeError',
+      message: '"fenceTtlMs" expected an integer from 1000 to 600000, got 10',
+    });
+    expect(await failure(rewrapAllDeks({ ...parts, product: '' }, { target }).next())).toEqual({
+      name: 'TypeError',
+      message: '"product" expected a non-empty string, got an empty one',
+    });
+    expect(await memory.getRotation('notelett')).toBeUndefined();
   });
 
   it('do not come from a prototype that somebody polluted', async () => {

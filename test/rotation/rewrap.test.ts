@@ -359,6 +359,6 @@ describe('a dry run', () => {
     const { operator } = await written(2);
     await rewrap(operator);
     const { summary } = await rewrap(operator, { dryRun: true });
-    expect(summary).toMatchObject({ complete: true, current: 2, wouldRewrap: 0, epoch: 2 });
+    expect(summary).toMatchObject({ complete: false, current: 2, wouldRewrap: 0, epoch: 2 });
   });
 });

@@ -201,6 +201,26 @@ describe('a caller who stops pulling', () => {
     expect(await record(before)).toMatchObject({ state: 'complete' });
   });
 
+  it('has no row written by a worker that was held up, once another knows of a takeover', async () => {
+    const [before, operator] = await written(2);
+    const [first, second] = [deferred(), deferred()];
+    const gates = [first, second];
+    const rewrapping = await start(operator, { concurrency: 2 });
+    await pullUntil(rewrapping, operator.clock, 'pass');
+    operator.provider.before = (method) =>
+      method === 'wrapKey' ? gates.shift()?.promise : undefined;
+    const next = rejection(rewrapping.next());
+    await turn();
+    await (await start(withKeys(before, ['c', 'b', 'a']), { takeOver: true })).next();
+    const contents = await contentsOf(before.memory);
+    operator.clock.advance(60_000);
+    first.resolve();
+    await turn();
+    second.resolve();
+    expect(await next).toMatchObject({ code: 'ROTATION_SUPERSEDED' });
+    expect(await contentsOf(before.memory)).toEqual(contents);
+  });
+
   it('and comes back after someone took over, writes nothing more', async () => {
     const [before, operator] = await written(10);
     const rewrapping = await start(operator, { concurrency: 1 });
@@ -223,6 +243,28 @@ describe('an abort', () => {
     expect(await rejection(rewrap(operator, { signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(operator.store.calls).toEqual({});
     expect(operator.provider.calls).toEqual({ currentVersion: 1 });
+  });
+
+  it('during the round trip keeps it from beginning', async () => {
+    const [before, operator] = await written(1);
+    const contents = await contentsOf(before.memory);
+    const stop = new AbortController();
+    operator.provider.after = (method, result) => {
+      if (method === 'unwrapKey') stop.abort(reason);
+      return result;
+    };
+    expect(await rejection(rewrap(operator, { signal: stop.signal }))).toBe(reason);
+    expect(await contentsOf(before.memory)).toEqual(contents);
+  });
+
+  it('after the last row keeps it from completing', async () => {
+    const [before, operator] = await written(1);
+    const stop = new AbortController();
+    const rewrapping = await start(operator, { signal: stop.signal });
+    for (let pass = 1; pass <= 3; pass += 1) await pullUntil(rewrapping, operator.clock, 'passed');
+    stop.abort(reason);
+    expect(await rejection(rewrapping.next())).toBe(reason);
+    expect(await record(before)).toMatchObject({ state: 'rewrapping' });
   });
 
   it('ends the wait of the fence at once', async () => {

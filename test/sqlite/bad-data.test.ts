@@ -11,6 +11,8 @@ import {
 
 const { id, scopeId, product } = sampleRow();
 
+type Row = Readonly<Record<string, unknown>>;
+
 let database: InstanceType<typeof Database>;
 
 beforeEach(() => {
@@ -101,6 +103,22 @@ describe('a broken row in a listing', () => {
         dekId: other?.id,
       },
     ]);
+  });
+});
+
+describe('a row that was put elsewhere', () => {
+  it.each([
+    ['its scope column', (row: Row) => ({ ...row, scopeId: 'f'.repeat(32) })],
+    ['an id that is an object', (row: Row) => ({ ...row, id: { toString: 1, valueOf: 1 } })],
+    ['no id', (row: Row) => ({ ...row, id: undefined })],
+    ['no object at all', () => 7],
+  ])('does not keep a listing from going on: %s', async (_what, change) => {
+    const store = new SqliteDekStore(database);
+    await store.create(sampleRow());
+    const altered = JSON.stringify(change(sampleRow() as unknown as Row));
+    database.prepare('UPDATE dek_store SET item = ?').run(altered);
+    const { items } = await store.list({ product });
+    expect(items).toMatchObject([{ error: { code: 'STORE_FAILED', dekId: id } }]);
   });
 });
 
