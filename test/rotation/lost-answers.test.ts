@@ -3,11 +3,14 @@ import { StoreError, takeCensus } from '../../src/index.js';
 import { setup, type Setup } from '../support/encryptor.js';
 import { rejection } from '../support/failure.js';
 import {
+  alterRecord,
   alterRow,
   ofType,
   record,
   rewrap,
   rows,
+  start,
+  versionOf,
   withKeys,
   writeNotes,
 } from '../support/rotations.js';
@@ -50,6 +53,17 @@ describe('an answer that was lost after the write', () => {
     expect(await record(before)).toMatchObject({ epoch: 2, state: 'complete' });
   });
 
+  it('is not taken for this rotation’s when another one began in its place', async () => {
+    const [before, operator] = await written();
+    operator.store.before = async (method) => {
+      if (method !== 'replaceRotation') return;
+      await (await start(withKeys(before, ['c', 'a']))).next();
+      throw reset;
+    };
+    expect(await rejection(rewrap(operator))).toBe(reset);
+    expect(await record(before)).toMatchObject({ epoch: 2, mekVersion: await versionOf('c') });
+  });
+
   it('to the replace of a row is looked up, and not done twice', async () => {
     const [before, operator] = await written();
     failOnce(operator, 'replace', 2, 'after');
@@ -70,6 +84,34 @@ describe('an answer that was lost after the write', () => {
     const result = await rewrap(operator);
     expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, failed: 0 });
     expect(operator.store.calls['replace']).toBe(4);
+  });
+});
+
+describe('a record that someone else writes first', () => {
+  it.each([1, 2, 3])('is read again, and the step is taken over it: write %i', async (nth) => {
+    const [before, operator] = await written();
+    let writes = 0;
+    operator.store.before = async (method) => {
+      if (method === 'replaceRotation' && ++writes === nth) {
+        await alterRecord(before, { generationFloor: 5 });
+      }
+    };
+    const { summary } = await rewrap(operator);
+    expect(summary).toMatchObject({ complete: true, epoch: 2, rewrapped: 4 });
+    expect(await record(before)).toMatchObject({ generationFloor: 5, state: 'complete' });
+  });
+
+  it('every time is left to others in the end', async () => {
+    const [before, operator] = await written();
+    operator.store.before = async (method) => {
+      if (method === 'replaceRotation') await alterRecord(before, { generationFloor: 5 });
+    };
+    expect(await rejection(rewrap(operator))).toMatchObject({
+      code: 'CONTENDED',
+      message:
+        'Beginning the rotation did not succeed in 8 attempts: other processes were faster; try again',
+    });
+    expect(await record(before)).toMatchObject({ epoch: 1 });
   });
 });
 

@@ -3,13 +3,17 @@ import {
   createFieldEncryptor,
   defineDocument,
   isFieldEncryptionError,
+  rewrapAllDeks,
+  takeCensus,
   type DocumentKey,
   type EncryptedDocument,
   type Envelope,
   type FieldPath,
+  type RewrapEvent,
+  type RewrapSummary,
   type StoredDocument,
 } from '../../src/index.js';
-import { MemoryDekStore } from '../../src/testing/index.js';
+import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js';
 
 interface Note {
   workspaceId: string;
@@ -128,6 +132,55 @@ describe('FieldEncryptor', () => {
     expectTypeOf(open.seal('tags[]', 'a')).toEqualTypeOf<Envelope>();
     // @ts-expect-error -- not declared
     open.seal('pinned', true);
+  });
+});
+
+describe('a write', () => {
+  it('takes a change from what is stored to what is to be stored', async () => {
+    const notes = new MemoryDocumentStore<EncryptedDocument<typeof note>>({ key: note.key });
+    const key = { workspaceId: 'w', id: '1' };
+    const item = await encryptor.updateDocument(note, notes, key, (stored) => {
+      expectTypeOf(stored).toEqualTypeOf<EncryptedDocument<typeof note> | undefined>();
+      return stored && { ...stored, title: 'new' };
+    });
+    expectTypeOf(item?.document.title).toEqualTypeOf<Envelope | undefined>();
+    // @ts-expect-error -- "title" must be a string
+    await encryptor.updateDocument(note, notes, key, (stored) => stored && { ...stored, title: 7 });
+  });
+
+  it('that is checked afterwards gives the document to be stored', async () => {
+    const write = await encryptor.beginWrite(note, {} as Note & { _etag: string });
+    expectTypeOf(write.document.title).toEqualTypeOf<Envelope>();
+    expectTypeOf(write.document._etag).toEqualTypeOf<string>();
+    expectTypeOf(await write.confirm()).toEqualTypeOf<boolean>();
+    const again = await write.sealAgain(write.document);
+    expectTypeOf(again?.document.title).toEqualTypeOf<Envelope | undefined>();
+  });
+});
+
+describe('a rotation', () => {
+  it('takes an encryptor, and needs a target', () => {
+    const target = { mekVersion: 'v' };
+    expectTypeOf(rewrapAllDeks(encryptor, { target })).toEqualTypeOf<
+      AsyncGenerator<RewrapEvent, RewrapSummary, void>
+    >();
+    rewrapAllDeks(encryptor, { target, verify: 'first', concurrency: 4, dryRun: true });
+    // @ts-expect-error -- no target
+    rewrapAllDeks(encryptor, {});
+    // @ts-expect-error -- no "latest"
+    rewrapAllDeks(encryptor, { target: {} });
+    // @ts-expect-error -- misspelt
+    rewrapAllDeks(encryptor, { target, dryrun: true });
+  });
+
+  it('gives events that narrow by type', async () => {
+    for await (const event of rewrapAllDeks(encryptor, { target: { mekVersion: 'v' } })) {
+      if (event.type === 'fence') expectTypeOf(event.remainingMs).toEqualTypeOf<number>();
+      if (event.type === 'failed') expectTypeOf(event.error).toEqualTypeOf<unknown>();
+      if (event.type === 'rewrapped') expectTypeOf(event.from.mekVersion).toEqualTypeOf<string>();
+      if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
+    }
+    expectTypeOf((await takeCensus(encryptor)).settled).toEqualTypeOf<boolean>();
   });
 });
 
