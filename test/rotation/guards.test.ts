@@ -52,6 +52,33 @@ describe('the guard', () => {
     expect(await rows(before)).toEqual(contents);
   });
 
+  it('of the epoch: a takeover between reading a page and writing its rows is seen', async () => {
+    const [before, operator] = await written(3);
+    const rewrapping = await start(operator);
+    await pullUntil(rewrapping, operator.clock, 'pass');
+    operator.store.after = async (method, result) => {
+      if (method !== 'list') return result;
+      await (await start(withKeys(before, ['c', 'b', 'a']), { takeOver: true })).next();
+      return result;
+    };
+    const contents = await rows(before);
+    expect(await rejection(rewrapping.next())).toMatchObject({ code: 'ROTATION_SUPERSEDED' });
+    expect(await rows(before)).toEqual(contents);
+    expect(operator.store.calls).not.toHaveProperty('replace');
+  });
+
+  it('of the etag: a pass that lost a race is not yet a clean one', async () => {
+    const [before, operator] = await written(1);
+    operator.store.before = async (method) => {
+      if (method !== 'replace') return;
+      operator.store.before = () => undefined;
+      before.clock.advance(5);
+      await rewrap(withKeys(before, ['b', 'a']));
+    };
+    const { summary } = await rewrap(operator);
+    expect(summary).toMatchObject({ complete: true, rewrapped: 0, current: 1, passes: 3 });
+  });
+
   it('of the epoch: a row above the record is left as it is', async () => {
     const [before, operator] = await written(1);
     const { id } = await rowOf(before, 'note-0');
