@@ -141,6 +141,18 @@ describe('a primary wrap that is broken', () => {
     expect(cipher).toBeDefined();
   });
 
+  it('is not repaired while its own version is only switched off', async () => {
+    const [, operator, dekId] = await broken();
+    const off = new KeyProviderError('MEK_DISABLED', 'off');
+    const version = await versionOf('b');
+    operator.provider.before = (method, args) => {
+      if (method === 'unwrapKey' && (args[0] as LiveDekRow).mekVersion === version) throw off;
+    };
+    const result = await rewrap(operator);
+    expect(result.summary).toMatchObject({ complete: false, rewrapped: 0, repaired: 0, failed: 4 });
+    expect(ofType(result, 'failed').map(({ dekId: id }) => id)).toContain(dekId);
+  });
+
   it('is a failure when the wrap before it does not open either', async () => {
     const [before, operator, dekId] = await broken();
     const row = (await before.memory.get(dekId))?.value as LiveDekRow;

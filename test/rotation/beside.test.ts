@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { KeyProviderError, type KeyWrap } from '../../src/index.js';
 import {
@@ -9,8 +10,12 @@ import {
   type Loose,
   type Setup,
 } from '../support/encryptor.js';
+import { RsaKeyProvider } from '../support/rsa-key-provider.js';
 import {
+  envKeys,
+  ofType,
   pull,
+  pullUntil,
   rewrap,
   rows,
   start,
@@ -69,6 +74,47 @@ describe('a process that read its rows before a rotation, and unwraps after it',
     expect(await decryptAny(reader.encryptor, { ...stored[0], ...edited })).toMatchObject({
       body: 'new',
     });
+  });
+});
+
+describe('a rewrapper that read its page before another one finished', () => {
+  it('finds the rows current, though it could not unwrap what it had read', async () => {
+    const made = setup();
+    await writeNotes(made, 3);
+    const slow = withKeys(made, ['b', 'a']);
+    const rewrapping = await start(slow);
+    await pullUntil(rewrapping, made.clock, 'pass');
+    slow.store.after = async (method, result) => {
+      if (method !== 'list') return result;
+      slow.store.after = (_method, answer) => answer;
+      await rewrap(withKeys(made, ['b', 'a']));
+      await disable(slow, await versionOf('a'));
+      return result;
+    };
+    const events = await pullUntil(rewrapping, made.clock, 'finished');
+    expect(ofType({ events }, 'failed')).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ summary: { complete: true, rewrapped: 0, current: 3 } });
+  });
+
+  it('does not take a row for its own that the other wrapped in the same millisecond', async () => {
+    const made = setup();
+    await writeNotes(made, 1);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const rsa = new RsaKeyProvider({ privateKeyPem, versions: ['v1'] });
+    const keyProviders = [envKeys('a'), rsa];
+    const target = { keyProvider: rsa.id, mekVersion: 'v1' };
+    const operator = setup({ beside: made, keyProviders });
+    let theirs = 0;
+    operator.store.before = async (method) => {
+      if (method !== 'replace') return;
+      operator.store.before = () => undefined;
+      const other = await rewrap(setup({ beside: made, keyProviders }), { target });
+      theirs = other.summary.rewrapped;
+    };
+    const { summary } = await rewrap(operator, { target });
+    expect([theirs, summary.rewrapped]).toEqual([1, 0]);
+    expect(summary.complete).toBe(true);
   });
 });
 

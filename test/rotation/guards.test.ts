@@ -97,12 +97,29 @@ describe('the guard', () => {
       operator.store.before = () => undefined;
       await alterRow(before, id, retired);
     };
-    const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 1 });
+    const result = await rewrap(operator);
+    expect(result.summary).toMatchObject({ complete: true, rewrapped: 1, passes: 3 });
+    expect(ofType(result, 'failed')).toEqual([]);
     expect(await rowOf(before, 'note-0')).toMatchObject({
       ...retired,
       mekVersion: await versionOf('b'),
     });
+  });
+
+  it('of the etag: an epoch-only move that lost a race is not reported as done', async () => {
+    const [before, operator] = await written(1);
+    await rewrap(operator);
+    const { id } = await rowOf(before, 'note-0');
+    await (await start(withKeys(before, ['a', 'b']))).next();
+    const retired = { state: 'retired', retiredAt: '2026-11-23T10:00:00.000Z' };
+    operator.store.before = async (method) => {
+      if (method !== 'replace') return;
+      operator.store.before = () => undefined;
+      await alterRow(before, id, retired);
+    };
+    const result = await rewrap(operator, { takeOver: true });
+    expect(ofType(result, 'current').filter(({ epochMoved }) => epochMoved)).toHaveLength(1);
+    expect(await rowOf(before, 'note-0')).toMatchObject({ ...retired, epoch: 4 });
   });
 
   it('of the etag: an epoch-only move goes to the row that was read, too', async () => {

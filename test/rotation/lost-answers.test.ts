@@ -129,6 +129,31 @@ describe('a look-up that fails as well', () => {
     expect(result.summary).toMatchObject({ complete: true, failed: 0, current: 4 });
   });
 
+  it('after a lost race has the row looked at again by the next pass', async () => {
+    const before = setup();
+    await writeNotes(before, 1);
+    const operator = withKeys(before, ['b', 'a']);
+    let isFirst = true;
+    operator.store.before = async (method) => {
+      if (method === 'replace' && isFirst) {
+        isFirst = false;
+        await alterRow(before, (await rows(before))[0]?.id ?? '', {});
+        return;
+      }
+      if (method !== 'get' || isFirst) return;
+      operator.store.before = () => undefined;
+      operator.store.after = (called, result) => {
+        operator.store.after = (_method, answer) => answer;
+        if (called === 'get') throw reset;
+        return result;
+      };
+      throw reset;
+    };
+    const result = await rewrap(operator);
+    expect(ofType(result, 'failed')).toHaveLength(1);
+    expect(result.summary).toMatchObject({ complete: true, rewrapped: 1, failed: 0 });
+  });
+
   it('after a lost race is a failure of that row alone', async () => {
     const [before, operator] = await written();
     let replaces = 0;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { rewrapAllDeks, type LiveDekRow, type RewrapEvent } from '../../src/index.js';
 import {
   contentsOf,
@@ -192,7 +192,12 @@ describe('a rotation', () => {
   it('tells the cache of each row, so that hot documents stay hot', async () => {
     const { stored, operator } = await written(3);
     for (const each of stored) await decryptAny(operator.encryptor, each);
+    const told = vi.spyOn(operator.dekCache, 'rewrapped');
     await rewrap(operator, { verify: 'none' });
+    expect(told.mock.calls.map(([row]) => row)).toEqual(
+      expect.arrayContaining([...(await rows(operator))]),
+    );
+    expect(told).toHaveBeenCalledTimes(3);
     operator.provider.reset();
     operator.store.reset();
     for (const each of stored) await decryptAny(operator.encryptor, each);
