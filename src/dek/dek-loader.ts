@@ -119,6 +119,7 @@ function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
       { dekId },
     );
   }
+  if (item.error) throw item.error;
   const row = parseDekRow(item.value, dekId);
   if (isLive(row)) return row;
   throw new FieldEncryptionError(

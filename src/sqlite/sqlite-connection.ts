@@ -25,6 +25,7 @@ export class SqliteConnection {
   readonly #statements = new Map<string, SqliteStatement>();
   #isReady = false;
   #pauseAtMs: number;
+  #pause: Promise<void> | undefined;
 
   constructor(options: SqliteConnectionOptions) {
     this.#options = options;
@@ -51,7 +52,7 @@ export class SqliteConnection {
 
   async #whenFree<T>(work: () => T, signal: AbortSignal | undefined): Promise<T> {
     const { clock, table } = this.#options;
-    await this.#pauseNowAndThen(signal);
+    await this.#pauseNowAndThen();
     const startedMs = clock.monotonicMs();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
       signal?.throwIfAborted();
@@ -67,13 +68,23 @@ export class SqliteConnection {
     }
   }
 
-  /** Nothing here awaits I/O, so a loop of calls would otherwise keep timers and sockets waiting. */
-  async #pauseNowAndThen(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Nothing here awaits I/O, so a loop of calls would otherwise keep timers and sockets waiting. All
+   * callers pause together: one that went on would keep the event loop from turning.
+   */
+  async #pauseNowAndThen(): Promise<void> {
+    if (this.#options.clock.monotonicMs() >= this.#pauseAtMs) this.#pause ??= this.#takePause();
+    await this.#pause;
+  }
+
+  async #takePause(): Promise<void> {
     const { clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (nowMs < this.#pauseAtMs) return;
-    this.#pauseAtMs = nowMs + LONGEST_RUN_MS;
-    await clock.sleep(0, signal);
+    try {
+      await clock.sleep(0);
+    } finally {
+      this.#pauseAtMs = clock.monotonicMs() + LONGEST_RUN_MS;
+      this.#pause = undefined;
+    }
   }
 
   /** Part of every attempt until it succeeds once: many processes may be opening a new file. */

@@ -82,7 +82,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
       const ids = dekIds.slice(from, from + IDS_AT_ONCE);
       const keys = ids.map((id) => [scopeIdIn(id), id] as const);
       for (const row of await this.#all(this.#table.getMany(keys), options)) {
-        found.set(String(row['id']), this.#itemOf(row));
+        found.set(String(row['id']), this.#itemOrError(row));
       }
     }
     return found;
@@ -100,7 +100,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     const after = continuation === undefined ? undefined : pageEndIn(continuation);
     const rows = await this.#all(this.#table.list(filter, pageSize + 1, after), options);
     const page = rows.slice(0, pageSize);
-    const items = page.map((row) => this.#listedItemOf(row));
+    const items = page.map((row) => this.#itemOrError(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
     return { items, ...(last && { continuation: JSON.stringify(pageEndOf(last)) }) };
   }
@@ -155,8 +155,8 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     return (await this.#connection.run(sql, values, options?.signal)) > 0;
   }
 
-  /** One broken item must not keep the others of a page from being read. */
-  #listedItemOf(row: SqliteRow): StoredItem {
+  /** One broken item must not keep the others that were asked for from being read. */
+  #itemOrError(row: SqliteRow): StoredItem {
     try {
       const item = this.#itemOf(row);
       if (isStoredUnder(row, item.value)) return item;

@@ -20,8 +20,8 @@ export interface StoredItem {
   /** Changes with every write of the item, and is never used again for it. */
   readonly etag: string;
   /**
-   * Only from `list`: why the value cannot be decoded, with the dekId as far as it is known. The value
-   * is `undefined` then, and the page goes on: one broken row must not hide the others.
+   * Only from `list` and `getMany`: why the value cannot be decoded, with the dekId as far as it is
+   * known. The value is `undefined` then: one broken row must not hide the others.
    */
   readonly error?: FieldEncryptionError;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { StoreError } from '../../src/index.js';
+import { StoreError, systemClock } from '../../src/index.js';
 import { SqliteDekStore, SqliteDocumentStore, type SqliteHandle } from '../../src/sqlite/index.js';
 import { ManualClock } from '../../src/testing/index.js';
 import { sampleRow } from '../../src/testing/sample-items.js';
@@ -242,6 +242,33 @@ describe('errors of a driver', () => {
 });
 
 describe('a long run of calls', () => {
+  it('pauses as a whole: no caller goes on while another waits for the event loop', async () => {
+    const CALLERS = 8;
+    let [nowMs, pauses, sincePause, most] = [0, 0, 0, 0];
+    const clock = {
+      ...systemClock,
+      monotonicMs: () => (nowMs += 1),
+      sleep: async () => {
+        [pauses, sincePause] = [pauses + 1, 0];
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        most = Math.max(most, sincePause);
+      },
+    };
+    const all = (): unknown[] => {
+      sincePause += 1;
+      return [];
+    };
+    const counting = { exec: () => 0, prepare: () => ({ run: () => ({ changes: 0 }), all }) };
+    const store = new SqliteDekStore(counting, { clock });
+    const callAgainAndAgain = async (): Promise<void> => {
+      for (let calls = 0; calls < 100; calls += 1) await store.get(sampleRow().id);
+    };
+    await Promise.all(Array.from({ length: CALLERS }, callAgainAndAgain));
+    expect(pauses).toBeGreaterThan(20);
+    // Each may finish the call that it had begun.
+    expect(most).toBeLessThan(CALLERS);
+  });
+
   it('lets the event loop turn', async () => {
     const store = new SqliteDekStore(new Database(path));
     let ticks = 0;
