@@ -204,6 +204,29 @@ describe('the check for those who write themselves', () => {
     expect(await again.confirm()).toBe(false);
   });
 
+  it('forgets what it knew of a DEK that is gone', async () => {
+    const made = setup();
+    const write = await made.encryptor.beginWrite(note, { ...KEY, body: 'text' });
+    await setup({ beside: made }).encryptor.shred(note, KEY);
+    expect(await decryptAny(made.encryptor, write.document)).toMatchObject({ body: 'text' });
+    made.clock.advance(FENCE_TTL_MS);
+    expect(await write.confirm()).toBe(false);
+    expect(await rejection(decryptAny(made.encryptor, write.document))).toMatchObject({
+      code: 'DEK_SHREDDED',
+    });
+  });
+
+  it('does not seal again by a listing from before', async () => {
+    const made = setup();
+    const write = await made.encryptor.beginWrite(note, { ...KEY, body: 'text' });
+    made.clock.advance(FENCE_TTL_MS);
+    await encryptAny(made.encryptor, { ...KEY, title: 'reads the row anew' });
+    await alterRow(made, `${SCOPE}.1`, RETIRED);
+    expect(await write.confirm()).toBe(false);
+    const again = await write.sealAgain(write.document);
+    expect(again?.document).toMatchObject({ body: { dekId: `${SCOPE}.2` } });
+  });
+
   it('seals again what it sealed, where that is still stored', async () => {
     const made = setup();
     const stored = await encryptAny(made.encryptor, { ...KEY, title: 'kept' });

@@ -96,7 +96,6 @@ async function writeOver(
       ? await store.create(write.document, { signal })
       : await store.replace(write.document, etag, { signal });
   } catch (error) {
-    signal?.throwIfAborted();
     // The answer may have been lost after the write.
     const stored = await store.get(key, { signal });
     if (stored && write.hasLandedIn(stored.document)) return stored;
