@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { defineDocument, type EncryptedDocument } from '@bytelyst/field-encrypt';
 
 /** One section of a country's page in the World Factbook. */
@@ -19,3 +20,9 @@ export const note = defineDocument<Note>()({
 });
 
 export type EncryptedNote = EncryptedDocument<typeof note>;
+
+/** Equal only where every value is. */
+export function digestOf({ workspaceId, id, title, body, tags, meta }: Note): string {
+  const values = JSON.stringify([workspaceId, id, title, body, tags, meta.source, meta.topics]);
+  return createHash('sha256').update(values).digest('hex');
+}

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import { initEncryption, type FieldEncryptor } from '@bytelyst/field-encrypt';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
-import { note, type EncryptedNote, type Note } from './note.js';
+import { note, type EncryptedNote } from './note.js';
+
+export const FENCE_TTL_MS = 2_000;
 
 /** Everything that a process needs to work on the notes in one SQLite file. */
 export interface Notebook {
@@ -11,10 +12,14 @@ export interface Notebook {
   readonly close: () => void;
 }
 
-/** Keys come from the environment: see `initEncryption`. */
-export async function openNotebook(file: string): Promise<Notebook> {
+/** Keys come from environment variables: see `initEncryption`. */
+export async function openNotebook(
+  file: string,
+  env: Readonly<NodeJS.ProcessEnv> = process.env,
+): Promise<Notebook> {
   const database = new Database(file);
-  const encryptor = await initEncryption({ dekStore: new SqliteDekStore(database) });
+  const dekStore = new SqliteDekStore(database);
+  const encryptor = await initEncryption({ dekStore, env, fenceTtlMs: FENCE_TTL_MS });
   const notes = new SqliteDocumentStore<EncryptedNote>(database, {
     table: 'notes',
     key: note.key,
@@ -22,13 +27,12 @@ export async function openNotebook(file: string): Promise<Notebook> {
   return { encryptor, notes, close: () => database.close() };
 }
 
-/** One line for all the notes of a notebook: equal only where every value of every note is. */
-export function fingerprint(notes: Iterable<Note>): string {
-  const digests = Array.from(notes, digestOf).sort();
-  return createHash('sha256').update(digests.join('\n')).digest('hex');
-}
-
-function digestOf({ workspaceId, id, title, body, tags, meta }: Note): string {
-  const values = JSON.stringify([workspaceId, id, title, body, tags, meta.source, meta.topics]);
-  return createHash('sha256').update(values).digest('hex');
+/** The notes as they are stored, some hundred at a time. */
+export async function* storedNotes({ notes }: Notebook): AsyncGenerator<EncryptedNote[]> {
+  let continuation: string | undefined;
+  do {
+    const page = await notes.list({ pageSize: 500, continuation });
+    yield page.items.map(({ document }) => document);
+    continuation = page.continuation;
+  } while (continuation !== undefined);
 }

@@ -1,0 +1,42 @@
+import type { Opened } from './last-process.js';
+import type { Rotation } from './rotate-the-mek.js';
+import { countChanged, type StoredBytes } from './stored-bytes.js';
+
+/** What `--json` prints. */
+export interface Figures {
+  /** Seeded notes; the second process adds its own. */
+  readonly documents: number;
+  readonly rewrapped: number;
+  readonly leftOnOldVersion: number;
+  /** Seeded notes that are not stored byte for byte as they were. */
+  readonly documentsChanged: number;
+  readonly readsDuringRotation: number;
+  readonly writesDuringRotation: number;
+  readonly unwrapsOld: number;
+  readonly unwrapsNew: number;
+  /** Seeded notes and acknowledged writes that the new key alone does not give back. */
+  readonly lost: number;
+}
+
+export interface Acts {
+  readonly before: StoredBytes;
+  readonly rotation: Rotation;
+  readonly opened: Opened;
+  readonly after: StoredBytes;
+}
+
+export function figuresOf({ before, rotation, opened, after }: Acts): Figures {
+  const { oldVersion, newVersion, summary, census, traffic } = rotation;
+  const left = census.wraps.find(({ mekVersion }) => mekVersion === oldVersion);
+  return {
+    documents: before.size,
+    rewrapped: summary.rewrapped,
+    leftOnOldVersion: (left?.active ?? 0) + (left?.retired ?? 0),
+    documentsChanged: countChanged(before, after),
+    readsDuringRotation: traffic.readsDuringRotation,
+    writesDuringRotation: traffic.writesDuringRotation,
+    unwrapsOld: traffic.unwraps[oldVersion] ?? 0,
+    unwrapsNew: traffic.unwraps[newVersion] ?? 0,
+    lost: opened.lost,
+  };
+}

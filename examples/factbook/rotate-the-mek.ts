@@ -1,0 +1,80 @@
+import {
+  rewrapAllDeks,
+  takeCensus,
+  type Census,
+  type FieldEncryptor,
+  type RewrapSummary,
+} from '@bytelyst/field-encrypt';
+import { LiveTraffic, type TrafficReport } from './live-traffic.js';
+import { openNotebook } from './notebook.js';
+import { RotationDisplay } from './rotation-display.js';
+import type { Say, Stage } from './stage.js';
+
+/** Smaller than the book, so that the second process goes on unwrapping. */
+const CACHED_KEYS = 500;
+
+export interface Rotation {
+  readonly oldVersion: string;
+  readonly newVersion: string;
+  readonly summary: RewrapSummary;
+  readonly census: Census;
+  readonly traffic: TrafficReport;
+}
+
+/** The second act: rotates to a new MEK version while a second process reads and writes. */
+export async function rotateTheMek(stage: Stage): Promise<Rotation> {
+  const { file, journal, keys, say } = stage;
+  const { encryptor, close } = await openNotebook(file, keys.bothKeys);
+  const [oldVersion, newVersion] = await versionsOf(encryptor);
+  say(`\n4. Rotating from ${oldVersion} to ${newVersion}, while a second process`);
+  say(`   that has both, and caches ${String(CACHED_KEYS)} keys at most, reads and writes …`);
+  const env = { ...keys.bothKeys, FIELD_ENCRYPT_CACHE_MAX_ENTRIES: String(CACHED_KEYS) };
+  const secondProcess = await LiveTraffic.start(file, journal, env);
+  const display = new RotationDisplay(say, stage.hasBars);
+  const summary = await rotate(encryptor, newVersion, secondProcess, display);
+  const traffic = await secondProcess.stop();
+  say(`   second process: ${JSON.stringify(traffic)}`);
+
+  say('\n5. Census:');
+  const census = await takeCensus(encryptor);
+  showCensus(census, newVersion, say);
+  close();
+  return { oldVersion, newVersion, summary, census, traffic };
+}
+
+/** Until the rotation begins, the rotation record names the old version, whatever is configured. */
+async function versionsOf(encryptor: FieldEncryptor): Promise<[from: string, to: string]> {
+  const { rotation } = await takeCensus(encryptor);
+  const [provider] = encryptor.keyProviders;
+  if (!rotation || !provider) throw new Error('There is nothing to rotate');
+  return [rotation.mekVersion, await provider.currentVersion()];
+}
+
+async function rotate(
+  encryptor: FieldEncryptor,
+  mekVersion: string,
+  traffic: LiveTraffic,
+  display: RotationDisplay,
+): Promise<RewrapSummary> {
+  const options = { target: { mekVersion }, signal: traffic.ended };
+  try {
+    for await (const event of rewrapAllDeks(encryptor, options)) {
+      display.show(event);
+      if (event.type === 'begun') traffic.mark('begun');
+      if (event.type !== 'finished') continue;
+      traffic.mark('finished');
+      return event.summary;
+    }
+  } finally {
+    display.close();
+  }
+  throw new Error('The rotation ended without a summary');
+}
+
+function showCensus({ wraps }: Census, newVersion: string, say: Say): void {
+  for (const { mekVersion, active, retired, previousWraps } of wraps) {
+    const which = mekVersion === newVersion ? 'new' : 'old';
+    const keys = `${String(active + retired)} keys, ${String(previousWraps)} earlier wraps kept`;
+    say(`   ${which} version ${mekVersion}: ${keys}`);
+  }
+}

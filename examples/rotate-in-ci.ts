@@ -1,0 +1,85 @@
+/** Runs rotate.ts on a file of its own: stopped half-way, to the end, and once more for nothing. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { takeCensus, type Census } from '@bytelyst/field-encrypt';
+import Database from 'libsql';
+import { factbookNotes } from './factbook/factbook-notes.js';
+import { makeMasterKeys } from './factbook/master-keys.js';
+import { note } from './factbook/note.js';
+import { openNotebook } from './factbook/notebook.js';
+
+const NOTES = 500;
+
+const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-rotate-'));
+process.once('SIGINT', () => process.exit(130));
+process.once('exit', () => {
+  rmSync(folder, { recursive: true, force: true });
+});
+const file = join(folder, 'notes.sqlite');
+const keys = makeMasterKeys();
+await seed();
+
+assert.equal(await rotate('SIGTERM'), 1);
+const halfWay = await census();
+assert.ok(halfWay.behind > 0, 'A rotation that was stopped left nothing to do');
+
+assert.equal(await rotate(), 0);
+const done = await census();
+assert.ok(done.settled);
+assert.deepEqual(keysByVersion(done), [NOTES, 0]);
+
+const rows = storedRows();
+assert.equal(await rotate(), 0);
+assert.deepEqual(storedRows(), rows, 'A finished rotation that was run again wrote something');
+console.log(
+  `${String(halfWay.behind)} of ${String(NOTES)} keys were left, then 0, then nothing changed`,
+);
+
+async function seed(): Promise<void> {
+  const { encryptor, notes, close } = await openNotebook(file, keys.oldKeyAlone);
+  for (const plain of factbookNotes().slice(0, NOTES)) {
+    await notes.create(await encryptor.encryptDocument(note, plain));
+  }
+  close();
+}
+
+/** @returns Its exit code; the signal is sent when the first rows are under way. */
+async function rotate(signal?: NodeJS.Signals): Promise<number | null> {
+  const script = fileURLToPath(new URL('rotate.ts', import.meta.url));
+  const job = spawn(process.execPath, ['--import', 'tsx', script, file], {
+    env: { ...process.env, ...keys.bothKeys },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(job, 'exit') as Promise<[code: number | null]>;
+  for await (const line of createInterface({ input: job.stdout })) {
+    console.log(line);
+    if (signal && line.includes('"type":"pass"')) job.kill(signal);
+  }
+  const [code] = await ended;
+  return code;
+}
+
+async function census(): Promise<Census> {
+  const { encryptor, close } = await openNotebook(file, keys.bothKeys);
+  const taken = await takeCensus(encryptor);
+  close();
+  return taken;
+}
+
+/** The most used version first. */
+function keysByVersion({ wraps }: Census): number[] {
+  return wraps.map(({ active, retired }) => active + retired);
+}
+
+function storedRows(): unknown[] {
+  const database = new Database(file);
+  const rows = database.prepare('SELECT * FROM dek_store').all();
+  database.close();
+  return rows;
+}
