@@ -102,6 +102,24 @@ describe('a census', () => {
     });
   });
 
+  it('is not settled over a single row that is elsewhere', async () => {
+    const made = setup();
+    await writeNotes(made, 3);
+    const [one] = await rows(made);
+    const elsewhere = [
+      [{ epoch: 2 }, { ahead: 1, behind: 0 }],
+      [
+        { epoch: 1, mekVersion: await versionOf('b') },
+        { ahead: 0, behind: 1 },
+      ],
+      [{ mekVersion: await versionOf('a') }, { ahead: 0, behind: 0, settled: true }],
+    ] as const;
+    for (const [change, expected] of elsewhere) {
+      await alterRow(made, one?.id ?? '', change);
+      expect(await takeCensus(made.encryptor)).toMatchObject({ settled: false, ...expected });
+    }
+  });
+
   it('names rows that it cannot read, a hundred at most, and is not settled over them', async () => {
     const made = setup();
     await writeNotes(made, 120);
