@@ -1,7 +1,7 @@
 /** What the environment variables say, checked all at once. @module */
 import { MOST_ENTRIES, MOST_TTL_MS } from './dek/dek-cache.js';
 import { EnvironmentReader, type Environment } from './environment-reader.js';
-import type { EncryptionMode } from './field-encryptor.js';
+import type { EncryptionMode } from './field-encryptor-options.js';
 import { parseMekBytes } from './provider/mek-bytes.js';
 
 /** What is allowed in production only when the code says so. */

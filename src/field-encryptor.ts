@@ -16,6 +16,15 @@ import type {
   PlainDocument,
   StoredDocument,
 } from './document/typed-document.js';
+import type {
+  DecryptDocumentOptions,
+  DecryptDocumentsOptions,
+  DocumentChange,
+  EncryptionMode,
+  FieldEncryptorOptions,
+  OpenDocumentOptions,
+  UpdateDocumentOptions,
+} from './field-encryptor-options.js';
 import {
   ownProperties,
   requireBoolean,
@@ -34,66 +43,6 @@ import {
 import { CheckedDekStore } from './store/checked-dek-store.js';
 import type { DekStore } from './store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
-
-/** What a reader does with plaintext in a declared field. */
-export type EncryptionMode = 'migrate' | 'strict';
-
-export interface FieldEncryptorOptions {
-  /** Names the product in every key and ciphertext; it can never be renamed. */
-  readonly product: string;
-  /** All providers whose MEKs rows may name; a new product starts with the first. */
-  readonly keyProviders: readonly KeyProvider[];
-  readonly dekStore: DekStore;
-  /** @default a cache of its own, with default limits */
-  readonly dekCache?: DekCache;
-  /**
-   * `'strict'` refuses plaintext in a declared field on read; `'migrate'` passes it through and
-   * counts it in `plaintextReads`, for the time until a backfill is done.
-   *
-   * @default 'strict'
-   */
-  readonly mode?: EncryptionMode;
-  /** `false` writes plaintext and reads both, for local work without keys. @default true */
-  readonly enabled?: boolean;
-  /**
-   * How long a writer may act on a cached row, 1 000 to 600 000. Only for a product's first DEK:
-   * from then on the rotation record's value counts. @default 30 000
-   */
-  readonly fenceTtlMs?: number;
-  /** Replaced in tests. @default the machine's clock */
-  readonly clock?: Clock;
-}
-
-export interface DecryptDocumentOptions<D extends AnyDefinition> {
-  /**
-   * Key parts that the caller knows from elsewhere, from the route or the session: a document that
-   * names others is refused. Never take them from the document itself.
-   */
-  readonly expect?: Partial<DocumentKey<D>>;
-}
-
-export interface DecryptDocumentsOptions<
-  D extends AnyDefinition,
-> extends DecryptDocumentOptions<D> {
-  /** Unwraps side by side at most. @default 16 */
-  readonly concurrency?: number;
-  /** Rejects with its reason; loads that others wait for too go on. */
-  readonly signal?: AbortSignal;
-}
-
-export interface OpenDocumentOptions {
-  /** Makes the document's DEK if it has none, so that it can be sealed. @default false */
-  readonly createDek?: boolean;
-}
-
-export interface UpdateDocumentOptions {
-  readonly signal?: AbortSignal;
-}
-
-/** Makes of a stored document the one to be stored. */
-export type DocumentChange<D extends AnyDefinition> = (
-  stored: EncryptedDocument<D> | undefined,
-) => Promise<StoredDocument<D> | undefined> | StoredDocument<D> | undefined;
 
 /** A stored document's own properties beside those of its type, `_etag` for one. */
 type Others<D extends AnyDefinition, X> = Omit<X, keyof PlainDocument<D>>;

@@ -48,17 +48,16 @@ export {
   type PlainErrorCode,
   type StoreErrorCode,
 } from './errors.js';
-export {
-  createFieldEncryptor,
-  type DecryptDocumentOptions,
-  type DecryptDocumentsOptions,
-  type DocumentChange,
-  type EncryptionMode,
-  type FieldEncryptor,
-  type FieldEncryptorOptions,
-  type OpenDocumentOptions,
-  type UpdateDocumentOptions,
-} from './field-encryptor.js';
+export { createFieldEncryptor, type FieldEncryptor } from './field-encryptor.js';
+export type {
+  DecryptDocumentOptions,
+  DecryptDocumentsOptions,
+  DocumentChange,
+  EncryptionMode,
+  FieldEncryptorOptions,
+  OpenDocumentOptions,
+  UpdateDocumentOptions,
+} from './field-encryptor-options.js';
 export type { Environment } from './environment-reader.js';
 export type { InsecureAllowances } from './environment.js';
 export { initEncryption, type InitEncryptionOptions } from './init-encryption.js';
