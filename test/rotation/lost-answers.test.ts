@@ -57,6 +57,7 @@ describe('an answer that was lost after the write', () => {
     const [before, operator] = await written();
     operator.store.before = async (method) => {
       if (method !== 'replaceRotation') return;
+      operator.store.before = () => undefined;
       await (await start(withKeys(before, ['c', 'a']))).next();
       throw reset;
     };
