@@ -54,6 +54,7 @@ describe('the guard', () => {
 
   it('of the epoch: a takeover between reading a page and writing its rows is seen', async () => {
     const [before, operator] = await written(3);
+    await pullUntil(await start(operator), operator.clock, 'pass');
     const rewrapping = await start(operator);
     await pullUntil(rewrapping, operator.clock, 'pass');
     operator.store.after = async (method, result) => {
