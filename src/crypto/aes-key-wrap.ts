@@ -11,7 +11,9 @@ export function aesWrapKey(wrappingKey: KeyObject, key: Uint8Array): Buffer {
     throw new RangeError(`"key" expected 32 bytes, got ${String(key.length)}`);
   }
   const cipher = createCipheriv(ALGORITHM, wrappingKey, DEFAULT_IV);
-  return Buffer.concat([cipher.update(key), cipher.final()]);
+  const wrapped = cipher.update(key);
+  cipher.final();
+  return wrapped;
 }
 
 /** The key, or `undefined` when the wrap was not made by this wrapping key or was changed. */
@@ -20,7 +22,10 @@ export function aesUnwrapKey(wrappingKey: KeyObject, wrapped: Uint8Array): Buffe
   if (wrapped.length !== WRAPPED_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, wrappingKey, DEFAULT_IV);
   try {
-    return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+    // All of it: `final` gives nothing more, and joining the two would leave a copy of the key behind.
+    const key = decipher.update(wrapped);
+    decipher.final();
+    return key;
   } catch {
     return undefined;
   }

@@ -11,8 +11,8 @@ const FIRST_BLOCK = Uint8Array.of(1);
  *
  * Not by `hkdfSync`, which takes at most 1024 bytes of info: a context may be longer.
  */
-export function hkdf(key: KeyObject, info: Uint8Array): Buffer {
-  const secret = key.export();
+export function hkdf(key: KeyObject | Uint8Array, info: Uint8Array): Buffer {
+  const secret = key instanceof Uint8Array ? Uint8Array.from(key) : key.export();
   const extracted = createHmac('sha256', EMPTY_SALT).update(secret).digest();
   const output = createHmac('sha256', extracted).update(info).update(FIRST_BLOCK).digest();
   secret.fill(0);
@@ -37,7 +37,11 @@ export function deriveFieldKey(dek: KeyObject, context: FieldKeyContext): KeyObj
   return importSecret(bytes);
 }
 
-export function deriveCommitment(dek: KeyObject, product: string, dekId: string): string {
+export function deriveCommitment(
+  dek: KeyObject | Uint8Array,
+  product: string,
+  dekId: string,
+): string {
   return encodeBase64url(hkdf(dek, tuple('field-encrypt/v1/commitment', product, dekId)));
 }
 

@@ -1,6 +1,7 @@
 /** From a row to its DEK, checked against the row's commitment before anything uses it. @module */
 import { timingSafeEqual } from 'node:crypto';
 import { momentOf } from '../clock.js';
+import { deriveCommitment } from '../crypto/key-schedule.js';
 import { hasCode, TamperedError } from '../errors.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProviderOptions } from '../provider/key-provider.js';
@@ -19,12 +20,29 @@ export async function unwrapDek(
 ): Promise<Dek> {
   const unwrappedAt = momentOf(context.clock);
   const bytes = await unwrapBytes(context.providers, row, { signal });
-  if (bytes.length !== DEK_BYTES) throw tamperedRow(row.id);
   const dek = new Dek(context.product, row.id, bytes, unwrappedAt);
-  if (!timingSafeEqual(Buffer.from(dek.commitment), Buffer.from(row.commitment))) {
-    throw tamperedRow(row.id);
-  }
+  if (!commitsTo(row, dek.commitment)) throw tamperedRow(row.id);
   return dek;
+}
+
+/**
+ * The bytes alone, for whoever only wraps them again: wipe them after use.
+ *
+ * @throws TamperedError as {@link unwrapDek} does.
+ */
+export async function unwrapDekBytes(
+  { providers, product }: Pick<DekContext, 'product' | 'providers'>,
+  row: LiveDekRow,
+  { signal }: KeyProviderOptions = {},
+): Promise<Uint8Array> {
+  const bytes = await unwrapBytes(providers, row, { signal });
+  if (commitsTo(row, deriveCommitment(bytes, product, row.id))) return bytes;
+  bytes.fill(0);
+  throw tamperedRow(row.id);
+}
+
+function commitsTo(row: LiveDekRow, commitment: string): boolean {
+  return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));
 }
 
 async function unwrapBytes(
@@ -33,10 +51,12 @@ async function unwrapBytes(
   options: KeyProviderOptions,
 ): Promise<Uint8Array> {
   try {
-    return await providers.unwrap(row, options);
+    const bytes = await providers.unwrap(row, options);
+    if (bytes.length === DEK_BYTES) return bytes;
   } catch (error) {
     throw hasCode(error, 'WRAP_REJECTED') ? tamperedRow(row.id, error) : error;
   }
+  throw tamperedRow(row.id);
 }
 
 function tamperedRow(dekId: string, cause?: unknown): TamperedError {

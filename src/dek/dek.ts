@@ -20,8 +20,8 @@ export class Dek {
     this.id = id;
     this.unwrappedAt = unwrappedAt;
     this.#product = product;
+    this.commitment = deriveCommitment(bytes, product, id);
     this.#key = importSecret(bytes);
-    this.commitment = deriveCommitment(this.#key, product, id);
   }
 
   static generate(product: string, id: string, now: Moment): Dek {

@@ -38,7 +38,9 @@ export function isDekId(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     DEK_ID.test(value) &&
-    Number.isSafeInteger(Number(value.slice(SCOPE_ID_LENGTH + 1)))
+    // Fifteen digits are always few enough.
+    (value.length <= SCOPE_ID_LENGTH + 16 ||
+      Number.isSafeInteger(Number(value.slice(SCOPE_ID_LENGTH + 1))))
   );
 }
 

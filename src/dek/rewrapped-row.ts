@@ -12,8 +12,8 @@ export interface Rewrap {
 
 /** The row under its new wrap; the DEK itself, and so its commitment, stay. */
 export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): Row {
-  const { wrap, ...rest } = rewrap;
-  return { ...row, ...wrap, ...rest };
+  const { wrap, epoch, previousWrap, rewrappedAt } = rewrap;
+  return { ...row, ...wrap, epoch, previousWrap, rewrappedAt };
 }
 
 /** The wrap that a row has now, as it is kept once there is another. */

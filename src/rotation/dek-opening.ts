@@ -1,14 +1,14 @@
 /** Opens the DEK of a row that is to be rewrapped. @module */
 import type { LiveDekRow, PreviousWrap } from '../dek/dek-row.js';
-import type { Dek } from '../dek/dek.js';
-import { unwrapDek } from '../dek/dek-unwrapper.js';
+import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { primaryWrap } from '../dek/rewrapped-row.js';
 import { hasCode } from '../errors.js';
 import { wrapIn } from '../provider/key-wrap.js';
 import type { RotationContext } from './rotation-context.js';
 
 export interface OpenedDek {
-  readonly dek: Dek;
+  /** The DEK itself: wipe it after use. */
+  readonly bytes: Uint8Array;
   /** The wrap that it came out of. */
   readonly from: PreviousWrap;
   /** The primary wrap was broken, and the previous one was not. */
@@ -18,14 +18,14 @@ export interface OpenedDek {
 /** With the row's own wrap and never from a cache: what is wrapped again must be what was stored. */
 export async function openDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
   try {
-    const dek = await unwrapDek(context, row, { signal: context.signal });
-    return { dek, from: primaryWrap(row), repaired: false };
+    const bytes = await unwrapDekBytes(context, row, { signal: context.signal });
+    return { bytes, from: primaryWrap(row), repaired: false };
   } catch (error) {
     const { previousWrap } = row;
     if (!previousWrap || !hasCode(error, 'TAMPERED')) throw error;
-    const dek = await openPrevious(context, row, previousWrap);
-    if (!dek) throw error;
-    return { dek, from: previousWrap, repaired: true };
+    const bytes = await openPrevious(context, row, previousWrap);
+    if (!bytes) throw error;
+    return { bytes, from: previousWrap, repaired: true };
   }
 }
 
@@ -33,9 +33,9 @@ async function openPrevious(
   context: RotationContext,
   row: LiveDekRow,
   previousWrap: PreviousWrap,
-): Promise<Dek | undefined> {
+): Promise<Uint8Array | undefined> {
   try {
-    return await unwrapDek(
+    return await unwrapDekBytes(
       context,
       { ...row, ...wrapIn(previousWrap) },
       { signal: context.signal },

@@ -64,7 +64,8 @@ async function rehearseRow(
       case 'ahead':
         throw rowAhead(row, destination.epoch);
       case 'rewrap': {
-        const { from, repaired } = await openDek(context, row);
+        const { bytes, from, repaired } = await openDek(context, row);
+        bytes.fill(0);
         return { type: 'would-rewrap', dekId, from: mekIn(from), repaired };
       }
     }

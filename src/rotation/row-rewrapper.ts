@@ -2,11 +2,11 @@
 import { timestampOf } from '../clock.js';
 import { wrapDigest } from '../dek/dek-cache.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
-import { unwrapDek } from '../dek/dek-unwrapper.js';
+import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
 import { rewrappedRow } from '../dek/rewrapped-row.js';
 import { contended, hasCode } from '../errors.js';
-import { mekIn } from '../provider/key-wrap.js';
+import { mekIn, type KeyWrap } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { openDek, type OpenedDek } from './dek-opening.js';
 import type { RowOutcome } from './rewrap-event.js';
@@ -95,13 +95,12 @@ export class RowRewrapper {
   }
 
   async #rewrap(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
-    const { providers, clock, signal, dekCache } = this.#context;
-    const { target, epoch } = this.#rotation;
+    const { clock, dekCache } = this.#context;
+    const { epoch } = this.#rotation;
     const opened = await this.#open(row, etag);
     if (!opened) return undefined;
-    const { dek, from, repaired } = opened;
-    dekCache?.requireSameKey(row);
-    const wrap = await dek.lend((bytes) => providers.wrap(bytes, target, { signal }));
+    const { bytes, from, repaired } = opened;
+    const wrap = await this.#wrapAndWipe(bytes, row);
     const rewrappedAt = timestampOf(clock);
     const next = rewrappedRow(row, { wrap, epoch, rewrappedAt, previousWrap: from });
     await this.#verify(next);
@@ -121,12 +120,23 @@ export class RowRewrapper {
     }
   }
 
+  async #wrapAndWipe(bytes: Uint8Array, row: LiveDekRow): Promise<KeyWrap> {
+    const { providers, signal, dekCache } = this.#context;
+    try {
+      dekCache?.requireSameKey(row);
+      return await providers.wrap(bytes, this.#rotation.target, { signal });
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  /** By the commitment, and not by the bytes that were wrapped: those a provider may have changed. */
   async #verify(next: LiveDekRow): Promise<void> {
     const { signal } = this.#context;
     const { verify } = this.#policy;
     if (verify === 'none' || (verify === 'first' && this.#hasVerified)) return;
     try {
-      await unwrapDek(this.#context, next, { signal });
+      (await unwrapDekBytes(this.#context, next, { signal })).fill(0);
     } catch (error) {
       throw hasCode(error, 'TAMPERED') ? cameBackChanged(next, error) : error;
     }

@@ -1,6 +1,8 @@
 /** Names and texts on their way into SQL. @module */
 import { describeType } from '../guards.js';
 
+/** Printable ASCII but for `"` and `\\`: what almost every text is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
 /** A table's name is part of the SQL, so nothing but a plain name will do. */
@@ -15,5 +17,5 @@ export function requireTableName(table: unknown): asserts table is string {
  * surrogates are escaped as in JSON. SQLite drivers cut a text at U+0000.
  */
 export function columnText(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
+  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }

@@ -21,26 +21,54 @@ export function readShaped(
   shape: ItemShape,
   item: string,
 ): Record<string, unknown> {
+  const { names, rules } = rulesOf(shape);
   const properties = withoutStoreProperties(value, item);
   for (const name of Object.keys(properties)) {
-    if (!Object.hasOwn(shape, name) && !Object.hasOwn(shape, `${name}?`)) {
-      throw unsupportedItem(item, `has the property "${name.slice(0, MOST_QUOTED)}"`);
-    }
+    if (names.has(name)) continue;
+    throw unsupportedItem(item, `has the property "${name.slice(0, MOST_QUOTED)}"`);
   }
-  for (const [key, test] of Object.entries(shape)) {
-    const isOptional = key.endsWith('?');
-    const name = isOptional ? key.slice(0, -1) : key;
+  for (const { name, isOptional, test } of rules) {
     if (isOptional && !Object.hasOwn(properties, name)) continue;
     if (!test(properties[name])) throw alteredItem(item, name);
   }
   return properties;
 }
 
+interface ShapeRules {
+  readonly names: ReadonlySet<string>;
+  readonly rules: readonly {
+    readonly name: string;
+    readonly isOptional: boolean;
+    readonly test: PropertyTest;
+  }[];
+}
+
+// A rotation reads every row of a product three times: each shape is taken apart once.
+const knownRules = new WeakMap<ItemShape, ShapeRules>();
+
+function rulesOf(shape: ItemShape): ShapeRules {
+  const known = knownRules.get(shape);
+  if (known) return known;
+  const rules = Object.entries(shape).map(([key, test]) => {
+    const isOptional = key.endsWith('?');
+    return { name: isOptional ? key.slice(0, -1) : key, isOptional, test };
+  });
+  const made = { names: new Set(rules.map(({ name }) => name)), rules };
+  knownRules.set(shape, made);
+  return made;
+}
+
+// Nothing put on a prototype is to complete an item that lacks a property. Objects without any
+// prototype would do as well, but are many times slower to fill and to copy.
+const EMPTY_PROTOTYPE: object = Object.freeze(Object.create(null) as object);
+
 function withoutStoreProperties(value: unknown, item: string): Record<string, unknown> {
   if (!isPlainObject(value)) throw alteredItem(item, 'its form');
-  const own = Object.entries(value).filter(([name]) => !name.startsWith('_'));
-  // Without a prototype, so that nothing put on one completes an item that lacks a property.
-  return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(own));
+  const own = Object.create(EMPTY_PROTOTYPE) as Record<string, unknown>;
+  for (const name of Object.keys(value)) {
+    if (!name.startsWith('_')) own[name] = value[name];
+  }
+  return own;
 }
 
 /**
@@ -53,7 +81,10 @@ export function knownState<const State extends string>(
   item: string,
   expected: { readonly type: string; readonly states: readonly State[] },
 ): State {
-  const { type, schema, state } = withoutStoreProperties(value, item);
+  if (!isPlainObject(value)) throw alteredItem(item, 'its form');
+  const [type, schema, state] = ['type', 'schema', 'state'].map((name) =>
+    Object.hasOwn(value, name) ? value[name] : undefined,
+  );
   if (type !== expected.type) throw unsupportedValue(item, 'type', type);
   if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
   const known = expected.states.find((each) => each === state);
@@ -100,7 +131,9 @@ export function alteredItem(item: string, property: string): TamperedError {
   );
 }
 
-const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const TIMESTAMP =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+const DAY = 8;
 const KEY_ID = /^[0-9a-f]{16}$/;
 const DIGEST_BYTES = 32;
 
@@ -129,8 +162,8 @@ export const isPositiveInteger: PropertyTest = (value) =>
 /** As `toISOString` writes it, so that no other text for the same instant passes. */
 export const isTimestamp: PropertyTest = (value) => {
   if (typeof value !== 'string' || !TIMESTAMP.test(value)) return false;
-  const milliseconds = Date.parse(value);
-  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString() === value;
+  // Every month has 28 days; for the rest a `Date` is asked, which costs ten times as much.
+  return value.slice(DAY, DAY + 2) <= '28' || new Date(value).toISOString() === value;
 };
 
 export const isKeyId: PropertyTest = (value) => typeof value === 'string' && KEY_ID.test(value);
