@@ -1,5 +1,5 @@
 /** Documents to measure with, and for each what a plain loop needs to seal it the same way. @module */
-import { createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import {
   createFieldEncryptor,
   DekCache,
@@ -7,6 +7,7 @@ import {
   EnvKeyProvider,
 } from '@bytelyst/field-encrypt';
 import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+import { hkdf, tuple } from './format.mjs';
 
 const PRODUCT = 'bench';
 const COLLECTION = 'notes';
@@ -55,21 +56,10 @@ export async function sampleDocument(index) {
 async function sealingOf({ workspaceId, id }, { dekId, mekVersion }) {
   const place = [COLLECTION, tuple(workspaceId, id)];
   const dek = await provider.unwrapKey((await dekStore.get(dekId)).value);
-  const info = tuple('field-encrypt/v1/field-key', PRODUCT, dekId, ...place);
-  const key = createSecretKey(Buffer.from(hkdfSync('sha256', dek, '', info, 32)));
+  const key = createSecretKey(hkdf(dek, 'field-encrypt/v1/field-key', PRODUCT, dekId, ...place));
   const fields = NAMES.map((name) => ({
     name,
     aad: tuple('field-encrypt/v1/field', PRODUCT, ...place, name, dekId),
   }));
   return { key, dekId, mekVersion, fields };
-}
-
-function tuple(...parts) {
-  return Buffer.concat(
-    parts.flatMap((part) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(Buffer.byteLength(part));
-      return [length, Buffer.from(part)];
-    }),
-  );
 }

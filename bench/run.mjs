@@ -12,8 +12,10 @@
 import { parseArgs } from 'node:util';
 import { hotPathPairs } from './hot-path.mjs';
 import { measure, median, speedRatio } from './measure.mjs';
+import { measureRewrap } from './rewrap.mjs';
 
 const MS_PER_S = 1000;
+const MIB = 2 ** 20;
 
 const { json, rounds } = readOptions();
 const pairs = await hotPathPairs();
@@ -21,7 +23,11 @@ const times = await measure(
   new Set(pairs.flatMap((pair) => [pair.measured, pair.against])),
   rounds,
 );
-const details = Object.fromEntries(pairs.map((pair) => [pair.name, detailsOf(pair)]));
+const { rewrap100k, ...memory } = await measureRewrap(rounds);
+const details = {
+  ...Object.fromEntries(pairs.map((pair) => [pair.name, detailsOf(pair)])),
+  rewrap100k,
+};
 if (json) printJson();
 else printTable();
 
@@ -46,8 +52,8 @@ function detailsOf({ measured, against }) {
 
 function printJson() {
   const ratios = Object.entries(details).map(([name, { ratio }]) => [name, ratio]);
-  const report = { node: process.version, rounds, ...Object.fromEntries(ratios), details };
-  console.log(JSON.stringify(report));
+  const figures = { ...Object.fromEntries(ratios), ...memory };
+  console.log(JSON.stringify({ node: process.version, rounds, ...figures, details }));
 }
 
 function printTable() {
@@ -59,6 +65,9 @@ function printTable() {
     const { ratio, spread, opsPerSecond, ceilingOpsPerSecond } = detail;
     const speeds = [opsPerSecond, ceilingOpsPerSecond].map((speed) => speed.toFixed(0));
     console.log(row(name, ratio.toFixed(3), `±${spread.toFixed(3)}`, ...speeds));
+  }
+  for (const [name, bytes] of Object.entries(memory)) {
+    console.log(row(name, `${(bytes / MIB).toFixed(1)} MiB`));
   }
 }
 

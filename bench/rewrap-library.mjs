@@ -1,0 +1,44 @@
+/** The side of the rewrap measurement that goes by the library. @module */
+import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
+import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
+import Database from 'libsql';
+import { mekFrom, PRODUCT } from './rewrap-rotation.mjs';
+import { serveSteps, STEP_ROWS } from './rewrap-steps.mjs';
+
+const ROWS_PER_LOOK = 100;
+
+const { file, count, source, target } = JSON.parse(process.argv[2]);
+const database = new Database(file);
+let pass = 0;
+let peakRss = 0;
+
+serveSteps(database, steps());
+
+async function* steps() {
+  for await (const event of rewrap()) {
+    if (event.type === 'pass') pass = event.pass;
+    // The first step ends where the fence does, which is a wait and no work.
+    if (event.type === 'pass' && pass === 1) yield { pass: 0 };
+    if (event.type === 'finished') requireComplete(event.summary);
+    if (event.dekId && isWholeStep(event)) yield { pass, peakRss };
+  }
+}
+
+function rewrap() {
+  const keyProviders = [new EnvKeyProvider({ key: target, previousKeys: [source] })];
+  const encryption = { product: PRODUCT, keyProviders, dekStore: new SqliteDekStore(database) };
+  const { mekVersion } = mekFrom(target);
+  return rewrapAllDeks(encryption, { target: { mekVersion }, verify: 'all' });
+}
+
+function isWholeStep({ type, error, counts: { scanned } }) {
+  if (type === 'failed') throw error;
+  // Not by `resourceUsage().maxRSS`: on Linux a child has its parent's from before the `exec`.
+  if (scanned % ROWS_PER_LOOK === 0) peakRss = Math.max(peakRss, process.memoryUsage.rss());
+  return scanned % STEP_ROWS === 0;
+}
+
+function requireComplete({ complete, rewrapped, passes }) {
+  if (complete && rewrapped === count && passes === 3) return;
+  throw new Error(`Rewrapped ${rewrapped} rows in ${passes} passes, complete: ${complete}`);
+}

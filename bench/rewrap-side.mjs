@@ -1,0 +1,34 @@
+/** A side of the rewrap measurement, as the process sees it that compares the two. @module */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+export class RewrapSide {
+  #script;
+  #process;
+  #ended;
+
+  /** @param job - What the script is told as its argument. */
+  constructor(script, job) {
+    this.#script = script;
+    // Node's own settings, whatever this process was started with: the memory is measured too.
+    const url = new URL(script, import.meta.url);
+    this.#process = fork(url, [JSON.stringify(job)], { execArgv: ['--max-semi-space-size=1'] });
+    this.#ended = once(this.#process, 'exit');
+    // Ahead of whoever removes the files that it writes.
+    process.prependOnceListener('exit', () => this.#process.kill('SIGKILL'));
+  }
+
+  /** @returns What one more step took, `{ wallMs, cpuMs, … }`, or `undefined` after the last one. */
+  async step(isDurable) {
+    this.#process.send({ isDurable });
+    const answer = once(this.#process, 'message').then(([step]) => step);
+    const step = await Promise.race([answer, this.#ended]);
+    if (Array.isArray(step)) throw new Error(`${this.#script} ended with ${step[0]}`);
+    return step.done ? undefined : step;
+  }
+
+  async stop() {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+}

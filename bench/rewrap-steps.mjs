@@ -1,0 +1,32 @@
+/** What runs in a side of the rewrap measurement: a process that takes one step at each message. @module */
+import { setImmediate } from 'node:timers/promises';
+
+export const STEP_ROWS = 1_000;
+
+/** @param steps - An iterator over `database`; what it gives back becomes part of the answer. */
+export function serveSteps(database, steps) {
+  let isDurable = true;
+  process.once('disconnect', () => process.exit());
+  process.on('message', async (asked) => {
+    if (asked.isDurable !== isDurable) switchTo(database, asked.isDurable);
+    isDurable = asked.isDurable;
+    process.send(await measured(steps));
+  });
+}
+
+/** Without the disk a step still does all that it does, but waits for nothing. */
+function switchTo(database, isDurable) {
+  database.exec(`PRAGMA synchronous=${isDurable ? 'FULL' : 'OFF'}`);
+  // What was written without the disk is not to be waited for later, when it is measured.
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+}
+
+async function measured(steps) {
+  const startMs = performance.now();
+  const startCpu = process.cpuUsage();
+  const { value, done } = await steps.next();
+  // Rows that are under way when the caller stops pulling belong to this step.
+  await setImmediate();
+  const { user, system } = process.cpuUsage(startCpu);
+  return { ...value, done, wallMs: performance.now() - startMs, cpuMs: (user + system) / 1000 };
+}

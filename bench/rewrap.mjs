@@ -1,0 +1,74 @@
+/**
+ * How near `rewrapAllDeks` comes to a plain loop, and whether its memory grows with the rows.
+ *
+ * `rewrap100k` is a ratio of times by the clock. What a rotation mostly waits for is the disk: both
+ * sides have each row on it before the next, and processor time would not show a side that waits more
+ * often than it must. The library's time is that of all its scans, without the fence. Since a slow
+ * disk brings any ratio near 1, there is also `cpuRatio`, by processor time, and `ratioWithoutDisk`,
+ * with `synchronous=OFF`: the one to watch for a change in the library, and no aim by itself.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { median, speedRatio } from './measure.mjs';
+import { STEP_ROWS } from './rewrap-steps.mjs';
+import { peakRss, takeTurns } from './rewrap-turns.mjs';
+
+const MS_PER_S = 1_000;
+const MOST_DURABLE_MS = 20_000;
+const DURABLE_MS_PER_ROUND = 2_500;
+
+/** @returns `{ rewrap100k, rssAt10k, rssAt100k }`: details of the ratio, and peaks in bytes. */
+export async function measureRewrap(rounds) {
+  const folder = temporaryFolder();
+  const rssAt10k = await peakRss(folder, 10_000);
+  const durableMs = Math.min(MOST_DURABLE_MS, DURABLE_MS_PER_ROUND * rounds);
+  const { turns, scans } = await takeTurns(folder, 100_000, durableMs);
+  return { rewrap100k: detailsOf(turns, scans), rssAt10k, rssAt100k: scans.at(-1).peakRss };
+}
+
+/** Removed however the process ends. */
+function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
+  return folder;
+}
+
+function detailsOf(turns, scans) {
+  const durable = turns.filter(({ isDurable }) => isDurable);
+  const quick = turns.filter(({ isDurable }) => !isDurable);
+  const { times, plainTimes } = timesOf(durable, scans, 'wallMs');
+  return {
+    ...speedRatio(times, plainTimes),
+    opsPerSecond: rowsPerSecond(times),
+    ceilingOpsPerSecond: rowsPerSecond(plainTimes),
+    cpuRatio: ratioOf(durable, scans, 'cpuMs'),
+    ratioWithoutDisk: ratioOf(quick, scans, 'cpuMs'),
+  };
+}
+
+function ratioOf(turns, scans, clock) {
+  const { times, plainTimes } = timesOf(turns, scans, clock);
+  return speedRatio(times, plainTimes).ratio;
+}
+
+/** A row of the library takes its share of the scans that write nothing, too. */
+function timesOf(turns, scans, clock) {
+  const scanTime = timeOfScan(scans, 2, clock) + timeOfScan(scans, 3, clock);
+  return {
+    times: turns.map(({ measured }) => measured[clock] + scanTime),
+    plainTimes: turns.map(({ against }) => against[clock]),
+  };
+}
+
+function timeOfScan(scans, pass, clock) {
+  return median(scans.filter((step) => step.pass === pass).map((step) => step[clock]));
+}
+
+function rowsPerSecond(times) {
+  return (MS_PER_S * STEP_ROWS) / median(times);
+}
