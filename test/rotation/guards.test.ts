@@ -181,6 +181,19 @@ describe('the guard', () => {
     expect(await rows(before)).toEqual(contents);
   });
 
+  it('of the commitment: a provider that wipes what it is to wrap is found out', async () => {
+    const [before, operator] = await written(2);
+    const contents = await rows(before);
+    const rewrapping = await start(operator);
+    await pullUntil(rewrapping, operator.clock, 'pass');
+    operator.provider.before = (method, args) => {
+      if (method === 'wrapKey') (args[0] as Uint8Array).fill(0);
+    };
+    const events = await pullUntil(rewrapping, operator.clock, 'finished');
+    expect(events.at(-1)).toMatchObject({ summary: { complete: false, failed: 2 } });
+    expect(await rows(before)).toEqual(contents);
+  });
+
   it('of the fresh row: nobody seals under a row that was read a fence ago', async () => {
     const made = setup();
     const first = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
