@@ -1,6 +1,6 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
-import { systemClock, type Clock, type Moment } from '../clock.js';
+import { momentOf, systemClock, type Clock, type Moment } from '../clock.js';
 import { TamperedError } from '../errors.js';
 import { requireIntegerBetween } from '../guards.js';
 import type { KeyWrap } from '../provider/key-wrap.js';
@@ -55,6 +55,7 @@ export class DekCache {
   readonly ttlMs: number;
   /** DEKs held at most. */
   readonly maxEntries: number;
+  readonly #clock: Clock;
   readonly #entries: ExpiringMap<Entry>;
   readonly #loads = new SingleFlight<UnwrappedDek>();
   #invalidations = 0;
@@ -69,6 +70,7 @@ export class DekCache {
     requireIntegerBetween('ttlMs', ttlMs, 1, MOST_TTL_MS);
     this.maxEntries = maxEntries;
     this.ttlMs = ttlMs;
+    this.#clock = clock;
     this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock });
   }
 
@@ -91,10 +93,9 @@ export class DekCache {
   async getOrLoad(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
     const held = this.get(dekId);
     if (held) return held;
-    const loaded = await this.#loads.run(dekId, load, (unwrapped) => {
-      this.#set(unwrapped);
-    });
-    return loaded.dek;
+    const askedAt = momentOf(this.#clock);
+    const dek = await this.#load(dekId, load);
+    return this.#isYoungAt(askedAt, dek) ? dek : this.#load(dekId, load);
   }
 
   /** @internal Keeps a DEK that was just made. */
@@ -137,6 +138,22 @@ export class DekCache {
     this.#invalidations += 1;
     this.#loads.supersedeAll();
     this.#entries.clear();
+  }
+
+  async #load(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
+    const { dek } = await this.#loads.run(dekId, load, (unwrapped) => {
+      this.#set(unwrapped);
+    });
+    return dek;
+  }
+
+  /** A load that was joined may have been under way for longer than its DEK may be used. */
+  #isYoungAt(askedAt: Moment, { unwrappedAt }: Dek): boolean {
+    const ageMs = Math.max(
+      askedAt.wallMs - unwrappedAt.wallMs,
+      askedAt.monotonicMs - unwrappedAt.monotonicMs,
+    );
+    return ageMs < this.ttlMs;
   }
 
   #set({ dek, row }: UnwrappedDek): void {

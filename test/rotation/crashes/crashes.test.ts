@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  crashed,
+  endStateOf,
+  epochOnlyMoves,
+  plainRotation,
+  requireRecovery,
+  takeover,
+  unanswered,
+  undisturbed,
+  type Scenario,
+} from '../../support/rotation/crash-scenarios.js';
+import { CRASHES, type CrashPoint } from '../../support/rotation/crashing.js';
+import { endOf } from '../../support/rotation/drive.js';
+import { partOfRuns } from '../../support/rotation/runs.js';
+
+const SCENARIOS: readonly (readonly [string, () => Promise<Scenario>])[] = [
+  ['a rotation', plainRotation],
+  ['a rotation that moves just the epoch of some rows', epochOnlyMoves],
+  ['a takeover', takeover],
+];
+
+describe.each(SCENARIOS)('%s that crashes', (_name, make) => {
+  it('at any one call ends, after a rerun, where it would have ended', async () => {
+    const scenario = await make();
+    const { calls, end } = await undisturbed(scenario);
+    expect(calls).toBeGreaterThan(20);
+    for (let call = 1; call <= calls; call += 1) {
+      for (const crash of CRASHES) {
+        const watch = await crashed(scenario, [{ call, crash }]);
+        await requireRecovery(watch, scenario, end);
+      }
+    }
+  });
+
+  it('not, and just never hears one answer to a write, reports no failure and ends there', async () => {
+    const scenario = await make();
+    const { writes, end } = await undisturbed(scenario);
+    expect(writes.length).toBeGreaterThan(4);
+    for (const call of writes) {
+      const { watch, driven } = await unanswered(scenario, call);
+      expect(endOf(driven)).toBe('complete');
+      expect(driven.events.filter(({ type }) => type === 'failed')).toEqual([]);
+      expect(endStateOf(watch)).toEqual(end);
+    }
+  });
+
+  it('and whose rerun crashes too, ends there all the same', async () => {
+    const scenario = await make();
+    const { calls, end } = await undisturbed(scenario);
+    const points: fc.Arbitrary<CrashPoint> = fc.record({
+      call: fc.integer({ min: 1, max: calls }),
+      crash: fc.constantFrom(...CRASHES),
+    });
+    const several = fc.array(points, { minLength: 2, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(several, async (crashes) => {
+        const watch = await crashed(scenario, crashes);
+        await requireRecovery(watch, scenario, end);
+      }),
+      partOfRuns(0.3),
+    );
+  });
+});

@@ -1,0 +1,22 @@
+import { ManualClock } from '../../../src/testing/index.js';
+
+/** Time has begun before the process: at 0 the cache's own timers take it for unset, and spin. */
+export function runningClock(): ManualClock {
+  const clock = new ManualClock();
+  clock.advance(1_000);
+  return clock;
+}
+
+/** Whoever sleeps is woken at once, and finds the whole time gone. */
+export class AutoClock extends ManualClock {
+  constructor() {
+    super();
+    this.advance(1_000);
+  }
+
+  override async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await Promise.resolve();
+    this.advance(durationMs);
+  }
+}

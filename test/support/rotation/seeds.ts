@@ -1,0 +1,77 @@
+import { createFieldEncryptor, type DekRow, type FieldEncryptor } from '../../../src/index.js';
+import { MemoryDekStore } from '../../../src/testing/index.js';
+import { encryptAny, envelopeAt, KEY, note, PRODUCT, type Loose } from '../encryptor.js';
+import { AutoClock } from './auto-clock.js';
+import { providerOf } from './meks.js';
+import { snapshotOf, type Snapshot } from './snapshot.js';
+
+/** The shortest there is: a fence of four quarters of a second. */
+export const FENCE_TTL_MS = 1_000;
+
+export interface SeedDocument {
+  readonly stored: Loose;
+  readonly plain: Loose;
+}
+
+/** A store's content to begin with, all of it under MEK `a` at epoch 1. */
+export interface Seed {
+  readonly snapshot: Snapshot;
+  readonly documents: readonly SeedDocument[];
+}
+
+export interface SeedOptions {
+  /** Documents with an active DEK of their own: `note-0`, `note-1`, … */
+  readonly notes: number;
+  /** One more, whose first DEK is retired and whose second seals. @default false */
+  readonly retired?: boolean;
+  /** One more, which was shredded. @default false */
+  readonly tombstone?: boolean;
+}
+
+export async function seedOf({ notes, retired, tombstone }: SeedOptions): Promise<Seed> {
+  const memory = new MemoryDekStore();
+  const documents: SeedDocument[] = [];
+  const write = async (id: string, body: string): Promise<string> => {
+    const plain = { ...KEY, id, body, tags: ['x', body] };
+    const stored = await encryptAny(plainEncryptor(memory), plain);
+    documents.push({ stored, plain });
+    return envelopeAt(stored, 'body').dekId;
+  };
+  for (let index = 0; index < notes; index += 1) await write(`note-${String(index)}`, 'seeded');
+  if (retired) {
+    await retire(memory, await write('with-two-keys', 'first'));
+    await write('with-two-keys', 'second');
+  }
+  if (tombstone) {
+    await write('shredded', 'gone');
+    documents.pop();
+    await plainEncryptor(memory).shred(note, { ...KEY, id: 'shredded' });
+  }
+  return { snapshot: await snapshotOf(memory), documents };
+}
+
+/** A store of its own with what the snapshot holds. */
+export async function storeFrom({ rows, record }: Snapshot): Promise<MemoryDekStore> {
+  const memory = new MemoryDekStore();
+  if (record) await memory.createRotation(record);
+  for (const { row } of rows.values()) await memory.create(row);
+  return memory;
+}
+
+function plainEncryptor(dekStore: MemoryDekStore): FieldEncryptor {
+  return createFieldEncryptor({
+    product: PRODUCT,
+    keyProviders: [providerOf(['a'])],
+    dekStore,
+    fenceTtlMs: FENCE_TTL_MS,
+    clock: new AutoClock(),
+  });
+}
+
+/** As re-encryption will. */
+async function retire(memory: MemoryDekStore, dekId: string): Promise<void> {
+  const item = await memory.get(dekId);
+  const { createdAt, ...row } = item?.value as DekRow;
+  const retired = { ...row, createdAt, state: 'retired', retiredAt: createdAt } as DekRow;
+  await memory.replace(retired, item?.etag ?? '');
+}

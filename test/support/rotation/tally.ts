@@ -1,0 +1,19 @@
+import { ok } from 'node:assert/strict';
+
+/** Counts what schedules brought about, so that a race that never happens is not taken for a proof. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string, happened: boolean | number): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + Number(happened));
+  }
+
+  /** @throws AssertionError naming what never came about. */
+  requireAll(): void {
+    for (const [name, count] of this.#counts) ok(count > 0, `It never happened: ${name}`);
+  }
+
+  toString(): string {
+    return JSON.stringify(Object.fromEntries(this.#counts));
+  }
+}
