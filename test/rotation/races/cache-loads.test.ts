@@ -172,14 +172,15 @@ function answerLate(world: World, loads: Loads): void {
   world.holdCall({ ...unwrap, phase: 'answered' }, isLate);
 }
 
-/** The row is rewrapped when its DEK has spent a part of its time. */
+/** All rows are rewrapped, in no time, when the DEK has spent a part of its own. */
 function rewrapAged(world: World, loads: Loads, rewrapper: Process): void {
+  const isAged = (): boolean => loads.sentMs.length > 0 && ageMs(world, loads) >= 0.25 * TTL_MS;
   const write = { process: 'rewrapper', what: 'store.replace', nth: 'any' } as const;
-  world.holdCall(write, () => {
-    const isAged = ageMs(world, loads) >= 0.25 * TTL_MS && ageMs(world, loads) <= 0.5 * TTL_MS;
-    return isAged || world.clock.monotonicMs() > 5 * TTL_MS;
-  });
-  world.rewrap(rewrapper, { target: targetAt('b') });
+  const writing = world.holdCall(write, isAged);
+  for (const reader of ['one', 'two']) world.holdStart(reader, () => writing.reached);
+  const tick = { process: 'clock', what: 'tick', nth: 'any' } as const;
+  world.holdCall(tick, () => !writing.reached || !isAged() || job.isOver);
+  const job = world.rewrap(rewrapper, { target: targetAt('b') });
 }
 
 /** Opens the document four times in its DEK's time. */
