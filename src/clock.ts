@@ -1,5 +1,5 @@
 /** Time and jitter, injected: the one file that touches the real ones. @module */
-import { setTimeout as sleepFor } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleepFor } from 'node:timers/promises';
 
 /** Where the library takes time from. Tests pass their own; everybody else uses {@link systemClock}. */
 export interface Clock {
@@ -20,7 +20,10 @@ export const systemClock: Clock = {
   jitter: () => Math.random(),
   async sleep(durationMs, signal) {
     try {
-      await sleepFor(durationMs, undefined, signal && { signal });
+      const options = signal && { signal };
+      // A timer of 0 ms takes over one: too long for who only lets others have their turn.
+      if (durationMs > 0) await sleepFor(durationMs, undefined, options);
+      else await nextTurn(undefined, options);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
