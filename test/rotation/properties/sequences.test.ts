@@ -115,7 +115,7 @@ describe('any sequence of rotations, whole, left, aborted and resumed', () => {
         await requireSound(watch, { target: targetAt(last), takeOver: true });
         expect(watch.invariants.deks).toEqual(deks);
       }),
-      partOfRuns(1),
+      partOfRuns(0.6),
     );
     for (const end of ENDS) tally.add(end, 0);
     tally.requireAll();

@@ -5,7 +5,7 @@ import { KEY, note } from '../../support/encryptor.js';
 import { endOf } from '../../support/rotation/drive.js';
 import type { Call } from '../../support/rotation/intercepted.js';
 import { ALL_MEKS, targetAt } from '../../support/rotation/meks.js';
-import { partOfRuns } from '../../support/rotation/runs.js';
+import { forEachWay, partOfRuns } from '../../support/rotation/runs.js';
 import { seedOf, type Seed } from '../../support/rotation/seeds.js';
 import { requireSettled, requireSound } from '../../support/rotation/settling.js';
 import { Tally } from '../../support/rotation/tally.js';
@@ -22,15 +22,18 @@ describe('a first DEK and a first rotation, of a product that has nothing', () =
   it('agree on one record, and the DEK is on its target', async () => {
     const tally = new Tally();
     const nothing = await seedOf({ notes: 0 });
-    await fc.assert(
+    const property = (first: string): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, async (schedule) => {
         const starts = schedule[1].starts.map((others) => others % 8);
         const world = await World.over(nothing, schedule, { starts });
         const { journal } = world.watch;
+        const isMade = (): boolean => journal.record !== undefined;
         for (const name of ['one', 'two']) {
+          if (first === 'the rewrapper') world.holdStart(name, isMade);
           const process = world.process(name);
           world.act(name, () => world.write(process, 'first', 'the first document'));
         }
+        if (first === 'a writer') world.holdStart('rewrapper', isMade);
         const job = world.rewrap(world.process('rewrapper'), { target: targetAt('b') });
         await world.run();
         expect(endOf(job.driven)).toBe('complete');
@@ -40,9 +43,8 @@ describe('a first DEK and a first rotation, of a product that has nothing', () =
         tally.add('a rotation began over the record', epoch === 2);
         await requireSettled(world.watch);
         await requireSound(world.watch);
-      }),
-      partOfRuns(0.3),
-    );
+      });
+    await forEachWay(['the rewrapper', 'a writer', 'by chance'], property, 0.08);
     tally.requireAll();
   });
 });

@@ -67,7 +67,7 @@ describe('a rollback while the first job sleeps with an etag in hand', () => {
         await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(PLACES, property, 0.15);
+    await forEachWay(PLACES, property, 0.1);
     tally.requireAll();
   });
 });
@@ -121,7 +121,7 @@ describe('an epoch-only move that fails', () => {
         if (!isLost) await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(FAILURES, property, 0.1);
+    await forEachWay(FAILURES, property, 0.08);
     tally.requireAll();
   });
 });

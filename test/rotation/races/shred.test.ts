@@ -80,7 +80,7 @@ describe('a shred against a rewrap', () => {
         await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(MEETINGS, property, 0.1);
+    await forEachWay(MEETINGS, property, 0.08);
     tally.requireAll();
   });
 });

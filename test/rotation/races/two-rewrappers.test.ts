@@ -41,7 +41,7 @@ describe('two rewrappers', () => {
         await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(CLASHES, property, 0.08);
+    await forEachWay(CLASHES, property, 0.06);
     tally.requireAll();
   });
 
@@ -75,7 +75,7 @@ describe('two rewrappers', () => {
         await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(WAYS, property, 0.05);
+    await forEachWay(WAYS, property, 0.04);
     tally.requireAll();
   });
 });
