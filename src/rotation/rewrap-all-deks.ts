@@ -7,11 +7,13 @@ import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
+import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
+import { RunCharge } from './run-charge.js';
 import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
 
 /** What a rotation or a census works on; a `FieldEncryptor` is one. */
@@ -38,10 +40,10 @@ export interface RewrapEncryption {
  * where it stopped. A finished rotation that is run again writes nothing.
  *
  * What it does, in order: has the target wrap and unwrap a random key; begins (from here on new DEKs
- * are wrapped with the target); waits one `fenceTtlMs`, until no writer acts on what it knew before;
- * rewraps row by row, in as many scans as it takes until one finds nothing to do; scans once more to
- * verify; and writes into the rotation record that it is complete, only if every live row is on the
- * target and nothing failed.
+ * are wrapped with the target); waits one `fenceTtlMs`, and longer where reads of the store lag, until
+ * no writer acts on what it knew before; rewraps row by row, in as many scans as it takes until one
+ * finds nothing to do; scans once more to verify; and writes into the rotation record that it is
+ * complete, only if every live row is on the target and nothing failed.
  *
  * For each DEK: unwrap with the row's own MEK version, check the commitment, wrap with the target,
  * unwrap that again, and write over the etag that was read. The wrap before stays in the row as
@@ -88,7 +90,10 @@ export async function* rewrapAllDeks(
   const providers = new ConfiguredProviders(keyProviders);
   const request = readRewrapOptions(options, providers);
   const { target, signal } = request;
-  const store = new CheckedDekStore(dekStore);
+  const charge = new RunCharge();
+  const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
+    charge.add(units);
+  });
   const context = { product, providers, dekStore: store, dekCache, clock, target, signal };
   const records = new RecordReader({
     ...context,
@@ -99,7 +104,8 @@ export async function* rewrapAllDeks(
   signal?.throwIfAborted();
   await makeRoundTrip(providers, target, { signal });
   const work = request.dryRun ? rehearseRewrap : runRewrap;
-  const summary = yield* work(context, records, request);
-  yield { type: 'finished', summary };
+  const events = work(context, records, request);
+  const summary = charge.inSummary(yield* charge.inEvents(events));
+  yield charge.inEvent({ type: 'finished', summary });
   return summary;
 }

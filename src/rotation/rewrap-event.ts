@@ -1,5 +1,6 @@
 /** What a rewrap tells whoever drives it. @module */
 import type { MekReference } from '../provider/key-wrap.js';
+import type { ChargedEvent } from './charged-event.js';
 import type { FenceEvent } from './fence.js';
 
 /** Rows of one pass; `scanned` is always the sum of the others. */
@@ -17,14 +18,14 @@ export interface RewrapCounts {
   readonly wouldRewrap: number;
 }
 
-interface RowEvent {
+interface RowEvent extends ChargedEvent {
   readonly dekId: string;
   /** Of the pass so far, this row included. */
   readonly counts: RewrapCounts;
 }
 
 /** The rotation began, or this run joined one that named the target already. */
-export interface BegunEvent {
+export interface BegunEvent extends ChargedEvent {
   readonly type: 'begun';
   readonly epoch: number;
   readonly target: MekReference;
@@ -32,7 +33,7 @@ export interface BegunEvent {
 }
 
 /** A scan over all rows begins. */
-export interface PassEvent {
+export interface PassEvent extends ChargedEvent {
   readonly type: 'pass';
   /** From 1 on. */
   readonly pass: number;
@@ -74,7 +75,7 @@ export interface FailedEvent extends RowEvent {
 }
 
 /** A scan is over. */
-export interface PassedEvent {
+export interface PassedEvent extends ChargedEvent {
   readonly type: 'passed';
   readonly pass: number;
   readonly counts: RewrapCounts;
@@ -98,10 +99,12 @@ export interface RewrapSummary {
   readonly skipped: number;
   readonly failed: number;
   readonly wouldRewrap: number;
+  /** Request units of the whole run; absent where the store reported none. */
+  readonly requestCharge?: number;
 }
 
 /** Always the last event; the same summary is the generator's return value. */
-export interface FinishedEvent {
+export interface FinishedEvent extends ChargedEvent {
   readonly type: 'finished';
   readonly summary: RewrapSummary;
 }
@@ -112,7 +115,7 @@ export type RewrapRowEvent =
 export type RewrapEvent =
   BegunEvent | FenceEvent | FinishedEvent | PassedEvent | PassEvent | RewrapRowEvent;
 
-type WithoutCounts<E> = E extends RowEvent ? Omit<E, 'counts'> : never;
+type WithoutCounts<E> = E extends RowEvent ? Omit<E, 'counts' | 'requestCharge'> : never;
 
 /** What became of one row. */
 export type RowOutcome = WithoutCounts<RewrapRowEvent>;

@@ -8,7 +8,7 @@ import type { DekStore } from '../store/dek-store.js';
 export interface RotationContext {
   readonly product: string;
   readonly providers: ConfiguredProviders;
-  readonly dekStore: DekStore;
+  readonly dekStore: Required<DekStore>;
   readonly dekCache: DekCache | undefined;
   readonly clock: Clock;
   readonly target: MekReference;

@@ -12,8 +12,10 @@ import type {
   StoredItem,
 } from './dek-store.js';
 
+const MOST_READ_LAG_MS = 3_600_000;
+
 /** `null` for "absent", or an item without an etag, would be misread further on: both end here. */
-export class CheckedDekStore implements DekStore {
+export class CheckedDekStore implements Required<DekStore> {
   readonly #store: DekStore;
 
   constructor(store: DekStore) {
@@ -90,6 +92,18 @@ export class CheckedDekStore implements DekStore {
   async replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
     return item('S9', 'replaceLease', await this.#store.replaceLease(lease, etag, options));
   }
+
+  async readLagMs(options?: DekStoreOptions): Promise<number> {
+    if (this.#store.readLagMs === undefined) return 0;
+    const lagMs: unknown = await this.#store.readLagMs(options);
+    if (!isReadLag(lagMs)) throw brokenStore('S13', 'readLagMs');
+    return lagMs;
+  }
+}
+
+/** Every wait is made longer by it: what is no duration would end the wait at once, or never. */
+export function isReadLag(answer: unknown): answer is number {
+  return typeof answer === 'number' && answer >= 0 && answer <= MOST_READ_LAG_MS;
 }
 
 function maybeItem(rule: string, method: string, answer: unknown): StoredItem | undefined {

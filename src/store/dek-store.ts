@@ -7,6 +7,11 @@ import type { RotationRecord } from '../rotation/rotation-record.js';
 export interface DekStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called once for each request that the store is billed for, with its request units. Stores without
+   * a price never call it.
+   */
+  readonly onRequestCharge?: ((units: number) => void) | undefined;
 }
 
 /**
@@ -75,8 +80,12 @@ export interface DekRowPage {
  * - **S9** keep rotation records and leases with the rules of `create`, `get` and `replace`, apart
  *   from each other and for each product.
  * - **S10** give back every string as it was written, U+0000, quotes and any Unicode included.
- * - **S11** make each acknowledged write durable and visible to every process that reads after it.
+ * - **S11** make each acknowledged write durable, and visible to every process that reads after it (or
+ *   later, within the bound of S13).
  * - **S12** reject with `signal.reason`, having written nothing, when the signal has aborted.
+ * - **S13** where a read may miss a write that another process was already told of, say by `readLagMs`
+ *   for how many milliseconds at most, up to 3 600 000; absent means never. Reject where the bound
+ *   cannot be found out, rather than name a smaller one: rotations wait for it.
  */
 export interface DekStore {
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem>;
@@ -105,4 +114,6 @@ export interface DekStore {
   ): Promise<StoredItem | undefined>;
   createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem>;
   replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem>;
+
+  readLagMs?(options?: DekStoreOptions): Promise<number>;
 }

@@ -3,6 +3,11 @@
 export interface DocumentStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called once for each request that the store is billed for, with its request units. Stores without
+   * a price never call it.
+   */
+  readonly onRequestCharge?: ((units: number) => void) | undefined;
 }
 
 export interface ListDocumentsOptions extends DocumentStoreOptions {
@@ -50,7 +55,8 @@ export type DocumentKeyProperties = Readonly<Record<string, unknown>>;
  * - **D8** give back every JSON value as it was written, U+0000, any Unicode and a property named
  *   `__proto__` included.
  * - **D9** hold documents apart whose keys differ in any property, however the parts are cut:
- *   `("a", "bc")` is not `("ab", "c")`.
+ *   `("a", "bc")` is not `("ab", "c")`; or refuse with a RangeError, before anything is written, a key
+ *   part that the database cannot hold.
  * - **D10** reject with `signal.reason`, having written nothing, when the signal has aborted.
  */
 export interface DocumentStore<Document extends object = Record<string, unknown>> {

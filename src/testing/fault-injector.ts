@@ -13,7 +13,9 @@ export type Fault =
 
 /** Names of the methods that answer by a promise. */
 export type AsyncMethod<Subject> = {
-  [Name in keyof Subject & string]: Subject[Name] extends (...args: never[]) => Promise<unknown>
+  [Name in keyof Subject & string]-?: NonNullable<Subject[Name]> extends (
+    ...args: never[]
+  ) => Promise<unknown>
     ? Name
     : never;
 }[keyof Subject & string];

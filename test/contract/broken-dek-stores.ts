@@ -279,4 +279,37 @@ export const BROKEN_DEK_STORES: readonly Breakage[] = [
       }),
     ),
   },
+  ...[NaN, -1, Infinity, 3_600_001, '3000', null].map((lag) => ({
+    rule: 'S13',
+    name: `readLagMs says ${typeof lag} ${String(lag)}`,
+    methods: () => ({ readLagMs: honouring(() => Promise.resolve(lag)) }),
+  })),
+  {
+    rule: 'S13',
+    name: 'a lag that cannot be found out is taken for none',
+    methods: (own) => ({
+      readLagMs: honouring(() =>
+        pick(
+          own,
+          'count',
+        )({ product: 'sample' }).then(
+          () => 3_000,
+          () => 0,
+        ),
+      ),
+    }),
+  },
+  {
+    rule: 'S12',
+    name: 'readLagMs ignores the signal',
+    methods: () => ({ readLagMs: () => Promise.resolve(3_000) }),
+  },
 ];
+
+/** A call that looks at its signal first. */
+function honouring(call: Call): Call {
+  return async (...args) => {
+    (args.at(-1) as { signal?: AbortSignal } | undefined)?.signal?.throwIfAborted();
+    return call(...args);
+  };
+}

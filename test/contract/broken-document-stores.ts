@@ -1,5 +1,6 @@
 import { StoreError, type ListDocumentsOptions } from '../../src/index.js';
 import { brokenCells } from './broken-cells.js';
+import { BROKEN_DOCUMENT_KEYS } from './broken-document-keys.js';
 import {
   pick,
   withoutSignal,
@@ -47,31 +48,6 @@ function losing(name: string, by: (document: Properties) => unknown): Breakage {
     name,
     methods: (own) => ({
       create: (document, options) => pick(own, 'create')(by(document as Properties), options),
-    }),
-  };
-}
-
-/** Keys put together by a joint. */
-function joining(name: string, keyOf: (document: Properties) => string): Breakage {
-  const place = (document: unknown) => ({
-    ...(document as Properties),
-    workspaceId: 'all',
-    id: keyOf(document as Properties),
-    own: document,
-  });
-  const back = (item: StoredLike | undefined) =>
-    item && { ...item, document: documentOf(item)['own'] };
-  return {
-    rule: 'D9',
-    name,
-    methods: (own) => ({
-      create: async (document, options) =>
-        back((await pick(own, 'create')(place(document), options)) as StoredLike),
-      get: async (key, options) =>
-        back((await pick(own, 'get')(place(key), options)) as StoredLike | undefined),
-      replace: async (document, etag, options) =>
-        back((await pick(own, 'replace')(place(document), etag, options)) as StoredLike),
-      delete: (key, etag, options) => pick(own, 'delete')(place(key), etag, options),
     }),
   };
 }
@@ -332,22 +308,7 @@ export const BROKEN_DOCUMENT_STORES: readonly Breakage[] = [
       };
     },
   },
-  joining(
-    'key parts are run together',
-    ({ workspaceId, id }) => `${String(workspaceId)}${String(id)}-`,
-  ),
-  joining(
-    'key parts are joined by U+0000',
-    ({ workspaceId, id }) => `${String(workspaceId)}\u0000${String(id)}`,
-  ),
-  joining(
-    'key parts are joined by a slash',
-    ({ workspaceId, id }) => `${String(workspaceId)}/${String(id)}`,
-  ),
-  joining('the id alone is the key', ({ id }) => String(id)),
-  joining('keys are compared without case', ({ workspaceId, id }) =>
-    JSON.stringify([workspaceId, id]).toLowerCase(),
-  ),
+  ...BROKEN_DOCUMENT_KEYS,
   ...[...READS, ...WRITES].map((name) => ({
     rule: 'D10',
     name: `${name} ignores the signal`,

@@ -12,6 +12,7 @@ import {
   type ContractCase,
 } from '../../src/testing/index.js';
 import { BROKEN_DEK_STORES } from './broken-dek-stores.js';
+import { refusingOddKeys } from './broken-document-keys.js';
 import { BROKEN_DOCUMENT_STORES } from './broken-document-stores.js';
 import { BROKEN_KEY_PROVIDERS } from './broken-key-providers.js';
 import { withMethods, type Breakage, type Calls } from './broken-methods.js';
@@ -108,8 +109,27 @@ const CASE_OF_ANOTHER_PROCESS =
   'S11 an acknowledged write is visible to whoever opens the data next';
 
 describeKit('keyProviderContract', numbered('K', 10), providerCases, BROKEN_KEY_PROVIDERS);
-describeKit('dekStoreContract', numbered('S', 12), dekCases, BROKEN_DEK_STORES);
+describeKit('dekStoreContract', numbered('S', 13), dekCases, BROKEN_DEK_STORES);
 describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
+
+describe('dekStoreContract, of a store that says how far its reads may lag', () => {
+  it.each([0, 3_000, 0.5, 3_600_000])('passes %d', async (lagMs) => {
+    const lagging: Methods = () => ({
+      readLagMs: async (options) => {
+        await Promise.resolve();
+        (options as { signal?: AbortSignal } | undefined)?.signal?.throwIfAborted();
+        return lagMs;
+      },
+    });
+    expect((await failedCases(dekCases(lagging))).map(titleOf)).toEqual([]);
+  });
+});
+
+describe('documentStoreContract, of a store that refuses the keys that it cannot hold', () => {
+  it('passes', async () => {
+    expect((await failedCases(documentCases(refusingOddKeys))).map(titleOf)).toEqual([]);
+  });
+});
 
 describe('dekStoreContract, with another process', () => {
   const rulesOf = async (reopen: Reopen) =>

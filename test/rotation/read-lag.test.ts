@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import { takeCensus, type DekRow, type DekStore, type StoredItem } from '../../src/index.js';
+import type { MemoryDekStore } from '../../src/testing/index.js';
+import { encryptAny, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';
+import { failure, rejection, refused } from '../support/failure.js';
+import type { ManualClock } from '../support/clock.js';
+import {
+  alterRecord,
+  ofType,
+  pull,
+  pullUntil,
+  record,
+  rewrap,
+  rows,
+  start,
+  withKeys,
+  writeNotes,
+} from '../support/rotations.js';
+
+const FENCE_MS = 1_000;
+const LAG_MS = 3_000;
+const WAIT_MS = FENCE_MS + 2 * LAG_MS;
+
+/** The store with methods of its own in the place of some, or beside them. */
+function withOwn(memory: MemoryDekStore, own: Partial<Record<keyof DekStore, unknown>>): DekStore {
+  return new Proxy<DekStore>(memory, {
+    get(_memory, name) {
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
+      const member: unknown = Reflect.get(memory, name);
+      return typeof member === 'function' ? (member.bind(memory) as unknown) : member;
+    },
+  });
+}
+
+/** An operator whose store says this of its reads; two notes are written. */
+async function operatorWith(readLagMs: unknown): Promise<readonly [Setup, Setup]> {
+  const before = setup({ fenceTtlMs: FENCE_MS });
+  await writeNotes(before, 2);
+  const dekStore = withOwn(before.memory, { readLagMs });
+  return [before, withKeys(before, ['b', 'a'], { dekStore })];
+}
+
+/** Pulls for so long; then says how far the record got. */
+async function stateAfter(made: Setup, durationMs: number): Promise<string> {
+  const rewrapping = await start(made);
+  await rewrapping.next();
+  const pulling = (async () => {
+    for (let type = ''; type !== 'pass';) {
+      type = ((await rewrapping.next()).value as { readonly type: string }).type;
+    }
+  })();
+  await made.clock.run(durationMs);
+  const { state } = await record(made);
+  await made.clock.run(2 * WAIT_MS);
+  await pulling;
+  return state;
+}
+
+describe('a store whose reads may lag', () => {
+  it('has the fence take longer by twice the lag, and not a millisecond less', async () => {
+    const says = () => Promise.resolve(LAG_MS);
+    const [, early] = await operatorWith(says);
+    expect(await stateAfter(early, WAIT_MS - 1)).toBe('fencing');
+    const [, late] = await operatorWith(says);
+    expect(await stateAfter(late, WAIT_MS)).toBe('rewrapping');
+  });
+
+  it('has the whole wait counted down', async () => {
+    const [, operator] = await operatorWith(() => Promise.resolve(LAG_MS));
+    const startMs = operator.clock.monotonicMs();
+    const { summary, events } = await rewrap(operator);
+    const remaining = ofType({ events }, 'fence').map(({ remainingMs }) => remainingMs);
+    expect(remaining[0]).toBe(WAIT_MS);
+    expect(Math.min(...remaining)).toBeLessThanOrEqual(FENCE_MS);
+    expect(operator.clock.monotonicMs() - startMs).toBe(WAIT_MS);
+    expect(summary).toMatchObject({ complete: true, rewrapped: 2 });
+  });
+
+  it('is asked once for a fence, with the signal, and not where there is none to wait for', async () => {
+    const asked: unknown[] = [];
+    const [before, operator] = await operatorWith((options: unknown) => {
+      asked.push(options);
+      return Promise.resolve(LAG_MS);
+    });
+    const { signal } = new AbortController();
+    const rewrapping = await start(operator, { signal });
+    await pullUntil(rewrapping, operator.clock, 'fence');
+    await alterRecord(before, { fenceTtlMs: 2_000 });
+    const events = await pullUntil(rewrapping, operator.clock, 'finished');
+    expect(events).toContainEqual({ type: 'fence', remainingMs: 2_000 + 2 * LAG_MS });
+    expect(asked).toMatchObject([{}]);
+    expect((asked[0] as { readonly signal: unknown }).signal).toBe(signal);
+    await rewrap(operator);
+    await rewrap(operator, { dryRun: true });
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each([
+    ['says nothing', undefined],
+    ['says 0', () => Promise.resolve(0)],
+  ])('and %s, has the fence as it is', async (_what, readLagMs) => {
+    const [, operator] = await operatorWith(readLagMs);
+    const startMs = operator.clock.monotonicMs();
+    const events = await pullUntil(await start(operator), operator.clock, 'pass');
+    expect(operator.clock.monotonicMs() - startMs).toBe(FENCE_MS);
+    expect(ofType({ events }, 'fence')[0]).toEqual({ type: 'fence', remainingMs: FENCE_MS });
+  });
+
+  it('may lag by an hour at most', async () => {
+    const [, operator] = await operatorWith(() => Promise.resolve(3_600_000));
+    const [, fence] = await pullUntil(await start(operator), operator.clock, 'fence');
+    expect(fence).toEqual({ type: 'fence', remainingMs: FENCE_MS + 7_200_000 });
+  });
+
+  it.each([NaN, -1, -0.1, Infinity, 3_600_001, '3000', 3_000n, null, undefined, {}])(
+    'and says %s, is not believed, and no fence is passed',
+    async (answer) => {
+      const [before, operator] = await operatorWith(() => Promise.resolve(answer));
+      expect(await failure(rewrap(operator))).toEqual(
+        refused(
+          'ADAPTER_CONTRACT',
+          'The DEK store broke rule S13: readLagMs answered with something else; mend the adapter',
+        ),
+      );
+      expect(await record(before)).toMatchObject({ state: 'fencing' });
+    },
+  );
+
+  it('and cannot say by how much, has no fence passed', async () => {
+    const down = new Error('403');
+    const [before, operator] = await operatorWith(() => Promise.reject(down));
+    expect(await rejection(rewrap(operator))).toBe(down);
+    expect(await record(before)).toMatchObject({ state: 'fencing' });
+  });
+});
+
+interface Written {
+  readonly atMs: number;
+  readonly item: StoredItem | undefined;
+}
+
+/** What processes read of one store that tells some of them late; each sees its own writes at once. */
+class LaggingReads {
+  readonly #memory: MemoryDekStore;
+  readonly #clock: ManualClock;
+  readonly #records: Written[] = [];
+  readonly #rows = new Map<string, number>();
+
+  constructor({ memory, clock }: Setup) {
+    this.#memory = memory;
+    this.#clock = clock;
+  }
+
+  /** The worst that S13 allows: what another process wrote is missed for as long as it may be. */
+  async process(): Promise<DekStore> {
+    const memory = this.#memory;
+    const own = new Set<unknown>();
+    if (this.#records.length === 0) {
+      this.#records.push({ atMs: -Infinity, item: await memory.getRotation(PRODUCT) });
+    }
+    const isSeen = ({ atMs, item }: Written): boolean => own.has(item) || this.#isOld(atMs);
+    return withOwn(memory, {
+      readLagMs: () => Promise.resolve(LAG_MS),
+      getRotation: () => Promise.resolve(this.#records.findLast(isSeen)?.item),
+      replaceRotation: async (...args: Parameters<DekStore['replaceRotation']>) => {
+        const item = await memory.replaceRotation(...args);
+        this.#records.push({ atMs: this.#clock.monotonicMs(), item });
+        own.add(item);
+        return item;
+      },
+      create: async (...args: Parameters<DekStore['create']>) => {
+        this.#rows.set(args[0].id, this.#clock.monotonicMs());
+        own.add(args[0].id);
+        return memory.create(...args);
+      },
+      list: async (...args: Parameters<DekStore['list']>) => {
+        const page = await memory.list(...args);
+        const items = page.items.filter(({ value }) => {
+          const { id } = value as DekRow;
+          return own.has(id) || this.#isOld(this.#rows.get(id) ?? -Infinity);
+        });
+        return { ...page, items };
+      },
+    });
+  }
+
+  #isOld(atMs: number): boolean {
+    return this.#clock.monotonicMs() - atMs > LAG_MS;
+  }
+}
+
+describe('a writer that is told late of a rotation', () => {
+  it('leaves no DEK behind, however late it creates it and however late that is seen', async () => {
+    const before = setup({ fenceTtlMs: FENCE_MS });
+    await writeNotes(before, 1);
+    const reads = new LaggingReads(before);
+    const operator = withKeys(before, ['b', 'a'], { dekStore: await reads.process() });
+    const writer = withKeys(before, ['a', 'b'], { dekStore: await reads.process() });
+    const rewrapping = await start(operator);
+    await pull(rewrapping, operator.clock);
+    const rest = (async () => {
+      let step = await rewrapping.next();
+      while (!step.done) step = await rewrapping.next();
+      return step.value;
+    })();
+
+    await operator.clock.run(LAG_MS);
+    await encryptAny(writer.encryptor, { ...KEY, id: 'early', body: 'reads the record' });
+    await operator.clock.run(FENCE_MS - 1);
+    await encryptAny(writer.encryptor, { ...KEY, id: 'last', body: 'goes by that copy' });
+    const late = (await rows(before)).filter(({ scope }) => scope.at(-1) !== 'note-0');
+    expect(late.map(({ epoch }) => epoch)).toEqual([1, 1]);
+
+    await operator.clock.run(WAIT_MS);
+    expect(await rest).toMatchObject({ complete: true, epoch: 2, rewrapped: 3 });
+    const census = await takeCensus({ product: PRODUCT, dekStore: before.memory });
+    expect(census).toMatchObject({ settled: true, behind: 0, active: 3 });
+  });
+});

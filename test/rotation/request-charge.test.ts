@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, type DekStore, type RewrapEvent } from '../../src/index.js';
+import { MeteredDekStore } from '../../src/store/metered-dek-store.js';
+import { setup, type Setup } from '../support/encryptor.js';
+import { failure } from '../support/failure.js';
+import { ofType, pullUntil, rewrap, start, withKeys, writeNotes } from '../support/rotations.js';
+
+type Method = (...args: readonly unknown[]) => Promise<unknown>;
+type Listener = (units: number) => void;
+
+/** What a call costs, and what becomes of it once that is told. */
+interface Terms {
+  readonly unitsOf?: (method: string) => number;
+  readonly after?: (method: string) => void;
+}
+
+const PRICES: Readonly<Record<string, number>> = {
+  getRotation: 1,
+  replaceRotation: 5.71,
+  count: 2.79,
+  list: 2.83,
+  replace: 10.29,
+};
+const priceOf = (method: string): number => PRICES[method] ?? 0.1;
+
+/** A process over a store with a price, and what that store has billed so far. */
+async function billedOperator(
+  notes: number,
+  { unitsOf = priceOf, after = () => undefined }: Terms = {},
+): Promise<readonly [operator: Setup, bill: { units: number }]> {
+  const before = setup();
+  await writeNotes(before, notes);
+  const bill = { units: 0 };
+  const dekStore = new Proxy<DekStore>(before.memory, {
+    get(memory, name) {
+      const member: unknown = Reflect.get(memory, name);
+      if (typeof member !== 'function' || typeof name !== 'string') return member;
+      return async (...args: readonly unknown[]) => {
+        const units = unitsOf(name);
+        const { onRequestCharge } = args.at(-1) as { readonly onRequestCharge?: Listener };
+        onRequestCharge?.(units);
+        bill.units += units;
+        after(name);
+        return (member as Method).call(memory, ...args);
+      };
+    },
+  });
+  return [withKeys(before, ['b', 'a'], { dekStore }), bill];
+}
+
+function sumOf(events: readonly RewrapEvent[]): number {
+  return events.reduce((sum, { requestCharge = 0 }) => sum + requestCharge, 0);
+}
+
+describe('the request charge of a rewrap', () => {
+  it.each([1, 8])(
+    'adds up over the events, is in the summary, and is the bill, at concurrency %i',
+    async (concurrency) => {
+      const [operator, bill] = await billedOperator(20, {});
+      const { events, summary } = await rewrap(operator, { concurrency });
+      expect(summary.complete).toBe(true);
+      expect(bill.units).toBeGreaterThan(20 * 10.29);
+      expect(summary.requestCharge).toBeCloseTo(bill.units, 6);
+      expect(sumOf(events)).toBeCloseTo(bill.units, 6);
+    },
+  );
+
+  it('is in the last event what the summary costs to come true, and the same as returned', async () => {
+    const [operator] = await billedOperator(1);
+    const rewrapping = await start(operator);
+    await pullUntil(rewrapping, operator.clock, 'passed');
+    await pullUntil(rewrapping, operator.clock, 'passed');
+    await pullUntil(rewrapping, operator.clock, 'passed');
+    const [finished] = await pullUntil(rewrapping, operator.clock, 'finished');
+    const { value: summary } = await rewrapping.next();
+    expect(finished).toEqual({ type: 'finished', summary, requestCharge: 1 + 5.71 });
+  });
+
+  it('is in each event what was spent since the one before', async () => {
+    const [operator] = await billedOperator(2);
+    const events = await pullUntil(
+      await start(operator, { concurrency: 1 }),
+      operator.clock,
+      'passed',
+    );
+    const [begun, firstFence, ...rest] = events;
+    expect(begun).toMatchObject({ type: 'begun', requestCharge: 1 + 5.71 });
+    expect(firstFence).toEqual({ type: 'fence', remainingMs: 30_000, requestCharge: 1 });
+    for (const fence of ofType({ events: rest }, 'fence')) {
+      expect(fence).not.toHaveProperty('requestCharge');
+    }
+    expect(ofType({ events }, 'pass')).toMatchObject([{ requestCharge: 5.71 + 2.79 }]);
+    const [first, second] = ofType({ events }, 'rewrapped');
+    expect(first?.requestCharge).toBeCloseTo(2.83 + 1 + 10.29, 6);
+    expect(second?.requestCharge).toBeCloseTo(10.29, 6);
+    expect(events.at(-1)).not.toHaveProperty('requestCharge');
+  });
+
+  it('is told of a dry run, too', async () => {
+    const [operator, bill] = await billedOperator(3);
+    const { events, summary } = await rewrap(operator, { dryRun: true });
+    expect(summary.requestCharge).toBeCloseTo(1 + 2.79 + 2.83, 6);
+    expect(sumOf(events)).toBeCloseTo(bill.units, 6);
+  });
+
+  it('counts requests that failed', async () => {
+    const [operator, bill] = await billedOperator(2, {
+      after: (method) => {
+        if (method === 'replace') throw new StoreError('STORE_FAILED', 'The disk is full');
+      },
+    });
+    const { events, summary } = await rewrap(operator, { concurrency: 1 });
+    expect(summary).toMatchObject({ complete: false, failed: 2 });
+    expect(summary.requestCharge).toBeCloseTo(bill.units, 6);
+    expect(sumOf(events)).toBeCloseTo(bill.units, 6);
+    const [, second] = ofType({ events }, 'failed');
+    expect(second?.requestCharge).toBeCloseTo(10.29 + 0.1, 6);
+  });
+
+  it('was told up to where the store ended the run', async () => {
+    const down = new StoreError('STORE_UNAVAILABLE', 'The database is down');
+    const [operator, bill] = await billedOperator(1, {
+      after: (method) => {
+        if (method === 'list') throw down;
+      },
+    });
+    const rewrapping = await start(operator);
+    const events = await pullUntil(rewrapping, operator.clock, 'pass');
+    expect(sumOf(events)).toBeCloseTo(bill.units, 6);
+    expect(await failure(rewrapping.next())).toMatchObject({ message: 'The database is down' });
+  });
+
+  it('is absent, and not undefined, where the store reports none', async () => {
+    const before = setup();
+    await writeNotes(before, 2);
+    const { events, summary } = await rewrap(withKeys(before, ['b', 'a']));
+    expect(events.filter((event) => 'requestCharge' in event)).toEqual([]);
+    expect('requestCharge' in summary).toBe(false);
+  });
+
+  it('of 0 is a charge', async () => {
+    const [operator] = await billedOperator(1, { unitsOf: () => 0 });
+    expect((await rewrap(operator)).summary.requestCharge).toBe(0);
+  });
+
+  it.each([NaN, Infinity, -1, '5.71', undefined, null])(
+    'of %s is no charge, and ends nothing',
+    async (nonsense) => {
+      const [operator] = await billedOperator(1, {
+        unitsOf: (method) => (method === 'list' ? 2.83 : (nonsense as number)),
+      });
+      const { summary } = await rewrap(operator);
+      expect(summary.complete).toBe(true);
+      expect(summary.requestCharge).toBeCloseTo(3 * 2.83, 6);
+    },
+  );
+});
+
+describe('MeteredDekStore', () => {
+  const ARGS: Readonly<Record<keyof DekStore, readonly unknown[]>> = {
+    create: ['row'],
+    get: ['dekId'],
+    getMany: [['dekId']],
+    listScope: ['scopeId'],
+    replace: ['row', 'etag'],
+    list: [{ product: 'p' }],
+    count: [{ product: 'p' }],
+    getRotation: ['p'],
+    createRotation: ['record'],
+    replaceRotation: ['record', 'etag'],
+    getLease: ['p', 'notes'],
+    createLease: ['lease'],
+    replaceLease: ['lease', 'etag'],
+    readLagMs: [],
+  };
+
+  /** A call of a metered store that answers with what it was given, and charges 5.71. */
+  function callOf(name: string, listener: Listener): Method {
+    const inner = new Proxy({} as Required<DekStore>, {
+      get:
+        () =>
+        (...args: readonly unknown[]) => {
+          (args.at(-1) as { readonly onRequestCharge: Listener }).onRequestCharge(5.71);
+          return Promise.resolve(args);
+        },
+    });
+    const metered = new MeteredDekStore(inner, listener);
+    const method = Reflect.get(metered, name) as Method;
+    return (...args) => method.call(metered, ...args);
+  }
+
+  it.each(Object.entries(ARGS))(
+    'hears of %s and passes on what it was given',
+    async (name, args) => {
+      const heard: number[] = [];
+      const call = callOf(name, (units) => heard.push(units));
+      const { signal } = new AbortController();
+      const given = (await call(...args, { signal, pageSize: 7 })) as unknown[];
+      expect(given.slice(0, -1)).toEqual(args);
+      expect(given.at(-1)).toMatchObject({ pageSize: 7 });
+      expect((given.at(-1) as { signal: unknown }).signal).toBe(signal);
+      await call(...args);
+      expect(heard).toEqual([5.71, 5.71]);
+    },
+  );
+
+  it('keeps the listener that a caller has of its own', async () => {
+    const heard: string[] = [];
+    const call = callOf('get', (units) => heard.push(`run ${String(units)}`));
+    await call('dekId', { onRequestCharge: (units: number) => heard.push(`own ${String(units)}`) });
+    expect(heard).toEqual(['run 5.71', 'own 5.71']);
+  });
+});
