@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/sqlite/index.ts', 'src/testing/index.ts'],
+  entry: [
+    'src/index.ts',
+    'src/azure/key-vault/index.ts',
+    'src/sqlite/index.ts',
+    'src/testing/index.ts',
+  ],
   format: 'esm',
   target: 'node20',
   tsconfig: 'tsconfig.build.json',

@@ -12,6 +12,10 @@ export class EnvironmentReader {
     this.#env = env;
   }
 
+  isSet(variable: string): boolean {
+    return this.#env[variable] !== undefined;
+  }
+
   /** The text of a variable, or `undefined` where it is not set. Set but empty is a mistake. */
   optional(variable: string): string | undefined {
     const text = this.#env[variable];

@@ -3,6 +3,7 @@ import { MOST_ENTRIES, MOST_TTL_MS } from './dek/dek-cache.js';
 import { EnvironmentReader, type Environment } from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { parseMekBytes } from './provider/mek-bytes.js';
+import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from './provider/vault-names.js';
 
 /** What is allowed in production only when the code says so. */
 export interface InsecureAllowances {
@@ -17,18 +18,27 @@ export interface EnvKeySettings {
   readonly previousKeys: readonly string[];
 }
 
+export interface VaultSettings {
+  readonly vaultUrl: string;
+  readonly mekName: string;
+  readonly mekVersion: string | undefined;
+}
+
+/** Both absent only where encryption is off and no key is configured. */
+export interface KeySettings {
+  readonly vault?: VaultSettings;
+  /** Beside a vault: what older DEKs are still wrapped by. */
+  readonly env?: EnvKeySettings;
+}
+
 export interface EnvironmentSettings {
   readonly enabled: boolean;
   readonly product: string;
   readonly mode: EncryptionMode | undefined;
-  /** Absent only where encryption is off and no key is configured. */
-  readonly envKeys: EnvKeySettings | undefined;
+  readonly keys: KeySettings;
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
 }
-
-const VAULT_KEY_NAME = /^[0-9A-Za-z-]{1,127}$/;
-const VAULT_KEY_VERSION = /^[0-9a-f]{32}$/;
 
 /** @throws ConfigurationError that lists every problem, by variable and never with its value. */
 export function readEnvironment(
@@ -41,7 +51,7 @@ export function readEnvironment(
   const settings = {
     enabled,
     product: readProduct(reader),
-    envKeys: readKeys(reader, { enabled, isProduction, allowances }),
+    keys: readKeys(reader, { enabled, isProduction, allowances }),
     mode: reader.oneOf('FIELD_ENCRYPT_MODE', ['strict', 'migrate'], false),
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
@@ -80,21 +90,41 @@ interface KeyContext {
   readonly allowances: InsecureAllowances;
 }
 
-function readKeys(
-  reader: EnvironmentReader,
-  { enabled, isProduction, allowances }: KeyContext,
-): EnvKeySettings | undefined {
+function readKeys(reader: EnvironmentReader, context: KeyContext): KeySettings {
   const variable = 'FIELD_ENCRYPT_KEY_PROVIDER';
-  const provider = reader.oneOf(variable, ['akv', 'env'], enabled);
-  if (provider === 'akv') readVault(reader);
-  if (provider !== 'env') return undefined;
-  if (isProduction && allowances.insecureAllowEnvKeysInProduction !== true) {
-    reader.report(
-      variable,
-      'is "env" while NODE_ENV is "production": use a key vault, or pass insecureAllowEnvKeysInProduction: true',
-    );
+  switch (reader.oneOf(variable, ['akv', 'env'], context.enabled)) {
+    case 'akv':
+      return { vault: readVault(reader), ...readEnvKeysBesideVault(reader, context) };
+    case 'env':
+      refuseInProduction(reader, context, variable, 'is "env"');
+      return { env: readEnvKeys(reader) };
+    default:
+      return {};
   }
-  return readEnvKeys(reader);
+}
+
+/** A product that moves to a vault needs its env keys until every DEK is rewrapped. */
+function readEnvKeysBesideVault(
+  reader: EnvironmentReader,
+  context: KeyContext,
+): Pick<KeySettings, 'env'> {
+  const variable = 'FIELD_ENCRYPT_KEY';
+  if (!reader.isSet(variable) && !reader.isSet('FIELD_ENCRYPT_PREVIOUS_KEYS')) return {};
+  refuseInProduction(reader, context, variable, 'is used beside "akv"');
+  return { env: readEnvKeys(reader) };
+}
+
+function refuseInProduction(
+  reader: EnvironmentReader,
+  { isProduction, allowances }: KeyContext,
+  variable: string,
+  what: string,
+): void {
+  if (!isProduction || allowances.insecureAllowEnvKeysInProduction === true) return;
+  reader.report(
+    variable,
+    `${what} while NODE_ENV is "production": use a key vault, or pass insecureAllowEnvKeysInProduction: true`,
+  );
 }
 
 function readEnvKeys(reader: EnvironmentReader): EnvKeySettings {
@@ -125,27 +155,21 @@ function checkKey(
   seen.add(identity);
 }
 
-function readVault(reader: EnvironmentReader): void {
+function readVault(reader: EnvironmentReader): VaultSettings {
   const url = reader.required('AZURE_KEYVAULT_URL', 'the address of the vault, https://…');
   if (url !== undefined && !isVaultUrl(url)) {
     reader.report('AZURE_KEYVAULT_URL', 'must be https:// and a host, without path or query');
   }
   const name = reader.required('FIELD_ENCRYPT_MEK_NAME', 'the name of the key in the vault');
-  if (name !== undefined && !VAULT_KEY_NAME.test(name)) {
+  if (name !== undefined && !isVaultKeyName(name)) {
     reader.report(
       'FIELD_ENCRYPT_MEK_NAME',
       'must be letters, digits and dashes, without a version',
     );
   }
   const version = reader.optional('FIELD_ENCRYPT_MEK_VERSION');
-  if (version !== undefined && !VAULT_KEY_VERSION.test(version)) {
+  if (version !== undefined && !isVaultKeyVersion(version)) {
     reader.report('FIELD_ENCRYPT_MEK_VERSION', 'must be 32 lowercase hex digits');
   }
-  reader.report('FIELD_ENCRYPT_KEY_PROVIDER', 'is "akv", which is not built yet: use "env"');
-}
-
-function isVaultUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, pathname, search, hash, username, password } = new URL(text);
-  return protocol === 'https:' && pathname === '/' && search + hash + username + password === '';
+  return { vaultUrl: url ?? '', mekName: name ?? '', mekVersion: version };
 }

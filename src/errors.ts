@@ -3,8 +3,12 @@
 /** Failures of a {@link KeyProviderError}. */
 export type KeyProviderErrorCode =
   | 'KEY_PROVIDER_DENIED'
+  | 'KEY_PROVIDER_FAILED'
+  | 'KEY_PROVIDER_THROTTLED'
   | 'KEY_PROVIDER_UNAVAILABLE'
   | 'MEK_DISABLED'
+  | 'MEK_NOT_VALID_NOW'
+  | 'MEK_UNSUPPORTED'
   | 'MEK_VERSION_UNKNOWN'
   | 'WRAP_REJECTED';
 
@@ -115,9 +119,9 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
   override readonly name: string = 'ConfigurationError';
   readonly problems: readonly ConfigurationProblem[];
 
-  constructor(problems: readonly ConfigurationProblem[]) {
+  constructor(problems: readonly ConfigurationProblem[], details: ErrorDetails = {}) {
     const lines = problems.map(({ variable, problem }) => `\n- ${variable} ${problem}`);
-    super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`);
+    super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`, details);
     this.problems = problems;
   }
 }

@@ -2,13 +2,35 @@
 import type { Clock } from './clock.js';
 import { DekCache } from './dek/dek-cache.js';
 import type { Environment } from './environment-reader.js';
-import { readEnvironment, type InsecureAllowances } from './environment.js';
+import {
+  readEnvironment,
+  type InsecureAllowances,
+  type KeySettings,
+  type VaultSettings,
+} from './environment.js';
+import { ConfigurationError } from './errors.js';
 import { createFieldEncryptor, type FieldEncryptor } from './field-encryptor.js';
 import { EnvKeyProvider } from './provider/env-key-provider.js';
+import type { KeyProvider } from './provider/key-provider.js';
 import type { DekStore } from './store/dek-store.js';
+
+/** The part of a `TokenCredential` that a key vault needs; any of `@azure/identity` will do. */
+export interface AzureCredential {
+  getToken(
+    scopes: string | string[],
+    options?: object,
+  ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
+}
 
 export interface InitEncryptionOptions extends InsecureAllowances {
   readonly dekStore: DekStore;
+  /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
+  readonly credential?: AzureCredential;
+  /**
+   * Lets the vault be on this machine, for an emulator: the token is then sent to whoever listens
+   * there. @default false
+   */
+  readonly insecureAllowLoopbackVault?: boolean;
   /** @default process.env */
   readonly env?: Environment;
   /** For a product's first rotation record only. @default 30 000 */
@@ -24,13 +46,18 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * | --- | --- |
  * | `FIELD_ENCRYPT_ENABLED` | `true` or `false`; required |
  * | `FIELD_ENCRYPT_PRODUCT` | name of the product; required |
- * | `FIELD_ENCRYPT_KEY_PROVIDER` | `akv` (not built yet) or `env`; required when enabled |
+ * | `FIELD_ENCRYPT_KEY_PROVIDER` | `akv` or `env`; required when enabled |
  * | `FIELD_ENCRYPT_KEY` | `env`: the MEK, 32 bytes as base64, base64url or hex |
  * | `FIELD_ENCRYPT_PREVIOUS_KEYS` | `env`: earlier MEKs, separated by commas |
- * | `AZURE_KEYVAULT_URL`, `FIELD_ENCRYPT_MEK_NAME`, `FIELD_ENCRYPT_MEK_VERSION` | `akv`: the MEK |
+ * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
+ * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
+ * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
+ *
+ * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install
+ * both. Env keys that are set beside `akv` still unwrap what they wrapped, so that a product can move.
  *
  * Nothing is read from the store or the key service: see `checkReadiness` for that.
  *
@@ -57,22 +84,61 @@ export interface InitEncryptionOptions extends InsecureAllowances {
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
   const { dekStore, env = process.env, clock, fenceTtlMs } = options;
   const settings = readEnvironment(env, options);
-  const { enabled, product, mode, envKeys, cacheMaxEntries, cacheTtlMs } = settings;
+  const { enabled, product, mode, keys, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
     ...(cacheMaxEntries !== undefined && { maxEntries: cacheMaxEntries }),
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
     ...(clock && { clock }),
   });
-  // A key service is found over the network, so the answer is a promise already.
-  const keyProviders = await Promise.resolve(envKeys ? [new EnvKeyProvider(envKeys)] : []);
   return createFieldEncryptor({
     product,
     enabled,
     dekStore,
     dekCache,
-    keyProviders,
+    keyProviders: await keyProvidersFor(keys, options),
     ...(mode && { mode }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),
     ...(clock && { clock }),
   });
+}
+
+/** The first one is what a new product starts with. */
+async function keyProvidersFor(
+  { vault, env }: KeySettings,
+  options: InitEncryptionOptions,
+): Promise<readonly KeyProvider[]> {
+  const fromVault = vault ? [await loadAkvKeyProvider(vault, options)] : [];
+  return [...fromVault, ...(env ? [new EnvKeyProvider(env)] : [])];
+}
+
+async function loadAkvKeyProvider(
+  { vaultUrl, mekName, mekVersion }: VaultSettings,
+  { credential, insecureAllowLoopbackVault = false, clock }: InitEncryptionOptions,
+): Promise<KeyProvider> {
+  const adapter = import('./azure/key-vault/index.js');
+  const { AkvKeyProvider } = await needed('@azure/keyvault-keys', adapter);
+  return new AkvKeyProvider({
+    vaultUrl,
+    mekName,
+    credential: credential ?? (await defaultCredential()),
+    insecureAllowLoopback: insecureAllowLoopbackVault,
+    ...(mekVersion !== undefined && { mekVersion }),
+    ...(clock && { clock }),
+  });
+}
+
+async function defaultCredential(): Promise<AzureCredential> {
+  const { DefaultAzureCredential } = await needed('@azure/identity', import('@azure/identity'));
+  return new DefaultAzureCredential();
+}
+
+/** They are optional peers: whoever uses env keys alone installs neither. */
+async function needed<T>(packageName: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    const problem = `is "akv", which needs the package ${packageName}: run npm install ${packageName}`;
+    throw new ConfigurationError([{ variable: 'FIELD_ENCRYPT_KEY_PROVIDER', problem }], { cause });
+  }
 }

@@ -10,6 +10,7 @@ import {
   type AnyFieldEncryptionError,
   type Envelope,
   type ErrorCode,
+  type KeyProviderErrorCode,
 } from '../src/index.js';
 import { initEncryption } from '../src/index.js';
 import { MemoryDekStore } from '../src/testing/index.js';
@@ -64,6 +65,11 @@ function adapters(error: Error): () => Promise<unknown> {
     expect(reported).toBe(error);
     return reported;
   };
+}
+
+function asProvided(code: KeyProviderErrorCode, details: { retryable?: boolean } = {}): Case {
+  const provoke = adapters(new KeyProviderError(code, 'As the provider said', details));
+  return { type: KeyProviderError, provoke, message: 'As the provider said', ...details };
 }
 
 const plain = { type: FieldEncryptionError };
@@ -183,25 +189,16 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     },
     message: `The item ${DEK_ID} was changed or removed by someone else`,
   },
-  KEY_PROVIDER_DENIED: {
-    type: KeyProviderError,
-    provoke: adapters(new KeyProviderError('KEY_PROVIDER_DENIED', 'Denied')),
-    message: 'Denied',
-  },
+  KEY_PROVIDER_DENIED: asProvided('KEY_PROVIDER_DENIED'),
+  KEY_PROVIDER_FAILED: asProvided('KEY_PROVIDER_FAILED'),
   KEY_PROVIDER_NOT_CONFIGURED: {
     ...plain,
     provoke: () => readAltered({ keyProvider: 'akv' }),
     message:
       'No configured key provider has the id "akv" and the MEK "env": add it to "keyProviders"',
   },
-  KEY_PROVIDER_UNAVAILABLE: {
-    type: KeyProviderError,
-    provoke: adapters(
-      new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'Down', { retryable: true }),
-    ),
-    message: 'Down',
-    retryable: true,
-  },
+  KEY_PROVIDER_THROTTLED: asProvided('KEY_PROVIDER_THROTTLED', { retryable: true }),
+  KEY_PROVIDER_UNAVAILABLE: asProvided('KEY_PROVIDER_UNAVAILABLE', { retryable: true }),
   MEK_DISABLED: {
     type: KeyProviderError,
     provoke: async () => {
@@ -216,6 +213,8 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
     dekId: DEK_ID,
   },
+  MEK_NOT_VALID_NOW: asProvided('MEK_NOT_VALID_NOW'),
+  MEK_UNSUPPORTED: asProvided('MEK_UNSUPPORTED'),
   MEK_VERSION_UNKNOWN: {
     type: KeyProviderError,
     provoke: async () => {

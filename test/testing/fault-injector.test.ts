@@ -1,10 +1,11 @@
 import { EventEmitter, once } from 'node:events';
 import { inspect } from 'node:util';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { EnvKeyProvider } from '../../src/index.js';
+import { EnvKeyProvider, type DekStore } from '../../src/index.js';
 import {
   injectFaults,
   ManualClock,
+  MemoryDekStore,
   MemoryDocumentStore,
   type AsyncMethod,
   type Fault,
@@ -101,7 +102,21 @@ describe('injectFaults', () => {
     expect(wrapped.calls).toEqual(['currentVersion']);
   });
 
+  it('has an optional method where its subject has it, and decides over it, too', async () => {
+    const memory = new MemoryDekStore();
+    const silent: DekStore = injectFaults<DekStore>(memory, () => ({ before: reset }));
+    expect(Reflect.get(silent, 'readLagMs')).toBeUndefined();
+    const lagging = Object.assign(memory, { readLagMs: () => Promise.resolve(3_000) });
+    const store = injectFaults<DekStore>(lagging, ({ method, call }) =>
+      method === 'readLagMs' && call === 2 ? { before: reset } : undefined,
+    );
+    expect(await store.readLagMs?.()).toBe(3_000);
+    await expect(store.readLagMs?.()).rejects.toBe(reset);
+    expect(store.calls).toEqual(['readLagMs', 'readLagMs']);
+  });
+
   it('knows the methods of its subject', () => {
+    expectTypeOf<AsyncMethod<DekStore>>().toEqualTypeOf<keyof DekStore>();
     expectTypeOf<AsyncMethod<EnvKeyProvider>>().toEqualTypeOf<
       'currentVersion' | 'unwrapKey' | 'wrapKey'
     >();

@@ -1,0 +1,160 @@
+/** A MEK in Azure Key Vault or Managed HSM. @module */
+import { timingSafeEqual } from 'node:crypto';
+import { systemClock } from '../../clock.js';
+import { decodeBase64url, encodeBase64url } from '../../crypto/base64url.js';
+import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
+import { KeyProviderError } from '../../errors.js';
+import type {
+  KeyProvider,
+  KeyProviderOptions,
+  WrapKeyOptions,
+} from '../../provider/key-provider.js';
+import {
+  describeMek,
+  isWrappedDek,
+  type KeyWrap,
+  type WrapAlgorithm,
+} from '../../provider/key-wrap.js';
+import { isVaultKeyVersion } from '../../provider/vault-names.js';
+import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
+import { MekStateReader } from './mek-state-reader.js';
+import type { MekState } from './mek-state.js';
+import { VaultCalls } from './vault-calls.js';
+
+/**
+ * Wraps DEKs with a key in Azure Key Vault (RSA-OAEP-256) or Managed HSM (also A256KW).
+ *
+ * The MEK never leaves the vault. Each call names an exact version; an expired or not yet valid
+ * version still unwraps, a disabled one does not. Nothing is asked of the vault by the constructor.
+ *
+ * The identity needs `keys/unwrapKey` and, in a process that creates documents or rotates,
+ * `keys/wrapKey`: the role *Key Vault Crypto Service Encryption User* has both, and `keys/get`.
+ * Without `keys/get` pin `mekVersion`; a version that cannot be looked at is then proved by an
+ * unwrap before it is used to wrap.
+ *
+ * Requests: an unwrap is one; a wrap is one while the version was looked at less than `stateTtlMs`
+ * ago, else two; the first of a process has one more, in which the vault asks for a token.
+ *
+ * @throws TypeError or RangeError for options that make no sense. The methods throw
+ * {@link KeyProviderError}: where it is `retryable` it was tried `maxAttempts` times already.
+ *
+ * @example
+ * ```ts
+ * import { DefaultAzureCredential } from '@azure/identity';
+ * import { AkvKeyProvider } from '@bytelyst/field-encrypt/azure/key-vault';
+ *
+ * const provider = new AkvKeyProvider({
+ *   vaultUrl: 'https://notelett.vault.azure.net',
+ *   mekName: 'notelett-mek',
+ *   credential: new DefaultAzureCredential(),
+ * });
+ * console.log(provider.wrapAlgorithm); // "RSA-OAEP-256"
+ * ```
+ */
+export class AkvKeyProvider implements KeyProvider {
+  readonly id: string;
+  readonly mekName: string;
+  readonly wrapAlgorithm: WrapAlgorithm;
+  readonly #settings: AkvSettings;
+  readonly #calls: VaultCalls;
+  readonly #states: MekStateReader;
+
+  constructor(options: AkvKeyProviderOptions) {
+    const settings = readAkvOptions(options);
+    const { clock = systemClock } = options;
+    this.id = settings.id;
+    this.mekName = settings.mekName;
+    this.wrapAlgorithm = settings.wrapAlgorithm;
+    this.#settings = settings;
+    this.#calls = new VaultCalls(settings, clock);
+    this.#states = new MekStateReader(this.#calls, settings, clock);
+  }
+
+  /** The pinned version, or the newest one in the vault, looked up every `stateTtlMs`. */
+  async currentVersion({ signal }: KeyProviderOptions = {}): Promise<string> {
+    signal?.throwIfAborted();
+    const { mekVersion } = this.#settings;
+    return mekVersion ?? (await this.#states.readNewest(signal));
+  }
+
+  async wrapKey(dek: Uint8Array, { mekVersion, signal }: WrapKeyOptions): Promise<KeyWrap> {
+    signal?.throwIfAborted();
+    this.#requireVersion(mekVersion);
+    const sight = await this.#states.read(mekVersion, signal);
+    if (typeof sight === 'object') return this.#wrapSeen(dek, sight, signal);
+    if (this.#settings.wrapMode === 'local') throw this.#cannotLook(mekVersion);
+    const wrap = this.#wrapOf(await this.#calls.wrapKey(dek, mekVersion, signal), mekVersion);
+    if (sight === 'unseen') await this.#prove(wrap, dek, signal);
+    return wrap;
+  }
+
+  async unwrapKey(wrap: KeyWrap, { signal }: KeyProviderOptions = {}): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    const isOurs =
+      wrap.keyProvider === this.id &&
+      wrap.mekName === this.mekName &&
+      wrap.wrapAlgorithm === this.wrapAlgorithm;
+    if (!isOurs) throw rejected(wrap);
+    this.#requireVersion(wrap.mekVersion);
+    const wrapped = decodeBase64url(wrap.wrappedDek);
+    if (!wrapped || !isWrappedDek(wrap.wrappedDek, this.wrapAlgorithm)) throw rejected(wrap);
+    return this.#calls.unwrapKey(wrapped, wrap.mekVersion, signal);
+  }
+
+  async #wrapSeen(dek: Uint8Array, state: MekState, signal?: AbortSignal): Promise<KeyWrap> {
+    const { mekVersion, publicKey } = state;
+    const isLocal = this.#settings.wrapMode === 'local' && publicKey;
+    const wrapped = isLocal
+      ? rsaOaep256Wrap(publicKey, dek)
+      : await this.#calls.wrapKey(dek, mekVersion, signal);
+    return this.#wrapOf(wrapped, mekVersion);
+  }
+
+  /** The vault may wrap with a disabled version, which then unwraps nothing. */
+  async #prove(wrap: KeyWrap, dek: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const unwrapped = await this.unwrapKey(wrap, { signal });
+    const isSame = unwrapped.length === dek.length && timingSafeEqual(unwrapped, dek);
+    unwrapped.fill(0);
+    if (!isSame) throw rejected(wrap);
+    this.#states.prove(wrap.mekVersion);
+  }
+
+  #cannotLook(mekVersion: string): KeyProviderError {
+    return new KeyProviderError(
+      'KEY_PROVIDER_DENIED',
+      `The MEK ${this.#name(mekVersion)} cannot be looked at: wrapMode "local" needs the permission keys/get`,
+    );
+  }
+
+  #wrapOf(bytes: Uint8Array, mekVersion: string): KeyWrap {
+    const { id: keyProvider, mekName, wrapAlgorithm } = this;
+    const wrappedDek = encodeBase64url(bytes);
+    if (!isWrappedDek(wrappedDek, wrapAlgorithm)) {
+      throw new KeyProviderError(
+        'KEY_PROVIDER_FAILED',
+        `The vault wrapped with ${this.#name(mekVersion)} and answered with no wrap: check what is between`,
+      );
+    }
+    return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
+  }
+
+  /** What is not a version could make another path of the address that is asked. */
+  #requireVersion(mekVersion: string): void {
+    if (typeof mekVersion === 'string' && isVaultKeyVersion(mekVersion)) return;
+    throw new KeyProviderError(
+      'MEK_VERSION_UNKNOWN',
+      `The MEK "${this.mekName}" in a key vault has versions of 32 lowercase hex digits, and was asked for another: was the row written with another provider?`,
+    );
+  }
+
+  #name(mekVersion: string): string {
+    return describeMek({ keyProvider: this.id, mekName: this.mekName, mekVersion });
+  }
+}
+
+function rejected(wrap: KeyWrap): KeyProviderError {
+  return new KeyProviderError(
+    'WRAP_REJECTED',
+    `The MEK ${describeMek(wrap)} did not make this wrap, or it was changed`,
+  );
+}

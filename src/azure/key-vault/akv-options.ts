@@ -1,0 +1,173 @@
+/** What an AKV provider is told, checked before anything is asked of the vault. @module */
+import type { Clock } from '../../clock.js';
+import {
+  ownProperties,
+  requireBoolean,
+  requireIdentifier,
+  requireIntegerBetween,
+  requireKnownOptions,
+  requireOneOf,
+  requirePlainObject,
+} from '../../guards.js';
+import type { WrapAlgorithm } from '../../provider/key-wrap.js';
+import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/vault-names.js';
+import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
+
+export interface AkvKeyProviderOptions {
+  /** `https://<name>.vault.azure.net`, or a Managed HSM's address. */
+  readonly vaultUrl: string;
+  /** Name of the key, without a version. */
+  readonly mekName: string;
+  /** From `@azure/identity`. */
+  readonly credential: VaultCredential;
+  /** @default 'akv' */
+  readonly id?: string;
+  /** `A256KW` is for `oct-HSM` keys of a Managed HSM. @default 'RSA-OAEP-256' */
+  readonly wrapAlgorithm?: WrapAlgorithm;
+  /**
+   * `'local'` wraps in this process with the public key of the vault: no request for each wrap, so
+   * a rotation takes half as many. What is lost: the vault's audit line and permission check for
+   * each wrap; that the version is enabled and valid is known as of `stateTtlMs` ago. Needs
+   * `keys/get` and RSA. Unwrapping is always the vault's.
+   *
+   * @default 'vault'
+   */
+  readonly wrapMode?: 'local' | 'vault';
+  /** What `currentVersion` answers, instead of the newest in the vault. Needs no `keys/get`. */
+  readonly mekVersion?: string;
+  /** How long the vault's word on a version counts, 1 000 to 3 600 000. @default 60 000 */
+  readonly stateTtlMs?: number;
+  /** Of one attempt, token included, 100 to 600 000. @default 10 000 */
+  readonly attemptTimeoutMs?: number;
+  /** Of each call, 1 to 20. @default 5 */
+  readonly maxAttempts?: number;
+  /**
+   * The longest wait between attempts, 0 to 600 000. Where the vault asks for a longer one, the call
+   * fails at once, and its error has `retryAfterMs`.
+   *
+   * @default 30 000
+   */
+  readonly maxRetryDelayMs?: number;
+  /** For the SDK's clients: proxy, TLS, logging, API version. */
+  readonly clientOptions?: VaultClientOptions;
+  /**
+   * Lets the vault be on this machine, for an emulator: the token is then sent to whoever listens
+   * there, whatever service it asks for it. @default false
+   */
+  readonly insecureAllowLoopback?: boolean;
+  /** Times waits and lifetimes. @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** @internal */
+export interface AkvSettings {
+  readonly vaultUrl: string;
+  readonly mekName: string;
+  readonly credential: VaultCredential;
+  readonly id: string;
+  readonly wrapAlgorithm: WrapAlgorithm;
+  readonly wrapMode: 'local' | 'vault';
+  readonly mekVersion: string | undefined;
+  readonly stateTtlMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly maxAttempts: number;
+  readonly maxRetryDelayMs: number;
+  readonly clientOptions: VaultClientOptions;
+  readonly verifiesChallenge: boolean;
+}
+
+const OPTIONS: Readonly<Record<keyof AkvKeyProviderOptions, true>> = {
+  vaultUrl: true,
+  mekName: true,
+  credential: true,
+  id: true,
+  wrapAlgorithm: true,
+  wrapMode: true,
+  mekVersion: true,
+  stateTtlMs: true,
+  attemptTimeoutMs: true,
+  maxAttempts: true,
+  maxRetryDelayMs: true,
+  clientOptions: true,
+  insecureAllowLoopback: true,
+  clock: true,
+};
+const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+
+/** @throws TypeError or RangeError for options that make no sense. */
+export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
+  requirePlainObject('options', options);
+  requireKnownOptions(options, Object.keys(OPTIONS));
+  const own = ownProperties(options as unknown as AkvKeyProviderOptions);
+  const { id = 'akv', wrapAlgorithm = 'RSA-OAEP-256', wrapMode = 'vault', mekVersion } = own;
+  const { vaultUrl, mekName, credential, clientOptions = {} } = own;
+  requireIdentifier('id', id);
+  requireOneOf('wrapAlgorithm', wrapAlgorithm, ['RSA-OAEP-256', 'A256KW']);
+  requireOneOf('wrapMode', wrapMode, ['vault', 'local']);
+  if (wrapMode === 'local' && wrapAlgorithm !== 'RSA-OAEP-256') {
+    throw new RangeError(
+      '"wrapMode" may be "local" with RSA-OAEP-256 alone: other keys are secret',
+    );
+  }
+  requireKeyName(mekName);
+  if (mekVersion !== undefined) requireKeyVersion(mekVersion);
+  requireCredential(credential);
+  requirePlainObject('clientOptions', clientOptions);
+  const verifiesChallenge = !requireVaultUrl(vaultUrl, own.insecureAllowLoopback ?? false);
+  return {
+    vaultUrl: new URL(vaultUrl).origin,
+    ...{ mekName, credential, id, wrapAlgorithm, wrapMode, mekVersion, clientOptions },
+    ...readLimits(own),
+    verifiesChallenge,
+  };
+}
+
+type Limits = Pick<
+  AkvSettings,
+  'attemptTimeoutMs' | 'maxAttempts' | 'maxRetryDelayMs' | 'stateTtlMs'
+>;
+
+function readLimits({
+  stateTtlMs = 60_000,
+  attemptTimeoutMs = 10_000,
+  maxAttempts = 5,
+  maxRetryDelayMs = 30_000,
+}: AkvKeyProviderOptions): Limits {
+  requireIntegerBetween('stateTtlMs', stateTtlMs, 1_000, 3_600_000);
+  requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, 100, 600_000);
+  requireIntegerBetween('maxAttempts', maxAttempts, 1, 20);
+  requireIntegerBetween('maxRetryDelayMs', maxRetryDelayMs, 0, 600_000);
+  return { stateTtlMs, attemptTimeoutMs, maxAttempts, maxRetryDelayMs };
+}
+
+/** @returns Whether the vault is on this machine. */
+function requireVaultUrl(vaultUrl: unknown, allowsLoopback: unknown): boolean {
+  requireIdentifier('vaultUrl', vaultUrl);
+  requireBoolean('insecureAllowLoopback', allowsLoopback);
+  if (!isVaultUrl(vaultUrl)) {
+    throw new RangeError('"vaultUrl" expected https:// and a host, without path or query');
+  }
+  const isLoopback = LOOPBACK_HOSTS.includes(new URL(vaultUrl).hostname);
+  if (!isLoopback || allowsLoopback) return isLoopback;
+  throw new RangeError(
+    '"vaultUrl" is on this machine: for an emulator, pass insecureAllowLoopback: true',
+  );
+}
+
+function requireKeyName(mekName: unknown): asserts mekName is string {
+  requireIdentifier('mekName', mekName);
+  if (isVaultKeyName(mekName)) return;
+  throw new RangeError('"mekName" expected letters, digits and dashes, without a version');
+}
+
+function requireKeyVersion(mekVersion: unknown): asserts mekVersion is string {
+  requireIdentifier('mekVersion', mekVersion);
+  if (isVaultKeyVersion(mekVersion)) return;
+  throw new RangeError('"mekVersion" expected 32 lowercase hex digits');
+}
+
+function requireCredential(credential: unknown): void {
+  const { getToken } = (credential ?? {}) as { readonly getToken?: unknown };
+  if (typeof getToken === 'function') return;
+  throw new TypeError('"credential" expected a TokenCredential, such as DefaultAzureCredential');
+}

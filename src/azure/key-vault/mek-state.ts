@@ -1,0 +1,94 @@
+/** What a key vault says of one version of the MEK, and whether a DEK may be wrapped with it. @module */
+import type { KeyObject } from 'node:crypto';
+import type { KeyVaultKey } from '@azure/keyvault-keys';
+import { importRsaPublicKey } from '../../crypto/rsa-oaep.js';
+import { KeyProviderError } from '../../errors.js';
+import type { WrapAlgorithm } from '../../provider/key-wrap.js';
+
+export interface MekState {
+  readonly mekVersion: string;
+  readonly isEnabled: boolean;
+  readonly notBeforeMs: number | undefined;
+  readonly expiresMs: number | undefined;
+  /** Why no DEK is wrapped with it, whatever its dates; `undefined` where nothing is wrong. */
+  readonly misfit: string | undefined;
+  /** Absent for a key that is not RSA, or is a misfit. */
+  readonly publicKey: KeyObject | undefined;
+}
+
+const KEY_TYPES: Readonly<Record<WrapAlgorithm, readonly unknown[]>> = {
+  'RSA-OAEP-256': ['RSA', 'RSA-HSM'],
+  A256KW: ['oct', 'oct-HSM'],
+};
+const MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
+const LEAST_EXPONENT = 65_537n;
+const NEEDED_OPERATIONS = ['unwrapKey', 'wrapKey'];
+
+export function mekStateOf(
+  key: KeyVaultKey,
+  mekVersion: string,
+  algorithm: WrapAlgorithm,
+): MekState {
+  const { enabled, notBefore, expiresOn } = key.properties;
+  const misfit = misfitOf(key, algorithm);
+  const { n, e } = key.key ?? {};
+  const isUsable = algorithm === 'RSA-OAEP-256' && misfit === undefined && n && e;
+  return {
+    mekVersion,
+    isEnabled: enabled !== false,
+    notBeforeMs: notBefore?.getTime(),
+    expiresMs: expiresOn?.getTime(),
+    misfit,
+    publicKey: isUsable ? importRsaPublicKey(n, e) : undefined,
+  };
+}
+
+function misfitOf(
+  { keyType, keyOperations, key }: KeyVaultKey,
+  algorithm: WrapAlgorithm,
+): string | undefined {
+  if (!KEY_TYPES[algorithm].includes(keyType)) {
+    return `is of the type ${String(keyType)}, and ${algorithm} needs ${KEY_TYPES[algorithm].join(' or ')}`;
+  }
+  if (algorithm === 'RSA-OAEP-256') {
+    const bits = bitLength(key?.n);
+    if (!MODULUS_BITS.includes(bits)) {
+      return `has ${String(bits)} bits, and ${MODULUS_BITS.join(', ')} are supported`;
+    }
+    if (integerIn(key?.e) < LEAST_EXPONENT) return 'has a public exponent below 65537';
+  }
+  const missing = NEEDED_OPERATIONS.filter((each) => keyOperations?.includes(each) === false);
+  return missing.length > 0 ? `does not permit ${missing.join(' and ')}` : undefined;
+}
+
+function bitLength(modulus: Uint8Array | undefined): number {
+  return integerIn(modulus).toString(2).length;
+}
+
+function integerIn(bytes: Uint8Array | undefined): bigint {
+  return BigInt(`0x0${Buffer.from(bytes ?? []).toString('hex')}`);
+}
+
+/** Refuses before anything is wrapped, let alone written. @param name - Of the version, for messages. */
+export function requireWrappable(state: MekState, name: string, nowMs: number): void {
+  const { isEnabled, notBeforeMs = -Infinity, expiresMs = Infinity, misfit } = state;
+  if (!isEnabled) {
+    throw new KeyProviderError(
+      'MEK_DISABLED',
+      `The MEK ${name} is disabled: enable that version again, or rotate to another`,
+    );
+  }
+  if (misfit !== undefined) {
+    throw new KeyProviderError(
+      'MEK_UNSUPPORTED',
+      `The MEK ${name} ${misfit}: make a version that fits, and rotate to it`,
+    );
+  }
+  if (nowMs >= expiresMs || nowMs < notBeforeMs) {
+    const what = nowMs >= expiresMs ? 'has expired' : 'is not yet valid';
+    throw new KeyProviderError(
+      'MEK_NOT_VALID_NOW',
+      `The MEK ${name} ${what}: it unwraps, but wraps no DEK; rotate to another version, or change its dates`,
+    );
+  }
+}

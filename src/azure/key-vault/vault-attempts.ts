@@ -1,0 +1,39 @@
+/** Tries a call on a key vault again where that may help, and gives up in time. @module */
+import type { Clock } from '../../clock.js';
+import { KeyProviderError } from '../../errors.js';
+
+export interface AttemptLimits {
+  readonly clock: Clock;
+  readonly maxAttempts: number;
+  /** A longer `Retry-After` is not waited for: the caller is told it instead. */
+  readonly maxRetryDelayMs: number;
+}
+
+const FIRST_DELAY_MS = 250;
+// Key Vault asks for 1, 2, 4, 8 and 16 s, and often sends no Retry-After.
+const FIRST_THROTTLED_DELAY_MS = 1_000;
+const SPREAD = 0.25;
+
+/** @param attempt - Rejects with a {@link KeyProviderError} only, unless it was aborted. */
+export async function attemptRepeatedly<T>(
+  attempt: () => Promise<T>,
+  { clock, maxAttempts, maxRetryDelayMs }: AttemptLimits,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof KeyProviderError) || !error.retryable) throw error;
+      const delayMs =
+        error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
+      if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}
+
+function backoffMs({ code }: KeyProviderError, attempts: number, clock: Clock): number {
+  const firstMs = code === 'KEY_PROVIDER_THROTTLED' ? FIRST_THROTTLED_DELAY_MS : FIRST_DELAY_MS;
+  return firstMs * 2 ** (attempts - 1) * (1 + SPREAD * clock.jitter());
+}

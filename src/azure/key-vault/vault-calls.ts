@@ -1,0 +1,119 @@
+/** The three things that are asked of a key vault, each tried as long as that may help. @module */
+import { isUint8Array } from 'node:util/types';
+import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
+import type { Clock } from '../../clock.js';
+import { KeyProviderError } from '../../errors.js';
+import { withDeadline } from '../../with-deadline.js';
+import type { AkvSettings } from './akv-options.js';
+import { attemptRepeatedly } from './vault-attempts.js';
+import { VaultClients } from './vault-clients.js';
+import type { VaultResponse } from './vault-answer.js';
+import { vaultFailure, type VaultCall } from './vault-failure.js';
+
+type Operation = VaultCall['operation'];
+type CallOptions = Pick<GetKeyOptions, 'abortSignal' | 'onResponse'>;
+
+export class VaultCalls {
+  readonly #settings: AkvSettings;
+  readonly #clients: VaultClients;
+  readonly #clock: Clock;
+
+  constructor(settings: AkvSettings, clock: Clock) {
+    this.#settings = settings;
+    this.#clients = new VaultClients(settings);
+    this.#clock = clock;
+  }
+
+  /** @param mekVersion - The newest one where it is `undefined`. */
+  getKey(mekVersion: string | undefined, signal?: AbortSignal): Promise<KeyVaultKey> {
+    const { mekName } = this.#settings;
+    const version = mekVersion === undefined ? {} : { version: mekVersion };
+    return this.#attempt('get', mekVersion, signal, async (options) => {
+      const key = await this.#clients.keys.getKey(mekName, { ...options, ...version });
+      this.#requireKeyId(key.id, mekVersion);
+      return key;
+    });
+  }
+
+  wrapKey(dek: Uint8Array, mekVersion: string, signal?: AbortSignal): Promise<Uint8Array> {
+    const { wrapAlgorithm } = this.#settings;
+    return this.#crypt('wrapKey', mekVersion, signal, (client, options) =>
+      client.wrapKey(wrapAlgorithm, dek, options),
+    );
+  }
+
+  unwrapKey(wrapped: Uint8Array, mekVersion: string, signal?: AbortSignal): Promise<Uint8Array> {
+    const { wrapAlgorithm } = this.#settings;
+    return this.#crypt('unwrapKey', mekVersion, signal, (client, options) =>
+      client.unwrapKey(wrapAlgorithm, wrapped, options),
+    );
+  }
+
+  #crypt(
+    operation: Operation,
+    mekVersion: string,
+    signal: AbortSignal | undefined,
+    call: (client: CryptographyClient, options: CallOptions) => Promise<{ result?: Uint8Array }>,
+  ): Promise<Uint8Array> {
+    const client = this.#clients.of(mekVersion);
+    return this.#attempt(operation, mekVersion, signal, async (options) => {
+      let keyId: unknown;
+      // The SDK's own result names the key that was asked, not the one that answered.
+      const onResponse: CallOptions['onResponse'] = (response, flat) => {
+        options.onResponse?.(response, flat);
+        const { parsedBody } = response;
+        keyId = (parsedBody as { readonly kid?: unknown } | undefined)?.kid;
+      };
+      const work = (each: CryptographyClient): ReturnType<typeof call> =>
+        call(each, { ...options, onResponse });
+      const { result } = await client.use(work, signal);
+      this.#requireKeyId(keyId, mekVersion);
+      // The SDK makes a text of a value that is empty.
+      return isUint8Array(result) ? result : new Uint8Array();
+    });
+  }
+
+  #attempt<T>(
+    operation: Operation,
+    mekVersion: string | undefined,
+    signal: AbortSignal | undefined,
+    work: (options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { attemptTimeoutMs, vaultUrl, mekName } = this.#settings;
+    const call = { operation, vaultUrl, mekName, mekVersion, attemptTimeoutMs };
+    const attempt = async (): Promise<T> => {
+      let arrived: VaultResponse | undefined;
+      const onResponse: CallOptions['onResponse'] = (response) => {
+        arrived = response;
+      };
+      const options = { onResponse };
+      try {
+        return await withDeadline(
+          (abortSignal) => work({ ...options, abortSignal }),
+          attemptTimeoutMs,
+          signal,
+        );
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof KeyProviderError) throw error;
+        throw vaultFailure(error, call, arrived);
+      }
+    };
+    return attemptRepeatedly(attempt, { ...this.#settings, clock: this.#clock }, signal);
+  }
+
+  /** An answer about another key is none. @param mekVersion - Any where it is `undefined`. */
+  #requireKeyId(keyId: unknown, mekVersion: string | undefined): void {
+    const { vaultUrl, mekName } = this.#settings;
+    const key = `${vaultUrl}/keys/${mekName}`;
+    const expected = mekVersion === undefined ? key : `${key}/${mekVersion}`;
+    const text = typeof keyId === 'string' ? keyId : '';
+    const answered = mekVersion === undefined ? text.replace(/\/[^/]*$/, '') : text;
+    // Key Vault does not tell names apart by case.
+    if (answered.toLowerCase() === expected.toLowerCase()) return;
+    throw new KeyProviderError(
+      'KEY_PROVIDER_FAILED',
+      `The vault answered for another key than ${expected}: check what is between`,
+    );
+  }
+}

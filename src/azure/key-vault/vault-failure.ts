@@ -1,0 +1,187 @@
+/** What a failed call on a key vault means, and what the operator does about it. @module */
+import { KeyProviderError, type KeyProviderErrorCode } from '../../errors.js';
+import { answerIn, cleanCause, type VaultAnswer, type VaultResponse } from './vault-answer.js';
+
+/** What was tried, for the message. */
+export interface VaultCall {
+  readonly operation: 'get' | 'unwrapKey' | 'wrapKey';
+  readonly vaultUrl: string;
+  readonly mekName: string;
+  /** Absent where the newest version was asked for. */
+  readonly mekVersion: string | undefined;
+  readonly attemptTimeoutMs: number;
+}
+
+interface Verdict {
+  readonly code: KeyProviderErrorCode;
+  readonly problem: string;
+  readonly retryable?: boolean;
+  readonly lacksPermission?: boolean;
+}
+
+const permissionFailures = new WeakSet<object>();
+
+/** @param arrived - The vault's answer, if there was any. */
+export function vaultFailure(
+  error: unknown,
+  call: VaultCall,
+  arrived?: VaultResponse,
+): KeyProviderError {
+  const answer = answerIn(error, arrived);
+  const { code, problem, retryable = false, lacksPermission = false } = verdictOf(answer, call);
+  const { retryAfterMs } = answer;
+  const failure = new KeyProviderError(code, `${describeCall(call)} ${problem}`, {
+    cause: cleanCause(error, answer),
+    retryable,
+    ...(retryable && retryAfterMs !== undefined && { retryAfterMs }),
+  });
+  if (lacksPermission) permissionFailures.add(failure);
+  return failure;
+}
+
+/** Whether the vault knows who asks, and does not grant them the operation. */
+export function isPermissionFailure(error: unknown): error is KeyProviderError {
+  return error instanceof KeyProviderError && permissionFailures.has(error);
+}
+
+/** For messages: what was tried on which key. */
+function describeCall({ operation, vaultUrl, mekName, mekVersion }: VaultCall): string {
+  const key = `${vaultUrl}/keys/${mekName}${mekVersion === undefined ? '' : `/${mekVersion}`}`;
+  return `${operation} on ${key}`;
+}
+
+function verdictOf(answer: VaultAnswer, call: VaultCall): Verdict {
+  if (answer.status === undefined) return verdictWithoutAnswer(answer, call);
+  const { status } = answer;
+  if (status === 400) return verdictOfBadRequest(call);
+  if (status === 403) return verdictOfRefusal(answer, call);
+  if (status === 404) return missing(call);
+  if (status === 409) return verdictOfConflict(answer, call);
+  if (status === 429) {
+    return {
+      code: 'KEY_PROVIDER_THROTTLED',
+      problem: 'was throttled: lower the concurrency, or spread the load over time',
+      retryable: true,
+    };
+  }
+  if (status === 401) {
+    return {
+      code: 'KEY_PROVIDER_DENIED',
+      problem: 'was refused: the vault does not accept the token; check tenant and credential',
+    };
+  }
+  if (status === 408 || status >= 500) {
+    return unavailable(`failed with status ${String(status)}: the key vault is in trouble`);
+  }
+  return {
+    code: 'KEY_PROVIDER_FAILED',
+    problem: `failed with status ${String(status)}: look at the cause`,
+  };
+}
+
+function verdictWithoutAnswer(
+  { kind, transportCode }: VaultAnswer,
+  { attemptTimeoutMs }: VaultCall,
+): Verdict {
+  switch (kind) {
+    case 'timeout':
+      return unavailable(`had no answer within ${String(attemptTimeoutMs)} ms`);
+    case 'garbled':
+      return unavailable('was answered with something that cannot be read: is a proxy in between?');
+    case 'credential':
+      return {
+        code: 'KEY_PROVIDER_DENIED',
+        problem: 'got no token from the credential: check what it is configured with',
+      };
+    case 'identity-down':
+      return unavailable(
+        'got no token in time: the identity platform is in trouble, or out of reach',
+      );
+    case 'host-unknown':
+      return unavailable('found no such host: check the address of the vault, and DNS');
+    case 'unreachable':
+      return unavailable(`lost or got no connection (${transportCode ?? 'unknown'})`);
+    case 'certificate':
+      return {
+        code: 'KEY_PROVIDER_FAILED',
+        problem: `does not trust the server's certificate (${transportCode ?? 'unknown'}): check the address of the vault, or what is between`,
+      };
+    case 'challenge':
+      return {
+        code: 'KEY_PROVIDER_FAILED',
+        problem: 'was asked for a token for another service: check the address of the vault',
+      };
+    default:
+      return { code: 'KEY_PROVIDER_FAILED', problem: 'failed: look at the cause' };
+  }
+}
+
+function unavailable(problem: string): Verdict {
+  return { code: 'KEY_PROVIDER_UNAVAILABLE', problem, retryable: true };
+}
+
+function missing({ mekVersion }: VaultCall): Verdict {
+  const what = mekVersion === undefined ? 'key' : 'version of the key';
+  return {
+    code: 'MEK_VERSION_UNKNOWN',
+    problem: `found no such ${what}: if it was deleted, recover it; else check vault and name`,
+  };
+}
+
+function verdictOfBadRequest({ operation }: VaultCall): Verdict {
+  if (operation === 'unwrapKey') {
+    return {
+      code: 'WRAP_REJECTED',
+      problem: 'was refused: that version did not make this wrap, or it was changed',
+    };
+  }
+  return {
+    code: 'MEK_UNSUPPORTED',
+    problem: 'was refused as a bad request: the key does not fit the wrap algorithm',
+  };
+}
+
+function verdictOfRefusal({ innerCode, says }: VaultAnswer, { operation }: VaultCall): Verdict {
+  if (innerCode === 'KeyDisabled' || says('disabled key')) {
+    return {
+      code: 'MEK_DISABLED',
+      problem: 'was refused: the version is disabled; enable it again, or rotate to another',
+    };
+  }
+  if (innerCode === 'KeyOperationForbidden') {
+    return {
+      code: 'MEK_UNSUPPORTED',
+      problem: `was refused: add ${operation} to the key's permitted operations`,
+    };
+  }
+  if (operation === 'wrapKey' && (innerCode?.includes('Expired') === true || says('expired'))) {
+    return {
+      code: 'MEK_NOT_VALID_NOW',
+      problem: 'was refused: the version is expired or not yet valid; rotate to another',
+    };
+  }
+  return {
+    code: 'KEY_PROVIDER_DENIED',
+    problem: denial(innerCode, operation),
+    lacksPermission: innerCode !== 'ForbiddenByFirewall',
+  };
+}
+
+function denial(innerCode: string | undefined, operation: VaultCall['operation']): string {
+  switch (innerCode) {
+    case 'ForbiddenByFirewall':
+      return "was refused by the vault's firewall: allow this network, or use a private endpoint";
+    case 'ForbiddenByPolicy':
+      return `was refused: add keys/${operation} to the vault's access policy for this identity`;
+    case 'ForbiddenByRbac':
+      return `was refused: give this identity a role with keys/${operation}, such as Key Vault Crypto Service Encryption User; a new role takes some minutes`;
+    default:
+      return `was refused: this identity needs the permission keys/${operation}`;
+  }
+}
+
+function verdictOfConflict({ innerCode, errorCode }: VaultAnswer, call: VaultCall): Verdict {
+  const codes = [innerCode, errorCode];
+  if (codes.includes('ObjectIsDeletedButRecoverable')) return missing(call);
+  return unavailable('met a key that is being deleted or recovered');
+}

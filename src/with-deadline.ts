@@ -1,0 +1,34 @@
+/** Bounds how long work on the network may take. @module */
+import { systemClock } from './clock.js';
+import { untilAborted } from './until-aborted.js';
+
+/**
+ * Settles as `work` does; rejects with the signal's reason as soon as it aborts, and with a
+ * `TimeoutError` after `durationMs`. The work's own signal aborts in both cases.
+ *
+ * The time is the machine's, whatever clock a test injects: the network takes no other.
+ */
+export async function withDeadline<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  durationMs: number,
+  signal?: AbortSignal,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const [deadline, done] = [new AbortController(), new AbortController()];
+  const stop = (): void => {
+    deadline.abort(signal?.reason);
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  systemClock.sleep(durationMs, done.signal).then(
+    () => {
+      deadline.abort(new DOMException('The deadline has passed', 'TimeoutError'));
+    },
+    () => undefined,
+  );
+  try {
+    return await untilAborted(work(deadline.signal), deadline.signal);
+  } finally {
+    done.abort();
+    signal?.removeEventListener('abort', stop);
+  }
+}
