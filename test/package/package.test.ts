@@ -7,6 +7,8 @@ import tsup from '../../tsup.config.js';
 const root = join(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
   exports: Record<string, { default: string; types: string } | string>;
 };
 
@@ -18,12 +20,23 @@ function filesIn(folder: string, ending: string): string[] {
 /** Static imports only: `import()` is how an adapter may be loaded on demand. */
 function importsOf(file: string): string[] {
   const code = readFileSync(join(root, file), 'utf8');
-  const found = code.matchAll(/^(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]/gms);
+  const found = code.matchAll(/^(?:import|export)\b(?:[^;'"]*?from)?\s*['"]([^'"]+)['"]/gms);
   return [...found].map(([, specifier]) => specifier ?? '');
 }
 
+/** A built file and all that it imports statically. */
+function reachedFrom(entry: string): string[] {
+  const reached = new Set([entry]);
+  for (const file of reached) {
+    for (const specifier of importsOf(file)) {
+      if (specifier.startsWith('.')) reached.add(join(file, '..', specifier));
+    }
+  }
+  return [...reached];
+}
+
 describe('the sources', () => {
-  const core = filesIn('src', '.ts').filter((file) => !/^src\/(sqlite|testing)\//.test(file));
+  const core = filesIn('src', '.ts').filter((file) => !/^src\/(azure|sqlite|testing)\//.test(file));
 
   it('of core import no adapter', () => {
     expect(core.length).toBeGreaterThan(20);
@@ -31,13 +44,17 @@ describe('the sources', () => {
     expect(imports.filter((specifier) => /\/(sqlite|testing|azure)\//.test(specifier))).toEqual([]);
   });
 
-  it('import one package besides Node itself, in one file', () => {
+  it('import one package besides Node itself in one file, and one in each Azure adapter', () => {
     const foreign = filesIn('src', '.ts').flatMap((file) =>
       importsOf(file)
         .filter((specifier) => !/^(\.|node:)/.test(specifier))
-        .map((specifier) => `${file}: ${specifier}`),
+        .map((specifier) => `${file.replace(/(src\/azure\/[^/]+)\/.*/, '$1')}: ${specifier}`),
     );
-    expect(foreign).toEqual(['src/dek/expiring-map.ts: lru-cache']);
+    expect([...new Set(foreign)].sort()).toEqual([
+      'src/azure/cosmos: @azure/cosmos',
+      'src/azure/key-vault: @azure/keyvault-keys',
+      'src/dek/expiring-map.ts: lru-cache',
+    ]);
   });
 
   it('have no file over 400 lines and none that is a grab bag', () => {
@@ -60,12 +77,23 @@ describe('the package', () => {
     expect(Object.keys(manifest.dependencies)).toEqual(['lru-cache']);
   });
 
-  it('leaves lru-cache and Node outside its build, and nothing else', () => {
-    const outside = filesIn('dist', '.js')
+  it('has the Azure packages as optional peers, and no others', () => {
+    const peers = Object.keys(manifest.peerDependencies);
+    expect(peers).toEqual(['@azure/cosmos', '@azure/identity', '@azure/keyvault-keys']);
+    const optional = peers.filter((peer) => manifest.peerDependenciesMeta[peer]?.optional);
+    expect(optional).toEqual(peers);
+  });
+
+  it.each([
+    ['dist/index.js', ['lru-cache']],
+    ['dist/sqlite/index.js', []],
+    ['dist/azure/cosmos/index.js', []],
+    ['dist/azure/key-vault/index.js', ['@azure/keyvault-keys', 'lru-cache']],
+  ])('%s needs nothing besides Node but %j', (entry, needed) => {
+    const packages = reachedFrom(entry)
       .flatMap(importsOf)
-      .filter((specifier) => !specifier.startsWith('.'));
-    expect(outside).toContain('lru-cache');
-    expect(outside.filter((each) => each !== 'lru-cache' && !each.startsWith('node:'))).toEqual([]);
+      .filter((each) => !/^(\.|node:)/.test(each));
+    expect([...new Set(packages)].sort()).toEqual(needed);
   });
 
   it('exports exactly what is built', () => {

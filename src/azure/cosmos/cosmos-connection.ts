@@ -1,0 +1,128 @@
+/** Sends requests through the SDK: each limited in time, each reported, patient where nothing is changed. @module */
+import type { Container } from '@azure/cosmos';
+import { systemClock, type Clock } from '../../clock.js';
+import { requireIntegerBetween } from '../../guards.js';
+import { withDeadline } from '../../with-deadline.js';
+import { CosmosFailure, failureOf } from './cosmos-failure.js';
+import { describeRequest, type CosmosAnswer, type CosmosOperation } from './cosmos-request.js';
+import type { CosmosStoreOptions } from './cosmos-store-options.js';
+
+export interface CosmosConnectionOptions extends CosmosStoreOptions {
+  readonly container: Container;
+}
+
+/** Those of `DekStore` and `DocumentStore`. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onRequestCharge?: ((units: number) => void) | undefined;
+}
+
+type Send<Answer> = (signal: AbortSignal) => Promise<Answer>;
+
+export const MOST_ATTEMPTS = 5;
+const DEFAULT_ATTEMPT_TIMEOUT_MS = 60_000;
+const LEAST_ATTEMPT_TIMEOUT_MS = 100;
+const MOST_ATTEMPT_TIMEOUT_MS = 600_000;
+const LAST_START_MS = 30_000;
+const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 5_000;
+const LEAST_REFUSAL = 400;
+
+export class CosmosConnection {
+  readonly container: Container;
+  readonly clock: Clock;
+  readonly #attemptTimeoutMs: number;
+  readonly #onRequest: CosmosStoreOptions['onRequest'];
+
+  constructor({ container, clock = systemClock, onRequest, ...options }: CosmosConnectionOptions) {
+    const { attemptTimeoutMs = DEFAULT_ATTEMPT_TIMEOUT_MS } = options;
+    const limits = [LEAST_ATTEMPT_TIMEOUT_MS, MOST_ATTEMPT_TIMEOUT_MS] as const;
+    requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, ...limits);
+    this.container = container;
+    this.clock = clock;
+    this.#attemptTimeoutMs = attemptTimeoutMs;
+    this.#onRequest = onRequest;
+  }
+
+  /** @throws CosmosFailure, or the reason of the caller's signal. */
+  async attempt<Answer extends CosmosAnswer>(
+    operation: CosmosOperation,
+    send: Send<Answer>,
+    options: CallOptions = {},
+  ): Promise<Answer> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    try {
+      // The SDK looks at the signal while it is sending, not while it waits to send again.
+      const answer = await withDeadline(send, this.#attemptTimeoutMs, signal);
+      if ((answer.statusCode ?? 0) >= LEAST_REFUSAL) throw refusalIn(answer);
+      this.#report(operation, answer, options);
+      return answer;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = failureOf(error);
+      this.#report(operation, failure, options);
+      throw failure;
+    }
+  }
+
+  /** For what may be sent any number of times. */
+  async persist<Answer extends CosmosAnswer>(
+    operation: CosmosOperation,
+    send: Send<Answer>,
+    options: CallOptions = {},
+  ): Promise<Answer> {
+    const isLate = this.patience();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.attempt(operation, send, options);
+      } catch (error) {
+        if (!(error instanceof CosmosFailure && error.isPassing)) throw error;
+        if (attempt === MOST_ATTEMPTS || isLate()) throw error;
+      }
+      await this.backOff(attempt, options.signal);
+    }
+  }
+
+  /** @returns Whether a call that begins now has taken too long for another attempt. */
+  patience(): () => boolean {
+    const startedMs = this.clock.monotonicMs();
+    return () => this.clock.monotonicMs() - startedMs >= LAST_START_MS;
+  }
+
+  /** @param attempt - The number of the one that failed, from 1 on. */
+  backOff(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), LONGEST_DELAY_MS);
+    return this.clock.sleep(delayMs * (0.5 + this.clock.jitter()), signal);
+  }
+
+  #report(
+    operation: CosmosOperation,
+    outcome: CosmosAnswer | CosmosFailure,
+    { onRequestCharge }: CallOptions,
+  ): void {
+    const request = describeRequest(operation, this.container.id, outcome);
+    const { requestCharge } = request;
+    // A watcher's own failure must not turn a write that was done into one that failed.
+    ignoringErrors(() => this.#onRequest?.(request));
+    if (requestCharge !== undefined) ignoringErrors(() => onRequestCharge?.(requestCharge));
+  }
+}
+
+/** To a read of what is not there the SDK gives the 404 as an answer; what it says are getters. */
+function refusalIn(answer: CosmosAnswer): CosmosFailure {
+  return new CosmosFailure({
+    status: answer.statusCode ?? 0,
+    substatus: answer.substatus ?? 0,
+    requestCharge: answer.requestCharge,
+    ...(answer.activityId !== undefined && { activityId: answer.activityId }),
+  });
+}
+
+function ignoringErrors(watch: () => void): void {
+  try {
+    watch();
+  } catch {
+    // Nobody is there to be told.
+  }
+}

@@ -1,0 +1,207 @@
+/** DEK rows in a container of Azure Cosmos DB. @module */
+import type { Container } from '@azure/cosmos';
+import { scopeIdIn } from '../../dek/key-scope.js';
+import { requireIntegerBetween } from '../../guards.js';
+import { mapConcurrently } from '../../map-concurrently.js';
+import type {
+  DekRowFilter,
+  DekRowPage,
+  DekStore,
+  DekStoreOptions,
+  ListDekRowsOptions,
+  StoredItem,
+} from '../../store/dek-store.js';
+import { KeyedDekStore, type KeyedItem } from '../../store/keyed-dek-store.js';
+import { ContainerCheck } from './container-check.js';
+import { CosmosConnection } from './cosmos-connection.js';
+import { CosmosItems, type ItemPlace } from './cosmos-items.js';
+import { CosmosQueries } from './cosmos-queries.js';
+import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import { DEK_CONTAINER_REMEDY, requireDekContainer } from './dek-container.js';
+import { countQuery, idsQuery, listQuery, scopeQuery } from './dek-queries.js';
+import { contentOf, type ItemContent } from './item-content.js';
+import { fromItemId, toItemId } from './item-id.js';
+
+export interface CosmosDekStoreOptions extends CosmosStoreOptions {
+  /**
+   * For how many milliseconds a read may miss a write that another process was told of, from 0 to
+   * 3 600 000. Counts unless the account's default consistency is `Strong`, where nothing is missed.
+   * For `BoundedStaleness` give the account's interval, unless all clients read in the region that takes
+   * the writes. @default 5000
+   */
+  readonly readLagMs?: number | undefined;
+}
+
+const DEFAULT_READ_LAG_MS = 5_000;
+const MOST_READ_LAG_MS = 3_600_000;
+/** A point read costs 1 request unit, a query 3 and more, and a second request for its plan. */
+const MOST_POINT_READS = 4;
+const IDS_AT_ONCE = 100;
+const QUERIES_AT_ONCE = 4;
+const ROWS_AT_ONCE = 100;
+
+/**
+ * Keeps DEK rows, rotation records and leases in one container of Azure Cosmos DB.
+ *
+ * Make the container with {@link ensureDekContainer}; its partition key is `/scopeId`. The identity of
+ * your `CosmosClient` needs the role "Cosmos DB Built-in Data Contributor" on it, and nothing more.
+ *
+ * - Rows are written by etag and never upserted. When the answer to a write is lost (a reset, a timeout,
+ *   408, 449, 5xx), the item is read again and compared: the call succeeds if it was written, sends it
+ *   again if it was not, and is refused if somebody else came first.
+ * - Reads ask for the account's own default consistency, whatever the client was set to, and read what
+ *   this client wrote. What another process wrote may be missing for a while unless the account is set
+ *   to `Strong`: {@link CosmosDekStore.readLagMs} says for how long, and rotations wait that much longer.
+ * - The first call reads the account and the container's definition once. It refuses accounts that take
+ *   writes in several regions, where two writers can both succeed over one etag, and containers with
+ *   another partition key or with a time to live.
+ * - `getMany` of more than four ids is one query for each hundred.
+ * - `onRequestCharge` is called with the request units of each answer, refusals included. The SDK keeps
+ *   to itself what its own repetitions and query plans cost.
+ *
+ * After a finished rewrap this answers 0: `SELECT VALUE COUNT(1) FROM c WHERE c.mekVersion != "<NEW>"`.
+ *
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while Cosmos DB cannot be reached or
+ * throttles - try again; `STORE_FAILED` for anything else - do what the message says.
+ *
+ * @example
+ * ```ts
+ * import { CosmosClient } from '@azure/cosmos';
+ * import { DefaultAzureCredential } from '@azure/identity';
+ * import { CosmosDekStore } from '@bytelyst/field-encrypt/azure/cosmos';
+ *
+ * const client = new CosmosClient({
+ *   endpoint: 'https://notelett.documents.azure.com',
+ *   aadCredentials: new DefaultAzureCredential(),
+ * });
+ * const container = client.database('notelett').container('dek_store');
+ * const dekStore = new CosmosDekStore(container, {
+ *   onRequest: ({ operation, status, requestCharge }) => {
+ *     console.log(operation, status, requestCharge); // "read" 200 1
+ *   },
+ * });
+ *
+ * export const row = (dekId: string) => dekStore.get(dekId);
+ * ```
+ */
+export class CosmosDekStore extends KeyedDekStore implements DekStore {
+  readonly #check: ContainerCheck;
+  readonly #items: CosmosItems;
+  readonly #queries: CosmosQueries;
+  readonly #readLagMs: number;
+
+  /** @throws TypeError or RangeError where a duration is no integer in its range. */
+  constructor(container: Container, options: CosmosDekStoreOptions = {}) {
+    super();
+    const { readLagMs = DEFAULT_READ_LAG_MS, ...others } = options;
+    requireIntegerBetween('readLagMs', readLagMs, 0, MOST_READ_LAG_MS);
+    this.#readLagMs = readLagMs;
+    const connection = new CosmosConnection({ ...others, container });
+    const [rule, remedy] = [requireDekContainer, DEK_CONTAINER_REMEDY];
+    this.#check = new ContainerCheck({ connection, rule, remedy });
+    this.#items = new CosmosItems(connection, this.#check);
+    this.#queries = new CosmosQueries(connection, this.#check);
+  }
+
+  async getMany(
+    dekIds: readonly string[],
+    options?: DekStoreOptions,
+  ): Promise<ReadonlyMap<string, StoredItem>> {
+    options?.signal?.throwIfAborted();
+    const ids = [...new Set(dekIds)];
+    const found =
+      ids.length <= MOST_POINT_READS
+        ? await Promise.all(ids.map((id) => this.get(id, options)))
+        : await this.#queryMany(ids, options);
+    const items = found.filter((item) => item !== undefined);
+    return new Map(items.map((item) => [idOf(item), item]));
+  }
+
+  async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
+    const request = { partitionKey: scopeId, pageSize: ROWS_AT_ONCE };
+    const items = await this.#queries.all(scopeQuery(scopeId), request, options);
+    return items.map(toStoredItem);
+  }
+
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
+    const { pageSize = 100, continuation } = options;
+    const request = { pageSize, continuation };
+    const { items, ...rest } = await this.#queries.page(listQuery(filter), request, options);
+    return { items: items.map(toStoredItem), ...rest };
+  }
+
+  async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
+    return this.#queries.count(countQuery(filter), options);
+  }
+
+  /** 0 where the account's default consistency is `Strong`, else the option of the same name. */
+  async readLagMs(options?: DekStoreOptions): Promise<number> {
+    const consistency: string = await this.#check.passed(options);
+    return consistency === 'Strong' ? 0 : this.#readLagMs;
+  }
+
+  /** @internal */
+  protected async createItem(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
+    const { content, etag } = await this.#items.create(placeOf(item), rowContent(item), options);
+    return toStoredItem({ ...content, _etag: etag });
+  }
+
+  /** @internal */
+  protected async replaceItem(
+    item: KeyedItem,
+    oldEtag: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem> {
+    const [place, row] = [placeOf(item), rowContent(item)];
+    const { content, etag } = await this.#items.replace(place, row, oldEtag, options);
+    return toStoredItem({ ...content, _etag: etag });
+  }
+
+  /** @internal */
+  protected async getItem(
+    scopeId: string,
+    id: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem | undefined> {
+    const item = await this.#items.read(placeOf({ scopeId, id }), options);
+    return item && toStoredItem({ ...item.content, _etag: item.etag });
+  }
+
+  async #queryMany(
+    ids: readonly string[],
+    options: DekStoreOptions = {},
+  ): Promise<readonly StoredItem[]> {
+    const chunks: (readonly string[])[] = [];
+    for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+      chunks.push(ids.slice(from, from + IDS_AT_ONCE));
+    }
+    const query = (chunk: readonly string[]) =>
+      this.#queries.all(idsQuery(chunk), { pageSize: chunk.length }, options);
+    const { signal } = options;
+    const pages = await mapConcurrently(chunks, query, { concurrency: QUERIES_AT_ONCE, signal });
+    // In another partition lies another item, whatever its id.
+    return pages.flat().map(toStoredItem).filter(isWhereItsIdSays);
+  }
+}
+
+function placeOf({ scopeId, id }: Pick<KeyedItem, 'id' | 'scopeId'>): ItemPlace {
+  return { id: toItemId(id), partitionKey: scopeId, name: `The item ${id}` };
+}
+
+function rowContent(item: KeyedItem): ItemContent {
+  return { ...contentOf(item), id: toItemId(item.id) };
+}
+
+function toStoredItem(item: ItemContent): StoredItem {
+  const { id, _etag: etag } = item;
+  return { value: { ...item, id: fromItemId(String(id)) }, etag: String(etag) };
+}
+
+function idOf({ value }: StoredItem): string {
+  return String((value as ItemContent)['id']);
+}
+
+function isWhereItsIdSays(item: StoredItem): boolean {
+  return (item.value as ItemContent)['scopeId'] === scopeIdIn(idOf(item));
+}

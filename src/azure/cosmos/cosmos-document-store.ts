@@ -1,0 +1,190 @@
+/** Documents in a container of Azure Cosmos DB. @module */
+import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
+import { requireIdentifier } from '../../guards.js';
+import { documentKeyText } from '../../store/document-key-text.js';
+import type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from '../../store/document-store.js';
+import { ContainerCheck } from './container-check.js';
+import { CosmosConnection } from './cosmos-connection.js';
+import { CosmosItems, type ItemPlace } from './cosmos-items.js';
+import { CosmosQueries } from './cosmos-queries.js';
+import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import { requirePartitionKey } from './dek-container.js';
+import { contentOf, withoutSystemProperties, type ItemContent } from './item-content.js';
+import { requireItemId, requirePartitionKeyValue } from './item-id.js';
+
+export interface CosmosDocumentStoreOptions extends CosmosStoreOptions {
+  /** Properties that the container is partitioned by, without slashes; several if it is so by levels. */
+  readonly partitionKey: string | readonly string[];
+  /** Which items of the container are documents of the store. @default all */
+  readonly where?: DocumentCondition;
+}
+
+/** A condition in the SQL of Cosmos DB, on an item `c`. */
+export interface DocumentCondition {
+  /** `c.kind = @kind`, say. */
+  readonly condition: string;
+  /** Values by name, the `@` included. */
+  readonly parameters?: Readonly<Record<string, JSONValue>>;
+}
+
+/**
+ * Keeps the documents of one collection in a container of Azure Cosmos DB, for migrations.
+ *
+ * A document is named by its partition key and its `id`, so these are the key properties of its
+ * definition. Documents come back without the properties that Cosmos DB adds (`_etag`, `_ts` …). Writes
+ * whose answer is lost, consistency and the check of the account are as for {@link CosmosDekStore}.
+ *
+ * `where` narrows `list` and `count`; `get` and the writes go by the key alone.
+ *
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while Cosmos DB cannot be reached or
+ * throttles - try again; `STORE_FAILED` for anything else - do what the message says. TypeError where a
+ * document lacks a key property, RangeError where Cosmos DB cannot hold it (`/`, `\`, `?`, `#` in an id).
+ *
+ * @example
+ * ```ts
+ * import { CosmosClient } from '@azure/cosmos';
+ * import { DefaultAzureCredential } from '@azure/identity';
+ * import { CosmosDocumentStore } from '@bytelyst/field-encrypt/azure/cosmos';
+ *
+ * const client = new CosmosClient({
+ *   endpoint: 'https://notelett.documents.azure.com',
+ *   aadCredentials: new DefaultAzureCredential(),
+ * });
+ * const notes = new CosmosDocumentStore(client.database('notelett').container('content'), {
+ *   partitionKey: 'workspaceId',
+ *   where: { condition: 'c.kind = @kind', parameters: { '@kind': 'note' } },
+ * });
+ *
+ * export const countNotes = () => notes.count();
+ * ```
+ */
+export class CosmosDocumentStore<
+  Document extends object = Record<string, unknown>,
+> implements DocumentStore<Document> {
+  readonly #items: CosmosItems;
+  readonly #queries: CosmosQueries;
+  readonly #partitionKey: readonly string[];
+  readonly #key: readonly string[];
+  readonly #where: DocumentCondition | undefined;
+
+  /** @throws TypeError or RangeError where `partitionKey` names no properties. */
+  constructor(container: Container, options: CosmosDocumentStoreOptions) {
+    const { partitionKey, where, ...others } = options;
+    this.#partitionKey = propertyNames(partitionKey);
+    this.#key = [...new Set([...this.#partitionKey, 'id'])];
+    this.#where = where;
+    const connection = new CosmosConnection({ ...others, container });
+    const paths = this.#partitionKey.map((name) => `/${name}`);
+    const check = new ContainerCheck({
+      connection,
+      rule: (definition, place) => {
+        requirePartitionKey(definition.partitionKey?.paths ?? [], paths, place);
+      },
+      remedy: `create it, with the partition key ${paths.join(', ')}`,
+    });
+    this.#items = new CosmosItems(connection, check);
+    this.#queries = new CosmosQueries(connection, check);
+  }
+
+  async create(
+    document: Document,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    const { content, etag } = await this.#items.create(
+      this.#placeOf(document),
+      contentOf(document),
+      options,
+    );
+    return { document: content as Document, etag };
+  }
+
+  async get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document> | undefined> {
+    const item = await this.#items.read(this.#placeOf(key), options);
+    return item && { document: documentIn(item.content), etag: item.etag };
+  }
+
+  async replace(
+    document: Document,
+    oldEtag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<StoredDocumentItem<Document>> {
+    const [place, content] = [this.#placeOf(document), contentOf(document)];
+    const { etag } = await this.#items.replace(place, content, oldEtag, options);
+    return { document: content as Document, etag };
+  }
+
+  async delete(
+    key: DocumentKeyProperties,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<void> {
+    await this.#items.delete(this.#placeOf(key), etag, options);
+  }
+
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
+    const { pageSize = 100, continuation } = options;
+    const request = { pageSize, continuation };
+    const query = this.#select('SELECT * FROM c');
+    const { items, ...rest } = await this.#queries.page(query, request, options);
+    const found = items.map((item) => ({
+      document: documentIn<Document>(item),
+      etag: String(item['_etag']),
+    }));
+    return { items: found, ...rest };
+  }
+
+  async count(options?: DocumentStoreOptions): Promise<number> {
+    return this.#queries.count(this.#select('SELECT VALUE COUNT(1) FROM c'), options);
+  }
+
+  #select(select: string): SqlQuerySpec {
+    if (!this.#where) return { query: select };
+    const { condition, parameters = {} } = this.#where;
+    return {
+      query: `${select} WHERE (${condition})`,
+      parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })),
+    };
+  }
+
+  #placeOf(document: object): ItemPlace {
+    // For its refusals: whatever it takes is a well-formed text for each part.
+    documentKeyText(this.#key, document);
+    const parts = document as Readonly<Record<string, string>>;
+    const { id = '' } = parts;
+    requireItemId('id', id);
+    const partitionKey = this.#partitionKey.map((name) => parts[name] ?? '');
+    partitionKey.forEach((value, at) => {
+      requirePartitionKeyValue(this.#partitionKey[at] ?? '', value);
+    });
+    return { id, partitionKey, name: 'The document' };
+  }
+}
+
+function propertyNames(partitionKey: string | readonly string[]): readonly string[] {
+  const names = typeof partitionKey === 'string' ? [partitionKey] : [...partitionKey];
+  if (names.length === 0) {
+    throw new RangeError('"partitionKey" expected the names of one property or more');
+  }
+  names.forEach((name) => {
+    requireIdentifier('partitionKey', name);
+    if (/[/"]/.test(name)) {
+      throw new RangeError('"partitionKey" expected names of properties, got a path');
+    }
+  });
+  return names;
+}
+
+function documentIn<Document extends object>(item: ItemContent): Document {
+  return withoutSystemProperties(item) as Document;
+}

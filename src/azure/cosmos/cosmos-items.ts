@@ -1,0 +1,216 @@
+/** Items one by one, each write done once or not at all, whatever becomes of its answer. @module */
+import { isDeepStrictEqual } from 'node:util';
+import type { ConsistencyLevel, Item, PartitionKey } from '@azure/cosmos';
+import { StoreError } from '../../errors.js';
+import type { ContainerCheck } from './container-check.js';
+import { MOST_ATTEMPTS, type CallOptions, type CosmosConnection } from './cosmos-connection.js';
+import { storeErrorOf, unconfirmed } from './cosmos-errors.js';
+import { CosmosFailure } from './cosmos-failure.js';
+import type { CosmosAnswer } from './cosmos-request.js';
+import { withoutSystemProperties, type ItemContent } from './item-content.js';
+
+/** Where an item is, and how messages name it. */
+export interface ItemPlace {
+  readonly id: string;
+  readonly partitionKey: PartitionKey;
+  readonly name: string;
+}
+
+export interface CosmosItem {
+  readonly content: ItemContent;
+  readonly etag: string;
+}
+
+/** A write, as it is sent and as it is looked for afterwards. */
+interface Write {
+  readonly operation: 'create' | 'delete' | 'replace';
+  readonly place: ItemPlace;
+  /** Absent for a delete. */
+  readonly content?: ItemContent;
+  /** Absent for a create. */
+  readonly etag?: string;
+  readonly send: (signal: AbortSignal) => Promise<WriteAnswer>;
+}
+
+interface WriteAnswer extends CosmosAnswer {
+  /** Absent after a delete. */
+  readonly etag?: string;
+}
+
+/** What a read says about a write: done, overtaken by another, or not done until now. */
+type Finding = 'lost' | 'open' | { readonly etag: string };
+
+/** Sent as it is, `*` would match whatever is there. Lists are not ours either. */
+const ETAG = /^[!-)+\--~]+$/;
+
+export class CosmosItems {
+  readonly #connection: CosmosConnection;
+  readonly #check: ContainerCheck;
+
+  constructor(connection: CosmosConnection, check: ContainerCheck) {
+    this.#connection = connection;
+    this.#check = check;
+  }
+
+  async read(place: ItemPlace, options: CallOptions = {}): Promise<CosmosItem | undefined> {
+    const consistencyLevel = await this.#check.passed(options);
+    try {
+      const item = await this.#read(place, consistencyLevel, options);
+      if (!item) await this.#check.confirmExists(options);
+      return item;
+    } catch (error) {
+      throw this.#storeError(error);
+    }
+  }
+
+  /** @throws StoreError `ALREADY_EXISTS`. */
+  async create(place: ItemPlace, content: ItemContent, options?: CallOptions): Promise<CosmosItem> {
+    const { items } = this.#connection.container;
+    const etag = await this.#write(
+      {
+        operation: 'create',
+        place,
+        content,
+        send: (abortSignal) => items.create(content, { abortSignal }),
+      },
+      options,
+    );
+    return { content, etag };
+  }
+
+  /** @throws StoreError `ETAG_MISMATCH`, also where the item is gone. */
+  async replace(
+    place: ItemPlace,
+    content: ItemContent,
+    etag: string,
+    options?: CallOptions,
+  ): Promise<CosmosItem> {
+    const newEtag = await this.#write(
+      {
+        operation: 'replace',
+        place,
+        content,
+        etag,
+        send: (abortSignal) =>
+          this.#itemAt(place).replace(content, { abortSignal, ...onlyIf(etag) }),
+      },
+      options,
+    );
+    return { content, etag: newEtag };
+  }
+
+  /** @throws StoreError `ETAG_MISMATCH`, also where the item is gone. */
+  async delete(place: ItemPlace, etag: string, options?: CallOptions): Promise<void> {
+    await this.#write(
+      {
+        operation: 'delete',
+        place,
+        etag,
+        send: (abortSignal) => this.#itemAt(place).delete({ abortSignal, ...onlyIf(etag) }),
+      },
+      options,
+    );
+  }
+
+  async #write(write: Write, options: CallOptions = {}): Promise<string> {
+    options.signal?.throwIfAborted();
+    if (write.etag !== undefined && !ETAG.test(write.etag)) throw lostRace(write);
+    const consistency = await this.#check.passed(options);
+    const isLate = this.#connection.patience();
+    let failure: CosmosFailure | undefined;
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS && !isLate(); attempt += 1) {
+      if (failure) await this.#connection.backOff(attempt - 1, options.signal);
+      const mayHaveBeenDone = failure !== undefined;
+      const outcome = await this.#send(write, options);
+      if (typeof outcome === 'string') return outcome;
+      failure = outcome;
+      if (!mayHaveBeenDone && !failure.isUnclear && !failure.wasRepeated) {
+        throw await this.#refusal(write, failure, options);
+      }
+      const finding = await this.#find(write, consistency, options);
+      if (finding === 'lost') throw lostRace(write);
+      if (finding !== 'open') return finding.etag;
+      if (!failure.isUnclear && !isLostRace(write, failure)) throw this.#storeError(failure);
+    }
+    throw unconfirmed(write.place.name, this.#connection.container, failure);
+  }
+
+  /** @returns The new etag, or why there is none. */
+  async #send(write: Write, options: CallOptions): Promise<CosmosFailure | string> {
+    const { operation, send } = write;
+    try {
+      const { etag } = await this.#connection.attempt(operation, send, options);
+      return etag ?? '';
+    } catch (error) {
+      if (error instanceof CosmosFailure) return error;
+      throw error;
+    }
+  }
+
+  /** Reads what is there now. Equal content counts as ours: whoever else wrote it, it is done. */
+  async #find(write: Write, consistency: ConsistencyLevel, options: CallOptions): Promise<Finding> {
+    const { place, content, etag } = write;
+    let stored: CosmosItem | undefined;
+    try {
+      stored = await this.#read(place, consistency, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw unconfirmed(place.name, this.#connection.container, error);
+    }
+    if (!stored) return content === undefined ? { etag: '' } : etag === undefined ? 'open' : 'lost';
+    if (stored.etag === etag) return 'open';
+    const isOurs = isDeepStrictEqual(withoutSystemProperties(stored.content), content);
+    return isOurs ? { etag: stored.etag } : 'lost';
+  }
+
+  async #read(
+    place: ItemPlace,
+    consistencyLevel: ConsistencyLevel,
+    options: CallOptions,
+  ): Promise<CosmosItem | undefined> {
+    // Said outright, or the SDK sends no session token, and what it has just written may be missing.
+    const send = (abortSignal: AbortSignal) =>
+      this.#itemAt(place).read<ItemContent>({ abortSignal, consistencyLevel });
+    try {
+      const { resource, etag } = await this.#connection.persist('read', send, options);
+      return resource && { content: resource, etag };
+    } catch (error) {
+      if (error instanceof CosmosFailure && isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #refusal(write: Write, failure: CosmosFailure, options: CallOptions): Promise<Error> {
+    if (!isLostRace(write, failure)) return storeErrorOf(failure, this.#check);
+    if (isAbsent(failure)) await this.#check.confirmExists(options);
+    return lostRace(write);
+  }
+
+  #itemAt({ id, partitionKey }: ItemPlace): Item {
+    return this.#connection.container.item(id, partitionKey);
+  }
+
+  #storeError(error: unknown): unknown {
+    return error instanceof CosmosFailure ? storeErrorOf(error, this.#check) : error;
+  }
+}
+
+function onlyIf(etag: string): {
+  readonly accessCondition: { readonly type: 'IfMatch'; readonly condition: string };
+} {
+  return { accessCondition: { type: 'IfMatch', condition: etag } };
+}
+
+function isAbsent({ status, substatus }: CosmosFailure): boolean {
+  return status === 404 && substatus === 0;
+}
+
+function isLostRace({ operation }: Write, failure: CosmosFailure): boolean {
+  if (operation === 'create') return failure.status === 409;
+  return failure.status === 412 || isAbsent(failure);
+}
+
+function lostRace({ operation, place: { name } }: Write): StoreError {
+  if (operation === 'create') return new StoreError('ALREADY_EXISTS', `${name} exists already`);
+  return new StoreError('ETAG_MISMATCH', `${name} was changed or removed by someone else`);
+}
