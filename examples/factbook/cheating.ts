@@ -40,6 +40,6 @@ function altered(envelope: Envelope): Envelope {
   return { ...envelope, ct: ct.slice(0, at) + (ct[at] === 'A' ? 'B' : 'A') + ct.slice(at + 1) };
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return isFieldEncryptionError(error) ? error.code : String(error);
 }

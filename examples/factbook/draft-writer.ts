@@ -1,5 +1,9 @@
-import type { DocumentKey, FieldEncryptor, StoredDocument } from '@bytelyst/field-encrypt';
-import type { SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
+import type {
+  DocumentKey,
+  DocumentStore,
+  FieldEncryptor,
+  StoredDocument,
+} from '@bytelyst/field-encrypt';
 import { appendWrite } from './acknowledged-writes.js';
 import { draft, DRAFTS } from './draft.js';
 import { digestOf, note, type EncryptedNote } from './note.js';
@@ -9,16 +13,12 @@ const CREATE_ONE_IN = 4;
 /** Creates drafts and edits them, and keeps a journal of each write that was acknowledged. */
 export class DraftWriter {
   readonly #encryptor: FieldEncryptor;
-  readonly #notes: SqliteDocumentStore<EncryptedNote>;
+  readonly #notes: DocumentStore<EncryptedNote>;
   readonly #journal: string;
   readonly #revisions: number[] = [];
   #writes = 0;
 
-  constructor(
-    encryptor: FieldEncryptor,
-    notes: SqliteDocumentStore<EncryptedNote>,
-    journal: string,
-  ) {
+  constructor(encryptor: FieldEncryptor, notes: DocumentStore<EncryptedNote>, journal: string) {
     this.#encryptor = encryptor;
     this.#notes = notes;
     this.#journal = journal;

@@ -1,24 +1,23 @@
 import { cheat } from './cheating.js';
 import type { Claim } from './claims.js';
-import { factbookNotes } from './factbook-notes.js';
 import { note, type EncryptedNote, type Note } from './note.js';
 import { openNotebook, type Notebook } from './notebook.js';
 import { passagesOf } from './plain-passages.js';
 import type { Say, Stage } from './stage.js';
 
 const AT_ONCE = 16;
-const [SHOWN, OTHER] = ['au/Introduction', 'gm/Introduction'];
+const [SHOWN, OTHER] = ['Austria: Introduction', 'Germany: Introduction'];
 
 export interface Seeded {
   readonly claims: readonly Claim[];
-  /** Of the notes, to be looked for in the file. */
+  /** Of the notes, to be looked for in what is stored. */
   readonly passages: readonly string[];
 }
 
 /** The first act: stores the notes, shows one, and tries to cheat. */
-export async function encryptTheBook({ file, keys, say }: Stage): Promise<Seeded> {
-  const plain = factbookNotes();
-  const notebook = await openNotebook(file, keys.oldKeyAlone);
+export async function encryptTheBook({ setting, say }: Stage): Promise<Seeded> {
+  const notebook = await openNotebook(setting.place, setting.oldKeyAlone);
+  const plain = notebook.book();
   say(`1. Encrypting ${String(plain.length)} notes, each under a key of its own …`);
   const stored = await storeAll(notebook, plain);
   say('\n2. One note, at rest and in clear:');
@@ -54,9 +53,10 @@ async function tryToCheat(notebook: Notebook, say: Say): Promise<Claim> {
   return [`forgeries are refused: ${String(refused)} of ${String(all)}`, refused === all];
 }
 
-async function get({ notes }: Notebook, id: string): Promise<EncryptedNote> {
-  const item = await notes.get({ workspaceId: 'europe', id });
-  if (!item) throw new Error(`The note ${id} is not in the book`);
+async function get({ notes, book }: Notebook, title: string): Promise<EncryptedNote> {
+  const plain = book().find((each) => each.title === title);
+  const item = plain && (await notes.get({ ...plain }));
+  if (!item) throw new Error(`The note "${title}" is not in the book`);
   return item.document;
 }
 

@@ -16,6 +16,8 @@ export interface Figures {
   readonly unwrapsNew: number;
   /** Seeded notes and acknowledged writes that the new key alone does not give back. */
   readonly lost: number;
+  /** Request units of the rotation, where the store has a price. */
+  readonly requestCharge?: number;
 }
 
 export interface Acts {
@@ -38,5 +40,6 @@ export function figuresOf({ before, rotation, opened, after }: Acts): Figures {
     unwrapsOld: traffic.unwraps[oldVersion] ?? 0,
     unwrapsNew: traffic.unwraps[newVersion] ?? 0,
     lost: opened.lost,
+    ...(summary.requestCharge !== undefined && { requestCharge: summary.requestCharge }),
   };
 }

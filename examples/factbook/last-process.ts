@@ -2,7 +2,6 @@
 import { argv } from 'node:process';
 import { lastRevisions } from './acknowledged-writes.js';
 import { draft } from './draft.js';
-import { factbookNotes } from './factbook-notes.js';
 import { digestOf, note, type EncryptedNote, type Note } from './note.js';
 import { openNotebook, storedNotes } from './notebook.js';
 
@@ -20,13 +19,13 @@ export interface Opened {
 
 const NAMED_REFUSALS = 3;
 
-const [file = '', journal = ''] = argv.slice(2);
+const [place = '', journal = ''] = argv.slice(2);
+const notebook = await openNotebook(place);
 const drafts = Array.from(lastRevisions(journal), ([id, revision]) => draft(id, revision));
-const written = [...factbookNotes(), ...drafts];
+const written = [...notebook.book(), ...drafts];
 const expected = new Map(written.map((each) => [keyOf(each), digestOf(each)]));
 const found = { opened: 0, refused: 0, unexpected: 0 };
 
-const notebook = await openNotebook(file);
 for await (const page of storedNotes(notebook)) await open(page);
 notebook.close();
 const opened: Opened = { pid: process.pid, ...found, lost: expected.size };

@@ -24,11 +24,11 @@ export class LiveTraffic {
 
   /** Resolves once the process reads and writes. */
   static async start(
-    file: string,
+    place: string,
     journal: string,
     env: Readonly<NodeJS.ProcessEnv>,
   ): Promise<LiveTraffic> {
-    const process = new ScriptProcess('second-process.ts', [file, journal], env);
+    const process = new ScriptProcess('second-process.ts', [place, journal], env);
     await process.nextLine();
     return new LiveTraffic(process);
   }

@@ -1,30 +1,29 @@
-import { initEncryption, type FieldEncryptor } from '@bytelyst/field-encrypt';
-import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
-import Database from 'libsql';
-import { note, type EncryptedNote } from './note.js';
+import type { DocumentStore, FieldEncryptor } from '@bytelyst/field-encrypt';
+import type { EncryptedNote, Note } from './note.js';
 
-export const FENCE_TTL_MS = 2_000;
-
-/** Everything that a process needs to work on the notes in one SQLite file. */
+/** Everything that a process needs to work on the notes in one place. */
 export interface Notebook {
   readonly encryptor: FieldEncryptor;
-  readonly notes: SqliteDocumentStore<EncryptedNote>;
+  readonly notes: DocumentStore<EncryptedNote>;
+  /** The notes that it begins with, in clear. */
+  readonly book: () => Note[];
   readonly close: () => void;
 }
 
-/** Keys come from environment variables: see `initEncryption`. */
+/**
+ * Keys come from environment variables: see `initEncryption`.
+ *
+ * @param place - A SQLite file, or the address of a Cosmos DB account.
+ */
 export async function openNotebook(
-  file: string,
+  place: string,
   env: Readonly<NodeJS.ProcessEnv> = process.env,
 ): Promise<Notebook> {
-  const database = new Database(file);
-  const dekStore = new SqliteDekStore(database);
-  const encryptor = await initEncryption({ dekStore, env, fenceTtlMs: FENCE_TTL_MS });
-  const notes = new SqliteDocumentStore<EncryptedNote>(database, {
-    table: 'notes',
-    key: note.key,
-  });
-  return { encryptor, notes, close: () => database.close() };
+  // Nobody waits for the packages of the other.
+  if (!place.startsWith('https://')) {
+    return (await import('./sqlite-notebook.js')).openSqliteNotebook(place, env);
+  }
+  return (await import('./cosmos-notebook.js')).openCosmosNotebook(place, env);
 }
 
 /** The notes as they are stored, some hundred at a time. */

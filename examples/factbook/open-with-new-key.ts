@@ -3,9 +3,10 @@ import { ScriptProcess } from './script-process.js';
 import type { Stage } from './stage.js';
 
 /** The third act: a fresh process, with the new key alone, opens everything. */
-export async function openWithNewKey({ file, journal, keys, say }: Stage): Promise<Opened> {
+export async function openWithNewKey({ setting, journal, say }: Stage): Promise<Opened> {
   say('\n6. Opening everything in a fresh process that has the new key alone …');
-  const lastProcess = new ScriptProcess('last-process.ts', [file, journal], keys.newKeyAlone);
+  const newKeyAlone = await setting.withdrawOldKey();
+  const lastProcess = new ScriptProcess('last-process.ts', [setting.place, journal], newKeyAlone);
   const opened = JSON.parse(await lastProcess.nextLine()) as Opened;
   say(`   ${JSON.stringify(opened)}`);
   return opened;

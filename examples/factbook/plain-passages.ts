@@ -10,10 +10,17 @@ export function passagesOf(plain: readonly Note[]): string[] {
   return texts.map((text) => JSON.stringify(text).slice(1, 41));
 }
 
-/** The passages that are in clear in any file of a folder. */
-export function passagesFoundIn(folder: string, passages: readonly string[]): string[] {
-  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
-  return passages.filter((passage) => files.some((file) => file.includes(passage)));
+/** The passages that are in clear in any of the contents. */
+export function passagesFoundIn(
+  contents: readonly (Buffer | string)[],
+  passages: readonly string[],
+): string[] {
+  return passages.filter((passage) => contents.some((each) => each.includes(passage)));
+}
+
+/** What is in the files of a folder. */
+export function filesIn(folder: string): Buffer[] {
+  return readdirSync(folder).map((name) => readFileSync(join(folder, name)));
 }
 
 function longText(value: unknown): string | undefined {

@@ -10,9 +10,6 @@ import { openNotebook } from './notebook.js';
 import { RotationDisplay } from './rotation-display.js';
 import type { Say, Stage } from './stage.js';
 
-/** Smaller than the book, so that the second process goes on unwrapping. */
-const CACHED_KEYS = 500;
-
 export interface Rotation {
   readonly oldVersion: string;
   readonly newVersion: string;
@@ -23,16 +20,21 @@ export interface Rotation {
 
 /** The second act: rotates to a new MEK version while a second process reads and writes. */
 export async function rotateTheMek(stage: Stage): Promise<Rotation> {
-  const { file, journal, keys, say } = stage;
-  const { encryptor, close } = await openNotebook(file, keys.bothKeys);
+  const { setting, journal, say } = stage;
+  const { place, cachedKeys } = setting;
+  const bothKeys = await setting.addNewKey();
+  const { encryptor, close } = await openNotebook(place, bothKeys);
   const [oldVersion, newVersion] = await versionsOf(encryptor);
-  say(`\n4. Rotating from ${oldVersion} to ${newVersion}, while a second process`);
-  say(`   that has both, and caches ${String(CACHED_KEYS)} keys at most, reads and writes …`);
-  const env = { ...keys.bothKeys, FIELD_ENCRYPT_CACHE_MAX_ENTRIES: String(CACHED_KEYS) };
-  const secondProcess = await LiveTraffic.start(file, journal, env);
+  say(`\n4. Rotating from ${short(oldVersion)} to ${short(newVersion)}, while a second process`);
+  say(`   that has both, and caches ${String(cachedKeys)} keys at most, reads and writes …`);
+  const env = { ...bothKeys, FIELD_ENCRYPT_CACHE_MAX_ENTRIES: String(cachedKeys) };
+  const secondProcess = await LiveTraffic.start(place, journal, env);
   const display = new RotationDisplay(say, stage.hasBars);
   const summary = await rotate(encryptor, newVersion, secondProcess, display);
   const traffic = await secondProcess.stop();
+  const { requestCharge } = summary;
+  if (requestCharge !== undefined)
+    say(`   rotation: ${requestCharge.toLocaleString('en')} request units`);
   say(`   second process: ${JSON.stringify(traffic)}`);
 
   say('\n5. Census:');
@@ -77,4 +79,9 @@ function showCensus({ wraps }: Census, newVersion: string, say: Say): void {
     const keys = `${String(active + retired)} keys, ${String(previousWraps)} earlier wraps kept`;
     say(`   ${which} version ${mekVersion}: ${keys}`);
   }
+}
+
+/** Versions of a key vault are too long for a sentence. */
+function short(mekVersion: string): string {
+  return mekVersion.length <= 24 ? mekVersion : `${mekVersion.slice(0, 8)}…`;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { environmentOfNoKeys } from '../environment-of-no-keys.js';
 
 const PATIENCE_MS = 30_000;
 
@@ -64,9 +65,4 @@ export class ScriptProcess {
   #end(how: string): void {
     this.#ended.abort(new Error(`${this.#name} ${how}`));
   }
-}
-
-function environmentOfNoKeys(): NodeJS.ProcessEnv {
-  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('FIELD_ENCRYPT_'));
-  return Object.fromEntries(others);
 }

@@ -17,8 +17,8 @@ const WARM_UP_ROUNDS = 40;
 const NAMED_FAILURES = 3;
 const PAUSE_MS = 2;
 
-const [file = '', journal = ''] = argv.slice(2);
-const notebook = await openNotebook(file);
+const [place = '', journal = ''] = argv.slice(2);
+const notebook = await openNotebook(place);
 const { product, dekStore, dekCache, keyProviders } = notebook.encryptor;
 const [provider] = keyProviders.map((each) => new CountingKeyProvider(each));
 if (!provider) throw new Error('No key provider is configured');
