@@ -2,9 +2,17 @@ import { defineConfig } from 'vitest/config';
 
 const isSlow = process.env['SLOW'] === '1';
 
+/** Whole programs, started and stopped many times over. */
+const PROGRAMS = [
+  'test/azure/live-suite.test.ts',
+  'test/examples/demo.test.ts',
+  'test/lowkey/run.test.ts',
+];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: isSlow ? [] : PROGRAMS,
     setupFiles: ['test/support/property-runs.ts'],
     testTimeout: isSlow ? 600_000 : 60_000,
     hookTimeout: 60_000,

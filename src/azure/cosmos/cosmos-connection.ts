@@ -51,7 +51,6 @@ export class CosmosConnection {
     options: CallOptions = {},
   ): Promise<Answer> {
     const { signal } = options;
-    signal?.throwIfAborted();
     try {
       // The SDK looks at the signal while it is sending, not while it waits to send again.
       const answer = await withDeadline(send, this.#attemptTimeoutMs, signal);

@@ -105,6 +105,16 @@ describe('the look at account and container', () => {
     expect(await second).toBeUndefined();
   });
 
+  it('keeps nobody who leaves while it hangs', async () => {
+    const store = await freshStore();
+    const [abort, reason] = [new AbortController(), new Error('enough')];
+    server.script({ on: 'container', hang: true });
+    const reading = store.get(sampleRow().id, { signal: abort.signal });
+    while (server.count('container') === 0) await new Promise(setImmediate);
+    abort.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+  });
+
   it('refuses a container with another partition key', async () => {
     const container = await server.container({ name: 'by-id', partitionKeyPath: '/id' });
     const store = new CosmosDekStore(container);

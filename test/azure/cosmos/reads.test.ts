@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failureOf } from '../../../src/azure/cosmos/cosmos-failure.js';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
 import { sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
 import { CosmosServer, type CosmosFault } from '../../support/azure/cosmos-server.js';
@@ -345,8 +346,20 @@ describe('an error', () => {
         message: 'Cosmos DB answered 400 (substatus 1001)',
         status: 400,
         substatus: 1001,
-        activityId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        activityId: '00000000-1111-2222-3333-444444444444',
       },
     });
+  });
+
+  it('takes no text from an answer that is no id or code', async () => {
+    const canary = 'quoted: canary in an answer';
+    server.script({ status: 400, headers: { 'x-ms-activity-id': canary } });
+    expect(everythingIn(await rejection(store.create(ABSENT)))).not.toContain('canary');
+    const failed = failureOf({ code: canary, name: canary, message: canary });
+    expect(failed).toMatchObject({
+      code: 'UNKNOWN',
+      message: 'Cosmos DB gave no answer (UNKNOWN)',
+    });
+    expect(everythingIn(failed)).not.toContain('canary');
   });
 });

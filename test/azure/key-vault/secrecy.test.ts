@@ -15,7 +15,7 @@ beforeAll(async () => {
   const credential = world.server.credential();
   token = (await credential.getToken('https://vault.azure.net/.default'))?.token ?? '';
   world.secrets.add(token);
-  warm = await world.warm({ credential, maxAttempts: 1 });
+  warm = await world.warm({ credential, maxAttempts: 1, attemptTimeoutMs: 500 });
 });
 
 afterEach(() => {

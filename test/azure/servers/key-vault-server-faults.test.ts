@@ -169,6 +169,11 @@ describe('a fault', () => {
     expect(await rejection(asked)).toHaveProperty('name', 'AbortError');
     expect(request).not.toHaveProperty('status');
     expect(await unwrap()).toEqual(dek);
+    // Until the server has seen that its client is gone.
+    do {
+      await new Promise(setImmediate);
+      server.clearRequests();
+    } while (server.mostInFlight > 0);
   });
 
   it('cuts a request off, before the work or after it', async () => {

@@ -204,7 +204,9 @@ describe('versions', () => {
       version: first,
       enabled: true,
     });
+    await server.createKey('later', { type: 'EC' });
     expect(await all(client.listPropertiesOfKeyVersions('mek'))).toHaveLength(1);
+    expect(await all(client.listPropertiesOfKeys())).toHaveLength(1);
     server.thawReads();
     expect((await client.getKey('mek')).properties.version).toBe(second);
     expect(await surfaced(client.getKey('mek', { version: first }))).toEqual([

@@ -14,10 +14,12 @@ const provider = new AkvKeyProvider({
 const dek = Buffer.from(process.env.TEST_DEK, 'hex');
 const wrap = await provider.wrapKey(dek, { mekVersion });
 const unwrapped = await provider.unwrapKey(wrap);
+process.send({ isSame: dek.equals(unwrapped), wrappedDek: wrap.wrappedDek });
+await new Promise((resolve) => process.once('message', resolve));
 const codes = [];
 // The server has a fault for each of these.
 for (let times = 0; times < 5; times += 1) {
-  const work = times % 2 ? provider.wrapKey(dek, { mekVersion }) : provider.unwrapKey(wrap);
+  const work = times % 2 === 1 ? provider.wrapKey(dek, { mekVersion }) : provider.unwrapKey(wrap);
   codes.push(
     await work.then(
       () => 'ok',
@@ -25,5 +27,5 @@ for (let times = 0; times < 5; times += 1) {
     ),
   );
 }
-process.send({ isSame: dek.equals(unwrapped), codes, wrappedDek: wrap.wrappedDek });
+process.send(codes);
 process.disconnect();

@@ -49,6 +49,7 @@ const CHARGES: AccountSettings['charges'] = {
 };
 const ITEM_KINDS: readonly CosmosKind[] = ['create', 'delete', 'patch', 'query', 'read', 'replace'];
 const OWNER_MISSING = '1003';
+const ACTIVITY = 'x-ms-activity-id';
 
 export class CosmosAnswers {
   readonly account: AccountSettings = {
@@ -171,7 +172,7 @@ export class CosmosAnswers {
   #billed({ kind }: RecordedRequest, answer: RawAnswer): RawAnswer {
     const charge = this.account.charges[kind];
     const headers = new Map(Object.entries(answer.headers));
-    headers.set('x-ms-activity-id', crypto.randomUUID());
+    if (!headers.has(ACTIVITY)) headers.set(ACTIVITY, crypto.randomUUID());
     // The emulator's own is always 1.
     headers.delete('x-ms-request-charge');
     if (charge !== undefined) headers.set('x-ms-request-charge', String(charge));
