@@ -5,7 +5,7 @@ const isSlow = process.env['SLOW'] === '1';
 /** Whole programs, started and stopped many times over. */
 const PROGRAMS = [
   'test/azure/live-suite.test.ts',
-  'test/examples/demo.test.ts',
+  'test/examples/*.test.ts',
   'test/lowkey/run.test.ts',
 ];
 
@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: isSlow ? [] : PROGRAMS,
+    // One more than Vitest takes on a machine of two cores: much of the time is spent waiting.
+    maxWorkers: 2,
     setupFiles: ['test/support/property-runs.ts'],
     testTimeout: isSlow ? 600_000 : 60_000,
     hookTimeout: 60_000,

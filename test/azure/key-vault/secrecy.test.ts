@@ -15,7 +15,7 @@ beforeAll(async () => {
   const credential = world.server.credential();
   token = (await credential.getToken('https://vault.azure.net/.default'))?.token ?? '';
   world.secrets.add(token);
-  warm = await world.warm({ credential, maxAttempts: 1, attemptTimeoutMs: 500 });
+  warm = await world.warm({ credential, maxAttempts: 1 });
 });
 
 afterEach(() => {
@@ -34,6 +34,7 @@ const SECRETS: readonly (readonly [string, () => string])[] = [
 ];
 
 function hostileAnswers(secret: string): readonly FaultAction[] {
+  const { url, tenantId } = world.server.identityProvider;
   const quoting = `You sent ${secret}, "${secret}" and <${secret}>.`;
   const html = { 'content-type': 'text/html' };
   return [
@@ -52,7 +53,7 @@ function hostileAnswers(secret: string): readonly FaultAction[] {
       headers: { 'content-type': 'text/plain', 'retry-after': secret },
     },
     { wrongKid: `${world.server.url}/keys/${secret}/${secret}` },
-    { challenge: `Bearer authorization="${world.server.url}/${secret}", resource="${secret}"` },
+    { challenge: `Bearer authorization="${url}/${tenantId}", resource="https://${secret}"` },
     { redirectTo: `https://localhost:1/?${secret}` },
     { truncateBody: true },
     { resetAfter: true },

@@ -1,0 +1,5 @@
+/** Why the live tests do not begin, for whoever started them. @module */
+
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal';
+}
