@@ -5,9 +5,9 @@ import type { Clock } from '../../clock.js';
 import { KeyProviderError } from '../../errors.js';
 import { withDeadline } from '../../with-deadline.js';
 import type { AkvSettings } from './akv-options.js';
+import type { VaultResponse } from './vault-answer.js';
 import { attemptRepeatedly } from './vault-attempts.js';
 import { VaultClients } from './vault-clients.js';
-import type { VaultResponse } from './vault-answer.js';
 import { vaultFailure, type VaultCall } from './vault-failure.js';
 
 type Operation = VaultCall['operation'];
@@ -86,13 +86,9 @@ export class VaultCalls {
       const onResponse: CallOptions['onResponse'] = (response) => {
         arrived = response;
       };
-      const options = { onResponse };
+      const run = (abortSignal: AbortSignal): Promise<T> => work({ abortSignal, onResponse });
       try {
-        return await withDeadline(
-          (abortSignal) => work({ ...options, abortSignal }),
-          attemptTimeoutMs,
-          signal,
-        );
+        return await withDeadline(run, attemptTimeoutMs, signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof KeyProviderError) throw error;

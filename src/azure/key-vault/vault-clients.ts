@@ -5,8 +5,8 @@ import {
   type KeyClientOptions,
   type KeyVaultKey,
 } from '@azure/keyvault-keys';
-import { boundedCredential } from './bounded-credential.js';
 import { RecentMap } from '../../dek/recent-map.js';
+import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory } from './challenge-memory.js';
 import { VersionClient } from './version-client.js';
 

@@ -96,21 +96,23 @@ describe.each(OUT_OF_DATE)('a version that %s', (what, dates, complaint) => {
 describe('dates', () => {
   const AHEAD = 10 * MINUTE_MS;
 
-  /** The clock of this process runs ahead of the vault's by so much, or behind. */
-  async function skewed(aheadMs: number, dates: (nowMs: number) => VersionOptions): Promise<void> {
-    const vaultClock = new RecordingClock();
-    await start({ clock: vaultClock, key: dates(vaultClock.wallMs()) });
-    if (aheadMs > 0) ahead.advance(aheadMs);
-    else ahead.setBack(-aheadMs);
+  /** Our own clock, which runs ahead of the vault's by so much, or behind. */
+  async function skewed(
+    aheadMs: number,
+    dates: (nowMs: number) => VersionOptions,
+  ): Promise<RecordingClock> {
+    const [ours, vaults] = [new RecordingClock(), new RecordingClock()];
+    await start({ clock: vaults, key: dates(vaults.wallMs()) });
+    if (aheadMs > 0) ours.advance(aheadMs);
+    else ours.setBack(-aheadMs);
+    return ours;
   }
-  let ahead: RecordingClock;
 
   it.each(['vault', 'local'] as const)(
     'are judged by our clock: ahead of the vault’s it refuses what the vault would wrap (%s)',
     async (wrapMode) => {
-      ahead = new RecordingClock();
-      await skewed(AHEAD, (now) => ({ expiresOn: new Date(now + 5 * MINUTE_MS) }));
-      const provider = world.provider({ wrapMode, clock: ahead });
+      const ours = await skewed(AHEAD, (now) => ({ expiresOn: new Date(now + 5 * MINUTE_MS) }));
+      const provider = world.provider({ wrapMode, clock: ours });
       const wrapping = provider.wrapKey(world.dek(), { mekVersion: world.first });
       expect(await world.failure(wrapping)).toEqual(notValid(world.first, 'has expired'));
       expect(world.server.count('wrapKey')).toBe(0);
@@ -122,9 +124,8 @@ describe('dates', () => {
   );
 
   it('are judged by the vault too, where our clock is behind', async () => {
-    ahead = new RecordingClock();
-    await skewed(-AHEAD, (now) => ({ expiresOn: new Date(now - 5 * MINUTE_MS) }));
-    const provider = world.provider({ clock: ahead });
+    const ours = await skewed(-AHEAD, (now) => ({ expiresOn: new Date(now - 5 * MINUTE_MS) }));
+    const provider = world.provider({ clock: ours });
     const wrapping = provider.wrapKey(world.dek(), { mekVersion: world.first });
     expect(await world.failure(wrapping)).toEqual({
       code: 'MEK_NOT_VALID_NOW',
@@ -134,18 +135,16 @@ describe('dates', () => {
   });
 
   it('are judged by our clock alone where it wraps locally, and the wrap unwraps', async () => {
-    ahead = new RecordingClock();
-    await skewed(-AHEAD, (now) => ({ expiresOn: new Date(now - 5 * MINUTE_MS) }));
-    const provider = world.provider({ clock: ahead, wrapMode: 'local' });
+    const ours = await skewed(-AHEAD, (now) => ({ expiresOn: new Date(now - 5 * MINUTE_MS) }));
+    const provider = world.provider({ clock: ours, wrapMode: 'local' });
     const dek = world.dek();
     const wrap = await provider.wrapKey(dek, { mekVersion: world.first });
     expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
   });
 
   it('that begin later by the vault’s clock are waited for by nobody', async () => {
-    ahead = new RecordingClock();
-    await skewed(AHEAD, (now) => ({ notBefore: new Date(now + 5 * MINUTE_MS) }));
-    const provider = world.provider({ clock: ahead });
+    const ours = await skewed(AHEAD, (now) => ({ notBefore: new Date(now + 5 * MINUTE_MS) }));
+    const provider = world.provider({ clock: ours });
     const wrapping = provider.wrapKey(world.dek(), { mekVersion: world.first });
     expect(await world.failure(wrapping)).toMatchObject({ code: 'MEK_NOT_VALID_NOW' });
     expect(world.server.count('wrapKey')).toBe(1);

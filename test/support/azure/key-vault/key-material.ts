@@ -3,6 +3,7 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
+  createPublicKey,
   generateKeyPairSync,
   privateDecrypt,
   publicEncrypt,
@@ -11,7 +12,7 @@ import {
 } from 'node:crypto';
 import { badParameter } from './refusal.js';
 import { rsaes15Decrypt } from './rsaes-15.js';
-import type { RsaLoans, RsaPair } from './rsa-pairs.js';
+import { AS_PEM, type RsaLoans, type RsaPair } from './rsa-pairs.js';
 
 export type KeyType = 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM' | 'oct' | 'oct-HSM';
 
@@ -94,7 +95,8 @@ function paddingOf(algorithm: string): { readonly padding: number; readonly oaep
 
 function ecMaterial(options: MaterialOptions): KeyMaterial {
   const namedCurve = options.curve ?? 'P-256';
-  const { publicKey } = orBadParameter(() => generateKeyPairSync('ec', { namedCurve }));
+  const pem = orBadParameter(() => generateKeyPairSync('ec', { namedCurve, ...AS_PEM }));
+  const publicKey = createPublicKey(pem.publicKey);
   return {
     type: options.type,
     options,

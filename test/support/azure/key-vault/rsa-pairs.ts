@@ -1,5 +1,5 @@
 /** RSA key pairs, which take long to make and are therefore lent out. @module */
-import { generateKeyPair, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 
 export interface RsaPair {
@@ -15,6 +15,12 @@ interface Loan {
 
 const generate = promisify(generateKeyPair);
 
+/** By way of PEM: Node 20 can freeze when it exports as JWK what it has just generated. */
+export const AS_PEM = {
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+} as const;
+
 /** So that a vault never gets the keys of those that were stopped just before it started. */
 const RESTING_VAULTS = 2;
 
@@ -29,7 +35,7 @@ export class RsaLoans {
     const sort = `${String(modulusLength)}/${String(publicExponent)}`;
     const loan = takeReturned(sort) ?? {
       sort,
-      pair: await generate('rsa', { modulusLength, publicExponent }),
+      pair: await makePair(modulusLength, publicExponent),
     };
     this.#lent = [...this.#lent, loan];
     return loan.pair;
@@ -39,6 +45,12 @@ export class RsaLoans {
     if (this.#lent.length > 0) returned = [...returned, this.#lent];
     this.#lent = [];
   }
+}
+
+async function makePair(modulusLength: number, publicExponent: number): Promise<RsaPair> {
+  const made: unknown = await generate('rsa', { modulusLength, publicExponent, ...AS_PEM });
+  const { publicKey, privateKey } = made as Record<keyof RsaPair, string>;
+  return { publicKey: createPublicKey(publicKey), privateKey: createPrivateKey(privateKey) };
 }
 
 function takeReturned(sort: string): Loan | undefined {
