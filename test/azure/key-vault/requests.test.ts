@@ -73,6 +73,19 @@ describe('a warm provider', () => {
     expect(server.count('get')).toBe(4);
   });
 
+  it('refuses a version that expires between two looks at it, and asks nothing for that', async () => {
+    const clock = new AutoClock();
+    const provider = akvProvider(server, { clock, wrapMode: 'local' });
+    const expiresOn = new Date(clock.wallMs() + 30_000);
+    const mekVersion = await server.rotateKey(MEK_NAME, { expiresOn });
+    await provider.wrapKey(randomBytes(32), { mekVersion });
+    server.clearRequests();
+    clock.advance(30_000);
+    const refused = provider.wrapKey(randomBytes(32), { mekVersion });
+    await expect(refused).rejects.toMatchObject({ code: 'MEK_NOT_VALID_NOW' });
+    expect(operations()).toEqual([]);
+  });
+
   it('wraps locally without any request', async () => {
     const provider = akvProvider(server, { wrapMode: 'local' });
     await provider.wrapKey(randomBytes(32), { mekVersion: first });

@@ -1,13 +1,10 @@
 import type { ClientSecretCredential } from '@azure/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AkvKeyProvider, type VaultCredential } from '../../../src/azure/key-vault/index.js';
+import type { VaultCredential } from '../../../src/azure/key-vault/index.js';
 import type { KeyProviderError } from '../../../src/index.js';
-import { MEK_NAME } from '../../support/azure/akv-provider.js';
-import { vaultHostPolicy } from '../../support/azure/key-vault-server.js';
-import { deferred } from '../../support/deferred.js';
 import { note } from '../../support/encryptor.js';
 import { failure, rejection } from '../../support/failure.js';
-import { VaultWorld } from './vault-world.js';
+import { usualChallenge, VaultWorld } from './vault-world.js';
 
 const FRESH = { workspaceId: 'w', id: 'new', body: 'text' };
 const NOT_ACCEPTED =
@@ -23,12 +20,6 @@ beforeEach(async () => {
 
 afterEach(() => world.stop());
 
-/** The usual challenge of the vault. */
-function usualChallenge(): string {
-  const { url, tenantId } = world.server.identityProvider;
-  return `Bearer authorization="${url}/${tenantId}", resource="https://vault.azure.net"`;
-}
-
 /** One that does not try again by itself, which takes seconds. */
 function impatientCredential(): ClientSecretCredential {
   return world.server.identityProvider.credential({ retryOptions: { maxRetries: 0 } });
@@ -41,7 +32,7 @@ function problem(use: string, text: string): string {
 describe('a token that the vault refuses', () => {
   it('once, is sent again as the challenge says, and the call succeeds', async () => {
     const { provider, dek, wrap } = await world.warm();
-    world.server.script({ on: 'unwrapKey', challenge: usualChallenge() });
+    world.server.script({ on: 'unwrapKey', challenge: usualChallenge(world) });
     expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
     expect(world.server.requests.map(({ status }) => status)).toEqual([401, 200]);
     expect(world.clock.sleeps).toEqual([]);
@@ -235,131 +226,5 @@ describe('a credential', () => {
     });
     expect(await provider.currentVersion()).toBe(world.first);
     expect(asked).toBeGreaterThan(1);
-  });
-});
-
-describe('who waits for a token', () => {
-  it('gets it, although the call that asked for it was aborted', async () => {
-    const { wrap, dek } = await world.warm();
-    const gate = deferred();
-    const asked = deferred();
-    const real = world.server.credential();
-    const provider = world.provider({
-      maxAttempts: 1,
-      credential: {
-        getToken: async (...args) => {
-          asked.resolve();
-          await gate.promise;
-          return real.getToken(...args);
-        },
-      },
-    });
-    const abort = new AbortController();
-    const reason = new Error('enough');
-    const aborted = rejection(provider.unwrapKey(wrap, { signal: abort.signal }));
-    await asked.promise;
-    const waiting = [provider.unwrapKey(wrap), provider.unwrapKey(wrap)];
-    abort.abort(reason);
-    expect(await aborted).toBe(reason);
-    gate.resolve();
-    for (const bytes of await Promise.all(waiting)) expect(dek.equals(bytes)).toBe(true);
-  });
-
-  it('gets it, although the call that met the challenge was aborted', async () => {
-    const { wrap, dek } = await world.warm();
-    const provider = world.provider({ maxAttempts: 1 });
-    world.server.script({ on: 'challenge', hang: true });
-    const arrived = world.server.nextRequest('challenge');
-    const abort = new AbortController();
-    const reason = new Error('enough');
-    const aborted = rejection(provider.unwrapKey(wrap, { signal: abort.signal }));
-    await arrived;
-    const waiting = [provider.unwrapKey(wrap), provider.unwrapKey(wrap)];
-    abort.abort(reason);
-    expect(await aborted).toBe(reason);
-    for (const bytes of await Promise.all(waiting)) expect(dek.equals(bytes)).toBe(true);
-    expect(world.server.unauthorizedBodies).toBe(0);
-  });
-});
-
-const FOREIGN_CHALLENGES: readonly (readonly [string, () => string])[] = [
-  ['of a proxy', () => 'Basic realm="proxy"'],
-  ['of another tenant', () => usualChallenge().replace(/\/[0-9a-f-]{36}"/, '/other-tenant"')],
-];
-
-describe('a challenge', () => {
-  it.each(FOREIGN_CHALLENGES)('%s is not remembered', async (_name, challenge) => {
-    const { wrap, dek } = await world.warm();
-    const provider = world.provider();
-    world.server.script({ on: 'challenge', challenge: challenge() });
-    expect(await world.failure(provider.unwrapKey(wrap))).toMatchObject({
-      code: 'KEY_PROVIDER_DENIED',
-    });
-    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
-    const second = await world.rotate();
-    await provider.wrapKey(dek, { mekVersion: second });
-    expect(world.server.unauthorizedBodies).toBe(0);
-  });
-
-  it('that met a failing vault is asked for again, and sends no DEK meanwhile', async () => {
-    const { wrap, dek } = await world.warm();
-    const provider = world.provider();
-    world.server.script({ on: 'challenge', status: 503 }, { on: 'challenge', resetBefore: true });
-    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
-    expect(world.server.challenges).toBe(3);
-    expect(world.server.unauthorizedBodies).toBe(0);
-  });
-
-  describe('that is verified', () => {
-    function verifying(): AkvKeyProvider {
-      return new AkvKeyProvider({
-        vaultUrl: world.server.vaultHostUrl,
-        mekName: MEK_NAME,
-        credential: world.secrets.watch(world.server.credential()),
-        clientOptions: { additionalPolicies: [vaultHostPolicy(world.server)] },
-        clock: world.clock,
-      });
-    }
-
-    it('is answered where it is the vault’s own', async () => {
-      const provider = verifying();
-      const mekVersion = await provider.currentVersion();
-      expect(mekVersion).toBe(world.first);
-      const dek = world.dek();
-      const wrap = await provider.wrapKey(dek, { mekVersion });
-      expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
-      const product = await world.product(provider);
-      const target = { mekVersion: await world.rotate() };
-      const { summary } = await world.rewrap(product.encryptor, { target });
-      expect(summary).toMatchObject({ complete: true, rewrapped: 3 });
-      await world.expectReadable(product, verifying());
-      const rows = JSON.stringify(await world.rows(product.memory));
-      expect(rows).not.toContain('vault.azure.net');
-    });
-
-    it('is refused where it is for another service: no token is asked for, none is sent', async () => {
-      const { wrap, dek } = await world.warm();
-      const { identityProvider } = world.server;
-      const challenge = usualChallenge().replace('vault.azure.net', 'evil.example');
-      world.fault({ challenge }, () => true);
-      identityProvider.clearRequests();
-      const provider = verifying();
-      const told = (use: string, version: string): object => ({
-        code: 'KEY_PROVIDER_FAILED',
-        message: `${use} on ${world.server.vaultHostUrl}/keys/${MEK_NAME}${version} was asked for a token for another service: check the address of the vault`,
-        retryable: false,
-      });
-      const version = `/${world.first}`;
-      expect(await world.failure(provider.currentVersion())).toEqual(told('get', ''));
-      expect(await world.failure(provider.unwrapKey(wrap))).toEqual(told('unwrapKey', version));
-      const wrapping = provider.wrapKey(dek, { mekVersion: world.first });
-      expect(await world.failure(wrapping)).toEqual(told('get', version));
-      expect(world.server.requests.map(({ authorized, hasBody }) => authorized || hasBody)).toEqual(
-        [...[false, false, false]],
-      );
-      expect(identityProvider.requests).toEqual([]);
-      world.server.clearScript();
-      expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
-    });
   });
 });

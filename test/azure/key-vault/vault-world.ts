@@ -237,3 +237,9 @@ export class VaultWorld {
     expect(await contentsOf(memory)).toEqual(before);
   }
 }
+
+/** How the vault asks for a token. */
+export function usualChallenge({ server }: VaultWorld): string {
+  const { url, tenantId } = server.identityProvider;
+  return `Bearer authorization="${url}/${tenantId}", resource="https://vault.azure.net"`;
+}

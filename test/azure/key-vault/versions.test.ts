@@ -152,15 +152,41 @@ describe('dates', () => {
 
   it('are looked at for each wrap, however lately the version was looked up', async () => {
     const clock = new RecordingClock();
-    const expiresOn = new Date(clock.wallMs() + HOUR_MS);
+    const expiresOn = new Date(clock.wallMs() + HOUR_MS / 2);
     await start({ clock, key: { expiresOn } });
-    const { provider, dek } = await world.warm({ stateTtlMs: 3_600_000, wrapMode: 'local' });
-    clock.advance(HOUR_MS - 1);
+    const { provider, dek } = await world.warm({ stateTtlMs: HOUR_MS, wrapMode: 'local' });
+    clock.advance(HOUR_MS / 2 - 1);
     await provider.wrapKey(dek, { mekVersion: world.first });
     clock.advance(1);
-    world.forget();
     const wrapping = provider.wrapKey(dek, { mekVersion: world.first });
     expect(await world.failure(wrapping)).toEqual(notValid(world.first, 'has expired'));
+    expect(world.server.count()).toBe(0);
+  });
+});
+
+describe('the vault’s word on a version', () => {
+  it('counts from when it was asked for, however long the answer took', async () => {
+    const { clock, first, server } = await start();
+    const provider = world.provider({ stateTtlMs: 10_000 });
+    const slowly = (): void => {
+      clock.advance(9_000);
+    };
+    const calls = [
+      () => provider.currentVersion(),
+      () => provider.wrapKey(world.dek(), { mekVersion: first }),
+    ];
+    for (const call of calls) {
+      server.script({ on: 'get', first: slowly });
+      await call();
+      clock.advance(999);
+      world.forget();
+      await call();
+      expect(server.count('get')).toBe(0);
+      clock.advance(1);
+      await call();
+      expect(server.count('get')).toBe(1);
+      clock.advance(10_000);
+    }
   });
 });
 
