@@ -95,7 +95,11 @@ describe('a warm provider', () => {
   });
 
   it('asks nothing for a pinned current version', async () => {
-    expect(await akvProvider(server, { mekVersion: first }).currentVersion()).toBe(first);
+    const provider = akvProvider(server, { mekVersion: first });
+    expect(await provider.currentVersion()).toBe(first);
+    const reason = new Error('enough');
+    const aborted = provider.currentVersion({ signal: AbortSignal.abort(reason) });
+    await expect(aborted).rejects.toBe(reason);
     expect(operations()).toEqual([]);
   });
 });
