@@ -320,16 +320,38 @@ describe('a long call', () => {
     });
   });
 
-  it('ends at once when the caller aborts', async () => {
-    const { provider, wrap } = await world.warm();
-    const abort = new AbortController();
-    const reason = new Error('enough');
-    world.server.script({ on: 'unwrapKey', hang: true });
-    const arrived = world.server.nextRequest();
-    const unwrapping = rejection(provider.unwrapKey(wrap, { signal: abort.signal }));
-    await arrived;
-    abort.abort(reason);
-    expect(await unwrapping).toBe(reason);
-    expect(world.server.count()).toBe(1);
-  });
+  it.each(['unwrapKey', 'wrapKey', 'wrapKey that looks first', 'currentVersion'] as const)(
+    'ends at once when the caller aborts: %s',
+    async (name) => {
+      const { provider, wrap, dek } = await world.warm();
+      const cold = world.provider();
+      const { signal, abort } = aborting();
+      const mekVersion = world.first;
+      const calls = {
+        unwrapKey: () => provider.unwrapKey(wrap, { signal }),
+        wrapKey: () => provider.wrapKey(dek, { mekVersion, signal }),
+        'wrapKey that looks first': () => cold.wrapKey(dek, { mekVersion, signal }),
+        currentVersion: () => cold.currentVersion({ signal }),
+      };
+      world.server.script({ hang: true });
+      const arrived = world.server.nextRequest(({ authorized }) => authorized);
+      const calling = rejection(calls[name]());
+      await arrived;
+      const reason = new Error('enough');
+      abort(reason);
+      expect(await calling).toBe(reason);
+      expect(world.server.requests.filter(({ authorized }) => authorized)).toHaveLength(1);
+      expect(world.clock.sleeps).toEqual([]);
+    },
+  );
 });
+
+function aborting(): { readonly signal: AbortSignal; readonly abort: (reason: Error) => void } {
+  const controller = new AbortController();
+  return {
+    signal: controller.signal,
+    abort: (reason) => {
+      controller.abort(reason);
+    },
+  };
+}
