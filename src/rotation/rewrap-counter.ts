@@ -33,6 +33,11 @@ export class RewrapCounter {
     if (outcome.type === 'rewrapped' && outcome.repaired) this.repaired += 1;
   }
 
+  /** Nothing was done, and nothing is left to do. */
+  get isClean(): boolean {
+    return this.disturbed === 0 && this.left === 0;
+  }
+
   get counts(): RewrapCounts {
     return { ...this.#counts };
   }

@@ -40,20 +40,26 @@ async function* rewrapUntilClean(
 ): AsyncGenerator<RewrapEvent, RewrapTally, void> {
   const rewrapper = new RowRewrapper(context, rotation, request);
   const tally = new RewrapTally();
-  let isCalm = false;
+  let before: RewrapCounter | undefined;
   for (let pass = 1; pass <= MOST_PASSES; pass += 1) {
     const counter: RewrapCounter = yield* rewrapPass(context, {
       pass,
-      purpose: isCalm ? 'verify' : 'rewrap',
+      purpose: before?.isClean ? 'verify' : 'rewrap',
       concurrency: request.concurrency,
       afterPage: () => rotation.read(),
       settle: (item) => rewrapper.settle(item),
     });
     tally.add(counter);
-    if (isCalm && counter.disturbed === 0) return tally;
-    isCalm = counter.disturbed === 0;
+    if (before && isOver(before, counter)) return tally;
+    before = counter;
   }
   throw contended(`A scan without a change, of product ${context.product},`, MOST_PASSES);
+}
+
+/** After two scans that found nothing to do, or two in which nothing could be done. */
+function isOver(before: RewrapCounter, last: RewrapCounter): boolean {
+  if (before.disturbed > 0 || last.disturbed > 0) return false;
+  return before.isClean || !last.isClean;
 }
 
 async function complete(rotation: Rotation, { clock }: RotationContext): Promise<void> {

@@ -18,7 +18,7 @@ export class RewrapTally {
 
   /** True when the last pass found every live row where it belongs. */
   get isClean(): boolean {
-    return this.#last?.left === 0;
+    return this.#last?.isClean === true;
   }
 
   summary(product: string, { epoch, target }: Destination, dryRun: boolean): RewrapSummary {

@@ -1,6 +1,6 @@
 /** One test for each guard of the rotation: it fails when that guard is taken out. */
 import { describe, expect, it } from 'vitest';
-import { takeCensus, type DekRow, type LiveDekRow } from '../../src/index.js';
+import { StoreError, takeCensus, type DekRow, type LiveDekRow } from '../../src/index.js';
 import {
   decryptAny,
   encryptAny,
@@ -78,6 +78,32 @@ describe('the guard', () => {
     };
     const { summary } = await rewrap(operator);
     expect(summary).toMatchObject({ complete: true, rewrapped: 0, current: 1, passes: 3 });
+  });
+
+  it('of the two clean scans: one in which a row failed is not the first of them', async () => {
+    const [before, operator] = await written(1);
+    operator.store.before = async (method) => {
+      if (method !== 'replace') return;
+      operator.store.before = () => undefined;
+      await before.encryptor.shred(note, { ...KEY, id: 'note-0' });
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const rewrapped = await rewrap(operator);
+    expect(ofType(rewrapped, 'failed')).toHaveLength(1);
+    expect(ofType(rewrapped, 'pass').map(({ purpose }) => purpose)).toEqual([
+      'rewrap',
+      'rewrap',
+      'verify',
+    ]);
+    expect(rewrapped.summary).toMatchObject({ complete: true, skipped: 1, failed: 0 });
+  });
+
+  it('of the two clean scans: where a row fails for good, two of them are enough', async () => {
+    const [before, operator] = await written(2);
+    const { id } = await rowOf(before, 'note-0');
+    await alterRow(before, id, { wrappedDek: 'AAAA' });
+    const { summary } = await rewrap(operator);
+    expect(summary).toMatchObject({ complete: false, failed: 1, rewrapped: 1, passes: 3 });
   });
 
   it('of the epoch: a row above the record is left as it is', async () => {

@@ -24,7 +24,7 @@ describe('a first DEK and a first rotation, of a product that has nothing', () =
     const nothing = await seedOf({ notes: 0 });
     const property = (first: string): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, async (schedule) => {
-        const starts = schedule[1].starts.map((others) => others % 8);
+        const starts = schedule[0].starts.map((others) => others % 8);
         const world = await World.over(nothing, schedule, { starts });
         const { journal } = world.watch;
         const isMade = (): boolean => journal.record !== undefined;

@@ -11,8 +11,11 @@ export interface Plan {
   readonly concurrency: number;
 }
 
-/** How a run goes: found by fast-check, which shrinks all but the scheduler. */
-export type Schedule = readonly [scheduler: fc.Scheduler, plan: Plan];
+/**
+ * How a run goes: found by fast-check, which shrinks all but the scheduler. That comes last: what
+ * follows it in a tuple is lost where fast-check 4.10 shrinks and clones.
+ */
+export type Schedule = readonly [plan: Plan, scheduler: fc.Scheduler];
 
 const plans: fc.Arbitrary<Plan> = fc.record({
   stalls: fc.array(
@@ -24,4 +27,4 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   concurrency: fc.integer({ min: 1, max: 3 }),
 });
 
-export const schedules: fc.Arbitrary<Schedule> = fc.tuple(fc.scheduler(), plans);
+export const schedules: fc.Arbitrary<Schedule> = fc.tuple(plans, fc.scheduler());

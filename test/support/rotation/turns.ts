@@ -54,7 +54,7 @@ export class Turns {
   #held: Held[] = [];
   #asked = 0;
 
-  constructor([scheduler, plan]: Schedule) {
+  constructor([plan, scheduler]: Schedule) {
     this.#scheduler = scheduler;
     this.#plan = plan;
   }

@@ -32,19 +32,19 @@ export class World {
   #failure: { readonly error: unknown } | undefined;
   #isTicking = false;
 
-  private constructor(watch: Watch, [scheduler, plan]: Schedule) {
+  private constructor(watch: Watch, [plan, scheduler]: Schedule) {
     this.watch = watch;
-    this.#turns = new Turns([scheduler, plan]);
+    this.#turns = new Turns([plan, scheduler]);
     this.#plan = plan;
   }
 
   /** @param changes - What of the plan must not be left to chance. */
   static async over(
     seed: Seed,
-    [scheduler, plan]: Schedule,
+    [plan, scheduler]: Schedule,
     changes: Partial<Plan> = {},
   ): Promise<World> {
-    return new World(await Watch.over(seed), [scheduler, { ...plan, ...changes }]);
+    return new World(await Watch.over(seed), [{ ...plan, ...changes }, scheduler]);
   }
 
   process(name: string, options: Omit<ProcessOptions, 'clock' | 'intercept'> = {}): Process {
