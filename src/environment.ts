@@ -13,6 +13,11 @@ export interface InsecureAllowances {
   readonly insecureAllowEnvKeysInProduction?: boolean | undefined;
 }
 
+/** What the code says, where a variable depends on it. */
+export interface EnvironmentContext extends InsecureAllowances {
+  readonly collections?: readonly unknown[] | undefined;
+}
+
 export interface EnvKeySettings {
   readonly key: string;
   readonly previousKeys: readonly string[];
@@ -35,6 +40,7 @@ export interface EnvironmentSettings {
   readonly enabled: boolean;
   readonly product: string;
   readonly mode: EncryptionMode | undefined;
+  readonly requireBackfilled: boolean;
   readonly keys: KeySettings;
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
@@ -43,16 +49,16 @@ export interface EnvironmentSettings {
 /** @throws ConfigurationError that lists every problem, by variable and never with its value. */
 export function readEnvironment(
   env: Environment,
-  allowances: InsecureAllowances,
+  context: EnvironmentContext,
 ): EnvironmentSettings {
   const reader = new EnvironmentReader(env);
   const isProduction = env['NODE_ENV'] === 'production';
-  const enabled = readEnabled(reader, isProduction, allowances);
+  const enabled = readEnabled(reader, isProduction, context);
   const settings = {
     enabled,
     product: readProduct(reader),
-    keys: readKeys(reader, { enabled, isProduction, allowances }),
-    mode: reader.oneOf('FIELD_ENCRYPT_MODE', ['strict', 'migrate'], false),
+    keys: readKeys(reader, { enabled, isProduction, allowances: context }),
+    ...readGate(reader, enabled, context),
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
   };
@@ -82,6 +88,28 @@ function readProduct(reader: EnvironmentReader): string {
     reader.required(variable, 'the name of the product, which can never change') ?? '';
   if (!product.isWellFormed()) reader.report(variable, 'must be well-formed Unicode');
   return product;
+}
+
+/** The gate counts plaintext before `strict` refuses it: beside anything else it would be no gate. */
+function readGate(
+  reader: EnvironmentReader,
+  enabled: boolean,
+  { collections }: EnvironmentContext,
+): Pick<EnvironmentSettings, 'mode' | 'requireBackfilled'> {
+  const variable = 'FIELD_ENCRYPT_REQUIRE_BACKFILLED';
+  const mode = reader.oneOf('FIELD_ENCRYPT_MODE', ['strict', 'migrate'], false);
+  const requireBackfilled = reader.oneOf(variable, ['true', 'false'], false) === 'true';
+  const report = (problem: string): void => {
+    if (requireBackfilled) reader.report(variable, `is "true" ${problem}`);
+  };
+  if (!enabled) report('while FIELD_ENCRYPT_ENABLED is "false": unset it, or turn encryption on');
+  if (mode === 'migrate') {
+    report('while FIELD_ENCRYPT_MODE is "migrate": unset it until the backfill is done');
+  }
+  if (!Array.isArray(collections) || collections.length === 0) {
+    report('without any collection to look at: pass "collections" to initEncryption');
+  }
+  return { mode, requireBackfilled };
 }
 
 interface KeyContext {

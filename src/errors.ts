@@ -19,6 +19,7 @@ export type StoreErrorCode =
 /** Failures that need no class of their own. */
 export type PlainErrorCode =
   | 'ADAPTER_CONTRACT'
+  | 'BACKFILL_UNFINISHED'
   | 'CIPHER_STALE'
   | 'CONTENDED'
   | 'DEK_NOT_FOUND'
@@ -27,6 +28,8 @@ export type PlainErrorCode =
   | 'ENVELOPE_REFUSED'
   | 'ENVELOPE_UNSUPPORTED'
   | 'KEY_PROVIDER_NOT_CONFIGURED'
+  | 'MIGRATION_SUPERSEDED'
+  | 'MIGRATION_UNDER_WAY'
   | 'PLAINTEXT_REFUSED'
   | 'ROTATION_RECORD_BEHIND'
   | 'ROTATION_RECORD_MISSING'

@@ -1,4 +1,5 @@
 /** What an encryptor is made of, and what its methods take besides documents. @module */
+import type { PlaintextRead } from './cipher/plaintext-read.js';
 import type { Clock } from './clock.js';
 import type { DekCache } from './dek/dek-cache.js';
 import type {
@@ -30,6 +31,12 @@ export interface FieldEncryptorOptions {
   readonly mode?: EncryptionMode;
   /** `false` writes plaintext and reads both, for local work without keys. @default true */
   readonly enabled?: boolean;
+  /**
+   * Called for each declared field that was plaintext and was passed through, once its document (or
+   * `OpenDocument.open` its value) was read; as often as `plaintextReads` counts. It gets no
+   * value. The reader waits for it, so keep it short; what it throws is ignored and fails no read.
+   */
+  readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /**
    * How long a writer may act on a cached row, 1 000 to 600 000. Only for a product's first DEK:
    * from then on the rotation record's value counts. @default 30 000

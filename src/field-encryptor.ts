@@ -28,6 +28,7 @@ import type {
 import {
   ownProperties,
   requireBoolean,
+  requireFunction,
   requireIdentifier,
   requireIntegerBetween,
   requireOneOf,
@@ -71,11 +72,12 @@ export class FieldEncryptor {
   constructor(options: FieldEncryptorOptions) {
     const own = ownProperties(options);
     const { product, keyProviders, dekStore, mode = 'strict', enabled = true } = own;
-    const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS } = own;
+    const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
     requireIdentifier('product', product);
     requireOneOf('mode', mode, ['strict', 'migrate']);
     requireBoolean('enabled', enabled);
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+    if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     this.product = product;
     const providers = new ConfiguredProviders(keyProviders);
     this.keyProviders = providers.all;
@@ -88,7 +90,7 @@ export class FieldEncryptor {
     const checked = new CheckedDekStore(dekStore);
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
     this.#deks = dekServices(context, fenceTtlMs);
-    this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled);
+    this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
     this.#writer = new DocumentWriter(this.#deks, enabled);
     this.#updater = new DocumentUpdater(this.#deks, this.#writer);
     this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);

@@ -62,6 +62,10 @@ export function requireSignal(name: string, value: unknown): asserts value is Ab
   if (typeof throwIfAborted !== 'function') throw mismatch(name, 'an AbortSignal', value);
 }
 
+export function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw mismatch(name, 'a function', value);
+}
+
 /** A copy that answers for nothing but itself, whatever was put on `Object.prototype`. */
 export function ownProperties<T extends object>(options: T): T {
   return Object.assign(Object.create(null) as T, options);

@@ -7,6 +7,7 @@ export type { DecryptOutcome } from './cipher/document-reader.js';
 export type { DocumentWrite } from './cipher/document-write.js';
 export type { Envelope } from './cipher/envelope.js';
 export type { OpenDocument } from './cipher/open-document.js';
+export type { PlaintextRead } from './cipher/plaintext-read.js';
 export { systemClock, type Clock } from './clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export type {
@@ -61,6 +62,61 @@ export type {
 export type { Environment } from './environment-reader.js';
 export type { InsecureAllowances } from './environment.js';
 export { initEncryption, type InitEncryptionOptions } from './init-encryption.js';
+export {
+  countPlaintext,
+  type CountPlaintextOptions,
+  type PlaintextCount,
+} from './migration/count-plaintext.js';
+export { backfillDocuments } from './migration/backfill-documents.js';
+export type { DocumentIdentity } from './migration/document-identity.js';
+export { findMissingDeks } from './migration/find-missing-deks.js';
+export type { FindMissingDeksOptions, FindOrphanDeksOptions } from './migration/find-options.js';
+export { findOrphanDeks } from './migration/find-orphan-deks.js';
+export type { MigrationEncryption } from './migration/migration-context.js';
+export type {
+  CurrentDocumentEvent,
+  DekChanges,
+  FailedDocumentEvent,
+  LeaseEvent,
+  MigratedDocumentEvent,
+  MigrationBegunEvent,
+  MigrationCounts,
+  MigrationEvent,
+  MigrationFinishedEvent,
+  MigrationKind,
+  MigrationPassedEvent,
+  MigrationPassEvent,
+  MigrationSummary,
+  RewrittenEvent,
+  SkippedDocumentEvent,
+  WouldRewriteEvent,
+} from './migration/migration-event.js';
+export type { MigrationOptions } from './migration/migration-options.js';
+export type {
+  MissingDek,
+  MissingDekCounts,
+  MissingDekEvent,
+  MissingDekFailedEvent,
+  MissingDeksEvent,
+  MissingDeksFinishedEvent,
+  MissingDeksSummary,
+} from './migration/missing-event.js';
+export type {
+  OrphanDekCounts,
+  OrphanDekEvent,
+  OrphanDekFailedEvent,
+  OrphanDeksEvent,
+  OrphanDeksFinishedEvent,
+  OrphanDeksSummary,
+} from './migration/orphan-event.js';
+export {
+  requireBackfilled,
+  type BackfilledCollection,
+  type RequireBackfilledOptions,
+} from './migration/require-backfilled.js';
+export { reencryptDocuments } from './migration/reencrypt-documents.js';
+export type { ReencryptOptions, ReencryptSource } from './migration/reencrypt-options.js';
+export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';

@@ -1,4 +1,5 @@
 /** An encryptor from environment variables. @module */
+import type { PlaintextRead } from './cipher/plaintext-read.js';
 import type { Clock } from './clock.js';
 import { DekCache } from './dek/dek-cache.js';
 import type { Environment } from './environment-reader.js';
@@ -10,6 +11,7 @@ import {
 } from './environment.js';
 import { ConfigurationError } from './errors.js';
 import { createFieldEncryptor, type FieldEncryptor } from './field-encryptor.js';
+import { requireBackfilled, type BackfilledCollection } from './migration/require-backfilled.js';
 import { EnvKeyProvider } from './provider/env-key-provider.js';
 import type { KeyProvider } from './provider/key-provider.js';
 import type { DekStore } from './store/dek-store.js';
@@ -33,6 +35,10 @@ export interface InitEncryptionOptions extends InsecureAllowances {
   readonly insecureAllowLoopbackVault?: boolean;
   /** @default process.env */
   readonly env?: Environment;
+  /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
+  readonly collections?: readonly BackfilledCollection[];
+  /** Called for each declared field that was plaintext and was passed through; it gets no value. */
+  readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /** For a product's first rotation record only. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** Replaced in tests. @default the machine's clock */
@@ -53,15 +59,19 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
  * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
+ * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
  *
  * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install
  * both. Env keys that are set beside `akv` still unwrap what they wrapped, so that a product can move.
  *
- * Nothing is read from the store or the key service: see `checkReadiness` for that.
+ * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are
+ * read only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: every one of `collections`, each time.
  *
  * @throws ConfigurationError that lists every problem at once, by variable and never with its value.
+ * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document
+ * stores pass: try again.
  *
  * @example
  * ```ts
@@ -82,7 +92,7 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * ```
  */
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
-  const { dekStore, env = process.env, clock, fenceTtlMs } = options;
+  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead, collections } = options;
   const settings = readEnvironment(env, options);
   const { enabled, product, mode, keys, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
@@ -90,7 +100,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
     ...(clock && { clock }),
   });
-  return createFieldEncryptor({
+  const encryptor = createFieldEncryptor({
     product,
     enabled,
     dekStore,
@@ -98,8 +108,11 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     keyProviders: await keyProvidersFor(keys, options),
     ...(mode && { mode }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),
+    ...(onPlaintextRead !== undefined && { onPlaintextRead }),
     ...(clock && { clock }),
   });
+  if (settings.requireBackfilled) await requireBackfilled(collections ?? []);
+  return encryptor;
 }
 
 /** The first one is what a new product starts with. */

@@ -8,6 +8,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { TamperedError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
+import { plaintextPaths, tellOfPlaintext, type PlaintextListener } from './plaintext-read.js';
 import { passPlaintext, planRead, type ReadPlan } from './read-plan.js';
 
 /** Key parts that the caller expects, by name. */
@@ -18,6 +19,7 @@ export type DecryptOutcome<T> =
   { readonly ok: true; readonly document: T } | { readonly ok: false; readonly error: unknown };
 
 interface Reading {
+  readonly definition: AnyDefinition;
   readonly place: DocumentPlace;
   readonly draft: DocumentDraft;
   readonly plan: ReadPlan;
@@ -28,12 +30,18 @@ type Outcome = DecryptOutcome<Record<string, unknown>>;
 export class DocumentReader {
   readonly #deks: DekServices;
   readonly #passesPlaintext: boolean;
+  readonly #onPlaintextRead: PlaintextListener | undefined;
   /** Declared fields that were plaintext, and passed through. */
   plaintextReads = 0;
 
-  constructor(deks: DekServices, passesPlaintext: boolean) {
+  constructor(
+    deks: DekServices,
+    passesPlaintext: boolean,
+    onPlaintextRead: PlaintextListener | undefined,
+  ) {
     this.#deks = deks;
     this.#passesPlaintext = passesPlaintext;
+    this.#onPlaintextRead = onPlaintextRead;
   }
 
   async read(
@@ -74,26 +82,35 @@ export class DocumentReader {
     );
   }
 
-  /** For one field: passes and counts its plaintext, or refuses it. */
-  passPlaintext(path: string): void {
+  /** For one field: passes, counts and reports its plaintext, or refuses it. */
+  passPlaintext(path: string, definition: AnyDefinition, place: DocumentPlace): void {
     this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
+    if (this.#onPlaintextRead) tellOfPlaintext(this.#onPlaintextRead, definition, place, [path]);
   }
 
   #start(definition: AnyDefinition, stored: object, expect: ExpectedKey | undefined): Reading {
     const draft = draftOf(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     if (expect) requireExpected(definition, place, expect);
-    return { place, draft, plan: planRead(draft, place, this.#passesPlaintext) };
+    const plan = planRead(draft, place, this.#passesPlaintext);
+    return { definition, place, draft, plan };
   }
 
-  #finish({ place, draft, plan }: Reading, dekOf: (dekId: string) => Dek): Record<string, unknown> {
+  #finish(reading: Reading, dekOf: (dekId: string) => Dek): Record<string, unknown> {
+    const { place, draft, plan } = reading;
     let cipher: FieldCipher | undefined;
     for (const { slot, envelope } of plan.sealed) {
       if (cipher?.dekId !== envelope.dekId) cipher = fieldCipher(dekOf(envelope.dekId), place);
       slot.fill(cipher.open(slot.field, envelope));
     }
-    this.plaintextReads += plan.passedThrough;
+    if (plan.passedThrough > 0) this.#countPlaintext(reading);
     return draft.document;
+  }
+
+  #countPlaintext({ definition, place, draft, plan }: Reading): void {
+    this.plaintextReads += plan.passedThrough;
+    if (!this.#onPlaintextRead) return;
+    tellOfPlaintext(this.#onPlaintextRead, definition, place, plaintextPaths(draft));
   }
 }
 

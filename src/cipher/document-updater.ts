@@ -5,17 +5,21 @@ import { contended, hasCode } from '../errors.js';
 import { requirePlainObject } from '../guards.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { DocumentWrite } from './document-write.js';
-import type { DocumentWriter } from './document-writer.js';
+import type { DekSource, DocumentWriter } from './document-writer.js';
 
 type Loose = Record<string, unknown>;
 type LooseItem = StoredDocumentItem<Loose>;
 
 export interface DocumentUpdate {
   readonly definition: AnyDefinition;
-  readonly store: DocumentStore<Loose>;
+  readonly store: Pick<DocumentStore<Loose>, 'create' | 'get' | 'replace'>;
   readonly key: Readonly<Record<string, string>>;
+  /** What was just read, in place of a first read. */
+  readonly from?: LooseItem;
   /** Given what is stored; what it returns is sealed and written, `undefined` leaves it as it is. */
   readonly change: (stored: Loose | undefined) => object | Promise<object | undefined> | undefined;
+  /** Where given, every envelope is opened with it, and sealed anew. */
+  readonly resealFrom?: DekSource;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -33,19 +37,20 @@ export class DocumentUpdater {
   /** Reads, changes, seals and writes; from the read again when someone else was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
     const { store, key, change, signal } = update;
+    let stored = update.from ?? (await store.get(key, { signal }));
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const stored = await store.get(key, { signal });
       const changed = await change(stored?.document);
       if (changed === undefined) return stored;
       const write = await this.#seal(update, changed, stored === undefined);
       const written = await writeOver(update, write, stored?.etag);
       if (written) return this.#untilItStands(update, write, written);
+      stored = await store.get(key, { signal });
     }
     throw contended('Updating the document', MOST_ATTEMPTS);
   }
 
   async #seal(
-    { definition, key }: DocumentUpdate,
+    { definition, key, resealFrom }: DocumentUpdate,
     changed: object,
     isNew: boolean,
   ): Promise<DocumentWrite> {
@@ -59,9 +64,10 @@ export class DocumentUpdater {
       throw new RangeError('"change" returned a document with other key parts than were asked for');
     }
     const parts = { definition, services: this.#services, writer: this.#writer };
-    const sealing = isNew
-      ? this.#writer.writeNew(definition, document)
-      : this.#writer.write(definition, document);
+    const sealing =
+      isNew || resealFrom
+        ? this.#writer.writeAnew(definition, document, resealFrom)
+        : this.#writer.write(definition, document);
     return new DocumentWrite(parts, await sealing);
   }
 

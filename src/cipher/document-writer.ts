@@ -1,6 +1,7 @@
 /** Encrypts whole documents. @module */
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
+import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import { draftOf } from '../document/document-draft.js';
@@ -10,6 +11,9 @@ import { ciphertextIn } from './envelope.js';
 import { fieldCipher } from './field-cipher.js';
 import { encodeFieldValue } from './field-value.js';
 import { planWrite, refusedEnvelope, type PlainSlot, type SealedSlot } from './write-plan.js';
+
+/** Gives the DEK that a document's envelope names. */
+export type DekSource = (dekId: string) => Promise<Dek>;
 
 export interface WrittenDocument {
   readonly document: Record<string, unknown>;
@@ -42,16 +46,20 @@ export class DocumentWriter {
   }
 
   /**
-   * The same with every field sealed anew, for a document that is not stored yet: no etag tells what
-   * became of the DEKs of envelopes that it brings along from elsewhere.
+   * The same with every field sealed anew: for a document that gets another DEK, and for one that is not
+   * stored yet, as no etag tells what became of the DEKs of envelopes that it brings along.
    */
-  async writeNew(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
+  async writeAnew(
+    definition: AnyDefinition,
+    document: object,
+    dekOf?: DekSource,
+  ): Promise<WrittenDocument> {
     const draft = draftOf(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const { plain, carried } = planWrite(draft, place);
     const opened: PlainSlot[] = [];
     for (const each of carried) {
-      const value = await this.#openOwn(each, place);
+      const value = await this.#openOwn(each, place, dekOf);
       const { slot } = each;
       opened.push({ slot, encoded: encodeFieldValue(value, slot.field.path) });
     }
@@ -89,14 +97,21 @@ export class DocumentWriter {
   }
 
   /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope that does not open in its place. */
-  async #openOwn({ slot, envelope }: SealedSlot, place: DocumentPlace): Promise<unknown> {
-    const { context, loader } = this.#deks;
-    const { dekId } = envelope;
-    const dek = context.dekCache.get(dekId) ?? (await loader.load(dekId));
+  async #openOwn(
+    { slot, envelope }: SealedSlot,
+    place: DocumentPlace,
+    dekOf: DekSource = (dekId) => this.#ownDek(dekId),
+  ): Promise<unknown> {
+    const dek = await dekOf(envelope.dekId);
     try {
       return fieldCipher(dek, place).open(slot.field, envelope);
     } catch (error) {
       throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path, error) : error;
     }
+  }
+
+  async #ownDek(dekId: string): Promise<Dek> {
+    const { context, loader } = this.#deks;
+    return context.dekCache.get(dekId) ?? loader.load(dekId);
   }
 }

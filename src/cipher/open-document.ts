@@ -71,7 +71,7 @@ export class OpenDocument<D extends AnyDefinition> {
   /**
    * Opens one stored value of a declared path; `undefined`, for an absent one, stays so.
    *
-   * Plaintext is passed through in mode `'migrate'` and with `enabled: false`, and counted.
+   * Plaintext is passed through in mode `'migrate'` and with `enabled: false`, counted and reported.
    *
    * @throws TamperedError where the envelope is not what was sealed at this path of this document.
    * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the
@@ -82,7 +82,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const field = definition.declaredField(path);
     if (stored === undefined) return undefined;
     if (!looksLikeEnvelope(stored)) {
-      reader.passPlaintext(path);
+      reader.passPlaintext(path, definition, place);
       return stored;
     }
     const envelope = envelopeOf(stored, path, place, this.#lastOpened);

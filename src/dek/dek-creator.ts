@@ -17,6 +17,15 @@ import {
 
 const MOST_ATTEMPTS = 8;
 
+/** Which active row will do; the next generation is made where the scope has none. */
+export interface WantedDek {
+  readonly isWanted: (row: ActiveDekRow) => boolean;
+  /** The generation has to be above this one, though the store may not know of it any more. */
+  readonly above: number;
+}
+
+const ANY_DEK: WantedDek = { isWanted: () => true, above: 0 };
+
 export class DekCreator {
   readonly #context: DekContext;
   readonly #records: RecordReader;
@@ -29,15 +38,20 @@ export class DekCreator {
   }
 
   /**
-   * The scope with an active row: a new one, or that of another creator who was faster.
+   * The scope with a wanted active row: one that it has, a new one, or that of another creator who was
+   * faster.
    *
-   * @param listing - The scope as read before, without an active row.
+   * @param listing - The scope as read before.
    */
-  async create(scope: KeyScope, listing: ScopeListing): Promise<SealableListing> {
+  async create(
+    scope: KeyScope,
+    listing: ScopeListing,
+    wanted: WantedDek = ANY_DEK,
+  ): Promise<SealableListing> {
     let known = listing;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      if (isSealable(known)) return known;
-      const created = await this.#tryCreate(scope, known);
+      if (isSealable(known) && wanted.isWanted(known.active)) return known;
+      const created = await this.#tryCreate(scope, known, wanted.above);
       if (created) return created;
       this.#scopeRows.forget(scope.scopeId);
       known = await this.#scopeRows.read(scope.scopeId);
@@ -46,10 +60,15 @@ export class DekCreator {
   }
 
   /** `undefined` when another creator took the id, or when the record grew old on the way. */
-  async #tryCreate(scope: KeyScope, known: ScopeListing): Promise<SealableListing | undefined> {
+  async #tryCreate(
+    scope: KeyScope,
+    known: ScopeListing,
+    above: number,
+  ): Promise<SealableListing | undefined> {
     const { product, dekCache, clock } = this.#context;
     const copy = await this.#records.fresh();
-    const generation = Math.max(known.highestGeneration + 1, copy.record.generationFloor);
+    const highest = Math.max(known.highestGeneration, above);
+    const generation = Math.max(highest + 1, copy.record.generationFloor);
     if (generation > Number.MAX_SAFE_INTEGER) throw noGenerationLeft(scope.scopeId);
     const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), momentOf(clock));
     const row = await this.#newRow(scope, generation, dek, copy.record);

@@ -180,3 +180,8 @@ export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow
   const head = { id, scopeId, scopeKind, scope, type, schema, product, generation };
   return { ...head, state: 'shredded', epoch, createdAt, shreddedAt };
 }
+
+/** An active row as it opens still and seals no more; its epoch stays. */
+export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow {
+  return { ...row, state: 'retired', retiredAt };
+}

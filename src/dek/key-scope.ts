@@ -53,3 +53,8 @@ export function isDekOf({ scopeId }: KeyScope, dekId: string): boolean {
 export function scopeIdIn(dekId: string): string {
   return dekId.slice(0, SCOPE_ID_LENGTH);
 }
+
+/** Which generation of its scope a dekId names. */
+export function generationIn(dekId: string): number {
+  return Number(dekId.slice(SCOPE_ID_LENGTH + 1));
+}

@@ -8,7 +8,7 @@ import { rowOfScope } from './scope-rows.js';
 
 const MOST_ROUNDS = 32;
 
-interface RowItem<Row extends DekRow = DekRow> {
+export interface RowItem<Row extends DekRow = DekRow> {
   readonly row: Row;
   readonly etag: string;
 }
@@ -46,8 +46,9 @@ function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {
   return isLive(item.row);
 }
 
-async function shredRow(
-  { dekStore, clock }: DekContext,
+/** @returns False when someone else wrote the row first. */
+export async function shredRow(
+  { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
   { row, etag }: RowItem<LiveDekRow>,
 ): Promise<boolean> {
   try {

@@ -3,7 +3,7 @@ import { elapsedMs, momentOf, type Moment } from '../clock.js';
 import { contended } from '../errors.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
-import type { DekCreator } from './dek-creator.js';
+import type { DekCreator, WantedDek } from './dek-creator.js';
 import type { DekLoader } from './dek-loader.js';
 import type { Dek } from './dek.js';
 import { parseDekRow } from './dek-row.js';
@@ -61,6 +61,11 @@ export class SealingDeks {
   /** Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it. */
   prepare(scope: KeyScope): Promise<SealingDek> {
     return this.#preparing.run(scope.scopeId, () => this.#prepare(scope));
+  }
+
+  /** Makes the scope's next DEK, unless it has a wanted one: what is sealed from then on is under it. */
+  async renew(scope: KeyScope, wanted: WantedDek): Promise<void> {
+    await this.#creator.create(scope, await this.#scopeRows.read(scope.scopeId), wanted);
   }
 
   /**

@@ -45,7 +45,7 @@ export function fenceMs({ fenceTtlMs, drainTtlMs = 0 }: RotationRecord): number 
 }
 
 /** By monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
-async function* countDown(
+export async function* countDown(
   durationMs: number,
   clock: Clock,
   signal: AbortSignal | undefined,

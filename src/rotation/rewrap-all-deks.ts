@@ -106,6 +106,6 @@ export async function* rewrapAllDeks(
   const work = request.dryRun ? rehearseRewrap : runRewrap;
   const events = work(context, records, request);
   const summary = charge.inSummary(yield* charge.inEvents(events));
-  yield charge.inEvent({ type: 'finished', summary });
+  yield charge.inEvent<RewrapEvent>({ type: 'finished', summary });
   return summary;
 }

@@ -1,7 +1,5 @@
 /** Adds up what the requests of a run cost, and says so in its events. @module */
-import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-
-type RewrapEvents = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
+import type { ChargedEvent } from './charged-event.js';
 
 export class RunCharge {
   #total: number | undefined;
@@ -14,7 +12,9 @@ export class RunCharge {
     this.#sinceEvent = (this.#sinceEvent ?? 0) + units;
   }
 
-  async *inEvents(events: AsyncIterator<RewrapEvent, RewrapSummary, void>): RewrapEvents {
+  async *inEvents<Event extends ChargedEvent, Summary>(
+    events: AsyncIterator<Event, Summary, void>,
+  ): AsyncGenerator<Event, Summary, void> {
     let step = await events.next();
     try {
       for (; !step.done; step = await events.next()) yield this.inEvent(step.value);
@@ -24,14 +24,14 @@ export class RunCharge {
     }
   }
 
-  inEvent(event: RewrapEvent): RewrapEvent {
+  inEvent<Event extends ChargedEvent>(event: Event): Event {
     const requestCharge = this.#sinceEvent;
     if (requestCharge === undefined) return event;
     this.#sinceEvent = undefined;
     return { ...event, requestCharge };
   }
 
-  inSummary(summary: RewrapSummary): RewrapSummary {
+  inSummary<Summary extends ChargedEvent>(summary: Summary): Summary {
     const requestCharge = this.#total;
     return requestCharge === undefined ? summary : { ...summary, requestCharge };
   }

@@ -60,10 +60,10 @@ export async function writeNotes({ encryptor }: Setup, count: number): Promise<L
 type Rewrapping = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
 
 /** The next event; whoever sleeps meanwhile is woken in half seconds. */
-export async function pull(
-  rewrapping: Rewrapping,
+export async function pull<Event, Summary>(
+  rewrapping: AsyncGenerator<Event, Summary, void>,
   clock: ManualClock,
-): Promise<IteratorResult<RewrapEvent, RewrapSummary>> {
+): Promise<IteratorResult<Event, Summary>> {
   const progress = { settled: false };
   const next = rewrapping.next().finally(() => {
     progress.settled = true;

@@ -1,0 +1,110 @@
+/** Encrypts what is still plaintext, beside live traffic. @module */
+import { planWrite } from '../cipher/write-plan.js';
+import { draftOf } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
+import type { AnyDocument, AnyDocumentStore } from './document-pages.js';
+import { migrateDocuments } from './migrate-documents.js';
+import type { MigrationContext, MigrationEncryption } from './migration-context.js';
+import type { SettledDocument } from './migration-counter.js';
+import type { DocumentOutcome, MigrationEvent, MigrationSummary } from './migration-event.js';
+import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
+import { requireEnabled } from './required-switch.js';
+import { storedFieldsOf } from './stored-fields.js';
+import { updateStored, type DocumentRewrite } from './update-stored.js';
+
+/**
+ * Encrypts every declared field of a collection that is still plaintext, beside live traffic.
+ *
+ * Nothing happens before the first `next()`, and nothing goes on when you stop pulling, but for the
+ * documents under way. Stop at any point, by leaving the loop, by the signal or by a crash, and run it
+ * again: it goes on where it stopped, and a finished one that is run again writes nothing.
+ *
+ * First let every writer encrypt, with readers in mode `'migrate'`; then run this; then switch readers to
+ * `'strict'`. For each document: what is plain is sealed under the document's own DEK, what is sealed
+ * already stays as it is, and the whole is written over the etag that was read. Whoever edits the document
+ * meanwhile wins: it is read again and looked at anew. Scans are repeated until one finds nothing to do.
+ *
+ * One migration at a time works on a collection. While another is alive this is refused; the lease of
+ * one that died is taken over once nothing was heard of it for a whole period, which `lease` events count
+ * down. It runs beside `rewrapAllDeks` without harm.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns Events as they happen. The last one is `finished` and carries the summary, which the
+ * generator also returns: look at `complete`, and at the `failed` events before it. A document that
+ * cannot be encrypted, for a value that JSON cannot hold or because the store takes no item so large, is
+ * one of those, left as it was.
+ * @throws TypeError or RangeError for options that make no sense, and with `enabled: false`.
+ * @throws FieldEncryptionError `MIGRATION_UNDER_WAY`: wait for the other run; `MIGRATION_SUPERSEDED`:
+ * another run took over, as this one had paused for too long; `CONTENDED`: someone goes on writing
+ * plaintext. Errors of the stores where they cannot list: run it again. The signal's reason when it
+ * aborts.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { backfillDocuments, createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+ *   dekStore: new MemoryDekStore(),
+ * });
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await notes.create({ id: '1', body: 'still plain' });
+ * for await (const event of backfillDocuments(encryptor, note, notes)) {
+ *   if (event.type === 'failed') console.error(event.key, event.error);
+ *   if (event.type === 'finished') console.log(event.summary.rewritten, event.summary.complete); // 1 true
+ * }
+ * ```
+ */
+export async function* backfillDocuments(
+  encryption: MigrationEncryption,
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: MigrationOptions = {},
+): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
+  const request = readMigrationOptions(options);
+  requireEnabled('backfillDocuments', encryption, true);
+  return yield* migrateDocuments({
+    kind: 'backfill',
+    encryption,
+    definition,
+    documentStore: documentStore as AnyDocumentStore,
+    request,
+    async *work(context, tally) {
+      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context), 'rewrite');
+      else yield* passesUntilCalm(context, tally, sealing(context));
+    },
+  });
+}
+
+function sealing(context: MigrationContext): SettleDocument {
+  return (item, key) => {
+    const rewrite = (document: AnyDocument): DocumentRewrite | undefined => {
+      const { plain } = storedFieldsOf(context, document);
+      return plain > 0 ? { document, fields: plain } : undefined;
+    };
+    return updateStored(context, { item, key, rewrite });
+  };
+}
+
+function rehearsal(context: MigrationContext): SettleDocument {
+  const { definition } = context;
+  return ({ document }, key) => {
+    const { place, plain: fields } = storedFieldsOf(context, document);
+    if (fields === 0) return settled({ type: 'current', key });
+    // For its refusals: what it takes can be sealed.
+    planWrite(draftOf(document, definition.tree), place);
+    return settled({ type: 'would-rewrite', key, fields });
+  };
+}
+
+function settled(outcome: DocumentOutcome): Promise<SettledDocument> {
+  return Promise.resolve({ outcome, lostRace: false });
+}

@@ -1,0 +1,73 @@
+/** The DEK generations of one document, as a re-encryption tells old from new. @module */
+import { isLive, type ActiveDekRow, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { generationIn, type KeyScope } from '../dek/key-scope.js';
+import { rowOfScope } from '../dek/scope-rows.js';
+import type { RowItem } from '../dek/scope-shredder.js';
+import { FieldEncryptionError } from '../errors.js';
+import type { DekStore } from '../store/dek-store.js';
+
+export class DekGenerations {
+  readonly #items: readonly RowItem[];
+  readonly #createdBefore: string;
+
+  private constructor(items: readonly RowItem[], createdBefore: string) {
+    this.#items = items;
+    this.#createdBefore = createdBefore;
+  }
+
+  /** As they are in the store now. */
+  static async read(
+    dekStore: DekStore,
+    { scopeId }: KeyScope,
+    {
+      createdBefore,
+      signal,
+    }: { readonly createdBefore: string; readonly signal?: AbortSignal | undefined },
+  ): Promise<DekGenerations> {
+    const items = await dekStore.listScope(scopeId, { signal });
+    const rows = items.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
+    return new DekGenerations(rows, createdBefore);
+  }
+
+  isOld({ createdAt }: Pick<DekRow, 'createdAt'>): boolean {
+    return createdAt < this.#createdBefore;
+  }
+
+  /** Whether an envelope under this DEK has to be sealed anew; a DEK without a row is one of the old. */
+  isToReplace(dekId: string): boolean {
+    const row = this.#rowOf(dekId);
+    return row === undefined || this.isOld(row);
+  }
+
+  /** Old rows that open still. */
+  get old(): readonly RowItem<LiveDekRow>[] {
+    return this.#items.filter(
+      (item): item is RowItem<LiveDekRow> => isLive(item.row) && this.isOld(item.row),
+    );
+  }
+
+  /** Those of them that seal, too. */
+  get oldActive(): readonly RowItem<ActiveDekRow>[] {
+    return this.old.filter((item): item is RowItem<ActiveDekRow> => item.row.state === 'active');
+  }
+
+  /** @throws FieldEncryptionError `DEK_SHREDDED`: what was erased must not come back under another DEK. */
+  requireNotShredded(dekIds: readonly string[]): void {
+    const dekId = dekIds.find((each) => this.#rowOf(each)?.state === 'shredded');
+    if (dekId === undefined) return;
+    throw new FieldEncryptionError(
+      'DEK_SHREDDED',
+      `DEK ${dekId} was shredded: what it sealed is gone, and is not encrypted again`,
+      { dekId },
+    );
+  }
+
+  #rowOf(dekId: string): DekRow | undefined {
+    return this.#items.find(({ row }) => row.id === dekId)?.row;
+  }
+}
+
+/** Above it a new generation has to be, though the store may have lost the rows. */
+export function highestGeneration(dekIds: readonly string[]): number {
+  return Math.max(0, ...dekIds.map(generationIn));
+}

@@ -1,0 +1,100 @@
+/** Finds documents whose DEK is gone. @module */
+import type { AnyDefinition } from '../document/typed-document.js';
+import { requireIdentifier } from '../guards.js';
+import { settleConcurrently } from '../settle-concurrently.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { documentPages, type AnyDocumentStore } from './document-pages.js';
+import { readFindOptions, type FindMissingDeksOptions } from './find-options.js';
+import { checkForMissing, namedDeks, readNamedRows } from './missing-check.js';
+import type {
+  MissingDekCounts,
+  MissingDeksEvent,
+  MissingDeksSummary,
+  MissingOutcome,
+} from './missing-event.js';
+
+/**
+ * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it
+ * was shredded, or lost, and is to be restored from a backup.
+ *
+ * Reads only. Nothing happens before the first `next()`. Documents are read once, and the rows that a
+ * page of them names in one go; what is found missing is looked up again, the row and then the
+ * document, before it is reported. It unwraps nothing: that a row is there does not prove that it opens,
+ * which a dry run of `rewrapAllDeks` does.
+ *
+ * @param encryption - A `FieldEncryptor`, or its product and store.
+ * @returns An event for each missing DEK of a document, and for each document that could not be
+ * checked. The last event is `finished` and carries the summary, which the generator also returns.
+ * @throws TypeError or RangeError for options that make no sense. Errors of either store: a failed read
+ * says nothing about what is there, so run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, defineDocument, EnvKeyProvider, findMissingDeks } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+ *   dekStore: new MemoryDekStore(),
+ * });
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await notes.create(await encryptor.encryptDocument(note, { id: '1', body: 'Hi' }));
+ * await encryptor.shred(note, { id: '1' });
+ * for await (const event of findMissingDeks(encryptor, note, notes)) {
+ *   if (event.type === 'missing') console.log(event.key, event.reason); // { id: '1' } shredded
+ *   if (event.type === 'failed') console.error(event.key, event.error);
+ * }
+ * ```
+ */
+export async function* findMissingDeks(
+  encryption: { readonly product: string; readonly dekStore: DekStore },
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: FindMissingDeksOptions = {},
+): AsyncGenerator<MissingDeksEvent, MissingDeksSummary, void> {
+  const { product } = encryption;
+  requireIdentifier('product', product);
+  const request = readFindOptions(options);
+  const dekStore = new CheckedDekStore(encryption.dekStore);
+  const documents = documentStore as AnyDocumentStore;
+  const parts = { ...request, product, dekStore, definition, documentStore: documents };
+  let counts: MissingDekCounts = NOTHING;
+  for await (const items of documentPages(documents, request.signal)) {
+    const named = items.map((item) => namedDeks(parts, item));
+    const rows = await readNamedRows(parts, named);
+    const check = (each: (typeof named)[number]): Promise<MissingOutcome> =>
+      checkForMissing(parts, each, rows);
+    for await (const outcome of settleConcurrently(named, check, request)) {
+      counts = withOutcome(counts, outcome);
+      yield* eventsOf(outcome, counts);
+    }
+  }
+  const summary = { product, collection: definition.collection, ...counts };
+  yield { type: 'finished', summary };
+  return summary;
+}
+
+const NOTHING = { scanned: 0, sound: 0, affected: 0, skipped: 0, failed: 0, missing: 0 };
+
+function withOutcome(counts: MissingDekCounts, outcome: MissingOutcome): MissingDekCounts {
+  const { type } = outcome;
+  const missing = counts.missing + (type === 'affected' ? outcome.missing.length : 0);
+  return { ...counts, scanned: counts.scanned + 1, [type]: counts[type] + 1, missing };
+}
+
+function* eventsOf(
+  outcome: MissingOutcome,
+  counts: MissingDekCounts,
+): Generator<MissingDeksEvent, void, void> {
+  if (outcome.type === 'failed') yield { ...outcome, counts };
+  if (outcome.type !== 'affected') return;
+  const { key, missing } = outcome;
+  for (const each of missing) yield { type: 'missing', key, ...each, counts };
+}

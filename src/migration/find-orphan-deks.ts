@@ -1,0 +1,92 @@
+/** Finds DEK rows whose document is gone. @module */
+import { systemClock, type Clock } from '../clock.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { requireIdentifier } from '../guards.js';
+import { dekRowPages } from '../rotation/dek-row-pages.js';
+import { settleConcurrently } from '../settle-concurrently.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DocumentStore } from '../store/document-store.js';
+import type { AnyDocumentStore } from './document-pages.js';
+import { readFindOrphansOptions, type FindOrphanDeksOptions } from './find-options.js';
+import { checkForOrphan } from './orphan-check.js';
+import type {
+  OrphanDekCounts,
+  OrphanDeksEvent,
+  OrphanDeksSummary,
+  OrphanOutcome,
+} from './orphan-event.js';
+
+/**
+ * Finds DEKs that outlived their document: it was deleted, and nobody called `shred`.
+ *
+ * Reads only. Nothing happens before the first `next()`. Every row of the product is read once, and for
+ * each live one of the collection its document is looked up by the key in the row's `scope`. Rows
+ * younger than `minAgeMs` are left out, because a DEK is made before its document is written.
+ *
+ * An orphan is one at the moment of the look: a document may be written again under its old key, with
+ * its old DEK. Shred an orphan only where that is ruled out; a shred cannot be undone.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @param definition - Of the collection, with the key that its documents were encrypted with.
+ * @param documentStore - All documents of the collection: those that are elsewhere look like gone.
+ * @returns An event for each orphan and for each row that could not be checked. The last event is
+ * `finished` and carries the summary, which the generator also returns: while `failed` is not 0,
+ * there may be more orphans.
+ * @throws TypeError or RangeError for options that make no sense. Errors of the DEK store where it
+ * cannot list: run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, defineDocument, EnvKeyProvider, findOrphanDeks } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+ *   dekStore: new MemoryDekStore(),
+ * });
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await encryptor.encryptDocument(note, { id: '1', body: 'Never stored' });
+ * for await (const event of findOrphanDeks(encryptor, note, notes, { minAgeMs: 0 })) {
+ *   if (event.type === 'orphan') console.log(event.key); // { id: '1' }
+ *   if (event.type === 'failed') console.error(event.dekId, event.error);
+ * }
+ * ```
+ */
+export async function* findOrphanDeks(
+  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: FindOrphanDeksOptions = {},
+): AsyncGenerator<OrphanDeksEvent, OrphanDeksSummary, void> {
+  const { product, clock = systemClock } = encryption;
+  requireIdentifier('product', product);
+  const request = readFindOrphansOptions(options);
+  const { signal } = request;
+  const dekStore = new CheckedDekStore(encryption.dekStore);
+  const documents = documentStore as AnyDocumentStore;
+  const parts = { ...request, product, dekStore, clock, definition, documentStore: documents };
+  let counts: OrphanDekCounts = NOTHING;
+  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+    const check = checkForOrphan.bind(undefined, parts);
+    for await (const outcome of settleConcurrently(items, check, request)) {
+      counts = withOutcome(counts, outcome);
+      if (outcome.type === 'orphan' || outcome.type === 'failed') yield { ...outcome, counts };
+    }
+  }
+  const summary = { product, collection: definition.collection, ...counts };
+  yield { type: 'finished', summary };
+  return summary;
+}
+
+const NOTHING = { scanned: 0, orphans: 0, present: 0, young: 0, skipped: 0, failed: 0 };
+
+function withOutcome(counts: OrphanDekCounts, { type }: OrphanOutcome): OrphanDekCounts {
+  const name = type === 'orphan' ? 'orphans' : type;
+  return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+}

@@ -1,0 +1,69 @@
+/** The document store as a migration uses it: priced, and written only under the lease. @module */
+import type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+} from '../store/document-store.js';
+import type { AnyDocument, AnyDocumentItem, AnyDocumentStore } from './document-pages.js';
+
+export interface MigrationDocumentStoreParts {
+  readonly store: AnyDocumentStore;
+  readonly onRequestCharge: (units: number) => void;
+  /** Before each write; what it throws keeps the write from being sent. */
+  readonly beforeWrite: () => Promise<void>;
+}
+
+export class MigrationDocumentStore implements AnyDocumentStore {
+  readonly #parts: MigrationDocumentStoreParts;
+
+  constructor(parts: MigrationDocumentStoreParts) {
+    this.#parts = parts;
+  }
+
+  get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<AnyDocumentItem | undefined> {
+    return this.#parts.store.get(key, this.#metered(options));
+  }
+
+  list(options?: ListDocumentsOptions): Promise<DocumentPage<AnyDocument>> {
+    return this.#parts.store.list(this.#metered(options));
+  }
+
+  count(options?: DocumentStoreOptions): Promise<number> {
+    return this.#parts.store.count(this.#metered(options));
+  }
+
+  async create(document: AnyDocument, options?: DocumentStoreOptions): Promise<AnyDocumentItem> {
+    return this.#parts.store.create(document, await this.#forWrite(options));
+  }
+
+  async replace(
+    document: AnyDocument,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<AnyDocumentItem> {
+    return this.#parts.store.replace(document, etag, await this.#forWrite(options));
+  }
+
+  async delete(
+    key: DocumentKeyProperties,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<void> {
+    await this.#parts.store.delete(key, etag, await this.#forWrite(options));
+  }
+
+  /** Without the signal: once sent, a write is let finish. */
+  async #forWrite(options: DocumentStoreOptions | undefined): Promise<DocumentStoreOptions> {
+    await this.#parts.beforeWrite();
+    options?.signal?.throwIfAborted();
+    return this.#metered({});
+  }
+
+  #metered(options: ListDocumentsOptions | undefined): ListDocumentsOptions {
+    return { ...options, onRequestCharge: this.#parts.onRequestCharge };
+  }
+}

@@ -1,0 +1,128 @@
+/** Tells for one document which DEKs it needs and nobody has. @module */
+import { planRead } from '../cipher/read-plan.js';
+import { isLive, parseDekRow } from '../dek/dek-row.js';
+import { draftOf } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { contended } from '../errors.js';
+import { isPlainObject } from '../guards.js';
+import type { DekStore, StoredItem } from '../store/dek-store.js';
+import { identityOf, type DocumentIdentity } from './document-identity.js';
+import { lookUpDocument } from './document-lookup.js';
+import type { AnyDocumentItem, AnyDocumentStore } from './document-pages.js';
+import type { FindRequest } from './find-options.js';
+import type { MissingDek, MissingOutcome } from './missing-event.js';
+
+export interface MissingCheckParts extends FindRequest {
+  readonly product: string;
+  readonly dekStore: DekStore;
+  readonly definition: AnyDefinition;
+  readonly documentStore: AnyDocumentStore;
+}
+
+/** A document as it was read, and where its DEKs are named; or why that cannot be told. */
+export type NamedDeks = {
+  readonly key: DocumentIdentity;
+  readonly etag: string;
+} & (
+  { readonly pathsByDekId: ReadonlyMap<string, readonly string[]> } | { readonly error: unknown }
+);
+
+type Rows = ReadonlyMap<string, StoredItem>;
+
+const MOST_ATTEMPTS = 8;
+
+export function namedDeks(
+  { product, definition }: MissingCheckParts,
+  { document, etag }: AnyDocumentItem,
+): NamedDeks {
+  const key = isPlainObject(document) ? identityOf(definition, document) : {};
+  try {
+    const draft = draftOf(document, definition.tree);
+    const { sealed } = planRead(draft, definition.placeOf(product, document), true);
+    const pathsByDekId = new Map<string, readonly string[]>();
+    for (const { slot, envelope } of sealed) {
+      const paths = pathsByDekId.get(envelope.dekId) ?? [];
+      const { path } = slot.field;
+      if (!paths.includes(path)) pathsByDekId.set(envelope.dekId, [...paths, path]);
+    }
+    return { key, etag, pathsByDekId };
+  } catch (error) {
+    return { key, etag, error };
+  }
+}
+
+/** One read for all DEKs that documents name, however many name one. */
+export async function readNamedRows(
+  { dekStore, signal }: MissingCheckParts,
+  documents: readonly NamedDeks[],
+): Promise<Rows> {
+  const dekIds = documents.flatMap((each) =>
+    'error' in each ? [] : [...each.pathsByDekId.keys()],
+  );
+  if (dekIds.length === 0) return new Map();
+  return dekStore.getMany([...new Set(dekIds)], { signal });
+}
+
+/**
+ * What is found missing counts only while the document still names it: it may have been deleted, or
+ * given a new DEK, and its old one shredded, since it was read.
+ *
+ * @throws Errors of the stores. What is wrong with the document or a row alone is the outcome.
+ */
+export async function checkForMissing(
+  parts: MissingCheckParts,
+  named: NamedDeks,
+  rows: Rows,
+): Promise<MissingOutcome> {
+  const { documentStore, signal } = parts;
+  let [document, known] = [named, rows];
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const { key, etag } = document;
+    if ('error' in document) return { type: 'failed', key, error: document.error };
+    const found = await missingOf(parts, document.pathsByDekId, known);
+    if ('error' in found) return { type: 'failed', key, error: found.error };
+    if (found.missing.length === 0) return { type: 'sound' };
+    const again = await lookUpDocument(documentStore, key, signal);
+    if (again === undefined) return { type: 'skipped' };
+    if (again.etag === etag) return { type: 'affected', key, missing: found.missing };
+    document = namedDeks(parts, again);
+    known = await readNamedRows(parts, [document]);
+  }
+  const error = contended('Looking for the DEKs of a document', MOST_ATTEMPTS);
+  return { type: 'failed', key: named.key, error };
+}
+
+type Found = { readonly missing: readonly MissingDek[] } | { readonly error: unknown };
+
+async function missingOf(
+  parts: MissingCheckParts,
+  pathsByDekId: ReadonlyMap<string, readonly string[]>,
+  known: Rows,
+): Promise<Found> {
+  const missing: MissingDek[] = [];
+  for (const [dekId, paths] of pathsByDekId) {
+    const item = known.get(dekId) ?? (await readAgain(parts, dekId));
+    try {
+      const reason = whyMissing(item, dekId);
+      if (reason) missing.push({ dekId, paths, reason });
+    } catch (error) {
+      return { error };
+    }
+  }
+  return { missing };
+}
+
+/** A bulk read may lag, or have come too early: only this one decides that a row is absent. */
+function readAgain(
+  { dekStore, signal }: MissingCheckParts,
+  dekId: string,
+): Promise<StoredItem | undefined> {
+  return dekStore.get(dekId, { signal });
+}
+
+/** @throws What is wrong with the row. */
+function whyMissing(item: StoredItem | undefined, dekId: string): MissingDek['reason'] | undefined {
+  if (item === undefined) return 'absent';
+  if (item.error) throw item.error;
+  return isLive(parseDekRow(item.value, dekId)) ? undefined : 'shredded';
+}

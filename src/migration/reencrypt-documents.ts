@@ -1,0 +1,145 @@
+/** Gives each document a fresh DEK, beside live traffic. @module */
+import { systemClock } from '../clock.js';
+import { DekCache } from '../dek/dek-cache.js';
+import { DekLoader } from '../dek/dek-loader.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { contended } from '../errors.js';
+import { ConfiguredProviders } from '../provider/configured-providers.js';
+import { countDown, fenceMs } from '../rotation/fence.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
+import type { AnyDocumentStore } from './document-pages.js';
+import { migrateDocuments } from './migrate-documents.js';
+import type { MigrationContext, MigrationEncryption } from './migration-context.js';
+import type { MigrationEvent, MigrationSummary } from './migration-event.js';
+import type { MigrationTally } from './migration-tally.js';
+import {
+  readReencryptOptions,
+  type ReencryptOptions,
+  type ReencryptRequest,
+  type ReencryptSource,
+} from './reencrypt-options.js';
+import { Reencrypter } from './reencrypter.js';
+import { requireEnabled } from './required-switch.js';
+
+const MOST_ROUNDS = 8;
+const MOST_SOURCE_DEKS = 1_000;
+
+/**
+ * Gives every document of a collection a fresh DEK and seals all its fields anew, beside live traffic: for
+ * DEKs that may have leaked, or whose MEK is lost. A rewrap helps against neither.
+ *
+ * For each document whose DEK was made before `createdBefore`: makes the next generation of its DEK,
+ * unless there is one; opens all fields and seals them under it, in one write over the etag that was read;
+ * then retires the old generation, which opens still and seals no more. Scans are repeated until one finds
+ * nothing to do. Then one whole `fenceTtlMs` is waited out, and longer where reads of the store lag, for
+ * writers that go by what they read before, and a last scan finds what they wrote.
+ *
+ * With `shred: true` that scan gives each document a new etag, so that no write from before can land any
+ * more, reads it once more, and destroys its old DEKs. Copies of the documents in backups cannot be read
+ * then. Without it old DEKs stay `retired`.
+ *
+ * It stops, is run again and shares its lease as {@link backfillDocuments} does. At any point every document
+ * can be read: its new row is durable before it, and its old row outlives it.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns Events as they happen; `finished` is the last. A document that cannot be opened is a `failed`
+ * event, left as it was with its DEKs, and the rest goes on.
+ * @throws TypeError or RangeError for options that make no sense, and with `enabled: false`.
+ * @throws FieldEncryptionError What {@link backfillDocuments} throws.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, defineDocument, EnvKeyProvider, reencryptDocuments } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+ *   dekStore: new MemoryDekStore(),
+ *   fenceTtlMs: 1_000,
+ * });
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await notes.create(await encryptor.encryptDocument(note, { id: '1', body: 'Hi' }));
+ * await new Promise((resolve) => setTimeout(resolve, 10));
+ * const createdBefore = new Date();
+ * for await (const event of reencryptDocuments(encryptor, note, notes, { createdBefore })) {
+ *   if (event.type === 'finished') console.log(event.summary.retired, event.summary.complete); // 1 true
+ * }
+ * ```
+ */
+export async function* reencryptDocuments(
+  encryption: MigrationEncryption,
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: ReencryptOptions,
+): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
+  const { clock = systemClock } = encryption;
+  const request = readReencryptOptions(options, clock.wallMs());
+  requireEnabled('reencryptDocuments', encryption, true);
+  return yield* migrateDocuments({
+    kind: 'reencrypt',
+    encryption,
+    definition,
+    documentStore: documentStore as AnyDocumentStore,
+    request,
+    work: (context, tally) => reencrypt(context, tally, request),
+  });
+}
+
+async function* reencrypt(
+  context: MigrationContext,
+  tally: MigrationTally,
+  request: ReencryptRequest,
+): AsyncGenerator<MigrationEvent, void, void> {
+  const source = request.source && sourceLoader(context, request.source);
+  const reencrypter = new Reencrypter(context, request, source);
+  const settle: SettleDocument = (item, key) => reencrypter.settle(item, key);
+  const shred: SettleDocument = (item, key) => reencrypter.shred(item, key);
+  const rehearse: SettleDocument = (item, key) => reencrypter.rehearse(item, key);
+  if (request.dryRun) {
+    yield* documentPass(context, tally, rehearse, 'rewrite');
+    return;
+  }
+  yield* passesUntilCalm(context, tally, settle);
+  for (let round = 0; reencrypter.hasOldDeks; round += 1) {
+    if (round === MOST_ROUNDS)
+      throw contended(`Re-encrypting "${context.definition.collection}"`, round);
+    yield* waitForWriters(context);
+    reencrypter.beginRound();
+    yield* passesUntilCalm(context, tally, request.shred ? shred : settle, 'verify');
+    if (!reencrypter.hasRetired) return;
+  }
+}
+
+/** One whole fence from now on, and longer where reads of the store lag. */
+async function* waitForWriters({
+  services,
+  dekStore,
+  clock,
+  signal,
+}: MigrationContext): AsyncGenerator<MigrationEvent, void, void> {
+  const copy = await services.records.readOrCreate();
+  const lagMs = await dekStore.readLagMs({ signal });
+  // A writer may be given the row before for one lag more, and acts on it for a fence from then; what
+  // it makes last, a read may miss for another lag.
+  yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);
+}
+
+function sourceLoader(
+  { product, clock, dekStore }: MigrationContext,
+  source: ReencryptSource,
+): DekLoader {
+  return new DekLoader({
+    product,
+    clock,
+    providers: new ConfiguredProviders([source.keyProvider]),
+    dekStore: source.dekStore ? new CheckedDekStore(source.dekStore) : dekStore,
+    dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
+  });
+}

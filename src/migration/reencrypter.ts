@@ -1,0 +1,166 @@
+/** Moves one document after the other to a DEK of its own that nobody knows. @module */
+import { fieldCipher } from '../cipher/field-cipher.js';
+import type { DekSource } from '../cipher/document-writer.js';
+import type { Dek } from '../dek/dek.js';
+import type { DekLoader } from '../dek/dek-loader.js';
+import type { KeyScope } from '../dek/key-scope.js';
+import { contended } from '../errors.js';
+import { DekGenerations, highestGeneration } from './dek-generations.js';
+import {
+  retireOld,
+  shredRetired,
+  type ReadGenerations,
+  type Retirement,
+} from './dek-retirement.js';
+import type { DocumentIdentity } from './document-identity.js';
+import type { AnyDocument, AnyDocumentItem } from './document-pages.js';
+import type { MigrationContext } from './migration-context.js';
+import type { SettledDocument } from './migration-counter.js';
+import type { ReencryptRequest } from './reencrypt-options.js';
+import { storedFieldsOf, type StoredFields } from './stored-fields.js';
+import { touchDocument } from './touch-document.js';
+import { updateStored, type DocumentRewrite } from './update-stored.js';
+
+const MOST_ATTEMPTS = 8;
+
+export class Reencrypter {
+  /** Old DEKs were met that are live still, in this pass so far. */
+  hasOldDeks = false;
+  /** DEKs were retired since the last wait: writers may still go by what they knew before. */
+  hasRetired = false;
+  /** Nobody knows when a row was retired, and so when its wait is over: this run shreds no more. */
+  #doubt: { readonly error: unknown } | undefined;
+  readonly #context: MigrationContext;
+  readonly #source: DekLoader | undefined;
+  readonly #read: ReadGenerations;
+
+  /** @param source - Opens what the encryption itself cannot. */
+  constructor(
+    context: MigrationContext,
+    { createdBefore, signal }: ReencryptRequest,
+    source: DekLoader | undefined,
+  ) {
+    this.#context = context;
+    this.#source = source;
+    this.#read = (scope) => DekGenerations.read(context.dekStore, scope, { createdBefore, signal });
+  }
+
+  /** After a whole wait: what was retired before it is out of use. */
+  beginRound(): void {
+    this.hasOldDeks = false;
+    this.hasRetired = false;
+  }
+
+  /** Rewrites the document where it names an old DEK, and then retires what is old. */
+  async settle(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+    const { place } = storedFieldsOf(this.#context, item.document);
+    const settled = await this.#rewrite(item, key);
+    if (settled.outcome.type === 'skipped') return settled;
+    const { retired, generations } = await this.#retire(place.scope);
+    if (generations.old.length > 0) this.hasOldDeks = true;
+    return retired.length > 0 ? withRetired(settled, retired) : settled;
+  }
+
+  /** After the wait: the same, then a new etag and one more look, and what is old is shredded. */
+  async shred(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+    const settled = await this.settle(item, key);
+    const { place } = storedFieldsOf(this.#context, item.document);
+    // Whatever was retired since the wait has its own still before it.
+    if (settled.outcome.type === 'skipped' || this.hasRetired) return settled;
+    if ((await this.#read(place.scope)).old.length === 0) return settled;
+    if (this.#doubt) throw this.#doubt.error;
+    const isStored = await this.#touch(key);
+    if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
+    const shredded = await shredRetired(this.#context, place.scope, this.#read);
+    const fields = settled.outcome.type === 'rewritten' ? settled.outcome.fields : 0;
+    return { outcome: { type: 'rewritten', key, fields, shredded }, lostRace: settled.lostRace };
+  }
+
+  /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
+  async rehearse({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+    const fields = storedFieldsOf(this.#context, document);
+    const generations = await this.#read(fields.place.scope);
+    if (!fields.dekIds.some((dekId) => generations.isToReplace(dekId))) {
+      return { outcome: { type: 'current', key }, lostRace: false };
+    }
+    await this.#requireOpens(fields, generations);
+    const count = fields.sealed.length + fields.plain;
+    return { outcome: { type: 'would-rewrite', key, fields: count }, lostRace: false };
+  }
+
+  async #retire(scope: KeyScope): Promise<Retirement> {
+    const read = this.#read;
+    const beforeRetire = (): void => {
+      this.hasRetired = true;
+    };
+    try {
+      return await retireOld(this.#context, scope, { read, beforeRetire });
+    } catch (error) {
+      if (this.hasRetired) this.#doubt ??= { error };
+      throw error;
+    }
+  }
+
+  #rewrite(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+    let generations: DekGenerations | undefined;
+    const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
+      const fields = storedFieldsOf(this.#context, document);
+      generations = await this.#prepare(fields);
+      if (!generations) return undefined;
+      return { document, fields: fields.sealed.length + fields.plain };
+    };
+    const resealFrom: DekSource = (dekId) => this.#dekOf(dekId, generations);
+    return updateStored(this.#context, { item, key, rewrite, resealFrom });
+  }
+
+  /** Sees to a new DEK for the document; `undefined` where it names no old one. */
+  async #prepare(fields: StoredFields): Promise<DekGenerations | undefined> {
+    const { place, dekIds } = fields;
+    const before = await this.#read(place.scope);
+    const old = dekIds.filter((dekId) => before.isToReplace(dekId));
+    if (old.length === 0) return undefined;
+    // Before a DEK is made for it: what cannot be opened is left alone altogether.
+    await this.#requireOpens(fields, before);
+    await this.#context.services.sealing.renew(place.scope, {
+      isWanted: (row) => !before.isOld(row),
+      above: highestGeneration(dekIds),
+    });
+    const after = await this.#read(place.scope);
+    after.requireNotShredded(old);
+    return after;
+  }
+
+  async #requireOpens({ sealed, place }: StoredFields, generations: DekGenerations): Promise<void> {
+    for (const { slot, envelope } of sealed) {
+      const dek = await this.#dekOf(envelope.dekId, generations);
+      fieldCipher(dek, place).open(slot.field, envelope);
+    }
+  }
+
+  #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
+    generations?.requireNotShredded([dekId]);
+    const isOld = generations?.isToReplace(dekId) ?? false;
+    const loader = isOld ? this.#source : undefined;
+    return (loader ?? this.#context.services.loader).load(dekId);
+  }
+
+  /** False where the document is gone; afterwards no write that began before can land on it. */
+  async #touch(key: DocumentIdentity): Promise<boolean> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const { store, signal } = this.#context;
+      await touchDocument(this.#context, key);
+      const item = await store.get(key, { signal });
+      if (!item) return false;
+      const { outcome } = await this.#rewrite(item, key);
+      if (outcome.type === 'skipped') return false;
+      if (outcome.type === 'current') return true;
+    }
+    throw contended('Replacing the document once more', MOST_ATTEMPTS);
+  }
+}
+
+function withRetired(settled: SettledDocument, retired: readonly string[]): SettledDocument {
+  const { outcome } = settled;
+  if (outcome.type !== 'rewritten' && outcome.type !== 'current') return settled;
+  return { ...settled, outcome: { ...outcome, retired } };
+}

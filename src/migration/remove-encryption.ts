@@ -1,0 +1,107 @@
+/** Puts plaintext back into a collection, for whoever leaves the library. @module */
+import { draftOf } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
+import type { AnyDocument, AnyDocumentStore } from './document-pages.js';
+import { migrateDocuments } from './migrate-documents.js';
+import type { MigrationContext, MigrationEncryption } from './migration-context.js';
+import type { MigrationEvent, MigrationSummary } from './migration-event.js';
+import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
+import { requireEnabled } from './required-switch.js';
+import { storedFieldsOf } from './stored-fields.js';
+import { updateStored, type DocumentRewrite } from './update-stored.js';
+
+/**
+ * Decrypts every declared field of a collection in place, beside live traffic: the way out.
+ *
+ * First switch every process to `enabled: false` (`FIELD_ENCRYPT_ENABLED=false`), which writes plaintext
+ * and reads both; then run this, with an encryption that is switched off too and has its keys. It runs, stops and is run again as {@link backfillDocuments} is, and shares its lease.
+ *
+ * DEKs stay, so that backups can still be read: shred them once those are gone.
+ *
+ * @param encryption - A `FieldEncryptor` with `enabled: false`, or its parts.
+ * @returns Events as they happen, as those of {@link backfillDocuments}. A document that cannot be
+ * opened, or holds bytes, which JSON has no place for, is a `failed` event and left as it was.
+ * @throws TypeError or RangeError for options that make no sense, and with `enabled: true`.
+ * @throws FieldEncryptionError What {@link backfillDocuments} throws.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, defineDocument, EnvKeyProvider, removeEncryption } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const parts = {
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+ *   dekStore: new MemoryDekStore(),
+ * };
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await notes.create(await createFieldEncryptor(parts).encryptDocument(note, { id: '1', body: 'Hi' }));
+ * for await (const event of removeEncryption({ ...parts, enabled: false }, note, notes)) {
+ *   if (event.type === 'finished') console.log((await notes.get({ id: '1' }))?.document); // { id: '1', body: 'Hi' }
+ * }
+ * ```
+ */
+export async function* removeEncryption(
+  encryption: MigrationEncryption,
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: MigrationOptions = {},
+): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
+  const request = readMigrationOptions(options);
+  requireEnabled('removeEncryption', encryption, false);
+  return yield* migrateDocuments({
+    kind: 'remove-encryption',
+    encryption,
+    definition,
+    documentStore: documentStore as AnyDocumentStore,
+    request,
+    async *work(context, tally) {
+      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context), 'rewrite');
+      else yield* passesUntilCalm(context, tally, opening(context));
+    },
+  });
+}
+
+function opening(context: MigrationContext): SettleDocument {
+  return (item, key) =>
+    updateStored(context, { item, key, rewrite: (document) => openedOf(context, document) });
+}
+
+function rehearsal(context: MigrationContext): SettleDocument {
+  return async ({ document }, key) => {
+    const opened = await openedOf(context, document);
+    return {
+      outcome: opened
+        ? { type: 'would-rewrite', key, fields: opened.fields }
+        : { type: 'current', key },
+      lostRace: false,
+    };
+  };
+}
+
+/** `undefined` where nothing is sealed. */
+async function openedOf(
+  context: MigrationContext,
+  document: AnyDocument,
+): Promise<DocumentRewrite | undefined> {
+  const { definition, reader } = context;
+  const fields = storedFieldsOf(context, document).sealed.length;
+  if (fields === 0) return undefined;
+  const opened = await reader.read(definition, document);
+  for (const { value, field } of draftOf(opened, definition.tree).slots) {
+    if (value instanceof Uint8Array) throw bytesAt(field.path);
+  }
+  return { document: opened, fields };
+}
+
+function bytesAt(path: string): TypeError {
+  return new TypeError(
+    `The value at "${path}" is bytes, which a document has no plain form for: replace it by text before encryption is removed`,
+  );
+}

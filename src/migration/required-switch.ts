@@ -1,0 +1,18 @@
+/** Refuses a migration that runs against the switch of its encryption. @module */
+import type { MigrationEncryption } from './migration-context.js';
+
+/**
+ * With encryption off nothing is sealed, and with it on writers seal again what was opened.
+ *
+ * @throws RangeError where `enabled` is not as the migration needs it.
+ */
+export function requireEnabled(
+  name: string,
+  { enabled = true }: MigrationEncryption,
+  expected: boolean,
+): void {
+  if (enabled === expected) return;
+  throw new RangeError(
+    `${name} expected an encryption with "enabled: ${String(expected)}", as its writers have to have it, got "enabled: ${String(enabled)}"`,
+  );
+}

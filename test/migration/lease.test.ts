@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { backfillDocuments, StoreError, type Lease } from '../../src/index.js';
+import { sampleLease } from '../../src/testing/sample-items.js';
+import { KEY, note, setup, type Setup } from '../support/encryptor.js';
+import { describeError, failure, rejection } from '../support/failure.js';
+import {
+  addPlain,
+  backfill,
+  eventsOf,
+  migrate,
+  migrateUntil,
+  notes,
+  reencrypt,
+  stored,
+  type Migration,
+  type Notes,
+} from '../support/migrations.js';
+
+async function leaseOf({ memory }: Setup): Promise<Lease> {
+  const item = await memory.getLease('notelett', 'notes');
+  return item?.value as Lease;
+}
+
+/** A run that got as far as its first document, and is not heard of again unless it is pulled. */
+async function begun(collection: Notes, made: Setup, owner = 'web-1'): Promise<Migration> {
+  const options = { concurrency: 1, owner };
+  const migration = backfillDocuments(made.encryptor, note, collection.store, options);
+  await migrateUntil(migration, made.clock, 'rewritten');
+  return migration;
+}
+
+describe('the lease of a collection', () => {
+  it('names who holds it, since when and for what', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 3);
+    const since = new Date(made.clock.wallMs()).toISOString();
+    await begun(collection, made);
+    const lease = await leaseOf(made);
+    expect(lease).toMatchObject({ id: 'lease:notes', scopeId: 'lease:notelett', kind: 'backfill' });
+    expect(lease.owner).toMatch(new RegExp(`^web-1 since ${since} #[0-9a-f]{8}$`));
+    expect(Date.parse(lease.expiresAt) - Date.parse(lease.heartbeatAt)).toBe(30_000);
+  });
+
+  it('refuses a second run as soon as the first gives a sign of life', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    const first = await begun(collection, made);
+    const { owner } = await leaseOf(made);
+    const other = setup({ beside: made });
+    const second = backfillDocuments(other.encryptor, note, collection.store);
+    const waiting = await migrateUntil(second, made.clock, 'lease');
+    expect(waiting).toMatchObject({ heldBy: owner, kind: 'backfill', remainingMs: 30_000 });
+    made.clock.advance(11_000);
+    await migrateUntil(first, made.clock, 'rewritten');
+    await migrateUntil(first, made.clock, 'rewritten');
+    const { heartbeatAt } = await leaseOf(made);
+    expect(await failure(migrate(second, made.clock))).toEqual({
+      name: 'FieldEncryptionError',
+      code: 'MIGRATION_UNDER_WAY',
+      message: `The lease of "notes" is held by "${owner}" for backfill, which was heard of at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
+    });
+  });
+
+  it('is taken over after a whole period of silence, and the first run then stops', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    const first = await begun(collection, made);
+    const startMs = made.clock.wallMs();
+    const migrated = await reencrypt(setup({ beside: made }), collection, { owner: 'web-2' });
+    const waits = eventsOf(migrated, 'lease').map(({ remainingMs }) => remainingMs);
+    expect([waits[0], waits.at(-1)]).toEqual([30_000, 500]);
+    expect(made.clock.wallMs() - startMs).toBeGreaterThanOrEqual(30_000);
+    const error = await rejection(migrate(first, made.clock));
+    const { code, message } = describeError(error);
+    expect(code).toBe('MIGRATION_SUPERSEDED');
+    expect(message).toMatch(
+      /^The lease of "notes" was taken over by "web-2 since [^"]*" for reencrypt while this backfill paused for longer than it may: what was reported as done is done, and nothing more was written; look at what the other run does before you start again$/,
+    );
+  });
+
+  it('is not taken over sooner than its owner’s own period allows', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    await begun(collection, made);
+    const second = backfillDocuments(made.encryptor, note, collection.store, { leaseTtlMs: 1_000 });
+    expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
+  });
+
+  it('is not taken over sooner than the taker’s own period, whatever is stored', async () => {
+    const [made, collection] = [setup(), notes()];
+    const long = new Date(made.clock.wallMs() - 10_000_000).toISOString();
+    const expired = { heartbeatAt: long, expiresAt: new Date(Date.parse(long) + 1).toISOString() };
+    await made.memory.createLease({ ...sampleLease('notelett', 'notes'), ...expired });
+    const second = backfillDocuments(made.encryptor, note, collection.store);
+    expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
+  });
+
+  it('is waited for at most ten minutes, whatever is stored', async () => {
+    const [made, collection] = [setup(), notes()];
+    await made.memory.createLease({
+      ...sampleLease('notelett', 'notes'),
+      expiresAt: '9999-01-01T00:00:00.000Z',
+    });
+    const second = backfillDocuments(made.encryptor, note, collection.store);
+    expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 600_000 });
+  });
+
+  it('is taken at once after its owner gave it back', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 1);
+    await backfill(made, collection);
+    const { heartbeatAt, expiresAt } = await leaseOf(made);
+    expect(expiresAt).toBe(heartbeatAt);
+    expect(eventsOf(await backfill(made, collection), 'lease')).toEqual([]);
+  });
+
+  it('is given back by a run that fails, too', async () => {
+    const [made, collection] = [setup(), notes()];
+    collection.probe.before = (method) => {
+      if (method === 'list') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    expect(await rejection(backfill(made, collection))).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    const { heartbeatAt, expiresAt } = await leaseOf(made);
+    expect(expiresAt).toBe(heartbeatAt);
+  });
+
+  it('is renewed while its run goes on', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 4);
+    const first = await begun(collection, made);
+    const { heartbeatAt } = await leaseOf(made);
+    made.clock.advance(10_000);
+    await migrateUntil(first, made.clock, 'rewritten');
+    await migrateUntil(first, made.clock, 'rewritten');
+    expect(Date.parse((await leaseOf(made)).heartbeatAt) - Date.parse(heartbeatAt)).toBe(10_000);
+  });
+
+  it('is one for each collection', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 3);
+    await made.memory.createLease({
+      ...sampleLease('notelett', 'tasks'),
+      expiresAt: '2999-01-01T00:00:00.000Z',
+    });
+    expect(eventsOf(await backfill(made, collection), 'lease')).toEqual([]);
+  });
+
+  it('that was altered stops every run before it writes', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 1);
+    await made.memory.createLease({ ...sampleLease('notelett', 'notes'), heartbeatAt: 'never' });
+    expect(await failure(backfill(made, collection))).toEqual({
+      name: 'TamperedError',
+      code: 'TAMPERED',
+      message:
+        'The lease of "notes" is not as it was written (heartbeatAt): restore it from a backup',
+    });
+    expect(await stored(collection, 'note-0')).toMatchObject({
+      ...KEY,
+      id: 'note-0',
+      body: 'of note-0',
+    });
+  });
+
+  it('is held after a write whose answer was lost', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 1);
+    made.store.after = (method, result) => {
+      if (method !== 'createLease') return result;
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const migrated = await backfill(made, collection);
+    expect(eventsOf(migrated, 'lease')).toEqual([]);
+    expect(migrated.summary.complete).toBe(true);
+  });
+});

@@ -1,0 +1,351 @@
+import { describe, expect, it } from 'vitest';
+import { EnvKeyProvider, reencryptDocuments, StoreError, type DekRow } from '../../src/index.js';
+import { MemoryDekStore } from '../../src/testing/index.js';
+import {
+  encryptAny,
+  envelopeAt,
+  KEY,
+  MEK_HEX,
+  note,
+  setup,
+  type Setup,
+} from '../support/encryptor.js';
+import { failure, rejection } from '../support/failure.js';
+import {
+  addPlain,
+  backfill,
+  eventsOf,
+  migrate,
+  migrateUntil,
+  notes,
+  opened,
+  put,
+  reencrypt,
+  stored,
+  type Notes,
+} from '../support/migrations.js';
+import { envKeys, rewrap, rows, withKeys } from '../support/rotations.js';
+
+async function sealedNotes(count: number): Promise<readonly [Setup, Notes]> {
+  const [made, collection] = [setup(), notes()];
+  await addPlain(collection, count);
+  await backfill(made, collection);
+  made.store.reset();
+  collection.probe.reset();
+  return [made, collection];
+}
+
+async function statesOf(made: Setup, id: string): Promise<readonly string[]> {
+  const own = (await rows(made)).filter(({ scope }) => scope.at(-1) === id);
+  return own.map(({ generation, state }) => `${String(generation)} ${state}`).sort();
+}
+
+async function rowOf(made: Setup, id: string, generation: number): Promise<DekRow> {
+  const found = (await rows(made)).find(
+    (row) => row.scope.at(-1) === id && row.generation === generation,
+  );
+  if (!found) throw new Error('There is no such row');
+  return found;
+}
+
+function generationsIn(document: Record<string, unknown>): readonly string[] {
+  const { body, tags } = document as { body: { dekId: string }; tags: { dekId: string }[] };
+  return [...new Set([body, ...tags].map(({ dekId }) => dekId.split('.')[1] ?? ''))];
+}
+
+describe('a re-encryption', () => {
+  it('rewrites every field under the next generation, and retires the one before', async () => {
+    const [made, collection] = await sealedNotes(2);
+    const migrated = await reencrypt(made, collection);
+    expect(migrated.summary).toMatchObject({
+      kind: 'reencrypt',
+      complete: true,
+      rewritten: 2,
+      fields: 6,
+      retired: 2,
+      shredded: 0,
+      current: 2,
+    });
+    expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
+    expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
+    expect(await opened(setup({ beside: made }), collection, 'note-0')).toMatchObject({
+      body: 'of note-0',
+      tags: ['x', 'y'],
+    });
+    const [rewritten] = eventsOf(migrated, 'rewritten');
+    expect(rewritten?.retired).toEqual([(await rowOf(made, 'note-0', 1)).id]);
+  });
+
+  it('replaces each document once, unless it is to shred', async () => {
+    const [made, collection] = await sealedNotes(2);
+    await reencrypt(made, collection);
+    expect(collection.probe.calls['replace']).toBe(2);
+  });
+
+  it('keeps the epoch of the row that it retires', async () => {
+    const [made, collection] = await sealedNotes(1);
+    await rewrap(withKeys(made, ['b', 'a']));
+    await reencrypt(withKeys(made, ['b', 'a']), collection);
+    expect(await rowOf(made, 'note-0', 1)).toMatchObject({ state: 'retired', epoch: 2 });
+  });
+
+  it('that is run again with the same moment mints and writes nothing', async () => {
+    const [made, collection] = await sealedNotes(2);
+    made.clock.advance(1_000);
+    const createdBefore = new Date(made.clock.wallMs());
+    await migrate(
+      reencryptDocuments(made.encryptor, note, collection.store, { createdBefore }),
+      made.clock,
+    );
+    made.store.reset();
+    collection.probe.reset();
+    const again = await migrate(
+      reencryptDocuments(made.encryptor, note, collection.store, { createdBefore }),
+      made.clock,
+    );
+    expect(again.summary).toMatchObject({ complete: true, rewritten: 0, retired: 0 });
+    expect(made.store.calls).not.toHaveProperty('create');
+    expect(made.store.calls).not.toHaveProperty('replace');
+    expect(collection.probe.calls).not.toHaveProperty('replace');
+  });
+
+  it('shreds only when asked, after a whole fence and a new etag for every document', async () => {
+    const [made, collection] = await sealedNotes(2);
+    const retiredAtMs = made.clock.wallMs();
+    const migrated = await reencrypt(made, collection, { shred: true });
+    expect(migrated.summary).toMatchObject({ complete: true, retired: 2, shredded: 2 });
+    expect(collection.probe.calls['replace']).toBe(4);
+    expect(await statesOf(made, 'note-1')).toEqual(['1 shredded', '2 active']);
+    const tombstone = await rowOf(made, 'note-1', 1);
+    if (tombstone.state !== 'shredded') throw new Error('It is no tombstone');
+    expect(Date.parse(tombstone.shreddedAt) - retiredAtMs).toBeGreaterThanOrEqual(30_000);
+    const types = migrated.events.map(({ type }) => type);
+    expect(types.indexOf('fence')).toBeGreaterThan(
+      types.lastIndexOf('passed', types.indexOf('fence')),
+    );
+    expect(await opened(setup({ beside: made }), collection, 'note-1')).toMatchObject({
+      body: 'of note-1',
+    });
+  });
+
+  it('shreds nothing before the whole fence is over', async () => {
+    const [made, collection] = await sealedNotes(1);
+    made.clock.advance(1_000);
+    const createdBefore = new Date(made.clock.wallMs());
+    const options = { createdBefore, shred: true };
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const fence = await migrateUntil(migration, made.clock, 'fence');
+    expect(fence).toMatchObject({ remainingMs: 30_000 });
+    await migration.return({} as never);
+    expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
+  });
+
+  it('rewrites what a slow writer sealed under the old DEK, before that is shredded', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const writer = setup({ beside: made });
+    const late = await encryptAny(writer.encryptor, {
+      ...KEY,
+      id: 'note-0',
+      body: 'late',
+      tags: [],
+    });
+    expect(envelopeAt(late, 'body').dekId).toMatch(/\.1$/);
+    made.clock.advance(1_000);
+    const createdBefore = new Date(made.clock.wallMs());
+    const options = { createdBefore, shred: true };
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    await migrateUntil(migration, made.clock, 'fence');
+    await put(collection, late);
+    const { summary } = await migrate(migration, made.clock);
+    expect(summary).toMatchObject({ complete: true, shredded: 1 });
+    expect(await opened(setup({ beside: made }), collection, 'note-0')).toMatchObject({
+      body: 'late',
+    });
+  });
+
+  it('lets a concurrent edit win', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const edited = await encryptAny(setup({ beside: made }).encryptor, {
+      ...KEY,
+      id: 'note-0',
+      body: 'edited',
+      tags: [],
+    });
+    collection.probe.before = async (method) => {
+      if (method !== 'replace') return;
+      collection.probe.before = () => undefined;
+      await put(collection, edited);
+    };
+    const { summary } = await reencrypt(made, collection);
+    expect(summary.complete).toBe(true);
+    expect(await opened(made, collection, 'note-0')).toMatchObject({ body: 'edited' });
+    expect((await stored(collection, 'note-0'))['body']).toMatchObject({
+      dekId: (await rowOf(made, 'note-0', 2)).id,
+    });
+  });
+
+  it('has the new row before the document, and the old one as long as the document', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const seen: string[] = [];
+    collection.probe.before = async (method) => {
+      if (method === 'replace') seen.push(...(await statesOf(made, 'note-0')));
+    };
+    await reencrypt(made, collection);
+    expect(seen).toEqual(['1 active', '2 active']);
+  });
+
+  it('lists a document that cannot be opened, makes it no DEK, and does the rest', async () => {
+    const [made, collection] = await sealedNotes(2);
+    const document = await stored(collection, 'note-0');
+    const { ct } = envelopeAt(document, 'body');
+    const body = { ...envelopeAt(document, 'body'), ct: `${ct.slice(0, -6)}AAAAAA` };
+    await put(collection, { ...document, body });
+    const migrated = await reencrypt(made, collection, { shred: true });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, shredded: 1 });
+    expect(eventsOf(migrated, 'failed')[0]).toMatchObject({
+      key: { ...KEY, id: 'note-0' },
+      error: { code: 'TAMPERED' },
+    });
+    expect(await stored(collection, 'note-0')).toEqual({ ...document, body });
+    expect(await statesOf(made, 'note-0')).toEqual(['1 active']);
+  });
+
+  it('brings nothing back that was shredded in the meantime', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const document = await stored(collection, 'note-0');
+    made.store.before = async (method) => {
+      if (method !== 'create') return;
+      made.store.before = () => undefined;
+      await setup({ beside: made }).encryptor.shred(note, { ...KEY, id: 'note-0' });
+    };
+    const migrated = await reencrypt(made, collection);
+    expect(eventsOf(migrated, 'failed')[0]?.error).toMatchObject({
+      code: 'DEK_SHREDDED',
+      message: `DEK ${(await rowOf(made, 'note-0', 1)).id} was shredded: what it sealed is gone, and is not encrypted again`,
+    });
+    expect(await stored(collection, 'note-0')).toEqual(document);
+  });
+
+  it('waits again before it shreds, where it had to retire another row after the wait', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const late = { ...KEY, id: 'late', body: 'b', tags: [] };
+    const sealed = await encryptAny(made.encryptor, late);
+    made.clock.advance(1_000);
+    const createdBefore = new Date(made.clock.wallMs());
+    const options = { createdBefore, shred: true };
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    await migrateUntil(migration, made.clock, 'fence');
+    await put(collection, sealed);
+    const { events, summary } = await migrate(migration, made.clock);
+    expect(summary).toMatchObject({ complete: true, retired: 2, shredded: 2 });
+    const waits = events.filter((event) => event.type === 'fence' && event.remainingMs === 30_000);
+    expect(waits).toHaveLength(1);
+    expect(await statesOf(made, 'late')).toEqual(['1 shredded', '2 active']);
+  });
+
+  it('shreds nothing of a row whose retirement nobody confirmed', async () => {
+    const [made, collection] = await sealedNotes(1);
+    made.store.before = (method, [row]) => {
+      const { state } = (row ?? {}) as { state?: string };
+      if (method === 'replace' && state === 'retired') {
+        throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+      }
+    };
+    const { summary } = await reencrypt(made, collection, { shred: true });
+    expect(summary).toMatchObject({ complete: false, shredded: 0, failed: 1 });
+    expect(await statesOf(made, 'note-0')).toEqual(['1 active', '2 active']);
+  });
+
+  it('takes a retirement whose answer was lost as done once it was read', async () => {
+    const [made, collection] = await sealedNotes(1);
+    made.store.after = (method, result) => {
+      const { value } = (result ?? {}) as { value?: { state?: string } };
+      if (method !== 'replace' || value?.state !== 'retired') return result;
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const { summary } = await reencrypt(made, collection, { shred: true });
+    expect(summary).toMatchObject({ complete: true, retired: 1, shredded: 1 });
+  });
+
+  it('tells the cache of the encryptor what was shredded', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const document = await stored(collection, 'note-0');
+    await opened(made, collection, 'note-0');
+    await reencrypt(made, collection, { shred: true });
+    expect(await rejection(made.encryptor.decryptDocument(note, document as never))).toMatchObject({
+      code: 'DEK_SHREDDED',
+    });
+  });
+
+  it('opens old DEKs with a source where the encryption has lost their key', async () => {
+    const [before, collection] = await sealedNotes(2);
+    const made = setup({ beside: before, keyProviders: [envKeys('b')] });
+    await rewrap(made);
+    const keyProvider = new EnvKeyProvider({ key: MEK_HEX });
+    const without = await reencrypt(made, collection);
+    expect(without.summary).toMatchObject({ failed: 2, rewritten: 0 });
+    const { summary } = await reencrypt(made, collection, { source: { keyProvider } });
+    expect(summary).toMatchObject({ complete: true, rewritten: 2 });
+    expect(await opened(made, collection, 'note-1')).toMatchObject({ body: 'of note-1' });
+  });
+
+  it('opens DEKs whose rows are lost from a restored store, above their generation', async () => {
+    const [before, collection] = await sealedNotes(1);
+    const lost = new MemoryDekStore();
+    const record = await before.memory.getRotation('notelett');
+    await lost.createRotation(record?.value as never);
+    const made = setup({ memory: lost });
+    made.clock.advance(before.clock.wallMs() - made.clock.wallMs());
+    const source = { keyProvider: new EnvKeyProvider({ key: MEK_HEX }), dekStore: before.memory };
+    const { summary } = await reencrypt(made, collection, { source });
+    expect(summary).toMatchObject({ complete: true, rewritten: 1 });
+    expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
+    expect(await opened(made, collection, 'note-0')).toMatchObject({ body: 'of note-0' });
+  });
+
+  it('in a dry run opens every document and writes nothing', async () => {
+    const [made, collection] = await sealedNotes(2);
+    const migrated = await reencrypt(made, collection, { dryRun: true, shred: true });
+    expect(migrated.summary).toMatchObject({ complete: false, wouldRewrite: 2, failed: 0 });
+    for (const method of ['create', 'replace', 'createLease', 'replaceLease']) {
+      expect(made.store.calls).not.toHaveProperty(method);
+    }
+    expect(collection.probe.calls).not.toHaveProperty('replace');
+  });
+
+  it.each([
+    [
+      undefined,
+      'TypeError',
+      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
+    ],
+    [
+      'yesterday',
+      'TypeError',
+      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
+    ],
+    [
+      '2026-01-01',
+      'TypeError',
+      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
+    ],
+    [
+      '2999-01-01T00:00:00.000Z',
+      'RangeError',
+      '"createdBefore" expected a moment in the past, got one to come',
+    ],
+  ])('refuses the moment %j', async (createdBefore, name, message) => {
+    const [made, collection] = await sealedNotes(1);
+    const options = { createdBefore } as never;
+    expect(await failure(reencrypt(made, collection, options))).toEqual({ name, message });
+    expect(made.store.calls).toEqual({});
+  });
+
+  it('refuses a source without a key provider', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const source = {} as never;
+    expect((await failure(reencrypt(made, collection, { source }))).message).toBe(
+      '"source.keyProvider" expected a key provider, got undefined',
+    );
+  });
+});
