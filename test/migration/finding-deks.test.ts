@@ -137,6 +137,7 @@ describe('a search for missing DEKs', () => {
     const gone = await encryptAny(other.encryptor, { ...KEY, id: 'gone', body: 'b', tags: ['x'] });
     await put(collection, gone);
     await made.encryptor.shred(note, { ...KEY, id: 'note-2' });
+    made.store.reset();
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
     const missing = events.filter((event) => event.type === 'missing');
     expect(missing.sort((a, b) => a.reason.localeCompare(b.reason))).toMatchObject([
