@@ -62,12 +62,12 @@ export type {
 export type { Environment } from './environment-reader.js';
 export type { InsecureAllowances } from './environment.js';
 export { initEncryption, type InitEncryptionOptions } from './init-encryption.js';
+export { backfillDocuments } from './migration/backfill-documents.js';
 export {
   countPlaintext,
   type CountPlaintextOptions,
   type PlaintextCount,
 } from './migration/count-plaintext.js';
-export { backfillDocuments } from './migration/backfill-documents.js';
 export type { DocumentIdentity } from './migration/document-identity.js';
 export { findMissingDeks } from './migration/find-missing-deks.js';
 export type { FindMissingDeksOptions, FindOrphanDeksOptions } from './migration/find-options.js';

@@ -46,8 +46,11 @@ export async function* documentPass(
   const pass = tally.passes + 1;
   yield { type: 'pass', pass, purpose, total: await store.count({ signal }) };
   const counter = new MigrationCounter();
-  const task = (item: AnyDocumentItem): Promise<SettledDocument> =>
-    settleSelected(context, settle, item);
+  const task = async (item: AnyDocumentItem): Promise<SettledDocument> => {
+    // Beside each write: a scan that has nothing to write must give a sign of life, too.
+    await context.requireLease();
+    return settleSelected(context, settle, item);
+  };
   for await (const items of documentPages(store, signal)) {
     for await (const settled of settleConcurrently(items, task, { concurrency, signal })) {
       counter.add(settled);

@@ -118,17 +118,18 @@ async function* reencrypt(
 }
 
 /** One whole fence from now on, and longer where reads of the store lag. */
-async function* waitForWriters({
-  services,
-  dekStore,
-  clock,
-  signal,
-}: MigrationContext): AsyncGenerator<MigrationEvent, void, void> {
-  const copy = await services.records.readOrCreate();
+async function* waitForWriters(
+  context: MigrationContext,
+): AsyncGenerator<MigrationEvent, void, void> {
+  const { services, dekStore, clock, signal } = context;
+  const { record } = await services.records.readOrCreate();
   const lagMs = await dekStore.readLagMs({ signal });
   // A writer may be given the row before for one lag more, and acts on it for a fence from then; what
   // it makes last, a read may miss for another lag.
-  yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);
+  for await (const event of countDown(lagMs + fenceMs(record) + lagMs, clock, signal)) {
+    yield event;
+    await context.requireLease();
+  }
 }
 
 function sourceLoader(

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { findMissingDeks, findOrphanDeks, StoreError } from '../../src/index.js';
+import {
+  defineDocument,
+  findMissingDeks,
+  findOrphanDeks,
+  StoreError,
+  type ActiveDekRow,
+} from '../../src/index.js';
+import { sampleRow } from '../../src/testing/sample-items.js';
+import { dekIdOf as idOfDek, scopeIdOf } from '../../src/dek/key-scope.js';
 import { encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, rejection } from '../support/failure.js';
 import { addPlain, backfill, notes, put, stored, type Notes } from '../support/migrations.js';
@@ -32,6 +40,11 @@ async function dekIdOf(made: Setup, id: string): Promise<string> {
   const row = (await rows(made)).find(({ scope }) => scope.at(-1) === id);
   if (!row) throw new Error('There is no such row');
   return row.id;
+}
+
+function sharedScope(...scope: readonly string[]): Partial<ActiveDekRow> {
+  const scopeId = scopeIdOf('shared', 'notelett', scope);
+  return { id: idOfDek(scopeId, 1), scopeId, scopeKind: 'shared', scope };
 }
 
 function writes(made: Setup, { probe }: Notes): readonly string[] {
@@ -86,6 +99,51 @@ describe('a search for orphaned DEKs', () => {
     await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
     const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
     expect(events).toMatchObject([{ type: 'finished', summary: { skipped: 1, orphans: 0 } }]);
+  });
+
+  it('leaves out a row of another collection, and one that documents share', async () => {
+    const [made, collection] = await sealedNotes(2);
+    await remove(collection, 'note-0');
+    await remove(collection, 'note-1');
+    const tasks = defineDocument<{ id: string; body: string }>()({
+      collection: 'tasks',
+      key: ['id'],
+      fields: ['body'],
+    });
+    const [task] = await drained(findOrphanDeks(made.encryptor, tasks, collection.store));
+    expect(task).toMatchObject({ summary: { skipped: 2, orphans: 0, failed: 0 } });
+    await made.memory.create({
+      ...sampleRow({ product: 'notelett' }),
+      ...sharedScope('notes', 'ws-1'),
+    });
+    const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
+    expect(events.at(-1)).toMatchObject({ summary: { skipped: 1, orphans: 2, failed: 0 } });
+  });
+
+  it('leaves out a row that was shredded together with its document, meanwhile', async () => {
+    const [made, collection] = await sealedNotes(1);
+    collection.probe.before = async (method) => {
+      if (method !== 'get') return;
+      await remove(collection, 'note-0');
+      await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    };
+    const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
+    expect(events).toMatchObject([{ summary: { skipped: 1, orphans: 0 } }]);
+  });
+
+  it('names a row whose scope has another number of key parts than the definition', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const other = defineDocument<{ id: string; body: string }>()({
+      collection: 'notes',
+      key: ['id'],
+      fields: ['body'],
+    });
+    const [failed] = await drained(findOrphanDeks(made.encryptor, other, collection.store));
+    if (failed?.type !== 'failed') throw new Error('It did not fail');
+    expect(describeError(failed.error)).toEqual({
+      name: 'RangeError',
+      message: `DEK row ${await dekIdOf(made, 'note-0')} names a document of "notes" by 2 key parts, and the definition has 1: pass the definition that the document was encrypted with`,
+    });
   });
 
   it('never takes a failed read for a document that is gone', async () => {
@@ -176,6 +234,41 @@ describe('a search for missing DEKs', () => {
     };
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
     expect(events).toMatchObject([{ summary: { sound: 1, missing: 0 } }]);
+  });
+
+  it('leaves out a document that was deleted meanwhile', async () => {
+    const [made, collection] = await sealedNotes(1);
+    await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    collection.probe.before = async (method) => {
+      if (method === 'get') await remove(collection, 'note-0');
+    };
+    const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
+    expect(events).toMatchObject([{ summary: { skipped: 1, missing: 0 } }]);
+  });
+
+  it('gives up on a document that changes at every look', async () => {
+    const [made, collection] = await sealedNotes(1);
+    await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    collection.probe.before = async (method) => {
+      if (method === 'get') await put(collection, await stored(collection, 'note-0'));
+    };
+    const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
+    expect(events[0]).toMatchObject({ type: 'failed', error: { code: 'CONTENDED' } });
+  });
+
+  it('names a document whose row cannot be read', async () => {
+    const [made, collection] = await sealedNotes(1);
+    await alterRow(made, await dekIdOf(made, 'note-0'), { commitment: 'x' });
+    const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
+    expect(events[0]).toMatchObject({ type: 'failed', error: { code: 'TAMPERED' } });
+  });
+
+  it('goes through every page', async () => {
+    const [made, collection] = await sealedNotes(450);
+    const missing = await drained(findMissingDeks(made.encryptor, note, collection.store));
+    expect(missing).toMatchObject([{ summary: { scanned: 450, sound: 450 } }]);
+    const orphans = await drained(findOrphanDeks(made.encryptor, note, collection.store));
+    expect(orphans).toMatchObject([{ summary: { scanned: 450, present: 450 } }]);
   });
 
   it('names a document whose envelopes cannot be told, and goes on', async () => {

@@ -137,6 +137,23 @@ describe('the lease of a collection', () => {
     expect(Date.parse((await leaseOf(made)).heartbeatAt) - Date.parse(heartbeatAt)).toBe(10_000);
   });
 
+  it('is renewed by a run that only reads, and by one that waits', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 30);
+    await backfill(made, collection);
+    const reading = backfillDocuments(made.encryptor, note, collection.store, { concurrency: 1 });
+    await migrateUntil(reading, made.clock, 'current');
+    made.clock.advance(10_000);
+    await migrateUntil(reading, made.clock, 'current');
+    await migrateUntil(reading, made.clock, 'current');
+    expect(Date.parse((await leaseOf(made)).heartbeatAt)).toBe(made.clock.wallMs());
+    await reading.return({} as never);
+
+    const waiting = await reencrypt(made, collection);
+    expect(eventsOf(waiting, 'fence').length).toBeGreaterThan(10);
+    expect(made.store.calls['replaceLease']).toBeGreaterThan(4);
+  });
+
   it('is one for each collection', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 3);
