@@ -52,9 +52,8 @@ export class DekGenerations {
   }
 
   /** @throws FieldEncryptionError `DEK_SHREDDED`: what was erased must not come back under another DEK. */
-  requireNotShredded(dekIds: readonly string[]): void {
-    const dekId = dekIds.find((each) => this.#rowOf(each)?.state === 'shredded');
-    if (dekId === undefined) return;
+  requireNotShredded(dekId: string): void {
+    if (this.#rowOf(dekId)?.state !== 'shredded') return;
     throw new FieldEncryptionError(
       'DEK_SHREDDED',
       `DEK ${dekId} was shredded: what it sealed is gone, and is not encrypted again`,

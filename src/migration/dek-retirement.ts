@@ -60,7 +60,6 @@ export async function shredRetired(
     for (const item of retired) {
       await context.requireLease();
       if (await shredRow(context, item)) shredded.push(item.row.id);
-      context.services.context.dekCache.invalidate(item.row.id);
       context.sharedCache?.invalidate(item.row.id);
     }
     context.services.scopeRows.forget(scope.scopeId);

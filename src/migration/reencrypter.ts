@@ -117,17 +117,15 @@ export class Reencrypter {
   async #prepare(fields: StoredFields): Promise<DekGenerations | undefined> {
     const { place, dekIds } = fields;
     const before = await this.#read(place.scope);
-    const old = dekIds.filter((dekId) => before.isToReplace(dekId));
-    if (old.length === 0) return undefined;
+    if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
     // Before a DEK is made for it: what cannot be opened is left alone altogether.
     await this.#requireOpens(fields, before);
     await this.#context.services.sealing.renew(place.scope, {
       isWanted: (row) => !before.isOld(row),
       above: highestGeneration(dekIds),
     });
-    const after = await this.#read(place.scope);
-    after.requireNotShredded(old);
-    return after;
+    // Read again: what was shredded since is not opened for the new DEK any more.
+    return this.#read(place.scope);
   }
 
   async #requireOpens({ sealed, place }: StoredFields, generations: DekGenerations): Promise<void> {
@@ -138,7 +136,7 @@ export class Reencrypter {
   }
 
   #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
-    generations?.requireNotShredded([dekId]);
+    generations?.requireNotShredded(dekId);
     const isOld = generations?.isToReplace(dekId) ?? false;
     const loader = isOld ? this.#source : undefined;
     return (loader ?? this.#context.services.loader).load(dekId);

@@ -10,18 +10,14 @@ import { sampleRow } from '../../src/testing/sample-items.js';
 import { dekIdOf as idOfDek, scopeIdOf } from '../../src/dek/key-scope.js';
 import { encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, rejection } from '../support/failure.js';
-import { addPlain, backfill, notes, put, stored, type Notes } from '../support/migrations.js';
+import { put, sealedNotes, stored, type Notes } from '../support/migrations.js';
 import { alterRow, rows } from '../support/rotations.js';
 
 const HOUR_MS = 3_600_000;
 
-async function sealedNotes(count: number): Promise<readonly [Setup, Notes]> {
-  const [made, collection] = [setup(), notes()];
-  await addPlain(collection, count);
-  await backfill(made, collection);
+async function sealedForAnHour(count: number): Promise<readonly [Setup, Notes]> {
+  const [made, collection] = await sealedNotes(count);
   made.clock.advance(HOUR_MS);
-  made.store.reset();
-  collection.probe.reset();
   return [made, collection];
 }
 
@@ -55,7 +51,7 @@ function writes(made: Setup, { probe }: Notes): readonly string[] {
 
 describe('a search for orphaned DEKs', () => {
   it('names the rows whose document is gone, and writes nothing', async () => {
-    const [made, collection] = await sealedNotes(3);
+    const [made, collection] = await sealedForAnHour(3);
     await remove(collection, 'note-1');
     const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
     expect(events[0]).toMatchObject({
@@ -83,7 +79,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('leaves out what was just made: its document may be on its way', async () => {
-    const [made, collection] = await sealedNotes(0);
+    const [made, collection] = await sealedForAnHour(0);
     await encryptAny(made.encryptor, { ...KEY, body: 'on its way' });
     made.clock.advance(HOUR_MS - 1);
     const [young] = await drained(findOrphanDeks(made.encryptor, note, collection.store));
@@ -94,7 +90,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('leaves out tombstones and other collections', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     await remove(collection, 'note-0');
     await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
     const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
@@ -102,7 +98,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('leaves out a row of another collection, and one that documents share', async () => {
-    const [made, collection] = await sealedNotes(2);
+    const [made, collection] = await sealedForAnHour(2);
     await remove(collection, 'note-0');
     await remove(collection, 'note-1');
     const tasks = defineDocument<{ id: string; body: string }>()({
@@ -121,7 +117,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('leaves out a row that was shredded together with its document, meanwhile', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     collection.probe.before = async (method) => {
       if (method !== 'get') return;
       await remove(collection, 'note-0');
@@ -132,7 +128,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('names a row whose scope has another number of key parts than the definition', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     const other = defineDocument<{ id: string; body: string }>()({
       collection: 'notes',
       key: ['id'],
@@ -147,7 +143,7 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('never takes a failed read for a document that is gone', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     collection.probe.before = (method) => {
       if (method === 'get') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
     };
@@ -163,21 +159,21 @@ describe('a search for orphaned DEKs', () => {
   });
 
   it('names a row that cannot be read, and goes on', async () => {
-    const [made, collection] = await sealedNotes(2);
+    const [made, collection] = await sealedForAnHour(2);
     await alterRow(made, await dekIdOf(made, 'note-0'), { commitment: 'x' });
     const events = await drained(findOrphanDeks(made.encryptor, note, collection.store));
     expect(events.at(-1)).toMatchObject({ summary: { failed: 1, present: 1 } });
   });
 
   it('stops when its signal aborts', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     const signal = AbortSignal.abort(new Error('enough'));
     const events = findOrphanDeks(made.encryptor, note, collection.store, { signal });
     expect(await rejection(drained(events))).toMatchObject({ message: 'enough' });
   });
 
   it('refuses options that it does not have', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     const options = { minAge: 1 } as never;
     const error = await rejection(
       drained(findOrphanDeks(made.encryptor, note, collection.store, options)),
@@ -190,7 +186,7 @@ describe('a search for orphaned DEKs', () => {
 
 describe('a search for missing DEKs', () => {
   it('names documents whose row is absent or shredded, with the paths that are lost', async () => {
-    const [made, collection] = await sealedNotes(3);
+    const [made, collection] = await sealedForAnHour(3);
     const other = setup();
     const gone = await encryptAny(other.encryptor, { ...KEY, id: 'gone', body: 'b', tags: ['x'] });
     await put(collection, gone);
@@ -210,14 +206,14 @@ describe('a search for missing DEKs', () => {
   });
 
   it('asks once more before it calls a row absent', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     made.store.after = (method, result) => (method === 'getMany' ? new Map() : result);
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
     expect(events).toMatchObject([{ summary: { sound: 1, missing: 0 } }]);
   });
 
   it('rejects where the store cannot be read', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     made.store.before = (method) => {
       if (method === 'getMany') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
     };
@@ -226,7 +222,7 @@ describe('a search for missing DEKs', () => {
   });
 
   it('looks at a document again that was written meanwhile', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
     const plain = { ...KEY, id: 'note-0', body: 'anew', tags: [] };
     collection.probe.before = async (method) => {
@@ -237,7 +233,7 @@ describe('a search for missing DEKs', () => {
   });
 
   it('leaves out a document that was deleted meanwhile', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
     collection.probe.before = async (method) => {
       if (method === 'get') await remove(collection, 'note-0');
@@ -247,7 +243,7 @@ describe('a search for missing DEKs', () => {
   });
 
   it('gives up on a document that changes at every look', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
     collection.probe.before = async (method) => {
       if (method === 'get') await put(collection, await stored(collection, 'note-0'));
@@ -257,14 +253,14 @@ describe('a search for missing DEKs', () => {
   });
 
   it('names a document whose row cannot be read', async () => {
-    const [made, collection] = await sealedNotes(1);
+    const [made, collection] = await sealedForAnHour(1);
     await alterRow(made, await dekIdOf(made, 'note-0'), { commitment: 'x' });
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
     expect(events[0]).toMatchObject({ type: 'failed', error: { code: 'TAMPERED' } });
   });
 
   it('goes through every page', async () => {
-    const [made, collection] = await sealedNotes(450);
+    const [made, collection] = await sealedForAnHour(450);
     const missing = await drained(findMissingDeks(made.encryptor, note, collection.store));
     expect(missing).toMatchObject([{ summary: { scanned: 450, sound: 450 } }]);
     const orphans = await drained(findOrphanDeks(made.encryptor, note, collection.store));
@@ -272,7 +268,7 @@ describe('a search for missing DEKs', () => {
   });
 
   it('names a document whose envelopes cannot be told, and goes on', async () => {
-    const [made, collection] = await sealedNotes(2);
+    const [made, collection] = await sealedForAnHour(2);
     await put(collection, { ...(await stored(collection, 'note-0')), body: { _enc: 1 } });
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));
     expect(events).toMatchObject([

@@ -95,6 +95,33 @@ describe('the lease of a collection', () => {
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
   });
 
+  it('is watched for longer where reads of the store lag', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    await begun(collection, made);
+    Object.assign(made.memory, { readLagMs: () => Promise.resolve(4_000) });
+    const second = backfillDocuments(made.encryptor, note, collection.store);
+    expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 34_000 });
+  });
+
+  it('that is lost on the way to a document keeps that from being written', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 2);
+    made.store.before = async (method) => {
+      if (method !== 'listScope') return;
+      made.store.before = () => undefined;
+      made.clock.advance(30_000);
+      const item = await made.memory.getLease('notelett', 'notes');
+      const lease = { ...(item?.value as Lease), owner: 'another' };
+      await made.memory.replaceLease(lease, String(item?.etag));
+    };
+    const options = { concurrency: 1 };
+    const migration = backfillDocuments(made.encryptor, note, collection.store, options);
+    await migrateUntil(migration, made.clock, 'pass');
+    expect(await rejection(migration.next())).toMatchObject({ code: 'MIGRATION_SUPERSEDED' });
+    expect(collection.probe.calls).not.toHaveProperty('replace');
+  });
+
   it('is waited for at most ten minutes, whatever is stored', async () => {
     const [made, collection] = [setup(), notes()];
     await made.memory.createLease({

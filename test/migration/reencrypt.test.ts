@@ -1,57 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { EnvKeyProvider, reencryptDocuments, StoreError, type DekRow } from '../../src/index.js';
-import { MemoryDekStore } from '../../src/testing/index.js';
+import { reencryptDocuments, StoreError, type DekRow } from '../../src/index.js';
+import { encryptAny, envelopeAt, KEY, note, setup } from '../support/encryptor.js';
+import { rejection } from '../support/failure.js';
 import {
-  encryptAny,
-  envelopeAt,
-  KEY,
-  MEK_HEX,
-  note,
-  setup,
-  type Setup,
-} from '../support/encryptor.js';
-import { failure, rejection } from '../support/failure.js';
-import {
-  addPlain,
-  backfill,
   eventsOf,
+  generationsIn,
   migrate,
   migrateUntil,
-  notes,
   opened,
   put,
   reencrypt,
+  rowOf,
+  sealedNotes,
+  statesOf,
   stored,
-  type Notes,
 } from '../support/migrations.js';
-import { envKeys, rewrap, rows, withKeys } from '../support/rotations.js';
-
-async function sealedNotes(count: number): Promise<readonly [Setup, Notes]> {
-  const [made, collection] = [setup(), notes()];
-  await addPlain(collection, count);
-  await backfill(made, collection);
-  made.store.reset();
-  collection.probe.reset();
-  return [made, collection];
-}
-
-async function statesOf(made: Setup, id: string): Promise<readonly string[]> {
-  const own = (await rows(made)).filter(({ scope }) => scope.at(-1) === id);
-  return own.map(({ generation, state }) => `${String(generation)} ${state}`).sort();
-}
-
-async function rowOf(made: Setup, id: string, generation: number): Promise<DekRow> {
-  const found = (await rows(made)).find(
-    (row) => row.scope.at(-1) === id && row.generation === generation,
-  );
-  if (!found) throw new Error('There is no such row');
-  return found;
-}
-
-function generationsIn(document: Record<string, unknown>): readonly string[] {
-  const { body, tags } = document as { body: { dekId: string }; tags: { dekId: string }[] };
-  return [...new Set([body, ...tags].map(({ dekId }) => dekId.split('.')[1] ?? ''))];
-}
+import { alterRow, rewrap, withKeys } from '../support/rotations.js';
 
 describe('a re-encryption', () => {
   it('rewrites every field under the next generation, and retires the one before', async () => {
@@ -256,6 +220,56 @@ describe('a re-encryption', () => {
     expect(await statesOf(made, 'note-0')).toEqual(['1 active', '2 active']);
   });
 
+  it('shreds nothing in a run in which nobody could say when a row was retired', async () => {
+    const [made, collection] = await sealedNotes(2);
+    const isRetirement = (method: string, [row]: readonly unknown[]): boolean =>
+      method === 'replace' && (row as DekRow).state === 'retired';
+    let lost = 0;
+    made.store.before = (method, args) => {
+      if (!isRetirement(method, args) || lost === 8) return;
+      if ((args[0] as DekRow).scope.at(-1) !== 'note-0') return;
+      lost += 1;
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const { summary } = await reencrypt(made, collection, { shred: true });
+    expect(summary).toMatchObject({ complete: false, retired: 2, shredded: 0, failed: 2 });
+    expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
+    const again = await reencrypt(made, collection, { shred: true });
+    expect(again.summary.complete).toBe(true);
+  });
+
+  it('shreds nothing of a document that it could not give a new etag', async () => {
+    const [made, collection] = await sealedNotes(1);
+    made.clock.advance(1_000);
+    const createdBefore = new Date(made.clock.wallMs());
+    const options = { createdBefore, shred: true };
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    await migrateUntil(migration, made.clock, 'fence');
+    collection.probe.before = (method) => {
+      if (method === 'replace') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const { summary } = await migrate(migration, made.clock);
+    expect(summary).toMatchObject({ complete: false, shredded: 0, failed: 1 });
+    expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
+  });
+
+  it('writes no row with a mac, which would no longer be true', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const row = await rowOf(made, 'note-0', 1);
+    const mac = { macKeyId: '0123456789abcdef', mac: 'A'.repeat(43) };
+    await alterRow(made, row.id, mac);
+    const migrated = await reencrypt(made, collection);
+    expect(eventsOf(migrated, 'failed')[0]?.error).toMatchObject({ code: 'ROW_UNSUPPORTED' });
+    expect(await rowOf(made, 'note-0', 1)).toEqual({ ...row, ...mac });
+  });
+
+  it('waits longer where reads of the store lag: once for writers, once for its own scan', async () => {
+    const [made, collection] = await sealedNotes(1);
+    Object.assign(made.memory, { readLagMs: () => Promise.resolve(4_000) });
+    const [wait] = eventsOf(await reencrypt(made, collection), 'fence');
+    expect(wait?.remainingMs).toBe(38_000);
+  });
+
   it('takes a retirement whose answer was lost as done once it was read', async () => {
     const [made, collection] = await sealedNotes(1);
     made.store.after = (method, result) => {
@@ -275,77 +289,5 @@ describe('a re-encryption', () => {
     expect(await rejection(made.encryptor.decryptDocument(note, document as never))).toMatchObject({
       code: 'DEK_SHREDDED',
     });
-  });
-
-  it('opens old DEKs with a source where the encryption has lost their key', async () => {
-    const [before, collection] = await sealedNotes(2);
-    const made = setup({ beside: before, keyProviders: [envKeys('b')] });
-    await rewrap(made);
-    const keyProvider = new EnvKeyProvider({ key: MEK_HEX });
-    const without = await reencrypt(made, collection);
-    expect(without.summary).toMatchObject({ failed: 2, rewritten: 0 });
-    const { summary } = await reencrypt(made, collection, { source: { keyProvider } });
-    expect(summary).toMatchObject({ complete: true, rewritten: 2 });
-    expect(await opened(made, collection, 'note-1')).toMatchObject({ body: 'of note-1' });
-  });
-
-  it('opens DEKs whose rows are lost from a restored store, above their generation', async () => {
-    const [before, collection] = await sealedNotes(1);
-    const lost = new MemoryDekStore();
-    const record = await before.memory.getRotation('notelett');
-    await lost.createRotation(record?.value as never);
-    const made = setup({ memory: lost });
-    made.clock.advance(before.clock.wallMs() - made.clock.wallMs());
-    const source = { keyProvider: new EnvKeyProvider({ key: MEK_HEX }), dekStore: before.memory };
-    const { summary } = await reencrypt(made, collection, { source });
-    expect(summary).toMatchObject({ complete: true, rewritten: 1 });
-    expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
-    expect(await opened(made, collection, 'note-0')).toMatchObject({ body: 'of note-0' });
-  });
-
-  it('in a dry run opens every document and writes nothing', async () => {
-    const [made, collection] = await sealedNotes(2);
-    const migrated = await reencrypt(made, collection, { dryRun: true, shred: true });
-    expect(migrated.summary).toMatchObject({ complete: false, wouldRewrite: 2, failed: 0 });
-    for (const method of ['create', 'replace', 'createLease', 'replaceLease']) {
-      expect(made.store.calls).not.toHaveProperty(method);
-    }
-    expect(collection.probe.calls).not.toHaveProperty('replace');
-  });
-
-  it.each([
-    [
-      undefined,
-      'TypeError',
-      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
-    ],
-    [
-      'yesterday',
-      'TypeError',
-      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
-    ],
-    [
-      '2026-01-01',
-      'TypeError',
-      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
-    ],
-    [
-      '2999-01-01T00:00:00.000Z',
-      'RangeError',
-      '"createdBefore" expected a moment in the past, got one to come',
-    ],
-  ])('refuses the moment %j', async (createdBefore, name, message) => {
-    const [made, collection] = await sealedNotes(1);
-    const options = { createdBefore } as never;
-    expect(await failure(reencrypt(made, collection, options))).toEqual({ name, message });
-    expect(made.store.calls).toEqual({});
-  });
-
-  it('refuses a source without a key provider', async () => {
-    const [made, collection] = await sealedNotes(1);
-    const source = {} as never;
-    expect((await failure(reencrypt(made, collection, { source }))).message).toBe(
-      '"source.keyProvider" expected a key provider, got undefined',
-    );
   });
 });

@@ -3,12 +3,10 @@ import { removeEncryption, type MigrationOptions } from '../../src/index.js';
 import { encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, failure } from '../support/failure.js';
 import {
-  addPlain,
-  backfill,
   eventsOf,
   migrate,
-  notes,
   put,
+  sealedNotes,
   stored,
   type Migrated,
   type Notes,
@@ -18,14 +16,6 @@ import {
 function remove(made: Setup, { store }: Notes, options?: MigrationOptions): Promise<Migrated> {
   const off = setup({ beside: made, enabled: false });
   return migrate(removeEncryption(off.encryptor, note, store, options), made.clock);
-}
-
-async function sealedNotes(count: number): Promise<readonly [Setup, Notes]> {
-  const [made, collection] = [setup(), notes()];
-  await addPlain(collection, count);
-  await backfill(made, collection);
-  collection.probe.reset();
-  return [made, collection];
 }
 
 describe('removing encryption', () => {

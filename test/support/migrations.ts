@@ -1,6 +1,7 @@
 import {
   backfillDocuments,
   reencryptDocuments,
+  type DekRow,
   type DocumentStore,
   type MigrationEvent,
   type MigrationOptions,
@@ -9,9 +10,9 @@ import {
 } from '../../src/index.js';
 import { MemoryDocumentStore } from '../../src/testing/index.js';
 import type { ManualClock } from './clock.js';
-import { decryptAny, KEY, note, type Loose, type Setup } from './encryptor.js';
+import { decryptAny, KEY, note, setup, type Loose, type Setup } from './encryptor.js';
 import { probed, type Probe } from './probe.js';
-import { pull } from './rotations.js';
+import { pull, rows } from './rotations.js';
 
 export type Migration = AsyncGenerator<MigrationEvent, MigrationSummary, void>;
 
@@ -106,4 +107,34 @@ export function eventsOf<T extends MigrationEvent['type']>(
   type: T,
 ): Extract<MigrationEvent, { readonly type: T }>[] {
   return events.filter((event) => event.type === type) as never;
+}
+
+/** Documents `note-0`, `note-1`, … sealed by a backfill. */
+export async function sealedNotes(count: number): Promise<readonly [Setup, Notes]> {
+  const [made, collection] = [setup(), notes()];
+  await addPlain(collection, count);
+  await backfill(made, collection);
+  made.store.reset();
+  collection.probe.reset();
+  return [made, collection];
+}
+
+/** Generation and state of each row of a document. */
+export async function statesOf(made: Setup, id: string): Promise<readonly string[]> {
+  const own = (await rows(made)).filter(({ scope }) => scope.at(-1) === id);
+  return own.map(({ generation, state }) => `${String(generation)} ${state}`).sort();
+}
+
+export async function rowOf(made: Setup, id: string, generation: number): Promise<DekRow> {
+  const found = (await rows(made)).find(
+    (row) => row.scope.at(-1) === id && row.generation === generation,
+  );
+  if (!found) throw new Error('There is no such row');
+  return found;
+}
+
+/** Generations that a document with body and tags names. */
+export function generationsIn(document: Record<string, unknown>): readonly string[] {
+  const { body, tags } = document as { body: { dekId: string }; tags: { dekId: string }[] };
+  return [...new Set([body, ...tags].map(({ dekId }) => dekId.split('.')[1] ?? ''))];
 }
