@@ -61,7 +61,10 @@ export interface Migrated {
 }
 
 /** Pulls to the end; whoever sleeps is woken. */
-export async function migrate(migration: Migration, clock: ManualClock): Promise<Migrated> {
+export async function migrate(
+  migration: Migration,
+  clock: Pick<ManualClock, 'advance' | 'sleeping'>,
+): Promise<Migrated> {
   const events: MigrationEvent[] = [];
   for (;;) {
     const { done, value } = await pull(migration, clock);

@@ -62,7 +62,7 @@ type Rewrapping = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
 /** The next event; whoever sleeps meanwhile is woken in half seconds. */
 export async function pull<Event, Summary>(
   rewrapping: AsyncGenerator<Event, Summary, void>,
-  clock: ManualClock,
+  clock: Pick<ManualClock, 'advance' | 'sleeping'>,
 ): Promise<IteratorResult<Event, Summary>> {
   const progress = { settled: false };
   const next = rewrapping.next().finally(() => {
