@@ -3,7 +3,7 @@ import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
 import { mekFrom, PRODUCT } from './rewrap-rotation.mjs';
-import { serveSteps, STEP_ROWS } from './rewrap-steps.mjs';
+import { serveSteps, STEP_ROWS } from './steps.mjs';
 
 const ROWS_PER_LOOK = 100;
 

@@ -2,7 +2,7 @@
 import Database from 'libsql';
 import { rewrapPlainly } from './rewrap-ceiling.mjs';
 import { mekFrom, PRODUCT } from './rewrap-rotation.mjs';
-import { serveSteps, STEP_ROWS } from './rewrap-steps.mjs';
+import { serveSteps, STEP_ROWS } from './steps.mjs';
 
 const { file, source, target } = JSON.parse(process.argv[2]);
 const database = new Database(file);

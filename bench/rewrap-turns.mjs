@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import { newMeks } from './rewrap-rotation.mjs';
 import { seedFile } from './rewrap-seed.mjs';
-import { RewrapSide } from './rewrap-side.mjs';
-import { STEP_ROWS } from './rewrap-steps.mjs';
+import { Side } from './side.mjs';
+import { STEP_ROWS } from './steps.mjs';
 
 // The compiler is done by then.
 const WARM_STEPS = 20;
@@ -48,7 +48,7 @@ export async function peakRss(folder, count) {
 
 /** The first step is over when the first row comes; it sets the file up, as durable as it ever is. */
 async function startSide(name, job) {
-  const side = new RewrapSide(`rewrap-${name}.mjs`, job);
+  const side = new Side(`rewrap-${name}.mjs`, job);
   await side.step(true);
   return side;
 }

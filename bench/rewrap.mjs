@@ -9,12 +9,10 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { median, speedRatio } from './measure.mjs';
-import { STEP_ROWS } from './rewrap-steps.mjs';
 import { peakRss, takeTurns } from './rewrap-turns.mjs';
+import { STEP_ROWS } from './steps.mjs';
+import { temporaryFolder } from './temporary-folder.mjs';
 
 const MS_PER_S = 1_000;
 const MOST_DURABLE_MS = 20_000;
@@ -27,15 +25,6 @@ export async function measureRewrap(rounds) {
   const durableMs = Math.min(MOST_DURABLE_MS, DURABLE_MS_PER_ROUND * rounds);
   const { turns, scans } = await takeTurns(folder, 100_000, durableMs);
   return { rewrap100k: detailsOf(turns, scans), rssAt10k, rssAt100k: scans.at(-1).peakRss };
-}
-
-/** Removed however the process ends. */
-function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-bench-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
-  return folder;
 }
 
 function detailsOf(turns, scans) {

@@ -10,6 +10,7 @@
  * @module
  */
 import { parseArgs } from 'node:util';
+import { measureBackfill } from './backfill.mjs';
 import { hotPathPairs } from './hot-path.mjs';
 import { measure, median, speedRatio } from './measure.mjs';
 import { measureRewrap } from './rewrap.mjs';
@@ -23,10 +24,13 @@ const times = await measure(
   new Set(pairs.flatMap((pair) => [pair.measured, pair.against])),
   rounds,
 );
-const { rewrap100k, ...memory } = await measureRewrap(rounds);
+const { rewrap100k, ...rewrapMemory } = await measureRewrap(rounds);
+const { backfill100k, ...backfillMemory } = await measureBackfill(rounds);
+const memory = { ...rewrapMemory, ...backfillMemory };
 const details = {
   ...Object.fromEntries(pairs.map((pair) => [pair.name, detailsOf(pair)])),
   rewrap100k,
+  backfill100k,
 };
 if (json) printJson();
 else printTable();
@@ -72,5 +76,5 @@ function printTable() {
 }
 
 function row(name, ...figures) {
-  return name.padEnd(14) + figures.map((figure) => figure.padStart(12)).join('');
+  return name.padEnd(16) + figures.map((figure) => figure.padStart(12)).join('');
 }

@@ -1,8 +1,8 @@
-/** A side of the rewrap measurement, as the process sees it that compares the two. @module */
+/** A side of a measurement in turns, as the process sees it that compares the two. @module */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-export class RewrapSide {
+export class Side {
   #script;
   #process;
   #ended;

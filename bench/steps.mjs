@@ -1,7 +1,9 @@
-/** What runs in a side of the rewrap measurement: a process that takes one step at each message. @module */
+/** What runs in a side of a measurement in turns: a process that takes one step at each message. @module */
 import { setImmediate } from 'node:timers/promises';
 
 export const STEP_ROWS = 1_000;
+/** Two fsyncs each: turns are to be many on a slow disk, too. */
+export const STEP_NOTES = 200;
 
 /** @param steps - An iterator over `database`; what it gives back becomes part of the answer. */
 export function serveSteps(database, steps) {
