@@ -61,7 +61,7 @@ function write(race: Race, name: keyof typeof WRITERS): void {
       let looks = 0;
       await encryptor.updateDocument(note, store, { ...KEY, id }, (stored) => {
         looks += 1;
-        return stored && ({ ...stored, ...change });
+        return stored && { ...stored, ...change };
       });
       race.retries += looks - 1;
       expected.set(id, { ...expected.get(id), ...change });
