@@ -41,13 +41,32 @@ export class SqliteConnection {
     return this.#whenFree(() => this.#statement(sql).all(...values) as SqliteRow[], signal);
   }
 
-  /** One statement, one transaction. @returns How many rows it changed. */
+  /** One statement, one transaction of its own. @returns How many rows it changed. */
   async run(
     sql: string,
     values: readonly SqliteValue[],
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    return this.#whenFree(() => Number(this.#statement(sql).run(...values).changes), signal);
+    const write = (): number => Number(this.#statement(sql).run(...values).changes);
+    return this.#whenFree(() => this.#inTransaction(write), signal);
+  }
+
+  /**
+   * The lock is asked for by `exec`, which leaves nothing behind when it is refused. A prepared
+   * statement that was refused stays open with libsql: other writes would then be acknowledged
+   * without being committed, and rolled back when that statement runs again.
+   */
+  #inTransaction<T>(write: () => T): T {
+    const { handle } = this.#options;
+    handle.exec('BEGIN IMMEDIATE');
+    try {
+      const result = write();
+      handle.exec('COMMIT');
+      return result;
+    } catch (error) {
+      rollBack(handle);
+      throw error;
+    }
   }
 
   async #whenFree<T>(work: () => T, signal: AbortSignal | undefined): Promise<T> {
@@ -102,5 +121,13 @@ export class SqliteConnection {
     const statement = this.#options.handle.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+}
+
+function rollBack(handle: SqliteHandle): void {
+  try {
+    handle.exec('ROLLBACK');
+  } catch {
+    // SQLite has done it by itself: a full disk, an I/O error.
   }
 }

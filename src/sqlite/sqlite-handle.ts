@@ -12,8 +12,8 @@ export interface SqliteStatement {
  * An open database of better-sqlite3, libsql or `node:sqlite` (`DatabaseSync`).
  *
  * It stays yours: the stores never close it. They set `busy_timeout`, `journal_mode` and
- * `synchronous` on it. Hold no transaction open on it across an `await`: the stores' writes would
- * become part of it.
+ * `synchronous` on it, and each of their writes is a transaction of its own. Hold none open on it
+ * across an `await`: their writes are refused meanwhile, since yours might be rolled back.
  */
 export interface SqliteHandle {
   prepare(sql: string): SqliteStatement;

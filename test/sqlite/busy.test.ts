@@ -176,6 +176,61 @@ describe('a SQLite handle', () => {
   });
 });
 
+/** With libsql, a statement that was refused the lock stays open until it runs again. */
+describe('a write beside one that waits for the lock', () => {
+  it('is durable once it is acknowledged, and stays so', async () => {
+    const database = new Database(path);
+    const clock = new ManualClock();
+    const deks = new SqliteDekStore(database, { clock });
+    const notes = new SqliteDocumentStore(database, { table: 'notes', key: ['id'], clock });
+    await Promise.all([deks.count({ product: 'sample' }), notes.count()]);
+    const child = await holdLock();
+    const waiting = deks.create(sampleRow());
+    while (clock.sleeping === 0) await new Promise(setImmediate);
+    await letGo(child);
+    await notes.create({ id: 'n1' });
+    const elsewhere = new SqliteDocumentStore(new Database(path), { table: 'notes', key: ['id'] });
+    expect(await elsewhere.count()).toBe(1);
+    await letTimePass(clock, waiting);
+    expect((await waiting).value).toEqual(sampleRow());
+    expect(await elsewhere.count()).toBe(1);
+  });
+
+  it('of yours on the same handle is not undone, and not part of what we acknowledge', async () => {
+    const database = new Database(path);
+    const clock = new ManualClock();
+    const deks = new SqliteDekStore(database, { clock });
+    await deks.count({ product: 'sample' });
+    database.exec('CREATE TABLE yours (id TEXT)');
+    const insert = database.prepare('INSERT INTO yours VALUES (?)');
+    const child = await holdLock();
+    expect(() => insert.run('y1')).toThrow('database is locked');
+    await letGo(child);
+    const refused = deks.create(sampleRow());
+    await letTimePass(clock, refused);
+    await expect(refused).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    insert.run('y1');
+    const created = await deks.create(sampleRow());
+    const elsewhere = new Database(path);
+    expect(await new SqliteDekStore(elsewhere).get(sampleRow().id)).toEqual(created);
+    expect(elsewhere.prepare('SELECT * FROM yours').all()).toEqual([{ id: 'y1' }]);
+  });
+
+  it('is refused inside a transaction that you hold open: it could be rolled back', async () => {
+    const database = new Database(path);
+    const store = new SqliteDekStore(database);
+    await store.count({ product: 'sample' });
+    database.exec('BEGIN');
+    await expect(store.create(sampleRow())).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      cause: { message: 'cannot start a transaction within a transaction' },
+    });
+    expect(database.inTransaction).toBe(true);
+    database.exec('COMMIT');
+    expect(await store.get(sampleRow().id)).toBeUndefined();
+  });
+});
+
 describe('errors of a driver', () => {
   /** A driver whose every write fails in one way, and then works. */
   function failingOnce(error: unknown): SqliteHandle {
