@@ -1,0 +1,52 @@
+/**
+ * A child process: runs a migration over a file, and says so with each document that it rewrote, so
+ * that it can be killed between two of them.
+ */
+import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  backfillDocuments,
+  createFieldEncryptor,
+  defineDocument,
+  EnvKeyProvider,
+  reencryptDocuments,
+} from '@bytelyst/field-encrypt';
+import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
+import Database from 'libsql';
+
+/** A database far away answers in no order: documents under way are then at any step. */
+const LONGEST_ANSWER_MS = 2;
+
+const { file, keys, migration } = JSON.parse(process.argv[2]);
+const [key, ...previousKeys] = keys;
+const note = defineDocument()({
+  collection: 'notes',
+  key: ['workspaceId', 'id'],
+  fields: ['title', 'body', 'tags[]'],
+});
+
+function slow(subject) {
+  const call = async (method, args) => {
+    await sleep(Math.random() * LONGEST_ANSWER_MS);
+    return subject[method](...args);
+  };
+  const get = (_subject, name) =>
+    typeof subject[name] === 'function' ? (...args) => call(name, args) : subject[name];
+  return new Proxy(subject, { get });
+}
+
+const handle = new Database(file);
+const encryptor = createFieldEncryptor({
+  product: 'notelett',
+  keyProviders: [new EnvKeyProvider({ key, previousKeys })],
+  dekStore: slow(new SqliteDekStore(handle)),
+});
+const notes = slow(new SqliteDocumentStore(handle, { table: 'notes', key: note.key }));
+const { kind, ...options } = migration;
+const migrate = kind === 'backfill' ? backfillDocuments : reencryptDocuments;
+const shared = { concurrency: 3, leaseTtlMs: 1_000 };
+for await (const event of migrate(encryptor, note, notes, { ...shared, ...options })) {
+  if (event.type === 'rewritten') writeSync(1, 'rewritten\n');
+  if (event.type === 'failed') writeSync(2, `${event.error.message}\n`);
+  if (event.type === 'finished') writeSync(1, `${JSON.stringify(event.summary)}\n`);
+}

@@ -1,0 +1,104 @@
+/** Needs the built package: its child processes import it by name. */
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { countPlaintext, findMissingDeks, type DekRow } from '../../src/index.js';
+import { finishMigration, killMigration, type MigrationInput } from './killed-migration-process.js';
+import { note, World } from './killed-migration-world.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const KILLS = process.env['SLOW'] === '1' ? 100 : 20;
+const SIDE_BY_SIDE = 5;
+/** Most of it is waiting for leases and fences. */
+const TIMEOUT_MS = 600_000;
+
+interface Kill {
+  /** Some documents were done then, and some were not. */
+  readonly midway: boolean;
+}
+
+async function many(run: (index: number) => Promise<Kill>): Promise<number> {
+  let midway = 0;
+  for (let first = 0; first < KILLS; first += SIDE_BY_SIDE) {
+    const runs = Array.from({ length: SIDE_BY_SIDE }, (_each, index) => run(first + index));
+    midway += (await Promise.all(runs)).filter((kill) => kill.midway).length;
+  }
+  return midway;
+}
+
+/** Kills it on the way, beside a live writer, and lets another process finish. */
+async function killAndFinish(
+  world: World,
+  input: MigrationInput,
+  left: () => Promise<number>,
+): Promise<Kill> {
+  const writing = world.write();
+  const killed = await killMigration(input, randomInt(1, world.size / 2));
+  const leftThen = await left();
+  const summary = await finishMigration(input);
+  world.stopWriting();
+  await writing;
+  expect(summary).toMatchObject({ failed: 0 });
+  expect(await finishMigration(input)).toMatchObject({ complete: true, rewritten: 0, shredded: 0 });
+  expect(await world.misread()).toEqual([]);
+  for await (const event of findMissingDeks(world.encryptor('strict'), note, world.notes)) {
+    expect(event).toMatchObject({ type: 'finished', summary: { missing: 0, failed: 0 } });
+  }
+  return { midway: killed && leftThen > 0 && leftThen < world.size };
+}
+
+async function rowsOf({ dekStore }: World): Promise<readonly DekRow[]> {
+  const { items } = await dekStore.list({ product: 'notelett' }, { pageSize: 1_000 });
+  return items.map(({ value }) => value as DekRow);
+}
+
+describe('a process that is killed', () => {
+  it(
+    'in a backfill loses nothing, and the next one completes it',
+    async () => {
+      const midway = await many(async () => {
+        const world = await World.create(false);
+        const { file, keys } = world;
+        const left = async (): Promise<number> =>
+          (await countPlaintext(note, world.notes)).documents;
+        const kill = await killAndFinish(
+          world,
+          { file, keys, migration: { kind: 'backfill' } },
+          left,
+        );
+        expect(await left()).toBe(0);
+        expect(await rowsOf(world)).toHaveLength(world.size);
+        return kill;
+      });
+      expect(midway).toBeGreaterThan(KILLS / 2);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'in a re-encryption loses nothing, and the next one completes it',
+    async () => {
+      const midway = await many(async (index) => {
+        const world = await World.create(true);
+        await sleep(5);
+        const createdBefore = new Date().toISOString();
+        const shred = index % 2 === 0;
+        const { file, keys } = world;
+        const left = async (): Promise<number> =>
+          (await rowsOf(world)).filter(
+            (row) => row.state === 'active' && row.createdAt < createdBefore,
+          ).length;
+        const migration = { kind: 'reencrypt', createdBefore, shred } as const;
+        const kill = await killAndFinish(world, { file, keys, migration }, left);
+        const rows = await rowsOf(world);
+        const old = rows.filter(({ createdAt }) => createdAt < createdBefore);
+        expect(new Set(old.map(({ state }) => state))).toEqual(
+          new Set([shred ? 'shredded' : 'retired']),
+        );
+        expect(rows.filter(({ state }) => state === 'active')).toHaveLength(world.size);
+        return kill;
+      });
+      expect(midway).toBeGreaterThan(KILLS / 2);
+    },
+    TIMEOUT_MS,
+  );
+});
