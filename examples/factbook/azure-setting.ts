@@ -1,6 +1,6 @@
 import { CosmosClient, type Container, type SqlQuerySpec } from '@azure/cosmos';
 import type { KeyWrap } from '@bytelyst/field-encrypt';
-import { codeOf } from './cheating.js';
+import { codeOf } from './forgeries.js';
 import type { Claim } from './claims.js';
 import { openNotebook } from './notebook.js';
 import { filesIn, passagesFoundIn } from './plain-passages.js';
@@ -42,6 +42,11 @@ export class AzureSetting implements Setting {
     this.#notes = database.container('notes');
   }
 
+  /** What Cosmos DB replaces is gone, but for its backups: nothing here has any. */
+  eraseWhatWasReplaced(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** The processes find it in the vault: none of them is told. */
   async addNewKey(): Promise<Variables> {
     await this.#operator.rotateKey();
@@ -60,10 +65,18 @@ export class AzureSetting implements Setting {
   }
 
   async countKeysUnder(mekVersion: string): Promise<number> {
-    const [total] = await all<number>(this.#dekStore, {
+    return this.#countKeys({
       query: 'SELECT VALUE COUNT(1) FROM c WHERE c.mekVersion = @mekVersion',
       parameters: [{ name: '@mekVersion', value: mekVersion }],
     });
+  }
+
+  async countShreddedKeys(): Promise<number> {
+    return this.#countKeys("SELECT VALUE COUNT(1) FROM c WHERE c.state = 'shredded'");
+  }
+
+  async #countKeys(query: SqlQuerySpec | string): Promise<number> {
+    const [total] = await all<number>(this.#dekStore, query);
     if (total === undefined) throw new Error('Cosmos DB did not count');
     return total;
   }

@@ -1,17 +1,17 @@
+import { draft } from './draft.js';
 import type { Acts, Figures } from './figures.js';
+import { passagesOf } from './plain-passages.js';
 import type { Say, Stage } from './stage.js';
 
 /** What should be so, with the numbers that show whether it is. */
 export type Claim = readonly [claim: string, holds: boolean];
 
-/** None of the passages is in clear in anything that the demo stores. */
-export async function secrecyClaim(
-  { setting }: Stage,
-  passages: readonly string[],
-): Promise<Claim> {
+/** None of the passages, and of the drafts, is in clear in anything that the demo stores. */
+export async function secrecyClaim({ setting }: Stage, seeded: readonly string[]): Promise<Claim> {
+  const passages = [...seeded, ...passagesOf([draft('', 1)])];
   const found = (await setting.findInClear(passages)).length;
   const counts = `${n(found)} of ${n(passages.length)}`;
-  const claim = `no passage of the notes is in clear ${setting.everywhere}: ${counts}`;
+  const claim = `in the end no passage is in clear ${setting.everywhere}: ${counts}`;
   return [claim, passages.length > 0 && found === 0];
 }
 
@@ -33,7 +33,7 @@ export async function rotationClaims(
       census.settled && left === 0 && leftBySql === 0,
     ],
     [
-      `no byte of a seeded note changed: ${n(changed)} of ${n(documents)} did`,
+      `no byte of a seeded note changed since the backfill: ${n(changed)} of ${n(documents)} did`,
       documents > 0 && changed === 0,
     ],
   ];
@@ -56,6 +56,25 @@ export function trafficClaims({ rotation, opened }: Acts, figures: Figures): Cla
     [
       `the new key alone opens all that was acknowledged: ${n(opened.opened)} notes, ${n(refused)} refused, ${n(lost)} lost`,
       opened.opened > 0 && refused === 0 && unexpected === 0 && lost === 0,
+    ],
+  ];
+}
+
+export async function reencryptionClaims(
+  { setting }: Stage,
+  { reencryption }: Acts,
+): Promise<Claim[]> {
+  const { summary, drafts, oldCopy } = reencryption;
+  const { complete, shredded, skipped } = summary;
+  const tombstones = await setting.countShreddedKeys();
+  return [
+    [
+      `one workspace has fresh keys: ${n(drafts)} notes, ${n(shredded)} old keys shredded, ${n(tombstones)} by plain SQL; ${n(skipped)} notes let alone`,
+      complete && drafts > 0 && shredded === drafts && tombstones === drafts,
+    ],
+    [
+      `a copy of a note from before is unreadable: ${oldCopy ?? 'IT OPENS'}`,
+      oldCopy === 'DEK_SHREDDED',
     ],
   ];
 }

@@ -1,4 +1,7 @@
-/** Encrypts the World Factbook, then rotates the master key while another process reads and writes. */
+/**
+ * Encrypts the World Factbook where it is stored in clear, rotates the master key while another process
+ * reads and writes, and gives one workspace fresh keys.
+ */
 import { parseArgs } from 'node:util';
 import { perform } from './perform.js';
 import { SqliteSetting } from './sqlite-setting.js';

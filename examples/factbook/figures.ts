@@ -1,4 +1,6 @@
+import type { Backfill } from './backfill-the-book.js';
 import type { Opened } from './last-process.js';
+import type { Reencryption } from './reencrypt-the-drafts.js';
 import type { Rotation } from './rotate-the-mek.js';
 import { countChanged, type StoredBytes } from './stored-bytes.js';
 
@@ -6,6 +8,7 @@ import { countChanged, type StoredBytes } from './stored-bytes.js';
 export interface Figures {
   /** Seeded notes; the second process adds its own. */
   readonly documents: number;
+  readonly backfilled: number;
   readonly rewrapped: number;
   readonly leftOnOldVersion: number;
   /** Seeded notes that are not stored byte for byte as they were. */
@@ -14,6 +17,8 @@ export interface Figures {
   readonly writesDuringRotation: number;
   readonly unwrapsOld: number;
   readonly unwrapsNew: number;
+  /** Keys that the re-encryption of one workspace destroyed. */
+  readonly shredded: number;
   /** Seeded notes and acknowledged writes that the new key alone does not give back. */
   readonly lost: number;
   /** Request units of the rotation, where the store has a price. */
@@ -21,17 +26,22 @@ export interface Figures {
 }
 
 export interface Acts {
+  readonly backfill: Backfill;
+  /** After the backfill. */
   readonly before: StoredBytes;
   readonly rotation: Rotation;
+  readonly reencryption: Reencryption;
   readonly opened: Opened;
   readonly after: StoredBytes;
 }
 
-export function figuresOf({ before, rotation, opened, after }: Acts): Figures {
+export function figuresOf(acts: Acts): Figures {
+  const { backfill, before, rotation, reencryption, opened, after } = acts;
   const { oldVersion, newVersion, summary, census, traffic } = rotation;
   const left = census.wraps.find(({ mekVersion }) => mekVersion === oldVersion);
   return {
     documents: before.size,
+    backfilled: backfill.summary.rewritten,
     rewrapped: summary.rewrapped,
     leftOnOldVersion: (left?.active ?? 0) + (left?.retired ?? 0),
     documentsChanged: countChanged(before, after),
@@ -39,6 +49,7 @@ export function figuresOf({ before, rotation, opened, after }: Acts): Figures {
     writesDuringRotation: traffic.writesDuringRotation,
     unwrapsOld: traffic.unwraps[oldVersion] ?? 0,
     unwrapsNew: traffic.unwraps[newVersion] ?? 0,
+    shredded: reencryption.summary.shredded,
     lost: opened.lost,
     ...(summary.requestCharge !== undefined && { requestCharge: summary.requestCharge }),
   };

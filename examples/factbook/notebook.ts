@@ -5,6 +5,8 @@ import type { EncryptedNote, Note } from './note.js';
 export interface Notebook {
   readonly encryptor: FieldEncryptor;
   readonly notes: DocumentStore<EncryptedNote>;
+  /** The same, for a product that does not encrypt yet. */
+  readonly plainNotes: DocumentStore<Note>;
   /** The notes that it begins with, in clear. */
   readonly book: () => Note[];
   readonly close: () => void;

@@ -1,13 +1,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { printClaims, rotationClaims, secrecyClaim, trafficClaims, type Claim } from './claims.js';
-import { encryptTheBook } from './encrypt-the-book.js';
+import { backfillTheBook } from './backfill-the-book.js';
+import {
+  printClaims,
+  reencryptionClaims,
+  rotationClaims,
+  secrecyClaim,
+  trafficClaims,
+  type Claim,
+} from './claims.js';
 import { figuresOf } from './figures.js';
 import { openWithNewKey } from './open-with-new-key.js';
+import { reencryptTheDrafts } from './reencrypt-the-drafts.js';
 import { rotateTheMek } from './rotate-the-mek.js';
 import type { Setting } from './setting.js';
+import { showAndForge } from './show-and-forge.js';
 import type { Say, Stage } from './stage.js';
+import { storeInClear } from './store-in-clear.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -38,20 +48,28 @@ export async function perform({ isJson, makeSetting }: PerformOptions): Promise<
 async function performActs(stage: Stage): Promise<[figures: object, claims: readonly Claim[]]> {
   const { setting, say } = stage;
   for (const line of setting.introduction) say(line);
-  const { claims, passages } = await encryptTheBook(stage);
+  const inClear = await storeInClear(stage);
+  const backfill = await backfillTheBook(stage);
+  const refused = await showAndForge(stage);
   const before = await setting.readStoredBytes();
   const rotation = await rotateTheMek(stage);
-  const opened = await openWithNewKey(stage);
-  const acts = { before, rotation, opened, after: await setting.readStoredBytes() };
+  const newKeyAlone = await setting.withdrawOldKey();
+  const reencryption = await reencryptTheDrafts(stage, newKeyAlone);
+  const opened = await openWithNewKey(stage, newKeyAlone);
+  const after = await setting.readStoredBytes();
+  const acts = { backfill, before, rotation, reencryption, opened, after };
   const figures = figuresOf(acts);
   const observed = await setting.observe();
   return [
     { ...figures, ...observed.figures },
     [
-      ...claims,
-      await secrecyClaim(stage, passages),
+      inClear.claim,
+      ...backfill.claims,
+      await secrecyClaim(stage, inClear.passages),
+      refused,
       ...(await rotationClaims(stage, acts, figures)),
       ...trafficClaims(acts, figures),
+      ...(await reencryptionClaims(stage, acts)),
       ...observed.claims,
     ],
   ];

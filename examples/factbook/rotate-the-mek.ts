@@ -7,7 +7,7 @@ import {
 } from '@bytelyst/field-encrypt';
 import { LiveTraffic, type TrafficReport } from './live-traffic.js';
 import { openNotebook } from './notebook.js';
-import { RotationDisplay } from './rotation-display.js';
+import { ProgressDisplay } from './progress-display.js';
 import type { Say, Stage } from './stage.js';
 
 export interface Rotation {
@@ -18,7 +18,7 @@ export interface Rotation {
   readonly traffic: TrafficReport;
 }
 
-/** The second act: rotates to a new MEK version while a second process reads and writes. */
+/** The fourth act: rotates to a new MEK version while a second process reads and writes. */
 export async function rotateTheMek(stage: Stage): Promise<Rotation> {
   const { setting, journal, say } = stage;
   const { place, cachedKeys } = setting;
@@ -29,7 +29,7 @@ export async function rotateTheMek(stage: Stage): Promise<Rotation> {
   say(`   that has both, and caches ${String(cachedKeys)} keys at most, reads and writes …`);
   const env = { ...bothKeys, FIELD_ENCRYPT_CACHE_MAX_ENTRIES: String(cachedKeys) };
   const secondProcess = await LiveTraffic.start(place, journal, env);
-  const display = new RotationDisplay(say, stage.hasBars);
+  const display = new ProgressDisplay(stage);
   const summary = await rotate(encryptor, newVersion, secondProcess, display);
   const traffic = await secondProcess.stop();
   const { requestCharge } = summary;
@@ -56,7 +56,7 @@ async function rotate(
   encryptor: FieldEncryptor,
   mekVersion: string,
   traffic: LiveTraffic,
-  display: RotationDisplay,
+  display: ProgressDisplay,
 ): Promise<RewrapSummary> {
   const options = { target: { mekVersion }, signal: traffic.ended };
   try {

@@ -43,7 +43,7 @@ export function sayServerFigures(figures: ServerFigures, oldVersion: string, say
   const { vaultRequests, unwraps, tokens, cosmosRequests, requestUnits } = figures;
   const all = Object.values(unwraps).reduce((sum, count) => sum + count, 0);
   const underOld = unwraps[oldVersion] ?? 0;
-  say('\n7. What the servers saw:');
+  say('\n8. What the servers saw:');
   say(`   Key Vault: ${textOf(vaultRequests)}`);
   say(`   unwrapped: ${n(underOld)} under the old version, ${n(all - underOld)} under the new`);
   say(`   identity provider: ${n(tokens)} tokens`);

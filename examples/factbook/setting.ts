@@ -19,6 +19,9 @@ export interface Setting {
   /** Environment of processes that have the old key alone. */
   readonly oldKeyAlone: Variables;
 
+  /** After a backfill: what the database keeps of what was stored before. */
+  eraseWhatWasReplaced(): Promise<void>;
+
   /** @returns The environment of processes that have both keys. */
   addNewKey(): Promise<Variables>;
   /** @returns The environment of processes that have the new key alone. */
@@ -28,6 +31,7 @@ export interface Setting {
   readStoredBytes(): Promise<StoredBytes>;
   /** What an operator asks after a rotation, without the library. */
   countKeysUnder(mekVersion: string): Promise<number>;
+  countShreddedKeys(): Promise<number>;
   /** Those of the passages that are in clear in anything that is stored. */
   findInClear(passages: readonly string[]): Promise<readonly string[]>;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Database from 'libsql';
 import { makeMasterKeys } from './master-keys.js';
-import { filesIn, passagesFoundIn } from './plain-passages.js';
+import { ScriptProcess } from './script-process.js';
 import type { Observations, Setting, Variables } from './setting.js';
 import { storedDigest, type StoredBytes } from './stored-bytes.js';
 
@@ -29,6 +29,15 @@ export class SqliteSetting implements Setting {
     return this.#keys.oldKeyAlone;
   }
 
+  /** SQLite overwrites neither pages that it frees nor its log, until it is told to. */
+  eraseWhatWasReplaced(): Promise<void> {
+    const database = new Database(this.place);
+    database.exec('VACUUM');
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    database.close();
+    return Promise.resolve();
+  }
+
   addNewKey(): Promise<Variables> {
     return Promise.resolve(this.#keys.bothKeys);
   }
@@ -48,8 +57,19 @@ export class SqliteSetting implements Setting {
     return Promise.resolve(row?.total ?? 0);
   }
 
-  findInClear(passages: readonly string[]): Promise<readonly string[]> {
-    return Promise.resolve(passagesFoundIn(filesIn(this.#folder), passages));
+  countShreddedKeys(): Promise<number> {
+    const [row] = this.#query<{ total: number }>(
+      "SELECT COUNT(*) AS total FROM dek_store WHERE state = 'shredded'",
+    );
+    return Promise.resolve(row?.total ?? 0);
+  }
+
+  async findInClear(passages: readonly string[]): Promise<readonly string[]> {
+    const search = new ScriptProcess('search-files.ts', [this.#folder], {});
+    search.say(JSON.stringify(passages));
+    const found = JSON.parse(await search.nextLine()) as string[];
+    search.hangUp();
+    return found;
   }
 
   observe(): Promise<Observations> {

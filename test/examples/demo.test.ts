@@ -15,7 +15,7 @@ describe('the demo', { timeout: PATIENCE_MS }, () => {
   });
 
   it.each([
-    { parameters: [], moment: '1. Encrypting' },
+    { parameters: [], moment: '2. Encrypting' },
     { parameters: ['--azure'], moment: '   fence: ' },
   ])('leaves nothing behind after Ctrl-C, $parameters', async ({ parameters, moment }) => {
     const demo = new ScriptRun(SCRIPT, ...parameters);
@@ -29,7 +29,7 @@ describe('the demo', { timeout: PATIENCE_MS }, () => {
 
   it('on Azure ends all its processes when its first one is told to', async () => {
     const demo = new ScriptRun(SCRIPT, '--azure');
-    await demo.untilPrinted('1. Encrypting 537 notes');
+    await demo.untilPrinted('1. Storing 537 notes');
     demo.signal('SIGTERM');
     expect([await demo.end(), demo.stderr]).toEqual([128 + 15, '']);
     expect(demo.stdout).not.toContain('Summary');

@@ -13,7 +13,7 @@ export interface Forgery {
 }
 
 /** Tries to read notes that whoever can write the database could have forged out of these two. */
-export async function cheat(
+export async function forge(
   encryptor: FieldEncryptor,
   mine: EncryptedNote,
   other: EncryptedNote,

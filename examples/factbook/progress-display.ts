@@ -1,21 +1,18 @@
-import type {
-  FailedEvent,
-  PassedEvent,
-  PassEvent,
-  RewrapCounts,
-  RewrapEvent,
-} from '@bytelyst/field-encrypt';
+import type { MigrationEvent, RewrapEvent } from '@bytelyst/field-encrypt';
 import { SingleBar } from 'cli-progress';
-import type { Say } from './stage.js';
+import type { Say, Stage } from './stage.js';
 
-/** Shows the events of a rotation: as bars on a terminal, as a few lines elsewhere. */
-export class RotationDisplay {
+type ProgressEvent = MigrationEvent | RewrapEvent;
+type EventOf<T extends ProgressEvent['type']> = Extract<ProgressEvent, { readonly type: T }>;
+
+/** Shows the events of a rotation or a migration: as bars on a terminal, as a few lines elsewhere. */
+export class ProgressDisplay {
   readonly #say: Say;
   readonly #hasBars: boolean;
   readonly #named = new Set<string>();
   #bar: SingleBar | undefined;
 
-  constructor(say: Say, hasBars: boolean) {
+  constructor({ say, hasBars }: Stage) {
     this.#say = say;
     this.#hasBars = hasBars;
     // An unfinished bar has the terminal in another mode.
@@ -24,7 +21,7 @@ export class RotationDisplay {
     });
   }
 
-  show(event: RewrapEvent): void {
+  show(event: ProgressEvent): void {
     if (event.type === 'failed') this.#nameOnce(event);
     if (event.type === 'fence') this.#countDown(event.remainingMs);
     else if (event.type === 'pass') this.#beginPass(event);
@@ -38,10 +35,11 @@ export class RotationDisplay {
     this.#bar = undefined;
   }
 
-  /** A row that fails does so in each pass. */
-  #nameOnce({ dekId, error }: FailedEvent): void {
-    if (!this.#named.has(dekId)) console.error(`   ${dekId}: ${String(error)}`);
-    this.#named.add(dekId);
+  /** What fails does so in each pass. */
+  #nameOnce(event: EventOf<'failed'>): void {
+    const name = 'dekId' in event ? event.dekId : JSON.stringify(event.key);
+    if (!this.#named.has(name)) console.error(`   ${name}: ${String(event.error)}`);
+    this.#named.add(name);
   }
 
   #countDown(remainingMs: number): void {
@@ -51,26 +49,26 @@ export class RotationDisplay {
     else this.#openBar('fence', remainingMs, remainingMs, text);
   }
 
-  #beginPass({ pass, purpose, total }: PassEvent): void {
+  #beginPass({ pass, purpose, total }: EventOf<'pass'>): void {
     this.#bar?.update(0, { text: 'passed' });
     this.close();
     if (this.#hasBars) this.#openBar(`pass ${String(pass)}, ${purpose}`, total, 0, '');
   }
 
-  #advance(counts: RewrapCounts): void {
+  #advance(counts: EventOf<'passed'>['counts']): void {
     if (!this.#bar) return;
     this.#bar.setTotal(Math.max(this.#bar.getTotal(), counts.scanned));
     this.#bar.update(counts.scanned, { text: textOf(counts) });
   }
 
-  #endPass({ pass, counts }: PassedEvent): void {
+  #endPass({ pass, counts }: EventOf<'passed'>): void {
     if (!this.#hasBars) this.#say(`   pass ${String(pass)}: ${textOf(counts)}`);
     this.close();
   }
 
   #openBar(name: string, total: number, value: number, text: string): void {
     this.#bar = new SingleBar({
-      format: `   ${name.padEnd(14)} {bar} {text}`,
+      format: `   ${name.padEnd(15)} {bar} {text}`,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       stream: process.stdout,
@@ -79,7 +77,10 @@ export class RotationDisplay {
   }
 }
 
-function textOf({ scanned, rewrapped, current, failed }: RewrapCounts): string {
-  const counts = `${String(scanned)} keys, ${String(rewrapped)} rewrapped, ${String(current)} current`;
-  return failed === 0 ? counts : `${counts}, ${String(failed)} FAILED`;
+function textOf(counts: EventOf<'passed'>['counts']): string {
+  const { scanned, ...outcomes } = counts;
+  const texts = Object.entries(outcomes).filter(([, count]) => count > 0);
+  return [`${String(scanned)} scanned`, ...texts.map(([name, n]) => `${String(n)} ${name}`)].join(
+    ', ',
+  );
 }
