@@ -51,6 +51,17 @@ export class DekGenerations {
     return this.old.filter((item): item is RowItem<ActiveDekRow> => item.row.state === 'active');
   }
 
+  /**
+   * Those that are retired as they were asked to be, an answer that was lost included.
+   *
+   * @param sent - `retiredAt` by dekId.
+   */
+  retiredAsSent(sent: ReadonlyMap<string, string>): string[] {
+    const isOwn = ({ row }: RowItem<LiveDekRow>): boolean =>
+      row.state === 'retired' && row.retiredAt === sent.get(row.id);
+    return this.old.filter(isOwn).map(({ row }) => row.id);
+  }
+
   /** @throws FieldEncryptionError `DEK_SHREDDED`: what was erased must not come back under another DEK. */
   requireNotShredded(dekId: string): void {
     if (this.#rowOf(dekId)?.state !== 'shredded') return;

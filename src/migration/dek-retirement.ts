@@ -1,9 +1,9 @@
 /** Takes old DEKs out of use: retires them, and in the end shreds them. @module */
 import { timestampOf } from '../clock.js';
-import { retiredRow, type ActiveDekRow } from '../dek/dek-row.js';
+import { retiredRow, type RetiredDekRow } from '../dek/dek-row.js';
 import type { KeyScope } from '../dek/key-scope.js';
-import { shredRow, type RowItem } from '../dek/scope-shredder.js';
-import { contended, hasCode } from '../errors.js';
+import { shredRow } from '../dek/scope-shredder.js';
+import { contended } from '../errors.js';
 import { requireNoMac } from '../store/item-shape.js';
 import type { DekGenerations } from './dek-generations.js';
 import type { MigrationContext } from './migration-context.js';
@@ -30,16 +30,18 @@ export async function retireOld(
   scope: KeyScope,
   { read, beforeRetire }: { readonly read: ReadGenerations; readonly beforeRetire: () => void },
 ): Promise<Retirement> {
-  const retired = new Set<string>();
+  const sent = new Map<string, string>();
   let failure: { readonly error: unknown } | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const generations = await read(scope);
-    if (generations.oldActive.length === 0) return { retired: [...retired], generations };
+    if (generations.oldActive.length === 0)
+      return { retired: generations.retiredAsSent(sent), generations };
     for (const item of generations.oldActive) {
       await context.requireLease();
       beforeRetire();
-      failure = await tryRetire(context, item);
-      if (!hasCode(failure?.error, 'ETAG_MISMATCH')) retired.add(item.row.id);
+      const row = retiredRow(item.row, timestampOf(context.clock));
+      sent.set(row.id, row.retiredAt);
+      failure = await tryReplace(context, row, item.etag);
     }
     context.services.scopeRows.forget(scope.scopeId);
   }
@@ -68,13 +70,14 @@ export async function shredRetired(
 }
 
 /** What went wrong, if anything did: the next read tells what became of the row. */
-async function tryRetire(
-  { dekStore, clock }: MigrationContext,
-  { row, etag }: RowItem<ActiveDekRow>,
+async function tryReplace(
+  { dekStore }: MigrationContext,
+  row: RetiredDekRow,
+  etag: string,
 ): Promise<{ readonly error: unknown } | undefined> {
   requireNoMac(row, `DEK row ${row.id}`);
   try {
-    await dekStore.replace(retiredRow(row, timestampOf(clock)), etag);
+    await dekStore.replace(row, etag);
     return undefined;
   } catch (error) {
     return { error };

@@ -281,6 +281,21 @@ describe('a re-encryption', () => {
     expect(summary).toMatchObject({ complete: true, retired: 1, shredded: 1 });
   });
 
+  it('does not report as its own what someone else retired, while its own write failed', async () => {
+    const [made, collection] = await sealedNotes(1);
+    made.store.before = async (method, [value]) => {
+      const row = value as DekRow;
+      if (method !== 'replace' || row.state !== 'retired') return;
+      const stored = await made.memory.get(row.id);
+      const retiredAt = '2026-01-01T00:00:00.000Z';
+      await made.memory.replace({ ...row, retiredAt }, String(stored?.etag));
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const { events, summary } = await reencrypt(made, collection);
+    expect(summary).toMatchObject({ complete: true, rewritten: 1, retired: 0 });
+    expect(events.filter((event) => 'retired' in event)).toEqual([]);
+  });
+
   it('tells the cache of the encryptor what was shredded', async () => {
     const [made, collection] = await sealedNotes(1);
     const document = await stored(collection, 'note-0');
