@@ -37,6 +37,8 @@ export interface InitEncryptionOptions extends InsecureAllowances {
   readonly env?: Environment;
   /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
   readonly collections?: readonly BackfilledCollection[];
+  /** Ends the scan of `collections`; rejects with its reason. */
+  readonly signal?: AbortSignal;
   /** Called for each declared field that was plaintext and was passed through; it gets no value. */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /** For a product's first rotation record only. @default 30 000 */
@@ -92,7 +94,8 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * ```
  */
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
-  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead, collections } = options;
+  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = options;
+  const { collections = [], signal } = options;
   const settings = readEnvironment(env, options);
   const { enabled, product, mode, keys, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
@@ -111,7 +114,9 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(onPlaintextRead !== undefined && { onPlaintextRead }),
     ...(clock && { clock }),
   });
-  if (settings.requireBackfilled) await requireBackfilled(collections ?? []);
+  if (settings.requireBackfilled) {
+    await requireBackfilled(collections, { ...(signal && { signal }) });
+  }
   return encryptor;
 }
 

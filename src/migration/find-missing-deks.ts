@@ -1,12 +1,15 @@
 /** Finds documents whose DEK is gone. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
+import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
+import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { documentPages, type AnyDocumentStore } from './document-pages.js';
 import { readFindOptions, type FindMissingDeksOptions } from './find-options.js';
+import { MigrationDocumentStore } from './migration-document-store.js';
 import { checkForMissing, namedDeks, readNamedRows } from './missing-check.js';
 import type {
   MissingDekCounts,
@@ -60,10 +63,16 @@ export async function* findMissingDeks(
   options: FindMissingDeksOptions = {},
 ): AsyncGenerator<MissingDeksEvent, MissingDeksSummary, void> {
   const { product } = encryption;
+  const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOptions(options);
-  const dekStore = new CheckedDekStore(encryption.dekStore);
-  const documents = documentStore as AnyDocumentStore;
+  const charge = new RunCharge();
+  const onRequestCharge = (units: number): void => {
+    charge.add(units);
+  };
+  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
+  const store = documentStore as AnyDocumentStore;
+  const documents = new MigrationDocumentStore({ store, onRequestCharge });
   const parts = { ...request, product, dekStore, definition, documentStore: documents };
   let counts: MissingDekCounts = NOTHING;
   for await (const items of documentPages(documents, request.signal)) {
@@ -73,11 +82,11 @@ export async function* findMissingDeks(
       checkForMissing(parts, each, rows);
     for await (const outcome of settleConcurrently(named, check, request)) {
       counts = withOutcome(counts, outcome);
-      yield* eventsOf(outcome, counts);
+      for (const event of eventsOf(outcome, counts)) yield charge.inEvent(event);
     }
   }
-  const summary = { product, collection: definition.collection, ...counts };
-  yield { type: 'finished', summary };
+  const summary = charge.inSummary<MissingDeksSummary>({ product, collection, ...counts });
+  yield charge.inEvent<MissingDeksEvent>({ type: 'finished', summary });
   return summary;
 }
 

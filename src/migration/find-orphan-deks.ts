@@ -3,12 +3,15 @@ import { systemClock, type Clock } from '../clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
+import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
+import { MeteredDekStore } from '../store/metered-dek-store.js';
 import type { AnyDocumentStore } from './document-pages.js';
 import { readFindOrphansOptions, type FindOrphanDeksOptions } from './find-options.js';
+import { MigrationDocumentStore } from './migration-document-store.js';
 import { checkForOrphan } from './orphan-check.js';
 import type {
   OrphanDekCounts,
@@ -65,22 +68,30 @@ export async function* findOrphanDeks(
   options: FindOrphanDeksOptions = {},
 ): AsyncGenerator<OrphanDeksEvent, OrphanDeksSummary, void> {
   const { product, clock = systemClock } = encryption;
+  const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOrphansOptions(options);
   const { signal } = request;
-  const dekStore = new CheckedDekStore(encryption.dekStore);
-  const documents = documentStore as AnyDocumentStore;
+  const charge = new RunCharge();
+  const onRequestCharge = (units: number): void => {
+    charge.add(units);
+  };
+  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
+  const store = documentStore as AnyDocumentStore;
+  const documents = new MigrationDocumentStore({ store, onRequestCharge });
   const parts = { ...request, product, dekStore, clock, definition, documentStore: documents };
   let counts: OrphanDekCounts = NOTHING;
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
     const check = checkForOrphan.bind(undefined, parts);
     for await (const outcome of settleConcurrently(items, check, request)) {
       counts = withOutcome(counts, outcome);
-      if (outcome.type === 'orphan' || outcome.type === 'failed') yield { ...outcome, counts };
+      if (outcome.type === 'orphan' || outcome.type === 'failed') {
+        yield charge.inEvent<OrphanDeksEvent>({ ...outcome, counts });
+      }
     }
   }
-  const summary = { product, collection: definition.collection, ...counts };
-  yield { type: 'finished', summary };
+  const summary = charge.inSummary<OrphanDeksSummary>({ product, collection, ...counts });
+  yield charge.inEvent<OrphanDeksEvent>({ type: 'finished', summary });
   return summary;
 }
 

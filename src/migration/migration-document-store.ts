@@ -1,4 +1,4 @@
-/** The document store as a migration uses it: priced, and written only under the lease. @module */
+/** The document store as migrations and searches use it: priced, and written only under the lease. @module */
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -11,7 +11,7 @@ export interface MigrationDocumentStoreParts {
   readonly store: AnyDocumentStore;
   readonly onRequestCharge: (units: number) => void;
   /** Before each write; what it throws keeps the write from being sent. */
-  readonly beforeWrite: () => Promise<void>;
+  readonly beforeWrite?: () => Promise<void>;
 }
 
 export class MigrationDocumentStore implements AnyDocumentStore {
@@ -58,7 +58,7 @@ export class MigrationDocumentStore implements AnyDocumentStore {
 
   /** Without the signal: once sent, a write is let finish. */
   async #forWrite(options: DocumentStoreOptions | undefined): Promise<DocumentStoreOptions> {
-    await this.#parts.beforeWrite();
+    await this.#parts.beforeWrite?.();
     options?.signal?.throwIfAborted();
     return this.#metered({});
   }

@@ -1,4 +1,5 @@
 /** What a search for missing DEKs tells whoever drives it. @module */
+import type { ChargedEvent } from '../rotation/charged-event.js';
 import type { DocumentIdentity } from './document-identity.js';
 
 /** Documents; `scanned` is always the sum of `sound`, `affected`, `skipped` and `failed`. */
@@ -16,7 +17,7 @@ export interface MissingDekCounts {
   readonly missing: number;
 }
 
-interface DocumentEvent {
+interface DocumentEvent extends ChargedEvent {
   readonly key: DocumentIdentity;
   /** So far, this document included. */
   readonly counts: MissingDekCounts;
@@ -43,10 +44,12 @@ export interface MissingDekFailedEvent extends DocumentEvent {
 export interface MissingDeksSummary extends MissingDekCounts {
   readonly product: string;
   readonly collection: string;
+  /** Request units of the whole search; absent where the stores reported none. */
+  readonly requestCharge?: number;
 }
 
 /** Always the last event; the same summary is the generator's return value. */
-export interface MissingDeksFinishedEvent {
+export interface MissingDeksFinishedEvent extends ChargedEvent {
   readonly type: 'finished';
   readonly summary: MissingDeksSummary;
 }
@@ -60,5 +63,5 @@ export type MissingOutcome =
       readonly key: DocumentIdentity;
       readonly missing: readonly MissingDek[];
     }
-  | Omit<MissingDekFailedEvent, 'counts'>
+  | Omit<MissingDekFailedEvent, 'counts' | 'requestCharge'>
   | { readonly type: 'skipped' | 'sound' };

@@ -1,4 +1,5 @@
 /** What a search for orphaned DEKs tells whoever drives it. @module */
+import type { ChargedEvent } from '../rotation/charged-event.js';
 import type { LiveDekRow } from '../dek/dek-row.js';
 import type { DocumentIdentity } from './document-identity.js';
 
@@ -17,7 +18,7 @@ export interface OrphanDekCounts {
   readonly failed: number;
 }
 
-interface RowEvent {
+interface RowEvent extends ChargedEvent {
   readonly dekId: string;
   /** So far, this row included. */
   readonly counts: OrphanDekCounts;
@@ -40,10 +41,12 @@ export interface OrphanDekFailedEvent extends RowEvent {
 export interface OrphanDeksSummary extends OrphanDekCounts {
   readonly product: string;
   readonly collection: string;
+  /** Request units of the whole search; absent where the stores reported none. */
+  readonly requestCharge?: number;
 }
 
 /** Always the last event; the same summary is the generator's return value. */
-export interface OrphanDeksFinishedEvent {
+export interface OrphanDeksFinishedEvent extends ChargedEvent {
   readonly type: 'finished';
   readonly summary: OrphanDeksSummary;
 }
@@ -52,6 +55,6 @@ export type OrphanDeksEvent = OrphanDekEvent | OrphanDekFailedEvent | OrphanDeks
 
 /** What one row turned out to be. */
 export type OrphanOutcome =
-  | Omit<OrphanDekEvent, 'counts'>
-  | Omit<OrphanDekFailedEvent, 'counts'>
+  | Omit<OrphanDekEvent, 'counts' | 'requestCharge'>
+  | Omit<OrphanDekFailedEvent, 'counts' | 'requestCharge'>
   | { readonly type: 'present' | 'skipped' | 'young' };

@@ -1,4 +1,4 @@
-/** What every event of a rewrap may say of its price. @module */
+/** What every event of a run may say of its price. @module */
 
 export interface ChargedEvent {
   /**

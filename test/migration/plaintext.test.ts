@@ -112,6 +112,23 @@ describe('the gate before strict mode', () => {
     });
   });
 
+  it('ends when its signal aborts', async () => {
+    const collection = notes();
+    const collections = [{ definition: note, documentStore: collection.store }];
+    const signal = AbortSignal.abort(new Error('enough'));
+    const ended = { message: 'enough' };
+    expect(await rejection(requireBackfilled(collections, { signal }))).toMatchObject(ended);
+    expect(await rejection(init({ collections, signal }))).toMatchObject(ended);
+  });
+
+  it.each([
+    ['nothing', null, '"collections[]" expected a plain object, got null'],
+    ['no definition', { documentStore: {} }, '"collections[].definition" expected an object'],
+    ['no store', { definition: note }, '"collections[].documentStore" expected an object'],
+  ])('refuses %s for a collection', async (_what, entry, message) => {
+    expect(await failure(requireBackfilled([entry as never]))).toMatchObject({ message });
+  });
+
   it('refuses a list that would prove nothing', async () => {
     expect(await failure(requireBackfilled([]))).toEqual({
       name: 'TypeError',
