@@ -1,15 +1,12 @@
 /** Finds documents whose DEK is gone. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
-import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
-import { documentPages, type AnyDocumentStore } from './document-pages.js';
+import { documentPages } from './document-pages.js';
 import { readFindOptions, type FindMissingDeksOptions } from './find-options.js';
-import { MigrationDocumentStore } from './migration-document-store.js';
+import { meteredStores } from './metered-stores.js';
 import { checkForMissing, namedDeks, readNamedRows } from './missing-check.js';
 import type {
   MissingDekCounts,
@@ -66,16 +63,10 @@ export async function* findMissingDeks(
   const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOptions(options);
-  const charge = new RunCharge();
-  const onRequestCharge = (units: number): void => {
-    charge.add(units);
-  };
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
-  const store = documentStore as AnyDocumentStore;
-  const documents = new MigrationDocumentStore({ store, onRequestCharge });
-  const parts = { ...request, product, dekStore, definition, documentStore: documents };
+  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore);
+  const parts = { ...request, product, definition, ...stores };
   let counts: MissingDekCounts = NOTHING;
-  for await (const items of documentPages(documents, request.signal)) {
+  for await (const items of documentPages(stores.documentStore, request.signal)) {
     const named = items.map((item) => namedDeks(parts, item));
     const rows = await readNamedRows(parts, named);
     const check = (each: (typeof named)[number]): Promise<MissingOutcome> =>

@@ -3,15 +3,11 @@ import { systemClock, type Clock } from '../clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
-import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
-import type { AnyDocumentStore } from './document-pages.js';
 import { readFindOrphansOptions, type FindOrphanDeksOptions } from './find-options.js';
-import { MigrationDocumentStore } from './migration-document-store.js';
+import { meteredStores } from './metered-stores.js';
 import { checkForOrphan } from './orphan-check.js';
 import type {
   OrphanDekCounts,
@@ -72,16 +68,10 @@ export async function* findOrphanDeks(
   requireIdentifier('product', product);
   const request = readFindOrphansOptions(options);
   const { signal } = request;
-  const charge = new RunCharge();
-  const onRequestCharge = (units: number): void => {
-    charge.add(units);
-  };
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
-  const store = documentStore as AnyDocumentStore;
-  const documents = new MigrationDocumentStore({ store, onRequestCharge });
-  const parts = { ...request, product, dekStore, clock, definition, documentStore: documents };
+  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore);
+  const parts = { ...request, product, clock, definition, ...stores };
   let counts: OrphanDekCounts = NOTHING;
-  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+  for await (const items of dekRowPages(stores.dekStore, { product }, signal)) {
     const check = checkForOrphan.bind(undefined, parts);
     for await (const outcome of settleConcurrently(items, check, request)) {
       counts = withOutcome(counts, outcome);
