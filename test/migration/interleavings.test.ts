@@ -4,25 +4,21 @@ import {
   backfillDocuments,
   countPlaintext,
   findMissingDeks,
-  isFieldEncryptionError,
   reencryptDocuments,
   type DekRow,
 } from '../../src/index.js';
-import { MemoryDocumentStore } from '../../src/testing/index.js';
 import { decryptAny, KEY, note, type Loose } from '../support/encryptor.js';
-import { migrate, type Migration } from '../support/migrations.js';
+import { requireAllRows } from '../support/migration-ledger.js';
+import { IDS, OLD_PROCESS, Race } from '../support/migration-race.js';
+import { codeOf, type Ending, type Run, type Start } from '../support/migration-run.js';
+import { migrate } from '../support/migrations.js';
 import { AutoClock } from '../support/rotation/auto-clock.js';
-import { inTurns } from '../support/rotation/document-turns.js';
 import { ALL_MEKS, targetAt } from '../support/rotation/meks.js';
-import { partOfRuns } from '../support/rotation/runs.js';
-import { schedules, type Schedule } from '../support/rotation/schedule.js';
+import { forEachWay } from '../support/rotation/runs.js';
+import { schedules } from '../support/rotation/schedule.js';
 import { seedOf, type Seed } from '../support/rotation/seeds.js';
 import { Tally } from '../support/rotation/tally.js';
-import { readerOver, type Process } from '../support/rotation/watch.js';
-import { World } from '../support/rotation/world.js';
-
-const IDS = ['note-0', 'note-1', 'note-2'];
-const WRITERS = { 'writer of titles': 'title', 'writer of bodies': 'body' } as const;
+import { readerOver } from '../support/rotation/watch.js';
 
 let seed: Seed;
 
@@ -30,92 +26,75 @@ beforeAll(async () => {
   seed = await seedOf({ notes: IDS.length });
 });
 
-type Start = (process: Process, documents: MemoryDocumentStore<Loose>) => Migration;
-
-/** What a run is checked against: each writer has a field of its own, so that its last write counts. */
-interface Race {
-  readonly world: World;
-  readonly documents: MemoryDocumentStore<Loose>;
-  readonly expected: Map<string, Loose>;
-  /** Times that a writer had to look at a document again. */
-  retries: number;
+/** How the migration ends, and whether another one is started in the race: after it, or beside it. */
+interface Way {
+  readonly ends: Ending['as'] | 'whole';
+  readonly then?: 'rival' | 'successor';
+  /** Writers that know only the DEKs from before, and take long. */
+  readonly hasSlowWriters?: boolean;
 }
 
-async function raceOver(schedule: Schedule, stored: readonly Loose[]): Promise<Race> {
-  // Documents change here, and what they were before need not open any more.
-  const world = await World.over({ ...seed, documents: [] }, schedule);
-  world.clock.advance(1_000);
-  const documents = new MemoryDocumentStore<Loose>({ key: note.key });
-  for (const document of stored) await documents.create(document);
-  const plain = seed.documents.map((each) => [String(each.plain['id']), each.plain] as const);
-  return { world, documents, expected: new Map(plain), retries: 0 };
+const WRITERS = ['writer of titles', 'writer of bodies'];
+
+const WAYS: readonly Way[] = [
+  { ends: 'whole' },
+  { ends: 'whole', hasSlowWriters: true },
+  { ends: 'left' },
+  { ends: 'dead' },
+  { ends: 'left', then: 'successor' },
+  { ends: 'dead', then: 'successor' },
+  { ends: 'cut-off', then: 'successor' },
+  { ends: 'stuck', then: 'successor' },
+  { ends: 'whole', then: 'rival' },
+];
+
+/** What of a race is not left to the scheduler. */
+interface Chances {
+  /** Of events, calls or writes that there can be, as a share. */
+  readonly stopsAt: number;
+  /** What another writes before the write of one that was cut off or stuck arrives; `Infinity`: all. */
+  readonly otherWrites: number;
+  /** Slow writers go on once the migration is over, and not as soon as it has passed over all. */
+  readonly isOver: boolean;
+  readonly besideOldProcess: boolean;
+  readonly movesMoment: boolean;
 }
 
-function write(race: Race, name: keyof typeof WRITERS): void {
-  const { world, documents, expected } = race;
-  const { encryptor } = world.process(name);
-  const store = inTurns(world, name, documents) as never;
-  world.act(name, async () => {
-    for (const [nth, id] of [...IDS, ...IDS].entries()) {
-      const change = { [WRITERS[name]]: `${name} ${String(nth)}` };
-      let looks = 0;
-      await encryptor.updateDocument(note, store, { ...KEY, id }, (stored) => {
-        looks += 1;
-        return stored && { ...stored, ...change };
-      });
-      race.retries += looks - 1;
-      expected.set(id, { ...expected.get(id), ...change });
-      await world.pause(name, 'next document');
-    }
-  });
+const chances: fc.Arbitrary<Chances> = fc.record({
+  stopsAt: fc.nat({ max: 99 }),
+  otherWrites: fc.constantFrom(0, 1, 2, 5, 10, Infinity),
+  isOver: fc.boolean(),
+  besideOldProcess: fc.boolean(),
+  movesMoment: fc.boolean(),
+});
+
+/** What is raced, made anew for each race. */
+interface Subject {
+  readonly stored: readonly Loose[];
+  readonly start: Start;
+  /** How a second run in the race is started. */
+  readonly startNext: (race: Race) => Start;
+  /** About as much as it does if nobody is in its way. */
+  readonly does: Readonly<Record<Ending['as'], number>>;
+  readonly reader: 'migrate' | 'strict';
+  readonly besideOldProcess: boolean;
+  readonly check: (rows: readonly DekRow[]) => void;
 }
 
-/** Whatever it finds it can open, unless the document was rewritten since. */
-function read({ world, documents }: Race): void {
-  const { encryptor } = world.process('reader');
-  const store = inTurns(world, 'reader', documents);
-  world.act('reader', async () => {
-    for (const id of [...IDS, ...IDS]) {
-      const item = await store.get({ ...KEY, id });
-      try {
-        await decryptAny(encryptor, item?.document);
-      } catch (error) {
-        const code = isFieldEncryptionError(error) ? error.code : undefined;
-        if (code !== 'PLAINTEXT_REFUSED' && code !== 'DEK_SHREDDED') throw error;
-        if (code === 'DEK_SHREDDED') {
-          expect((await documents.get({ ...KEY, id }))?.etag).not.toBe(item?.etag);
-        }
-      }
-    }
-  });
+/** Later and by another process, which finds the lease of a dead one or nothing to do. */
+async function runAgain({ world, documents }: Race, start: Start): Promise<Loose> {
+  const clock = new AutoClock();
+  clock.advance(86_400_000);
+  const { encryptor } = world.watch.process('again', { clock });
+  const { summary } = await migrate(start(encryptor, documents, {}), clock);
+  return { ...summary };
 }
 
-interface Driven {
-  complete: boolean;
-}
-
-/** A migration that is driven to its end, or left at an event as by a crash. */
-function drive({ world, documents }: Race, start: Start, leaveAfter: number): Driven {
-  const driven = { complete: false };
-  const process = world.process('migrator');
-  const migration = start(process, inTurns(world, 'migrator', documents) as never);
-  world.act('migrator', async () => {
-    for (let pulled = 0; pulled < leaveAfter; pulled += 1) {
-      const { done, value } = await migration.next();
-      if (done) {
-        driven.complete = value.complete;
-        return;
-      }
-      await world.pause('migrator', 'pull');
-    }
-  });
-  return driven;
-}
-
-async function requireSound({ world, documents, expected }: Race): Promise<readonly DekRow[]> {
+async function requireSound({ world, documents, ledger }: Race): Promise<readonly DekRow[]> {
   const { memory } = world.watch;
+  await requireAllRows(documents, memory);
   const reader = readerOver(memory, ALL_MEKS);
-  for (const [id, plain] of expected) {
+  for (const [id, plain] of ledger.acknowledged) {
     const item = await documents.get({ ...KEY, id });
     expect(await decryptAny(reader, item?.document)).toEqual(plain);
   }
@@ -130,60 +109,126 @@ async function requireSound({ world, documents, expected }: Race): Promise<reado
   return rows;
 }
 
-/** Later and by another process, which finds the lease of a dead one or nothing to do. */
-async function runAgain({ world, documents }: Race, start: Start): Promise<Loose> {
-  const clock = new AutoClock();
-  clock.advance(86_400_000);
-  const { summary } = await migrate(
-    start(world.watch.process('again', { clock }), documents),
-    clock,
-  );
-  return { ...summary };
+/** Before anybody runs anything again. @returns Those that were complete. */
+function requireEnds({ ends, then }: Way, runs: readonly Run[]): readonly Run[] {
+  const complete = runs.filter(({ summary }) => summary?.complete && summary.failed === 0);
+  const contested = then === 'rival' ? runs : ends === 'stuck' ? runs.slice(0, 1) : [];
+  for (const run of runs) {
+    if (contested.includes(run) && REFUSALS.includes(codeOf(run.error) ?? '')) continue;
+    if (run.error !== undefined) throw run.error as Error;
+    if (!contested.includes(run)) expect(run.failures).toEqual([]);
+  }
+  if (then === 'rival') expect(complete).not.toEqual([]);
+  else if (ends === 'whole' || then) {
+    expect(runs.at(-1)?.summary).toMatchObject({ complete: true, failed: 0 });
+  }
+  return complete;
+}
+
+const REFUSALS = ['MIGRATION_SUPERSEDED', 'MIGRATION_UNDER_WAY'];
+
+function endingOf(as: Ending['as'], { does }: Subject, { stopsAt }: Chances): Ending {
+  return { as, after: 1 + Math.floor((stopsAt * does[as]) / 100) };
+}
+
+/** @returns How the last migration was started. */
+function enter(
+  race: Race,
+  { ends, then, hasSlowWriters }: Way,
+  subject: Subject,
+  chosen: Chances,
+): Start {
+  const { world } = race;
+  const ending = ends === 'whole' ? undefined : endingOf(ends, subject, chosen);
+  const hasStopped = (): boolean => race.runs[0]?.isOver ?? false;
+  const isLate = ends === 'cut-off' || ends === 'stuck';
+  // Or there might be nothing left to write, and so nothing that could come late.
+  for (const name of isLate ? [...WRITERS, OLD_PROCESS] : []) world.holdStart(name, hasStopped);
+  if (hasSlowWriters) world.holdStart(OLD_PROCESS, hasStopped);
+  if (hasSlowWriters) race.slowWriters(WRITERS, () => race.runs[0], chosen.isOver);
+  if (then === 'successor') world.holdStart(then, hasStopped);
+  const first = race.migrate('migrator', subject.start, { ending });
+  race.write('writer of titles', 'title');
+  race.write('writer of bodies', 'body');
+  race.read(subject.reader);
+  world.rewrap(world.process('rewrapper'), { target: targetAt('b') });
+  if (subject.besideOldProcess) race.writePlain(OLD_PROCESS);
+  if (!then) return subject.start;
+  const next = then === 'successor' ? subject.startNext(race) : subject.start;
+  const second = race.migrate(then, next, { insists: then === 'successor' });
+  if (isLate) race.holdLate(first, second, chosen.otherWrites);
+  return next;
 }
 
 function raced(
-  stored: () => readonly Loose[],
-  start: Start,
-  check: (rows: readonly DekRow[]) => void,
+  way: Way,
+  subjectOf: (chances: Chances) => Subject,
   tally: Tally,
 ): fc.IAsyncProperty<unknown> {
-  const leaving = fc.option(fc.integer({ min: 1, max: 25 }), { nil: Infinity });
-  return fc.asyncProperty(leaving, schedules, async (leaveAfter, schedule) => {
-    const race = await raceOver(schedule, stored());
-    const driven = drive(race, start, leaveAfter);
-    write(race, 'writer of titles');
-    write(race, 'writer of bodies');
-    read(race);
-    race.world.rewrap(race.world.process('rewrapper'), { target: targetAt('b') });
-    await race.world.run();
-    tally.add('a migration that came to its end', driven.complete);
-    tally.add('a migration that was left', leaveAfter !== Infinity && !driven.complete);
-    tally.add('a write that lost a race', race.retries);
-    const after = await runAgain(race, start);
+  return fc.asyncProperty(chances, schedules, async (chosen, schedule) => {
+    const subject = subjectOf(chosen);
+    const race = await Race.over(seed, schedule, subject.stored);
+    const last = enter(race, way, subject, chosen);
+    await race.run();
+    const complete = requireEnds(way, race.runs);
+    count(tally, way, race, subject.besideOldProcess);
+    const after = await runAgain(race, last);
     expect(after).toMatchObject({ complete: true, failed: 0 });
-    // A whole run leaves nothing to do.
-    if (driven.complete) expect(after).toMatchObject({ rewritten: 0, retired: 0 });
-    check(await requireSound(race));
-    expect(await runAgain(race, start)).toMatchObject({ complete: true, rewritten: 0, retired: 0 });
+    // A whole run leaves nothing to do, but what was written as plaintext since.
+    if (complete.some(({ plainSinceScan }) => plainSinceScan === 0)) {
+      expect(after).toMatchObject({ rewritten: 0, retired: 0 });
+    }
+    subject.check(await requireSound(race));
+    expect(await runAgain(race, last)).toMatchObject({ complete: true, rewritten: 0, retired: 0 });
   });
+}
+
+function count(tally: Tally, { ends }: Way, race: Race, hasOld: boolean): void {
+  const [first] = race.runs;
+  const sum = (property: 'lostReplaces' | 'pages'): number =>
+    race.runs.reduce((total, run) => total + run[property], 0);
+  tally.add('a replace of the migration that lost a race', sum('lostReplaces'));
+  tally.add('a write that lost a race', race.retries);
+  tally.add('a scan of several pages', sum('pages'));
+  tally.add('a lease that was taken over', race.takeovers);
+  if (ends !== 'whole') tally.add(`a migration that was ${ends}`, first?.summary === undefined);
+  if (ends === 'cut-off' || ends === 'stuck') {
+    tally.add(`a late write of one that was ${ends}`, first?.lateWrites ?? 0);
+  }
+  if (ends === 'stuck') {
+    const isSuperseded = codeOf(first?.error) === 'MIGRATION_SUPERSEDED';
+    tally.add('a migration that was superseded', isSuperseded);
+  }
+  if (hasOld) {
+    const isBehind = race.runs.every(({ plainSinceScan }) => plainSinceScan > 0);
+    tally.add('plaintext that no scan came to see', isBehind);
+  }
 }
 
 describe('beside two writers, a reader and a rewrap, in any order and left at any event', () => {
   it('a backfill loses no write, seals nothing twice and leaves nothing behind', async () => {
     const tally = new Tally();
-    const start: Start = ({ encryptor }, documents) =>
-      backfillDocuments(encryptor, note, documents);
-    const stored = (): readonly Loose[] =>
-      seed.documents.map((each, nth) =>
-        nth === 2
-          ? each.stored
-          : nth === 1
-            ? { ...each.stored, body: each.plain['body'] }
-            : each.plain,
-      );
-    await fc.assert(
-      raced(stored, start, () => undefined, tally),
-      partOfRuns(0.8),
+    const start: Start = (encryption, documents, options) =>
+      backfillDocuments(encryption, note, documents, options);
+    const stored = seed.documents.map((each, nth) =>
+      nth === 3
+        ? each.stored
+        : nth === 2
+          ? { ...each.stored, body: each.plain['body'] }
+          : each.plain,
+    );
+    const subject = {
+      stored,
+      start,
+      startNext: () => start,
+      does: { left: 14, dead: 40, 'cut-off': 2, stuck: 2 },
+      reader: 'migrate' as const,
+      check: () => undefined,
+    };
+    await forEachWay(
+      WAYS,
+      (way) => raced(way, ({ besideOldProcess }) => ({ ...subject, besideOldProcess }), tally),
+      0.11,
     );
     tally.requireAll();
   });
@@ -192,17 +237,37 @@ describe('beside two writers, a reader and a rewrap, in any order and left at an
     'a re-encryption loses no write and leaves no old DEK in use, shred: %s',
     async (shred) => {
       const tally = new Tally();
-      const createdBefore = new Date(new AutoClock().wallMs() + 500);
-      const start: Start = ({ encryptor }, documents) =>
-        reencryptDocuments(encryptor, note, documents, { createdBefore, shred });
-      const stored = (): readonly Loose[] => seed.documents.map((each) => each.stored);
-      const check = (rows: readonly DekRow[]): void => {
-        const old = rows.filter(({ createdAt }) => createdAt < createdBefore.toISOString());
-        expect(new Set(old.map(({ state }) => state))).toEqual(
-          new Set([shred ? 'shredded' : 'retired']),
-        );
+      const startAt =
+        (createdBefore: Date): Start =>
+        (encryption, documents, options) =>
+          reencryptDocuments(encryption, note, documents, { ...options, createdBefore, shred });
+      const stored = seed.documents.map((each) => each.stored);
+      const subjectOf = ({ movesMoment }: Chances): Subject => {
+        let createdBefore = new Date(new AutoClock().wallMs() + 500);
+        let isMoved = !movesMoment;
+        const startNext =
+          ({ world }: Race): Start =>
+          (...args) => {
+            if (!isMoved) createdBefore = new Date(world.clock.wallMs());
+            isMoved = true;
+            return startAt(createdBefore)(...args);
+          };
+        return {
+          stored,
+          start: (...args) => startAt(createdBefore)(...args),
+          startNext,
+          does: { left: 25, dead: 120, 'cut-off': 6, stuck: 6 },
+          reader: 'strict',
+          besideOldProcess: false,
+          check: (rows) => {
+            const old = rows.filter(({ createdAt }) => createdAt < createdBefore.toISOString());
+            expect(new Set(old.map(({ state }) => state))).toEqual(
+              new Set([shred ? 'shredded' : 'retired']),
+            );
+          },
+        };
       };
-      await fc.assert(raced(stored, start, check, tally), partOfRuns(0.6));
+      await forEachWay(WAYS, (way) => raced(way, subjectOf, tally), 0.11);
       tally.requireAll();
     },
   );
