@@ -40,18 +40,19 @@ export async function takeTurns(folder, count, durableMs) {
   return { turns: turns.slice(turns.length * WARM_SHARE), scans };
 }
 
-/** @returns The most memory that the library's process had in between, in bytes. */
+/** @returns The most memory that the library's process had between two steps, in bytes. */
 export async function peakRss(folder, count) {
   const file = join(folder, `backfill-${count}.sqlite`);
   const mek = newMeks().source;
   await seedNotes(file, count, mek);
-  const steps = await remainingSteps(await startSide('library', { file, count, mek }));
-  return steps.at(-1).peakRss;
+  const library = await startSide('library', { file, count, mek }, true);
+  const steps = await remainingSteps(library);
+  return Math.max(...steps.map(({ rss }) => rss));
 }
 
 /** The first step is over when the first note comes; it sets the file up, as durable as it ever is. */
-async function startSide(name, job) {
-  const side = new Side(`backfill-${name}.mjs`, job);
+async function startSide(name, job, seesMemory) {
+  const side = new Side(`backfill-${name}.mjs`, job, seesMemory);
   await side.step(true);
   return side;
 }

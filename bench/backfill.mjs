@@ -23,9 +23,9 @@ const DURABLE_MS_PER_ROUND = 3_500;
 export async function measureBackfill(rounds, count = 100_000) {
   const folder = temporaryFolder();
   const backfillRss10k = await peakRss(folder, 10_000);
+  const backfillRss100k = await peakRss(folder, count);
   const durableMs = Math.min(MOST_DURABLE_MS, DURABLE_MS_PER_ROUND * rounds);
   const { turns, scans } = await takeTurns(folder, count, durableMs);
-  const backfillRss100k = scans.at(-1).peakRss;
   return { backfill100k: detailsOf(turns, scans), backfillRss10k, backfillRss100k };
 }
 

@@ -5,12 +5,9 @@ import Database from 'libsql';
 import { mekFrom, PRODUCT } from './rewrap-rotation.mjs';
 import { serveSteps, STEP_ROWS } from './steps.mjs';
 
-const ROWS_PER_LOOK = 100;
-
 const { file, count, source, target } = JSON.parse(process.argv[2]);
 const database = new Database(file);
 let pass = 0;
-let peakRss = 0;
 
 serveSteps(database, steps());
 
@@ -20,7 +17,7 @@ async function* steps() {
     // The first step ends where the fence does, which is a wait and no work.
     if (event.type === 'pass' && pass === 1) yield { pass: 0 };
     if (event.type === 'finished') requireComplete(event.summary);
-    if (event.dekId && isWholeStep(event)) yield { pass, peakRss };
+    if (event.dekId && isWholeStep(event)) yield { pass };
   }
 }
 
@@ -33,8 +30,6 @@ function rewrap() {
 
 function isWholeStep({ type, error, counts: { scanned } }) {
   if (type === 'failed') throw error;
-  // Not by `resourceUsage().maxRSS`: on Linux a child has its parent's from before the `exec`.
-  if (scanned % ROWS_PER_LOOK === 0) peakRss = Math.max(peakRss, process.memoryUsage.rss());
   return scanned % STEP_ROWS === 0;
 }
 

@@ -36,19 +36,19 @@ export async function takeTurns(folder, count, durableMs) {
   return { turns: turns.slice(WARM_STEPS), scans };
 }
 
-/** @returns The most memory that the library's process had in between, in bytes. */
+/** @returns The most memory that the library's process had between two steps, in bytes. */
 export async function peakRss(folder, count) {
-  const file = join(folder, `${count}.sqlite`);
+  const file = join(folder, `memory-${count}.sqlite`);
   const meks = newMeks();
   await seedFile(file, count, meks.source);
-  const library = await startSide('library', { file, count, ...meks });
+  const library = await startSide('library', { file, count, ...meks }, true);
   const steps = await remainingSteps(library);
-  return steps.at(-1).peakRss;
+  return Math.max(...steps.map(({ rss }) => rss));
 }
 
 /** The first step is over when the first row comes; it sets the file up, as durable as it ever is. */
-async function startSide(name, job) {
-  const side = new Side(`rewrap-${name}.mjs`, job);
+async function startSide(name, job, seesMemory) {
+  const side = new Side(`rewrap-${name}.mjs`, job, seesMemory);
   await side.step(true);
   return side;
 }

@@ -7,6 +7,8 @@
  * disk brings any ratio near 1, there is also `cpuRatio`, by processor time, and `ratioWithoutDisk`,
  * with `synchronous=OFF`: the one to watch for a change in the library, and no aim by itself.
  *
+ * Memory is that of a process of its own, right after each of many full collections.
+ *
  * @module
  */
 import { median, speedRatio } from './measure.mjs';
@@ -22,9 +24,10 @@ const DURABLE_MS_PER_ROUND = 2_500;
 export async function measureRewrap(rounds) {
   const folder = temporaryFolder();
   const rssAt10k = await peakRss(folder, 10_000);
+  const rssAt100k = await peakRss(folder, 100_000);
   const durableMs = Math.min(MOST_DURABLE_MS, DURABLE_MS_PER_ROUND * rounds);
   const { turns, scans } = await takeTurns(folder, 100_000, durableMs);
-  return { rewrap100k: detailsOf(turns, scans), rssAt10k, rssAt100k: scans.at(-1).peakRss };
+  return { rewrap100k: detailsOf(turns, scans), rssAt10k, rssAt100k };
 }
 
 function detailsOf(turns, scans) {

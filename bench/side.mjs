@@ -7,11 +7,14 @@ export class Side {
   #process;
   #ended;
 
-  /** @param job - What the script is told as its argument. */
-  constructor(script, job) {
+  /**
+   * @param job - What the script is told as its argument.
+   * @param seesMemory - Whether its steps say how much memory there is without garbage.
+   */
+  constructor(script, job, seesMemory = false) {
     this.#script = script;
     // As run.mjs: with V8's own 16 MB of young objects the memory grows by garbage for a while.
-    const execArgv = ['--max-semi-space-size=1'];
+    const execArgv = ['--max-semi-space-size=1', ...(seesMemory ? ['--expose-gc'] : [])];
     const url = new URL(script, import.meta.url);
     this.#process = fork(url, [JSON.stringify(job)], { execArgv });
     this.#ended = once(this.#process, 'exit');

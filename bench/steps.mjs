@@ -30,5 +30,17 @@ async function measured(steps) {
   // Rows that are under way when the caller stops pulling belong to this step.
   await setImmediate();
   const { user, system } = process.cpuUsage(startCpu);
-  return { ...value, done, wallMs: performance.now() - startMs, cpuMs: (user + system) / 1000 };
+  const wallMs = performance.now() - startMs;
+  return { ...value, done, wallMs, cpuMs: (user + system) / 1000, rss: rssWithoutGarbage() };
+}
+
+/**
+ * Where the memory is measured; `undefined` where the time is. V8 leaves garbage for as long as it
+ * likes, which says nothing of what grows.
+ */
+function rssWithoutGarbage() {
+  if (!globalThis.gc) return undefined;
+  globalThis.gc();
+  // Not by `resourceUsage().maxRSS`: on Linux a child has its parent's from before the `exec`.
+  return process.memoryUsage.rss();
 }
