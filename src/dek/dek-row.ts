@@ -181,6 +181,11 @@ export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow
   return { ...head, state: 'shredded', epoch, createdAt, shreddedAt };
 }
 
+/** When a row was retired, or shredded. */
+export function leftUseAt(row: RetiredDekRow | ShreddedDekRow): string {
+  return row.state === 'retired' ? row.retiredAt : row.shreddedAt;
+}
+
 /** An active row as it opens still and seals no more; its epoch stays. */
 export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow {
   return { ...row, state: 'retired', retiredAt };

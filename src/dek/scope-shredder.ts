@@ -47,7 +47,7 @@ function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {
 }
 
 /** @returns False when someone else wrote the row first. */
-export async function shredRow(
+async function shredRow(
   { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
   { row, etag }: RowItem<LiveDekRow>,
 ): Promise<boolean> {

@@ -1,5 +1,11 @@
 /** The DEK generations of one document, as a re-encryption tells old from new. @module */
-import { isLive, type ActiveDekRow, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import {
+  isLive,
+  leftUseAt,
+  type ActiveDekRow,
+  type DekRow,
+  type LiveDekRow,
+} from '../dek/dek-row.js';
 import { generationIn, type KeyScope } from '../dek/key-scope.js';
 import { rowOfScope } from '../dek/scope-rows.js';
 import type { RowItem } from '../dek/scope-shredder.js';
@@ -52,14 +58,15 @@ export class DekGenerations {
   }
 
   /**
-   * Those that are retired as they were asked to be, an answer that was lost included.
+   * Those that were retired or shredded as they were sent, an answer that was lost included.
    *
-   * @param sent - `retiredAt` by dekId.
+   * @param sent - When, by dekId.
    */
-  retiredAsSent(sent: ReadonlyMap<string, string>): string[] {
-    const isOwn = ({ row }: RowItem<LiveDekRow>): boolean =>
-      row.state === 'retired' && row.retiredAt === sent.get(row.id);
-    return this.old.filter(isOwn).map(({ row }) => row.id);
+  changedAsSent(sent: ReadonlyMap<string, string>): string[] {
+    const rows = this.#items.map(({ row }) => row);
+    const isOwn = (row: DekRow): boolean =>
+      row.state !== 'active' && leftUseAt(row) === sent.get(row.id);
+    return rows.filter(isOwn).map(({ id }) => id);
   }
 
   /** @throws FieldEncryptionError `DEK_SHREDDED`: what was erased must not come back under another DEK. */

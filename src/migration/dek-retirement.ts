@@ -1,9 +1,17 @@
 /** Takes old DEKs out of use: retires them, and in the end shreds them. @module */
 import { timestampOf } from '../clock.js';
-import { retiredRow, type RetiredDekRow } from '../dek/dek-row.js';
+import {
+  leftUseAt,
+  retiredRow,
+  tombstoneOf,
+  type ActiveDekRow,
+  type LiveDekRow,
+  type RetiredDekRow,
+  type ShreddedDekRow,
+} from '../dek/dek-row.js';
 import type { KeyScope } from '../dek/key-scope.js';
-import { shredRow } from '../dek/scope-shredder.js';
-import { contended } from '../errors.js';
+import type { RowItem } from '../dek/scope-shredder.js';
+import { contended, hasCode } from '../errors.js';
 import { requireNoMac } from '../store/item-shape.js';
 import type { DekGenerations } from './dek-generations.js';
 import type { MigrationContext } from './migration-context.js';
@@ -23,30 +31,24 @@ export interface Retirement {
 /**
  * Retires the old rows that are active, and resolves only once they were read as retired.
  *
- * @param beforeRetire - Called before each such write is sent.
+ * @param beforeSend - Called before each such write is sent.
  */
 export async function retireOld(
   context: MigrationContext,
   scope: KeyScope,
-  { read, beforeRetire }: { readonly read: ReadGenerations; readonly beforeRetire: () => void },
+  { read, beforeSend }: { readonly read: ReadGenerations; readonly beforeSend: () => void },
 ): Promise<Retirement> {
-  const sent = new Map<string, string>();
-  let failure: { readonly error: unknown } | undefined;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-    const generations = await read(scope);
-    if (generations.oldActive.length === 0)
-      return { retired: generations.retiredAsSent(sent), generations };
-    for (const item of generations.oldActive) {
-      await context.requireLease();
-      beforeRetire();
-      const row = retiredRow(item.row, timestampOf(context.clock));
-      sent.set(row.id, row.retiredAt);
-      failure = await tryReplace(context, row, item.etag);
-    }
-    context.services.scopeRows.forget(scope.scopeId);
-  }
-  if (failure) throw failure.error;
-  throw contended(`Retiring the DEKs of scope ${scope.scopeId}`, MOST_ATTEMPTS);
+  const { changed, generations } = await changeAll<ActiveDekRow>(context, scope, {
+    what: 'Retiring',
+    read,
+    left: ({ oldActive }) => oldActive,
+    changed: (row, at) => {
+      requireNoMac(row, `DEK row ${row.id}`);
+      return retiredRow(row, at);
+    },
+    beforeSend,
+  });
+  return { retired: changed, generations };
 }
 
 /** @returns The dekIds that this call shredded; one that is active by now stays. */
@@ -54,32 +56,68 @@ export async function shredRetired(
   context: MigrationContext,
   scope: KeyScope,
   read: ReadGenerations,
-): Promise<string[]> {
-  const shredded: string[] = [];
+): Promise<readonly string[]> {
+  const { changed } = await changeAll<LiveDekRow>(context, scope, {
+    what: 'Shredding',
+    read,
+    left: ({ old }) => old.filter(({ row }) => row.state === 'retired'),
+    changed: tombstoneOf,
+  });
+  return changed;
+}
+
+interface Change<Row extends LiveDekRow> {
+  readonly what: string;
+  readonly read: ReadGenerations;
+  /** Rows that are to be changed still. */
+  readonly left: (generations: DekGenerations) => readonly RowItem<Row>[];
+  readonly changed: (row: Row, at: string) => RetiredDekRow | ShreddedDekRow;
+  readonly beforeSend?: () => void;
+}
+
+interface Changed {
+  /** The dekIds that this call changed, an answer that was lost included. */
+  readonly changed: readonly string[];
+  readonly generations: DekGenerations;
+}
+
+/** Whatever is said of a write, only a read tells what became of it, and that nothing is left. */
+async function changeAll<Row extends LiveDekRow>(
+  context: MigrationContext,
+  scope: KeyScope,
+  change: Change<Row>,
+): Promise<Changed> {
+  const sent = new Map<string, string>();
+  let failure: { readonly error: unknown } | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-    const retired = (await read(scope)).old.filter(({ row }) => row.state === 'retired');
-    if (retired.length === 0) return shredded;
-    for (const item of retired) {
+    const generations = await change.read(scope);
+    const items = change.left(generations);
+    if (items.length === 0) return { changed: generations.changedAsSent(sent), generations };
+    for (const { row, etag } of items) {
+      const changed = change.changed(row, timestampOf(context.clock));
       await context.requireLease();
-      if (await shredRow(context, item)) shredded.push(item.row.id);
-      context.sharedCache?.invalidate(item.row.id);
+      change.beforeSend?.();
+      sent.set(row.id, leftUseAt(changed));
+      failure = await send(context, changed, etag);
     }
     context.services.scopeRows.forget(scope.scopeId);
   }
-  throw contended(`Shredding the retired DEKs of scope ${scope.scopeId}`, MOST_ATTEMPTS);
+  if (failure && !hasCode(failure.error, 'ETAG_MISMATCH')) throw failure.error;
+  throw contended(`${change.what} the old DEKs of scope ${scope.scopeId}`, MOST_ATTEMPTS);
 }
 
-/** What went wrong, if anything did: the next read tells what became of the row. */
-async function tryReplace(
-  { dekStore }: MigrationContext,
-  row: RetiredDekRow,
+async function send(
+  { dekStore, sharedCache }: MigrationContext,
+  row: RetiredDekRow | ShreddedDekRow,
   etag: string,
 ): Promise<{ readonly error: unknown } | undefined> {
-  requireNoMac(row, `DEK row ${row.id}`);
   try {
     await dekStore.replace(row, etag);
     return undefined;
   } catch (error) {
     return { error };
+  } finally {
+    // Whether or not the answer arrived: nobody goes on with it here.
+    if (row.state === 'shredded') sharedCache?.invalidate(row.id);
   }
 }

@@ -11,6 +11,7 @@ import { lookUpDocument } from './document-lookup.js';
 import type { AnyDocumentItem, AnyDocumentStore } from './document-pages.js';
 import type { FindRequest } from './find-options.js';
 import type { MissingDek, MissingOutcome } from './missing-event.js';
+import { strayEnvelopes } from './stray-envelopes.js';
 
 export interface MissingCheckParts extends FindRequest {
   readonly product: string;
@@ -38,12 +39,13 @@ export function namedDeks(
   const key = isPlainObject(document) ? identityOf(definition, document) : {};
   try {
     const draft = draftOf(document, definition.tree);
-    const { sealed } = planRead(draft, definition.placeOf(product, document), true);
+    const place = definition.placeOf(product, document);
+    const { sealed } = planRead(draft, place, true);
+    const declared = sealed.map(({ slot, envelope }) => ({ ...envelope, path: slot.field.path }));
     const pathsByDekId = new Map<string, readonly string[]>();
-    for (const { slot, envelope } of sealed) {
-      const paths = pathsByDekId.get(envelope.dekId) ?? [];
-      const { path } = slot.field;
-      if (!paths.includes(path)) pathsByDekId.set(envelope.dekId, [...paths, path]);
+    for (const { dekId, path } of [...declared, ...strayEnvelopes(document, { sealed, place })]) {
+      const paths = pathsByDekId.get(dekId) ?? [];
+      if (!paths.includes(path)) pathsByDekId.set(dekId, [...paths, path]);
     }
     return { key, etag, pathsByDekId };
   } catch (error) {

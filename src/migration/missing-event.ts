@@ -26,7 +26,7 @@ interface DocumentEvent extends ChargedEvent {
 /** A DEK that a document needs, and nobody has. */
 export interface MissingDek {
   readonly dekId: string;
-  /** The declared paths that it sealed in the document. */
+  /** What it sealed in the document, declared or not. */
   readonly paths: readonly string[];
   /** `'absent'`: the row is gone, restore it from a backup. `'shredded'`: gone for good, on purpose. */
   readonly reason: 'absent' | 'shredded';

@@ -45,7 +45,8 @@ const MOST_SOURCE_DEKS = 1_000;
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns Events as they happen; `finished` is the last. A document that cannot be opened is a `failed`
- * event, left as it was with its DEKs, and the rest goes on.
+ * event, left as it was with its DEKs, and the rest goes on; so is one with an envelope where the definition
+ * declares no field. DEKs of documents that are not stored are not touched: `findOrphanDeks` finds them.
  * @throws TypeError or RangeError for options that make no sense, and with `enabled: false`.
  * @throws FieldEncryptionError What {@link backfillDocuments} throws.
  *
@@ -113,7 +114,7 @@ async function* reencrypt(
     yield* waitForWriters(context);
     reencrypter.beginRound();
     yield* passesUntilCalm(context, tally, request.shred ? shred : settle, 'verify');
-    if (!reencrypter.hasRetired) return;
+    if (!reencrypter.needsWait) return;
   }
 }
 

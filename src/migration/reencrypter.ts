@@ -1,10 +1,13 @@
 /** Moves one document after the other to a DEK of its own that nobody knows. @module */
 import { fieldCipher } from '../cipher/field-cipher.js';
 import type { DekSource } from '../cipher/document-writer.js';
+import { planWrite } from '../cipher/write-plan.js';
+import { timestampOf } from '../clock.js';
 import type { Dek } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../dek/key-scope.js';
-import { contended } from '../errors.js';
+import { draftOf } from '../document/document-draft.js';
+import { contended, hasCode } from '../errors.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
 import {
   retireOld,
@@ -18,18 +21,27 @@ import type { MigrationContext } from './migration-context.js';
 import type { SettledDocument } from './migration-counter.js';
 import type { ReencryptRequest } from './reencrypt-options.js';
 import { storedFieldsOf, type StoredFields } from './stored-fields.js';
+import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
 import { touchDocument } from './touch-document.js';
 import { updateStored, type DocumentRewrite } from './update-stored.js';
 
 const MOST_ATTEMPTS = 8;
+/** A DEK that a source has no part in: made later, or under another MEK. */
+const NOT_OF_THE_SOURCE = [
+  'DEK_NOT_FOUND',
+  'KEY_PROVIDER_NOT_CONFIGURED',
+  'MEK_DISABLED',
+  'MEK_VERSION_UNKNOWN',
+] as const;
 
 export class Reencrypter {
-  /** Old DEKs were met that are live still, in this pass so far. */
+  /** Old DEKs were met that are live still, since the last wait. */
   hasOldDeks = false;
-  /** DEKs were retired since the last wait: writers may still go by what they knew before. */
-  hasRetired = false;
-  /** Nobody knows when a row was retired, and so when its wait is over: this run shreds no more. */
-  #doubt: { readonly error: unknown } | undefined;
+  /** By scope: DEKs retired since the last wait, as writers may still go by what they knew before. */
+  readonly #retired = new Set<string>();
+  /** By scope: nobody knows when its row was retired, and so when its wait is over. */
+  readonly #doubts = new Map<string, unknown>();
+  #hasWaited = false;
   readonly #context: MigrationContext;
   readonly #source: DekLoader | undefined;
   readonly #read: ReadGenerations;
@@ -48,7 +60,13 @@ export class Reencrypter {
   /** After a whole wait: what was retired before it is out of use. */
   beginRound(): void {
     this.hasOldDeks = false;
-    this.hasRetired = false;
+    this.#hasWaited = true;
+    this.#retired.clear();
+  }
+
+  /** What was retired since the last wait is to have one, too. */
+  get needsWait(): boolean {
+    return [...this.#retired].some((scopeId) => !this.#doubts.has(scopeId));
   }
 
   /** Rewrites the document where it names an old DEK, and then retires what is old. */
@@ -64,14 +82,14 @@ export class Reencrypter {
   /** After the wait: the same, then a new etag and one more look, and what is old is shredded. */
   async shred(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const settled = await this.settle(item, key);
-    const { place } = storedFieldsOf(this.#context, item.document);
-    // Whatever was retired since the wait has its own still before it.
-    if (settled.outcome.type === 'skipped' || this.hasRetired) return settled;
-    if ((await this.#read(place.scope)).old.length === 0) return settled;
-    if (this.#doubt) throw this.#doubt.error;
+    const { scope } = storedFieldsOf(this.#context, item.document).place;
+    const { scopeId } = scope;
+    if (settled.outcome.type === 'skipped' || this.#retired.has(scopeId)) return settled;
+    if ((await this.#read(scope)).old.length === 0) return settled;
+    if (this.#doubts.has(scopeId)) throw this.#doubts.get(scopeId);
     const isStored = await this.#touch(key);
     if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
-    const shredded = await shredRetired(this.#context, place.scope, this.#read);
+    const shredded = await shredRetired(this.#context, scope, this.#read);
     const fields = settled.outcome.type === 'rewritten' ? settled.outcome.fields : 0;
     return { outcome: { type: 'rewritten', key, fields, shredded }, lostRace: settled.lostRace };
   }
@@ -80,23 +98,25 @@ export class Reencrypter {
   async rehearse({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const fields = storedFieldsOf(this.#context, document);
     const generations = await this.#read(fields.place.scope);
+    requireNoStray(document, fields, generations);
     if (!fields.dekIds.some((dekId) => generations.isToReplace(dekId))) {
       return { outcome: { type: 'current', key }, lostRace: false };
     }
-    await this.#requireOpens(fields, generations);
+    await this.#requireMoves(document, fields, generations);
     const count = fields.sealed.length + fields.plain;
     return { outcome: { type: 'would-rewrite', key, fields: count }, lostRace: false };
   }
 
   async #retire(scope: KeyScope): Promise<Retirement> {
-    const read = this.#read;
-    const beforeRetire = (): void => {
-      this.hasRetired = true;
+    const writes = { sent: 0 };
+    const beforeSend = (): void => {
+      writes.sent += 1;
+      if (this.#hasWaited) this.#retired.add(scope.scopeId);
     };
     try {
-      return await retireOld(this.#context, scope, { read, beforeRetire });
+      return await retireOld(this.#context, scope, { read: this.#read, beforeSend });
     } catch (error) {
-      if (this.hasRetired) this.#doubt ??= { error };
+      if (writes.sent > 0) this.#doubts.set(scope.scopeId, error);
       throw error;
     }
   }
@@ -105,7 +125,7 @@ export class Reencrypter {
     let generations: DekGenerations | undefined;
     const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
       const fields = storedFieldsOf(this.#context, document);
-      generations = await this.#prepare(fields);
+      generations = await this.#prepare(document, fields);
       if (!generations) return undefined;
       return { document, fields: fields.sealed.length + fields.plain };
     };
@@ -114,12 +134,13 @@ export class Reencrypter {
   }
 
   /** Sees to a new DEK for the document; `undefined` where it names no old one. */
-  async #prepare(fields: StoredFields): Promise<DekGenerations | undefined> {
+  async #prepare(document: AnyDocument, fields: StoredFields): Promise<DekGenerations | undefined> {
     const { place, dekIds } = fields;
     const before = await this.#read(place.scope);
+    requireNoStray(document, fields, before);
     if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
-    // Before a DEK is made for it: what cannot be opened is left alone altogether.
-    await this.#requireOpens(fields, before);
+    // Before a DEK is made for it: what cannot be moved is left alone altogether.
+    await this.#requireMoves(document, fields, before);
     await this.#context.services.sealing.renew(place.scope, {
       isWanted: (row) => !before.isOld(row),
       above: highestGeneration(dekIds),
@@ -128,18 +149,35 @@ export class Reencrypter {
     return this.#read(place.scope);
   }
 
-  async #requireOpens({ sealed, place }: StoredFields, generations: DekGenerations): Promise<void> {
+  /** It opens, and can be sealed under a DEK that is new. */
+  async #requireMoves(
+    document: AnyDocument,
+    { sealed, place }: StoredFields,
+    generations: DekGenerations,
+  ): Promise<void> {
+    const { definition, clock } = this.#context;
+    planWrite(draftOf(document, definition.tree), place);
+    if (generations.isOld({ createdAt: timestampOf(clock) })) throw clockBehind();
     for (const { slot, envelope } of sealed) {
       const dek = await this.#dekOf(envelope.dekId, generations);
       fieldCipher(dek, place).open(slot.field, envelope);
     }
   }
 
-  #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
+  async #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
     generations?.requireNotShredded(dekId);
+    const { loader } = this.#context.services;
     const isOld = generations?.isToReplace(dekId) ?? false;
-    const loader = isOld ? this.#source : undefined;
-    return (loader ?? this.#context.services.loader).load(dekId);
+    if (!isOld || !this.#source) return loader.load(dekId);
+    try {
+      return await this.#source.load(dekId);
+    } catch (error) {
+      if (!hasCode(error, ...NOT_OF_THE_SOURCE)) throw error;
+      return loader.load(dekId).catch((own: unknown) => {
+        // Where neither has it, the source is the one to mend.
+        throw hasCode(own, ...NOT_OF_THE_SOURCE) ? error : own;
+      });
+    }
   }
 
   /** False where the document is gone; afterwards no write that began before can land on it. */
@@ -155,6 +193,24 @@ export class Reencrypter {
     }
     throw contended('Replacing the document once more', MOST_ATTEMPTS);
   }
+}
+
+/** @throws For an envelope under an old DEK that this definition cannot seal anew. */
+function requireNoStray(
+  document: AnyDocument,
+  fields: StoredFields,
+  generations: DekGenerations,
+): void {
+  const stray = strayEnvelopes(document, fields).find(({ dekId }) =>
+    generations.isToReplace(dekId),
+  );
+  if (stray) throw strayEnvelope(stray);
+}
+
+function clockBehind(): RangeError {
+  return new RangeError(
+    'The clock shows a time before "createdBefore", so that a new DEK would count as an old one: set the clock right, and run again',
+  );
 }
 
 function withRetired(settled: SettledDocument, retired: readonly string[]): SettledDocument {

@@ -10,6 +10,7 @@ import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
 import { requireEnabled } from './required-switch.js';
 import { storedFieldsOf } from './stored-fields.js';
+import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
 import { updateStored, type DocumentRewrite } from './update-stored.js';
 
 /**
@@ -22,7 +23,8 @@ import { updateStored, type DocumentRewrite } from './update-stored.js';
  *
  * @param encryption - A `FieldEncryptor` with `enabled: false`, or its parts.
  * @returns Events as they happen, as those of {@link backfillDocuments}. A document that cannot be
- * opened, or holds bytes, which JSON has no place for, is a `failed` event and left as it was.
+ * opened, holds bytes, which JSON has no place for, or has an envelope where no field is declared, is a
+ * `failed` event and left as it was.
  * @throws TypeError or RangeError for options that make no sense, and with `enabled: true`.
  * @throws FieldEncryptionError What {@link backfillDocuments} throws.
  *
@@ -91,7 +93,10 @@ async function openedOf(
   document: AnyDocument,
 ): Promise<DocumentRewrite | undefined> {
   const { definition, reader } = context;
-  const fields = storedFieldsOf(context, document).sealed.length;
+  const stored = storedFieldsOf(context, document);
+  const [stray] = strayEnvelopes(document, stored);
+  if (stray) throw strayEnvelope(stray);
+  const fields = stored.sealed.length;
   if (fields === 0) return undefined;
   const opened = await reader.read(definition, document);
   for (const { value, field } of draftOf(opened, definition.tree).slots) {

@@ -205,6 +205,15 @@ describe('a search for missing DEKs', () => {
     expect(writes(made, collection)).toEqual([]);
   });
 
+  it('sees envelopes where the definition declares no field, too', async () => {
+    const [made, collection] = await sealedForAnHour(1);
+    const { body } = await stored(collection, 'note-0');
+    await put(collection, { ...KEY, id: 'note-0', former: { body } });
+    await made.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    const [missing] = await drained(findMissingDeks(made.encryptor, note, collection.store));
+    expect(missing).toMatchObject({ type: 'missing', reason: 'shredded', paths: ['former.body'] });
+  });
+
   it('asks once more before it calls a row absent', async () => {
     const [made, collection] = await sealedForAnHour(1);
     made.store.after = (method, result) => (method === 'getMany' ? new Map() : result);
