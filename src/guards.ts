@@ -66,6 +66,18 @@ export function requireFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw mismatch(name, 'a function', value);
 }
 
+/** @param what - In words: `a document store`. */
+export function requireMethods(
+  name: string,
+  what: string,
+  methods: readonly string[],
+  value: unknown,
+): void {
+  const members = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (methods.every((method) => typeof members[method] === 'function')) return;
+  throw mismatch(name, `${what} with ${inWords(methods)}`, value);
+}
+
 /** A copy that answers for nothing but itself, whatever was put on `Object.prototype`. */
 export function ownProperties<T extends object>(options: T): T {
   return Object.assign(Object.create(null) as T, options);
@@ -78,6 +90,12 @@ export function describeType(value: unknown): string {
   if (typeof value === 'object') return isPlainObject(value) ? 'an object' : 'a class instance';
   if (typeof value === 'undefined') return 'undefined';
   return `a ${typeof value}`;
+}
+
+/** `a, b and c`. */
+export function inWords(names: readonly string[]): string {
+  const others = names.slice(0, -1).join(', ');
+  return others === '' ? names.join() : `${others} and ${String(names.at(-1))}`;
 }
 
 function mismatch(name: string, expected: string, value: unknown): TypeError {

@@ -1,8 +1,8 @@
 /** Changes a stored document, whoever else does the same. @module */
 import type { DekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { contended, hasCode } from '../errors.js';
-import { requirePlainObject } from '../guards.js';
+import { brokenContract, contended, hasCode } from '../errors.js';
+import { isPlainObject, requirePlainObject } from '../guards.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';
@@ -36,15 +36,15 @@ export class DocumentUpdater {
 
   /** Reads, changes, seals and writes; from the read again when someone else was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
-    const { store, key, change, signal } = update;
-    let stored = update.from ?? (await store.get(key, { signal }));
+    const { from, change } = update;
+    let stored = from === undefined ? await lookUp(update) : checkedItem(from);
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const changed = await change(stored?.document);
       if (changed === undefined) return stored;
       const write = await this.#seal(update, changed, stored === undefined);
       const written = await writeOver(update, write, stored?.etag);
       if (written) return this.#untilItStands(update, write, written);
-      stored = await store.get(key, { signal });
+      stored = await lookUp(update);
     }
     throw contended('Updating the document', MOST_ATTEMPTS);
   }
@@ -77,11 +77,10 @@ export class DocumentUpdater {
     write: DocumentWrite,
     written: LooseItem,
   ): Promise<LooseItem | undefined> {
-    const { store, key, signal } = update;
     let [landed, item] = [write, written];
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       if (await landed.confirm()) return item;
-      const stored = await store.get(key, { signal });
+      const stored = await lookUp(update);
       const again = stored && (await landed.sealAgain(stored.document));
       if (!again) return stored;
       const replaced = await writeOver(update, again, stored.etag);
@@ -93,19 +92,33 @@ export class DocumentUpdater {
 
 /** `undefined` when someone else wrote first. */
 async function writeOver(
-  { store, key, signal }: DocumentUpdate,
+  update: DocumentUpdate,
   write: DocumentWrite,
   etag: string | undefined,
 ): Promise<LooseItem | undefined> {
+  const { store, signal } = update;
   try {
     return etag === undefined
       ? await store.create(write.document, { signal })
       : await store.replace(write.document, etag, { signal });
   } catch (error) {
     // The answer may have been lost after the write.
-    const stored = await store.get(key, { signal });
+    const stored = await lookUp(update);
     if (stored && write.hasLandedIn(stored.document)) return stored;
     if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
     throw error;
   }
+}
+
+async function lookUp({ store, key, signal }: DocumentUpdate): Promise<LooseItem | undefined> {
+  const answer: unknown = await store.get(key, { signal });
+  return answer === undefined ? undefined : checkedItem(answer);
+}
+
+/** Without an etag a document would pass for one that is not stored yet, and be created again. */
+export function checkedItem(answer: unknown): LooseItem {
+  const { document, etag } = (answer ?? {}) as Partial<LooseItem>;
+  if (isPlainObject(document) && typeof etag === 'string' && etag !== '')
+    return answer as LooseItem;
+  throw brokenContract('document store', 'D2', 'get answered with something else');
 }

@@ -2,8 +2,15 @@
 import { plaintextPaths } from '../cipher/plaintext-read.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
+import {
+  ownProperties,
+  requireKnownOptions,
+  requirePlainObject,
+  requireSignal,
+} from '../guards.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { documentPages, type AnyDocumentStore } from './document-pages.js';
+import { requireDefinition, requireDocumentStore } from './required-parts.js';
 
 export interface CountPlaintextOptions {
   /** Rejects with its reason. */
@@ -31,7 +38,7 @@ export interface PlaintextCount {
  * that writes the collection encrypts. `requireBackfilled` makes a refusal of anything else.
  *
  * @throws Errors of the store, so that a failed read never passes for 0; TypeError for a document that
- * is not a plain object.
+ * is not a plain object. TypeError or RangeError for parts and options that make no sense.
  *
  * @example
  * ```ts
@@ -49,8 +56,10 @@ export interface PlaintextCount {
 export async function countPlaintext(
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
-  { signal }: CountPlaintextOptions = {},
+  options: CountPlaintextOptions = {},
 ): Promise<PlaintextCount> {
+  const { signal } = readCountOptions(options);
+  requireCountable('', { definition, documentStore });
   let [documents, fields, scanned] = [0, 0, 0];
   for await (const items of documentPages(documentStore as AnyDocumentStore, signal)) {
     for (const { document } of items) {
@@ -61,4 +70,25 @@ export async function countPlaintext(
     }
   }
   return { documents, fields, scanned };
+}
+
+/** @internal @throws TypeError or RangeError for options that make no sense. */
+export function readCountOptions(options: unknown): {
+  readonly signal: AbortSignal | undefined;
+} {
+  requirePlainObject('options', options);
+  requireKnownOptions(options, ['signal']);
+  const { signal } = ownProperties(options);
+  if (signal === undefined) return { signal };
+  requireSignal('signal', signal);
+  return { signal };
+}
+
+/** @internal @param owner - What the parts are properties of, `collections[].`, or nothing. */
+export function requireCountable(
+  owner: string,
+  { definition, documentStore }: { readonly definition: unknown; readonly documentStore: unknown },
+): void {
+  requireDefinition(`${owner}definition`, definition);
+  requireDocumentStore(`${owner}documentStore`, ['list'], documentStore);
 }

@@ -14,8 +14,8 @@ export async function* documentPages(
 ): AsyncGenerator<readonly AnyDocumentItem[], void, void> {
   let continuation: string | undefined;
   do {
-    const page = await store.list({ pageSize: PAGE_SIZE, continuation, signal });
-    yield itemsOf(page);
+    const page = checkedPage(await store.list({ pageSize: PAGE_SIZE, continuation, signal }));
+    yield page.items;
     if (page.continuation !== undefined && page.continuation === continuation) {
       throw brokenContract('document store', 'D6', 'list gave the same continuation again');
     }
@@ -23,9 +23,28 @@ export async function* documentPages(
   } while (continuation !== undefined);
 }
 
-/** `null`, or a page of another form, must not pass for a collection without documents. */
-function itemsOf(page: DocumentPage<AnyDocument> | null | undefined): readonly AnyDocumentItem[] {
-  const { items } = (page ?? {}) as Partial<DocumentPage<AnyDocument>>;
-  if (Array.isArray(items)) return items as readonly AnyDocumentItem[];
-  throw brokenContract('document store', 'D6', 'list answered with something else');
+/**
+ * `null`, or a page of another form, must not pass for a collection without documents. A document of
+ * another form is its own trouble, and passes.
+ */
+function checkedPage(answer: unknown): DocumentPage<AnyDocument> {
+  const { items, continuation } = (answer ?? {}) as Partial<DocumentPage<AnyDocument>>;
+  if (!Array.isArray(items)) {
+    throw brokenContract('document store', 'D6', 'list answered with something else');
+  }
+  if (!items.every(hasEtag)) {
+    throw brokenContract('document store', 'D6', 'list gave a document without an etag');
+  }
+  if (continuation !== undefined && !isText(continuation)) {
+    throw brokenContract('document store', 'D6', 'list gave a continuation that is no text');
+  }
+  return answer as DocumentPage<AnyDocument>;
+}
+
+function hasEtag(item: unknown): boolean {
+  return isText((item as Partial<AnyDocumentItem> | null | undefined)?.etag);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }

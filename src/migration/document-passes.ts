@@ -1,5 +1,6 @@
 /** Scans over all documents, until one finds nothing to do. @module */
 import { contended, hasCode } from '../errors.js';
+import { isPlainObject, requirePlainObject } from '../guards.js';
 import { settleConcurrently } from '../settle-concurrently.js';
 import { identityOf, type DocumentIdentity } from './document-identity.js';
 import { documentPages, type AnyDocumentItem } from './document-pages.js';
@@ -7,6 +8,7 @@ import type { MigrationContext } from './migration-context.js';
 import { MigrationCounter, type SettledDocument } from './migration-counter.js';
 import type { MigrationEvent, MigrationPassEvent } from './migration-event.js';
 import type { MigrationTally } from './migration-tally.js';
+import { NotSelected } from './selecting-updater.js';
 
 /** What a migration does with one document; what it throws is wrong with that document alone. */
 export type SettleDocument = (
@@ -68,15 +70,20 @@ async function settleSelected(
   settle: SettleDocument,
   item: AnyDocumentItem,
 ): Promise<SettledDocument> {
-  const key = identityOf(definition, item.document);
-  if (request.select && !request.select(item.document)) {
-    return { outcome: { type: 'skipped', key, reason: 'not-selected' }, lostRace: false };
-  }
+  const { document } = item;
+  const key = isPlainObject(document) ? identityOf(definition, document) : {};
   try {
+    requirePlainObject('document', document);
+    if (request.select?.(document) === false) return notSelected(key, false);
     return await settle(item, key);
   } catch (error) {
     if (hasCode(error, 'MIGRATION_SUPERSEDED')) throw error;
     signal?.throwIfAborted();
+    if (error instanceof NotSelected) return notSelected(key, true);
     return { outcome: { type: 'failed', key, error }, lostRace: false };
   }
+}
+
+function notSelected(key: DocumentIdentity, lostRace: boolean): SettledDocument {
+  return { outcome: { type: 'skipped', key, reason: 'not-selected' }, lostRace };
 }

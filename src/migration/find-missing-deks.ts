@@ -14,6 +14,12 @@ import type {
   MissingDeksSummary,
   MissingOutcome,
 } from './missing-event.js';
+import {
+  requireDefinition,
+  requireDekStore,
+  requireDocumentStore,
+  requireEncryption,
+} from './required-parts.js';
 
 /**
  * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it
@@ -59,6 +65,10 @@ export async function* findMissingDeks(
   documentStore: DocumentStore<object>,
   options: FindMissingDeksOptions = {},
 ): AsyncGenerator<MissingDeksEvent, MissingDeksSummary, void> {
+  requireEncryption(encryption);
+  requireDekStore('dekStore', ['get', 'getMany', 'list'], encryption.dekStore);
+  requireDefinition('definition', definition);
+  requireDocumentStore('documentStore', ['list', 'get'], documentStore);
   const { product } = encryption;
   const { collection } = definition;
   requireIdentifier('product', product);

@@ -15,6 +15,12 @@ import type {
   OrphanDeksSummary,
   OrphanOutcome,
 } from './orphan-event.js';
+import {
+  requireDefinition,
+  requireDekStore,
+  requireDocumentStore,
+  requireEncryption,
+} from './required-parts.js';
 
 /**
  * Finds DEKs that outlived their document: it was deleted, and nobody called `shred`.
@@ -63,6 +69,10 @@ export async function* findOrphanDeks(
   documentStore: DocumentStore<object>,
   options: FindOrphanDeksOptions = {},
 ): AsyncGenerator<OrphanDeksEvent, OrphanDeksSummary, void> {
+  requireEncryption(encryption);
+  requireDekStore('dekStore', ['get', 'getMany', 'list'], encryption.dekStore);
+  requireDefinition('definition', definition);
+  requireDocumentStore('documentStore', ['get'], documentStore);
   const { product, clock = systemClock } = encryption;
   const { collection } = definition;
   requireIdentifier('product', product);

@@ -1,7 +1,6 @@
 /** What all migrations of documents share: the lease, the parts, the first and the last event. @module */
 import { randomBytes } from 'node:crypto';
 import { DocumentReader } from '../cipher/document-reader.js';
-import { DocumentUpdater } from '../cipher/document-updater.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import { systemClock, timestampOf } from '../clock.js';
 import { DekCache } from '../dek/dek-cache.js';
@@ -25,6 +24,13 @@ import type { MigrationEvent, MigrationKind, MigrationSummary } from './migratio
 import type { MigrationLease } from './migration-lease.js';
 import type { MigrationRequest } from './migration-options.js';
 import { MigrationTally } from './migration-tally.js';
+import {
+  requireDefinition,
+  requireDekStore,
+  requireDocumentStore,
+  requireEncryption,
+} from './required-parts.js';
+import { SelectingUpdater } from './selecting-updater.js';
 
 export interface MigrationJob {
   readonly kind: MigrationKind;
@@ -43,8 +49,22 @@ type MigrationEvents = AsyncGenerator<MigrationEvent, MigrationSummary, void>;
 
 /** Documents are met one after the other: no key is needed for long. */
 const MOST_DEKS = 1_000;
+const DEK_STORE_METHODS = [
+  'create',
+  'get',
+  'getMany',
+  'listScope',
+  'replace',
+  'count',
+  'getRotation',
+  'createRotation',
+  'getLease',
+  'createLease',
+  'replaceLease',
+] as const;
 
 export async function* migrateDocuments(job: MigrationJob): MigrationEvents {
+  requireParts(job);
   const charge = new RunCharge();
   const lease = new LeaseSlot();
   const context = contextOf(job, charge, lease);
@@ -52,6 +72,13 @@ export async function* migrateDocuments(job: MigrationJob): MigrationEvents {
   const summary = charge.inSummary(yield* charge.inEvents(underLease(job, context, lease)));
   yield charge.inEvent<MigrationEvent>({ type: 'finished', summary });
   return summary;
+}
+
+function requireParts({ encryption, definition, documentStore }: MigrationJob): void {
+  requireEncryption(encryption);
+  requireDekStore('dekStore', DEK_STORE_METHODS, encryption.dekStore);
+  requireDefinition('definition', definition);
+  requireDocumentStore('documentStore', ['list', 'get', 'replace', 'count'], documentStore);
 }
 
 /** Filled once the lease is taken; a dry run writes nothing and needs none. */
@@ -110,7 +137,7 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
     dekStore,
     services,
     reader: new DocumentReader(services, true, undefined),
-    updater: new DocumentUpdater(services, new DocumentWriter(services, enabled)),
+    updater: new SelectingUpdater(services, new DocumentWriter(services, enabled), request.select),
     sharedCache,
     clock,
     request,

@@ -11,6 +11,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { checkedSelect } from './checked-select.js';
 import type { AnyDocument } from './document-pages.js';
 
 export interface MigrationOptions {
@@ -75,5 +76,12 @@ export function readMigrationOptions(
   if (signal !== undefined) requireSignal('signal', signal);
   requireIdentifier('owner', owner);
   requireIntegerBetween('leaseTtlMs', leaseTtlMs, LEAST_LEASE_TTL_MS, MOST_LEASE_TTL_MS);
-  return { concurrency, dryRun, select, signal, owner, leaseTtlMs };
+  return {
+    concurrency,
+    dryRun,
+    select: select && checkedSelect(select),
+    signal,
+    owner,
+    leaseTtlMs,
+  };
 }

@@ -1,6 +1,6 @@
 /** What a re-encryption is asked to do, checked before anything happens. @module */
+import { isDate } from 'node:util/types';
 import {
-  describeType,
   ownProperties,
   requireBoolean,
   requireKnownOptions,
@@ -13,6 +13,7 @@ import {
   type MigrationOptions,
   type MigrationRequest,
 } from './migration-options.js';
+import { requireDekStore, requireKeyProvider } from './required-parts.js';
 
 /** Where DEKs come from that the encryption itself cannot open any more. */
 export interface ReencryptSource {
@@ -55,12 +56,12 @@ export function readReencryptOptions(options: ReencryptOptions, nowMs: number): 
     ...request,
     createdBefore: readMoment(createdBefore, nowMs),
     shred,
-    source: source && readSource(source),
+    source: source === undefined ? undefined : readSource(source),
   };
 }
 
 function readMoment(moment: unknown, nowMs: number): string {
-  const atMs = moment instanceof Date ? moment.getTime() : Date.parse(String(moment));
+  const atMs = isDate(moment) ? moment.getTime() : Date.parse(textOf(moment));
   const text = Number.isNaN(atMs) ? undefined : new Date(atMs).toISOString();
   if (text === undefined || (typeof moment === 'string' && moment !== text)) {
     throw new TypeError(
@@ -71,13 +72,17 @@ function readMoment(moment: unknown, nowMs: number): string {
   throw new RangeError('"createdBefore" expected a moment in the past, got one to come');
 }
 
+/** A number, or a list of one text, would be read as some moment as well. */
+function textOf(moment: unknown): string {
+  return typeof moment === 'string' ? moment : '';
+}
+
 function readSource(source: unknown): ReencryptSource {
   requirePlainObject('source', source);
   requireKnownOptions(source, ['keyProvider', 'dekStore']);
-  const { keyProvider, dekStore } = ownProperties(source as unknown as ReencryptSource);
-  const given: unknown = keyProvider;
-  if (typeof given !== 'object' || given === null) {
-    throw new TypeError(`"source.keyProvider" expected a key provider, got ${describeType(given)}`);
-  }
-  return { keyProvider, ...(dekStore && { dekStore }) };
+  const { keyProvider, dekStore } = ownProperties(source);
+  requireKeyProvider('source.keyProvider', keyProvider);
+  if (dekStore === undefined) return { keyProvider };
+  requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
+  return { keyProvider, dekStore };
 }

@@ -3,7 +3,12 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors.js';
 import { requirePlainObject } from '../guards.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { countPlaintext, type PlaintextCount } from './count-plaintext.js';
+import {
+  countPlaintext,
+  readCountOptions,
+  requireCountable,
+  type PlaintextCount,
+} from './count-plaintext.js';
 
 /** A collection, and where its documents are. */
 export interface BackfilledCollection {
@@ -29,7 +34,8 @@ interface Unfinished extends PlaintextCount {
  *
  * @throws FieldEncryptionError `BACKFILL_UNFINISHED` with the counts of every collection that is not
  * done: run `backfillDocuments` until it is complete, and read in mode `'migrate'` until then.
- * Errors of a store: nothing is known then - try again. TypeError for an empty list.
+ * Errors of a store: nothing is known then - try again. TypeError for an empty list;
+ * TypeError or RangeError for parts and options that make no sense.
  *
  * @example
  * ```ts
@@ -50,8 +56,9 @@ interface Unfinished extends PlaintextCount {
  */
 export async function requireBackfilled(
   collections: readonly BackfilledCollection[],
-  { signal }: RequireBackfilledOptions = {},
+  options: RequireBackfilledOptions = {},
 ): Promise<void> {
+  const { signal } = readCountOptions(options);
   requireCollections(collections);
   const unfinished: Unfinished[] = [];
   for (const { definition, documentStore } of collections) {
@@ -72,6 +79,7 @@ function requireCollections(collections: readonly BackfilledCollection[]): void 
     requirePlainObject('collections[]', each);
     requireObject('collections[].definition', each.definition);
     requireObject('collections[].documentStore', each.documentStore);
+    requireCountable('collections[].', each);
   }
 }
 

@@ -1,0 +1,65 @@
+/** Refuses what migrations and searches cannot work with, before anything is read or written. @module */
+import type { AnyDefinition } from '../document/typed-document.js';
+import {
+  describeType,
+  inWords,
+  requireFunction,
+  requireIdentifier,
+  requireMethods,
+} from '../guards.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DocumentStore } from '../store/document-store.js';
+
+/** `encryption` is checked property by property by whoever uses it. */
+export function requireEncryption(encryption: unknown): void {
+  if (typeof encryption === 'object' && encryption !== null) return;
+  const got = describeType(encryption);
+  throw new TypeError(`"encryption" expected a FieldEncryptor or its parts, got ${got}`);
+}
+
+/** By what it can do and not by its class: two copies of this package may be installed. */
+export function requireDefinition(
+  name: string,
+  definition: unknown,
+): asserts definition is AnyDefinition {
+  const { key, tree, placeOf, declaredField } = (definition ?? {}) as Partial<AnyDefinition>;
+  const isWhole = [placeOf, declaredField].every((member) => typeof member === 'function');
+  if (isWhole && Array.isArray(key) && Array.isArray(tree)) return;
+  const got = describeType(definition);
+  throw new TypeError(`"${name}" expected a definition made by defineDocument, got ${got}`);
+}
+
+/** A DEK store has methods of the same names, and would be searched for documents. */
+export function requireDocumentStore(
+  name: string,
+  methods: readonly (keyof DocumentStore)[],
+  store: unknown,
+): void {
+  const what = 'a document store';
+  requireMethods(name, what, methods, store);
+  if (!('listScope' in (store as object))) return;
+  throw new TypeError(`"${name}" expected ${what} with ${inWords(methods)}, got a DEK store`);
+}
+
+export function requireDekStore(
+  name: string,
+  methods: readonly (keyof DekStore)[],
+  store: unknown,
+): asserts store is DekStore {
+  requireMethods(name, 'a DEK store', methods, store);
+}
+
+/** One that has only to unwrap. */
+export function requireKeyProvider(
+  name: string,
+  provider: unknown,
+): asserts provider is KeyProvider {
+  if (typeof provider !== 'object' || provider === null) {
+    throw new TypeError(`"${name}" expected a key provider, got ${describeType(provider)}`);
+  }
+  const { id, mekName, unwrapKey } = provider as Partial<KeyProvider>;
+  requireIdentifier(`${name}.id`, id);
+  requireIdentifier(`${name}.mekName`, mekName);
+  requireFunction(`${name}.unwrapKey`, unwrapKey);
+}
