@@ -1,6 +1,6 @@
 /** Holds the lease of a collection while a migration runs: docs/format.md, "Lease". @module */
 import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../clock.js';
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError, hasCode } from '../errors.js';
 import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
 import type { DekStore } from '../store/dek-store.js';
 import { readLease, tryWriteLease, type LeaseCopy } from './lease-records.js';
@@ -60,7 +60,13 @@ export class MigrationLease {
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = undefined;
     });
-    await this.#beating;
+    try {
+      await this.#beating;
+    } catch (error) {
+      if (hasCode(error, 'MIGRATION_SUPERSEDED')) throw error;
+      // Tried again before the next write, as long as a good part of the period is left.
+      if (elapsedMs(clock, this.#heardAt) >= (2 * leaseTtlMs) / HEARTBEATS) throw error;
+    }
   }
 
   /** Lets the next run begin at once; where that fails, it begins after a whole period. */
@@ -75,10 +81,21 @@ export class MigrationLease {
 
   async #beat(): Promise<void> {
     const heardAt = momentOf(this.#terms.clock);
-    const etag = await tryWriteLease(this.#terms, leaseNow(this.#terms), this.#etag);
+    const etag = (await this.#tryBeat(this.#etag)) ?? (await this.#tryBeat(await this.#ownEtag()));
     if (etag === undefined) throw superseded(this.#terms, await readLease(this.#terms));
     this.#etag = etag;
     this.#heardAt = heardAt;
+  }
+
+  #tryBeat(etag: string): Promise<string | undefined> {
+    return tryWriteLease(this.#terms, leaseNow(this.#terms), etag);
+  }
+
+  /** The etag of an earlier beat whose answer was lost. */
+  async #ownEtag(): Promise<string> {
+    const copy = await readLease(this.#terms);
+    if (copy?.lease.owner !== this.#terms.owner) throw superseded(this.#terms, copy);
+    return copy.etag;
   }
 }
 

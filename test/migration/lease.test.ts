@@ -208,6 +208,35 @@ describe('the lease of a collection', () => {
     });
   });
 
+  it('outlives a heartbeat that failed, and is lost with the last third of the period', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    const run = await begun(collection, made);
+    made.clock.advance(10_000);
+    made.store.before = (method) => {
+      if (method === 'replaceLease') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    await migrateUntil(run, made.clock, 'rewritten');
+    made.clock.advance(10_000);
+    expect(await rejection(migrate(run, made.clock))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  it('is still its owner’s after a heartbeat of which nobody could say what became', async () => {
+    const [made, collection] = [setup(), notes()];
+    await addPlain(collection, 5);
+    const run = await begun(collection, made);
+    made.clock.advance(10_000);
+    const lost = new Set<string>();
+    made.store.after = (method, result) => {
+      if (!/Lease$/.test(method) || lost.has(method)) return result;
+      lost.add(method);
+      throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+    };
+    const migrated = await migrate(run, made.clock);
+    expect([...lost]).toEqual(['replaceLease', 'getLease']);
+    expect(migrated.summary).toMatchObject({ complete: true, rewritten: 5 });
+  });
+
   it('is held after a write whose answer was lost', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 1);
