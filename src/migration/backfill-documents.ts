@@ -95,16 +95,17 @@ function sealing(context: MigrationContext): SettleDocument {
 }
 
 function rehearsal(context: MigrationContext): SettleDocument {
-  const { definition } = context;
-  return ({ document }, key) => {
-    const { place, plain: fields } = storedFieldsOf(context, document);
+  const { definition, reader } = context;
+  return async ({ document }, key) => {
+    const { place, plain: fields, sealed } = storedFieldsOf(context, document);
     if (fields === 0) return settled({ type: 'current', key });
-    // For its refusals: what it takes can be sealed.
+    // For their refusals: what they take can be sealed, and be stored beside what is sealed.
     planWrite(draftOf(document, definition.tree), place);
+    if (sealed.length > 0) await reader.read(definition, document);
     return settled({ type: 'would-rewrite', key, fields });
   };
 }
 
-function settled(outcome: DocumentOutcome): Promise<SettledDocument> {
-  return Promise.resolve({ outcome, lostRace: false });
+function settled(outcome: DocumentOutcome): SettledDocument {
+  return { outcome, lostRace: false };
 }

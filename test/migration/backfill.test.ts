@@ -179,6 +179,17 @@ describe('a backfill', () => {
     ]);
   });
 
+  it('in a dry run names what the run itself will refuse: a sealed part that does not open', async () => {
+    const [made, collection] = [setup(), notes()];
+    const sealed = await encryptAny(made.encryptor, { ...KEY, body: 'sealed' });
+    const body = { ...envelopeAt(sealed, 'body'), ct: 'A'.repeat(40) };
+    await put(collection, { ...sealed, body, title: 'still plain' });
+    const dry = await backfill(made, collection, { dryRun: true });
+    expect(dry.summary).toMatchObject({ failed: 1, wouldRewrite: 0 });
+    expect((await backfill(made, collection)).summary).toMatchObject({ failed: 1, rewritten: 0 });
+    expect(eventsOf(dry, 'failed')[0]?.error).toMatchObject({ code: 'TAMPERED' });
+  });
+
   it('leaves alone what is not selected', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 3);
