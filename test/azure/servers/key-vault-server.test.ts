@@ -297,7 +297,8 @@ describe('wrapping', () => {
     const later = sdkCipher(client, 'mek', second);
     expect(await surfaced(later.unwrapKey(OAEP_256, result))).toEqual(refusal);
     const cipher = sdkCipher(client, 'mek', first);
-    for (const algorithm of ['RSA-OAEP', 'RSA1_5', 'A256KW'] as const) {
+    // Not RSA1_5: one block in seven hundred that was padded otherwise happens to fit it, too.
+    for (const algorithm of ['RSA-OAEP', 'A256KW'] as const) {
       expect(await surfaced(cipher.unwrapKey(algorithm, result))).toEqual(refusal);
     }
     expect(await surfaced(cipher.unwrapKey(OAEP_256, randomBytes(128)))).toEqual(refusal);
