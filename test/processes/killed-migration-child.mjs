@@ -1,6 +1,6 @@
 /**
- * A child process: runs a migration over a file, and says so with each document that it rewrote, so
- * that it can be killed between two of them.
+ * A child process: runs a migration over a file. Where it is to be killed it says so, and takes no
+ * further event: what is under way then goes on until the signal comes.
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,8 +16,9 @@ import Database from 'libsql';
 
 /** A database far away answers in no order: documents under way are then at any step. */
 const LONGEST_ANSWER_MS = 2;
+const LONGEST_WAIT_MS = 60_000;
 
-const { file, keys, migration } = JSON.parse(process.argv[2]);
+const { file, keys, migration, point } = JSON.parse(process.argv[2]);
 const [key, ...previousKeys] = keys;
 const note = defineDocument()({
   collection: 'notes',
@@ -45,8 +46,12 @@ const notes = slow(new SqliteDocumentStore(handle, { table: 'notes', key: note.k
 const { kind, ...options } = migration;
 const migrate = kind === 'backfill' ? backfillDocuments : reencryptDocuments;
 const shared = { concurrency: 3, leaseTtlMs: 1_000 };
+let met = 0;
 for await (const event of migrate(encryptor, note, notes, { ...shared, ...options })) {
-  if (event.type === 'rewritten') writeSync(1, 'rewritten\n');
+  if (event.type === point?.type && (met += 1) === point.nth) {
+    writeSync(1, 'kill me\n');
+    await sleep(LONGEST_WAIT_MS);
+  }
   if (event.type === 'failed') writeSync(2, `${event.error.message}\n`);
   if (event.type === 'finished') writeSync(1, `${JSON.stringify(event.summary)}\n`);
 }

@@ -22,18 +22,18 @@ export interface MigrationInput {
 
 type Child = ChildProcessByStdio<null, Readable, null>;
 
-/** Starts a migration and kills it after so many documents. @returns False when it was too late. */
-export async function killMigration(
-  input: MigrationInput,
-  afterRewritten: number,
-): Promise<boolean> {
-  const child = start(input);
+/** The event after which a migration is killed. */
+export interface KillPoint {
+  readonly type: 'fence' | 'rewritten';
+  readonly nth: number;
+}
+
+/** Starts a migration and kills it. @returns False when it was too late. */
+export async function killMigration(input: MigrationInput, point: KillPoint): Promise<boolean> {
+  const child = start({ ...input, point });
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
-  let rewritten = 0;
   for await (const line of createInterface({ input: child.stdout })) {
-    if (line !== 'rewritten') continue;
-    rewritten += 1;
-    if (rewritten === afterRewritten) child.kill('SIGKILL');
+    if (line === 'kill me') child.kill('SIGKILL');
   }
   const [, signal] = await ended;
   return signal === 'SIGKILL';
@@ -50,7 +50,7 @@ export async function finishMigration(input: MigrationInput): Promise<MigrationS
   return JSON.parse(last) as MigrationSummary;
 }
 
-function start(input: MigrationInput): Child {
+function start(input: MigrationInput & { readonly point?: KillPoint }): Child {
   const args = [SCRIPT, JSON.stringify(input)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));

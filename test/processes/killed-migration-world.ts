@@ -32,6 +32,7 @@ export const FENCE_TTL_MS = 1_000;
 const NOTES = 16;
 /** The others are left to the migration: a writer seals what it edits. */
 const EDITED = 5;
+export const UNEDITED = NOTES - EDITED;
 const BETWEEN_EDITS_MS = 3;
 
 /** A file with notes, and what was acknowledged of each. */

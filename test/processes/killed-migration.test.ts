@@ -2,12 +2,20 @@
 import { randomInt } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { countPlaintext, findMissingDeks, type DekRow } from '../../src/index.js';
-import { finishMigration, killMigration, type MigrationInput } from './killed-migration-process.js';
-import { note, World } from './killed-migration-world.js';
+import {
+  finishMigration,
+  killMigration,
+  type KillPoint,
+  type MigrationInput,
+} from './killed-migration-process.js';
+import { note, UNEDITED, World } from './killed-migration-world.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const KILLS = process.env['SLOW'] === '1' ? 100 : 20;
+const LEAST_MIDWAY = KILLS * 0.8;
 const SIDE_BY_SIDE = 5;
+/** Of a child: so many documents more may be done when it is killed. */
+const CONCURRENCY = 3;
 /** Most of it is waiting for leases and fences. */
 const TIMEOUT_MS = 600_000;
 
@@ -25,14 +33,19 @@ async function many(run: (index: number) => Promise<Kill>): Promise<number> {
   return midway;
 }
 
+/** What is to be killed, and where. */
+interface Killing {
+  readonly input: MigrationInput;
+  readonly point: KillPoint;
+  /** Steps that are still to be done, of so many. */
+  readonly left: () => Promise<number>;
+  readonly of: number;
+}
+
 /** Kills it on the way, beside a live writer, and lets another process finish. */
-async function killAndFinish(
-  world: World,
-  input: MigrationInput,
-  left: () => Promise<number>,
-): Promise<Kill> {
+async function killAndFinish(world: World, { input, point, left, of }: Killing): Promise<Kill> {
   const writing = world.write();
-  const killed = await killMigration(input, randomInt(1, world.size / 2));
+  const killed = await killMigration(input, point);
   const leftThen = await left();
   const summary = await finishMigration(input);
   world.stopWriting();
@@ -43,12 +56,26 @@ async function killAndFinish(
   for await (const event of findMissingDeks(world.encryptor('strict'), note, world.notes)) {
     expect(event).toMatchObject({ type: 'finished', summary: { missing: 0, failed: 0 } });
   }
-  return { midway: killed && leftThen > 0 && leftThen < world.size };
+  return { midway: killed && leftThen > 0 && leftThen < of };
 }
 
 async function rowsOf({ dekStore }: World): Promise<readonly DekRow[]> {
   const { items } = await dekStore.list({ product: 'notelett' }, { pageSize: 1_000 });
   return items.map(({ value }) => value as DekRow);
+}
+
+/** Each document is left by its old DEK, which is retired; then, perhaps, each of those is shredded. */
+function stepsLeft(rows: readonly DekRow[], shred: boolean): number {
+  const active = rows.filter(({ state }) => state === 'active').length;
+  const live = rows.filter(({ state }) => state !== 'shredded').length;
+  return shred ? active + live : active;
+}
+
+/** Spread over the first scan, the wait, and with `shred` the last scan. */
+function reencryptionPoint(index: number, size: number, shred: boolean): KillPoint {
+  if (index % 10 > 7) return { type: 'fence', nth: 1 };
+  const before = shred && index % 4 === 0 ? size : 0;
+  return { type: 'rewritten', nth: before + randomInt(1, size - CONCURRENCY) };
 }
 
 describe('a process that is killed', () => {
@@ -60,16 +87,17 @@ describe('a process that is killed', () => {
         const { file, keys } = world;
         const left = async (): Promise<number> =>
           (await countPlaintext(note, world.notes)).documents;
-        const kill = await killAndFinish(
-          world,
-          { file, keys, migration: { kind: 'backfill' } },
+        const kill = await killAndFinish(world, {
+          input: { file, keys, migration: { kind: 'backfill' } },
+          point: { type: 'rewritten', nth: randomInt(1, UNEDITED - CONCURRENCY) },
           left,
-        );
+          of: world.size,
+        });
         expect(await left()).toBe(0);
         expect(await rowsOf(world)).toHaveLength(world.size);
         return kill;
       });
-      expect(midway).toBeGreaterThan(KILLS / 2);
+      expect(midway).toBeGreaterThanOrEqual(LEAST_MIDWAY);
     },
     TIMEOUT_MS,
   );
@@ -83,21 +111,24 @@ describe('a process that is killed', () => {
         const createdBefore = new Date().toISOString();
         const shred = index % 2 === 0;
         const { file, keys } = world;
-        const left = async (): Promise<number> =>
-          (await rowsOf(world)).filter(
-            (row) => row.state === 'active' && row.createdAt < createdBefore,
-          ).length;
+        const oldRows = async (): Promise<readonly DekRow[]> =>
+          (await rowsOf(world)).filter((row) => row.createdAt < createdBefore);
         const migration = { kind: 'reencrypt', createdBefore, shred } as const;
-        const kill = await killAndFinish(world, { file, keys, migration }, left);
+        const kill = await killAndFinish(world, {
+          input: { file, keys, migration },
+          point: reencryptionPoint(index, world.size, shred),
+          left: async () => stepsLeft(await oldRows(), shred),
+          of: shred ? 2 * world.size : world.size,
+        });
         const rows = await rowsOf(world);
-        const old = rows.filter(({ createdAt }) => createdAt < createdBefore);
+        const old = await oldRows();
         expect(new Set(old.map(({ state }) => state))).toEqual(
           new Set([shred ? 'shredded' : 'retired']),
         );
         expect(rows.filter(({ state }) => state === 'active')).toHaveLength(world.size);
         return kill;
       });
-      expect(midway).toBeGreaterThan(KILLS / 2);
+      expect(midway).toBeGreaterThanOrEqual(LEAST_MIDWAY);
     },
     TIMEOUT_MS,
   );
