@@ -306,7 +306,8 @@ export class FieldEncryptor {
    *
    * Backups of the DEK store still hold the rows: erasure is complete when they are gone too. Other
    * processes may open the document until their cached DEK expires. A later document with the same
-   * key gets a new DEK.
+   * key gets a new DEK; make it one `fenceTtlMs` later at the earliest, or in this process: for so long
+   * another one may seal under the row that it read before, and what it seals is lost.
    *
    * @returns The dekIds shredded by this call.
    * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.
