@@ -12,7 +12,7 @@ import { openDek, type OpenedDek } from './dek-opening.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import { decide, idOf, rowAhead, rowIn } from './row-decision.js';
+import { decide, idOf, rowAhead, rowIn, type RowDecision } from './row-decision.js';
 
 /** When a new wrap is unwrapped again before it replaces the old one. */
 export type VerifyMode = 'all' | 'first' | 'none';
@@ -46,15 +46,16 @@ export class RowRewrapper {
    * What becomes of a row that was read before the record was; when someone else writes it first, it
    * is read again and decided anew.
    *
+   * @param isMine - Which rows may be written; the others are left to other workers.
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
    * row alone is its outcome.
    */
-  async settle(item: StoredItem): Promise<SettledRow> {
+  async settle(item: StoredItem, isMine?: (dekId: string) => boolean): Promise<SettledRow> {
     const dekId = idOf(item);
     let lostRaces = 0;
     try {
       for (let read: StoredItem | undefined = item; read; read = await this.#readAgain(dekId)) {
-        const outcome: RowOutcome | undefined = await this.#attempt(read, dekId);
+        const outcome: RowOutcome | undefined = await this.#attempt(read, isMine);
         if (outcome) return { outcome, lostRace: lostRaces > 0 };
         lostRaces += 1;
         if (lostRaces === MOST_ATTEMPTS) throw contended(`Rewrapping DEK ${dekId}`, lostRaces);
@@ -68,16 +69,27 @@ export class RowRewrapper {
   }
 
   /** `undefined` when the row is no longer as it was read. */
-  async #attempt(item: StoredItem, dekId: string): Promise<RowOutcome | undefined> {
+  async #attempt(
+    item: StoredItem,
+    isMine: ((dekId: string) => boolean) | undefined,
+  ): Promise<RowOutcome | undefined> {
     const row = rowIn(item, this.#context.product);
-    if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-    return this.#move(row, item.etag);
+    if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
+    const decision = decide(row, this.#rotation, this.#policy.sourceVersion);
+    if (isMine && !isMine(row.id) && (decision === 'rewrap' || decision === 'move-epoch')) {
+      return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
+    }
+    return this.#move(row, item.etag, decision);
   }
 
-  async #move(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+  async #move(
+    row: LiveDekRow,
+    etag: string,
+    decision: RowDecision,
+  ): Promise<RowOutcome | undefined> {
     const { id: dekId } = row;
     const { epoch } = this.#rotation;
-    switch (decide(row, this.#rotation, this.#policy.sourceVersion)) {
+    switch (decision) {
       case 'current':
         return { type: 'current', dekId, epochMoved: false };
       case 'other-version':
