@@ -140,6 +140,7 @@ export type {
 } from './rotation/rewrap-event.js';
 export type { FenceEvent } from './rotation/fence.js';
 export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
+export type { RewrapShard } from './rotation/rewrap-shard.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,

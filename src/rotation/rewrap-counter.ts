@@ -1,5 +1,5 @@
 /** Counts what became of the rows of one pass. @module */
-import type { RewrapCounts, RowOutcome } from './rewrap-event.js';
+import type { RewrapCounts, RowOutcome, SkippedEvent } from './rewrap-event.js';
 import type { SettledRow } from './row-rewrapper.js';
 
 const PROPERTY_OF: Readonly<Record<RowOutcome['type'], keyof RewrapCounts>> = {
@@ -9,6 +9,8 @@ const PROPERTY_OF: Readonly<Record<RowOutcome['type'], keyof RewrapCounts>> = {
   failed: 'failed',
   'would-rewrap': 'wouldRewrap',
 };
+
+const LEFT_FOR_LATER: readonly SkippedEvent['reason'][] = ['other-shard', 'other-version'];
 
 export class RewrapCounter {
   readonly #counts = {
@@ -48,6 +50,6 @@ function isWritten(outcome: RowOutcome): boolean {
 }
 
 function isLeft(outcome: RowOutcome): boolean {
-  if (outcome.type === 'skipped') return outcome.reason === 'other-version';
+  if (outcome.type === 'skipped') return LEFT_FOR_LATER.includes(outcome.reason);
   return outcome.type === 'failed' || outcome.type === 'would-rewrap';
 }

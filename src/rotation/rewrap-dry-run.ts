@@ -3,6 +3,7 @@ import { isLive } from '../dek/dek-row.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { openDek } from './dek-opening.js';
+import { PassStages } from './pass-stages.js';
 import type { RecordReader } from './record-reader.js';
 import type { RewrapEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
 import type { RewrapRequest } from './rewrap-options.js';
@@ -18,11 +19,12 @@ export async function* rehearseRewrap(
   request: RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const destination = await destinationOf(context, records, request.takeOver);
-  const tally = new RewrapTally();
+  const tally = new RewrapTally(request.shard);
   const counter = yield* rewrapPass(context, {
     pass: 1,
     purpose: 'rewrap',
     concurrency: request.concurrency,
+    shard: new PassStages(request.shard).current.shard,
     afterPage: () => Promise.resolve(),
     settle: async (item) => ({
       outcome: await rehearseRow(context, destination, request, item),

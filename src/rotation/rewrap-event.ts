@@ -2,6 +2,7 @@
 import type { MekReference } from '../provider/key-wrap.js';
 import type { ChargedEvent } from './charged-event.js';
 import type { FenceEvent } from './fence.js';
+import type { RewrapShard } from './rewrap-shard.js';
 
 /** Rows of one pass; `scanned` is always the sum of the others. */
 export interface RewrapCounts {
@@ -10,7 +11,7 @@ export interface RewrapCounts {
   readonly rewrapped: number;
   /** Under the target already. */
   readonly current: number;
-  /** Left alone on purpose: tombstones, and versions other than `sourceVersion`. */
+  /** Left alone on purpose: tombstones, versions other than `sourceVersion`, other workers' rows. */
   readonly skipped: number;
   /** Left as they were, because something went wrong with them. */
   readonly failed: number;
@@ -30,17 +31,21 @@ export interface BegunEvent extends ChargedEvent {
   readonly epoch: number;
   readonly target: MekReference;
   readonly joined: boolean;
+  /** The run's own, where it has one. */
+  readonly shard?: RewrapShard;
 }
 
-/** A scan over all rows begins. */
+/** A scan begins. */
 export interface PassEvent extends ChargedEvent {
   readonly type: 'pass';
   /** From 1 on. */
   readonly pass: number;
   /** `'verify'`: nothing is left to do, and one more scan is to prove it. */
   readonly purpose: 'rewrap' | 'verify';
-  /** Rows of the product when the pass began. */
+  /** Rows that the scan is over, when it began. */
   readonly total: number;
+  /** The scan is over this shard alone; absent where it is over all rows of the product. */
+  readonly shard?: RewrapShard;
 }
 
 export interface RewrappedEvent extends RowEvent {
@@ -65,7 +70,8 @@ export interface CurrentEvent extends RowEvent {
 
 export interface SkippedEvent extends RowEvent {
   readonly type: 'skipped';
-  readonly reason: 'other-version' | 'removed' | 'shredded';
+  /** `'other-shard'`: not done yet, and left to the worker that it is dealt to, until a later scan. */
+  readonly reason: 'other-shard' | 'other-version' | 'removed' | 'shredded';
 }
 
 /** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
@@ -86,6 +92,8 @@ export interface RewrapSummary {
   readonly epoch: number;
   readonly target: MekReference;
   readonly dryRun: boolean;
+  /** The run's own, where it has one. */
+  readonly shard?: RewrapShard;
   /** Every live row is under the target, at this epoch, and a last scan proved it; never of a dry run. */
   readonly complete: boolean;
   readonly passes: number;

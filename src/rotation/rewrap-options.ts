@@ -11,6 +11,7 @@ import {
 } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { isMekVersion, type MekReference } from '../provider/key-wrap.js';
+import { readShard, type RewrapShard } from './rewrap-shard.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
@@ -39,6 +40,14 @@ export interface RewrapAllDeksOptions {
   readonly dryRun?: boolean;
   /** Begins although a rotation to another target is unfinished. @default false */
   readonly takeOver?: boolean;
+  /**
+   * This process is one of several that share the rotation: it rewraps its part of the rows, then
+   * helps with what the others have not done, and ends when nothing is left of the whole. A dry run
+   * looks at its part alone.
+   *
+   * @default all rows
+   */
+  readonly shard?: RewrapShard;
   /** Stops before the next row; the generator then throws its reason. Run again to go on. */
   readonly signal?: AbortSignal;
 }
@@ -49,6 +58,7 @@ export interface RewrapRequest extends RowPolicy {
   readonly concurrency: number;
   readonly dryRun: boolean;
   readonly takeOver: boolean;
+  readonly shard: RewrapShard | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -59,6 +69,7 @@ const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'verify',
   'dryRun',
   'takeOver',
+  'shard',
   'signal',
 ];
 const DEFAULT_CONCURRENCY = 8;
@@ -74,6 +85,7 @@ export function readRewrapOptions(
   const own = ownProperties(options as RewrapAllDeksOptions);
   const { concurrency = DEFAULT_CONCURRENCY, verify = 'all', dryRun = false } = own;
   const { takeOver = false, sourceVersion, signal } = own;
+  const shard = own.shard === undefined ? undefined : readShard(own.shard);
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   requireOneOf('verify', verify, ['all', 'first', 'none']);
   requireBoolean('dryRun', dryRun);
@@ -81,7 +93,7 @@ export function readRewrapOptions(
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
   if (signal !== undefined) requireSignal('signal', signal);
   const target = readTarget(own.target, providers);
-  return { target, sourceVersion, concurrency, verify, dryRun, takeOver, signal };
+  return { target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal };
 }
 
 function readTarget(target: RewrapTarget, providers: ConfiguredProviders): MekReference {

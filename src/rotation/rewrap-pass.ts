@@ -4,6 +4,7 @@ import { settleConcurrently } from '../settle-concurrently.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { RewrapCounter } from './rewrap-counter.js';
 import type { PassedEvent, PassEvent, RewrapRowEvent } from './rewrap-event.js';
+import { idRangeOf, type RewrapShard } from './rewrap-shard.js';
 import type { RotationContext } from './rotation-context.js';
 import type { SettledRow } from './row-rewrapper.js';
 
@@ -11,6 +12,8 @@ export interface PassPlan {
   readonly pass: number;
   readonly purpose: PassEvent['purpose'];
   readonly concurrency: number;
+  /** Over these rows alone. */
+  readonly shard?: RewrapShard | undefined;
   /** After each page was read, and before any of its rows is written. */
   readonly afterPage: () => Promise<unknown>;
   readonly settle: (item: StoredItem) => Promise<SettledRow>;
@@ -18,12 +21,13 @@ export interface PassPlan {
 
 export async function* rewrapPass(
   { dekStore, product, signal }: RotationContext,
-  { pass, purpose, concurrency, afterPage, settle }: PassPlan,
+  { pass, purpose, concurrency, shard, afterPage, settle }: PassPlan,
 ): AsyncGenerator<PassedEvent | PassEvent | RewrapRowEvent, RewrapCounter, void> {
-  const total = await dekStore.count({ product }, { signal });
-  yield { type: 'pass', pass, purpose, total };
+  const rows = { product, ...(shard && idRangeOf(shard)) };
+  const total = await dekStore.count(rows, { signal });
+  yield { type: 'pass', pass, purpose, total, ...(shard && { shard }) };
   const counter = new RewrapCounter();
-  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+  for await (const items of dekRowPages(dekStore, rows, signal)) {
     await afterPage();
     for await (const settled of settleConcurrently(items, settle, { concurrency, signal })) {
       counter.add(settled);

@@ -2,9 +2,9 @@
 import { timestampOf } from '../clock.js';
 import { contended } from '../errors.js';
 import { passFence } from './fence.js';
+import { PassStages } from './pass-stages.js';
 import type { RecordReader } from './record-reader.js';
 import { completedRecord } from './record-transitions.js';
-import type { RewrapCounter } from './rewrap-counter.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import type { RewrapRequest } from './rewrap-options.js';
 import { rewrapPass } from './rewrap-pass.js';
@@ -24,7 +24,8 @@ export async function* runRewrap(
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { rotation, joined } = await beginRotation(context, records, request.takeOver);
   const { epoch, target } = rotation;
-  yield { type: 'begun', epoch, target, joined };
+  const { shard } = request;
+  yield { type: 'begun', epoch, target, joined, ...(shard && { shard }) };
   yield* passFence(rotation, context);
   const tally = yield* rewrapUntilClean(context, rotation, request);
   context.signal?.throwIfAborted();
@@ -39,27 +40,22 @@ async function* rewrapUntilClean(
   request: RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapTally, void> {
   const rewrapper = new RowRewrapper(context, rotation, request);
-  const tally = new RewrapTally();
-  let before: RewrapCounter | undefined;
+  const tally = new RewrapTally(request.shard);
+  const stages = new PassStages(request.shard);
   for (let pass = 1; pass <= MOST_PASSES; pass += 1) {
-    const counter: RewrapCounter = yield* rewrapPass(context, {
+    const stage = stages.current;
+    const counter = yield* rewrapPass(context, {
       pass,
-      purpose: before?.isClean ? 'verify' : 'rewrap',
+      purpose: stages.purpose,
+      shard: stage.shard,
       concurrency: request.concurrency,
       afterPage: () => rotation.read(),
-      settle: (item) => rewrapper.settle(item),
+      settle: (item) => rewrapper.settle(item, stage),
     });
     tally.add(counter);
-    if (before && isOver(before, counter)) return tally;
-    before = counter;
+    if (stages.isOverAfter(counter)) return tally;
   }
   throw contended(`A scan without a change, of product ${context.product},`, MOST_PASSES);
-}
-
-/** After two scans that found nothing to do, or two in which nothing could be done. */
-function isOver(before: RewrapCounter, last: RewrapCounter): boolean {
-  if (before.disturbed > 0 || last.disturbed > 0) return false;
-  return before.isClean || !last.isClean;
 }
 
 async function complete(rotation: Rotation, { clock }: RotationContext): Promise<void> {

@@ -1,13 +1,19 @@
 /** Sums up the passes of a rewrap. @module */
 import type { RewrapCounter } from './rewrap-counter.js';
 import type { RewrapSummary } from './rewrap-event.js';
+import type { RewrapShard } from './rewrap-shard.js';
 import type { Destination } from './row-decision.js';
 
 export class RewrapTally {
+  readonly #shard: RewrapShard | undefined;
   #passes = 0;
   #rewrapped = 0;
   #repaired = 0;
   #last: RewrapCounter | undefined;
+
+  constructor(shard: RewrapShard | undefined) {
+    this.#shard = shard;
+  }
 
   add(counter: RewrapCounter): void {
     this.#passes += 1;
@@ -34,6 +40,7 @@ export class RewrapTally {
       epoch,
       target,
       dryRun,
+      ...(this.#shard && { shard: this.#shard }),
       complete: !dryRun && this.isClean,
       passes: this.#passes,
       rewrapped: this.#rewrapped,

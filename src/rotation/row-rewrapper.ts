@@ -9,10 +9,11 @@ import { contended, hasCode } from '../errors.js';
 import { mekIn, type KeyWrap } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { openDek, type OpenedDek } from './dek-opening.js';
+import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import { decide, idOf, rowAhead, rowIn } from './row-decision.js';
+import { decide, idOf, rowAhead, rowIn, type RowDecision } from './row-decision.js';
 
 /** When a new wrap is unwrapped again before it replaces the old one. */
 export type VerifyMode = 'all' | 'first' | 'none';
@@ -35,6 +36,7 @@ export class RowRewrapper {
   readonly #rotation: Rotation;
   readonly #policy: RowPolicy;
   #hasVerified = false;
+  #hasRivals = false;
 
   constructor(context: RotationContext, rotation: Rotation, policy: RowPolicy) {
     this.#context = context;
@@ -49,14 +51,15 @@ export class RowRewrapper {
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
    * row alone is its outcome.
    */
-  async settle(item: StoredItem): Promise<SettledRow> {
+  async settle(item: StoredItem, stage: PassStage = {}): Promise<SettledRow> {
     const dekId = idOf(item);
     let lostRaces = 0;
     try {
       for (let read: StoredItem | undefined = item; read; read = await this.#readAgain(dekId)) {
-        const outcome: RowOutcome | undefined = await this.#attempt(read, dekId);
+        const outcome: RowOutcome | undefined = await this.#attempt(read, stage);
         if (outcome) return { outcome, lostRace: lostRaces > 0 };
         lostRaces += 1;
+        this.#hasRivals = true;
         if (lostRaces === MOST_ATTEMPTS) throw contended(`Rewrapping DEK ${dekId}`, lostRaces);
       }
       return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
@@ -68,16 +71,33 @@ export class RowRewrapper {
   }
 
   /** `undefined` when the row is no longer as it was read. */
-  async #attempt(item: StoredItem, dekId: string): Promise<RowOutcome | undefined> {
+  async #attempt(item: StoredItem, stage: PassStage): Promise<RowOutcome | undefined> {
     const row = rowIn(item, this.#context.product);
-    if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-    return this.#move(row, item.etag);
+    if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
+    const decision = decide(row, this.#rotation, this.#policy.sourceVersion);
+    const isWork = decision === 'rewrap' || decision === 'move-epoch';
+    if (isWork && stage.isMine?.(row.id) === false) {
+      return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
+    }
+    if (decision === 'rewrap' && !(await this.#isStillMine(row, item.etag, stage)))
+      return undefined;
+    return this.#move(row, item.etag, decision);
   }
 
-  async #move(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+  /** A look at the store, where others may be at the same rows, costs less than a wrap in vain. */
+  async #isStillMine({ id }: LiveDekRow, etag: string, stage: PassStage): Promise<boolean> {
+    const isCrowded = stage.isShared === true && (!stage.shard || this.#hasRivals);
+    return !isCrowded || this.#hasEtag(id, etag);
+  }
+
+  async #move(
+    row: LiveDekRow,
+    etag: string,
+    decision: RowDecision,
+  ): Promise<RowOutcome | undefined> {
     const { id: dekId } = row;
     const { epoch } = this.#rotation;
-    switch (decide(row, this.#rotation, this.#policy.sourceVersion)) {
+    switch (decision) {
       case 'current':
         return { type: 'current', dekId, epochMoved: false };
       case 'other-version':

@@ -54,8 +54,47 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   [
     { dryrun: true },
     'RangeError',
-    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, signal',
+    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal',
   ],
+  [{ shard: null }, 'TypeError', '"shard" expected a plain object, got null'],
+  [{ shard: '1/8' }, 'TypeError', '"shard" expected a plain object, got a string'],
+  [{ shard: {} }, 'TypeError', '"shard.count" expected an integer from 1 to 256, got undefined'],
+  [
+    { shard: { index: 0, count: 0 } },
+    'RangeError',
+    '"shard.count" expected an integer from 1 to 256, got 0',
+  ],
+  [
+    { shard: { index: 0, count: 257 } },
+    'RangeError',
+    '"shard.count" expected an integer from 1 to 256, got 257',
+  ],
+  [
+    { shard: { count: 8 } },
+    'TypeError',
+    '"shard.index" expected an integer from 0 to 7, got undefined',
+  ],
+  [
+    { shard: { index: 8, count: 8 } },
+    'RangeError',
+    '"shard.index" expected an integer from 0 to 7, got 8',
+  ],
+  [
+    { shard: { index: -1, count: 8 } },
+    'RangeError',
+    '"shard.index" expected an integer from 0 to 7, got -1',
+  ],
+  [
+    { shard: { index: 0.5, count: 2 } },
+    'RangeError',
+    '"shard.index" expected an integer from 0 to 1, got 0.5',
+  ],
+  [
+    { shard: { index: '0', count: 2 } },
+    'TypeError',
+    '"shard.index" expected an integer from 0 to 1, got a string',
+  ],
+  [{ shard: { index: 0, of: 8 } }, 'RangeError', '"of" is no option: expected index, count'],
   [{ signal: 3 }, 'TypeError', '"signal" expected an AbortSignal, got a number'],
   [
     { target: { mekVersion: 'env-1', keyProvider: 5 } },
