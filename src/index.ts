@@ -140,6 +140,8 @@ export type {
 } from './rotation/rewrap-event.js';
 export type { FenceEvent } from './rotation/fence.js';
 export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
+export type { RollbackRotationOptions } from './rotation/rollback-options.js';
+export { rollbackRotation } from './rotation/rollback-rotation.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,

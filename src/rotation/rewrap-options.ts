@@ -52,7 +52,7 @@ export interface RewrapRequest extends RowPolicy {
   readonly signal: AbortSignal | undefined;
 }
 
-const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
+export const REWRAP_OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'target',
   'sourceVersion',
   'concurrency',
@@ -70,7 +70,7 @@ export function readRewrapOptions(
   providers: ConfiguredProviders,
 ): RewrapRequest {
   requirePlainObject('options', options);
-  requireKnownOptions(options, OPTIONS);
+  requireKnownOptions(options, REWRAP_OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
   const { concurrency = DEFAULT_CONCURRENCY, verify = 'all', dryRun = false } = own;
   const { takeOver = false, sourceVersion, signal } = own;

@@ -22,7 +22,7 @@ export async function* runRewrap(
   records: RecordReader,
   request: RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const { rotation, joined } = await beginRotation(context, records, request.takeOver);
+  const { rotation, joined } = await beginRotation(context, records, request);
   const { epoch, target } = rotation;
   yield { type: 'begun', epoch, target, joined };
   yield* passFence(rotation, context);

@@ -7,12 +7,14 @@ export class RewrapTally {
   #passes = 0;
   #rewrapped = 0;
   #repaired = 0;
+  #flipped = 0;
   #last: RewrapCounter | undefined;
 
   add(counter: RewrapCounter): void {
     this.#passes += 1;
     this.#rewrapped += counter.counts.rewrapped;
     this.#repaired += counter.repaired;
+    this.#flipped += counter.flipped;
     this.#last = counter;
   }
 
@@ -38,6 +40,7 @@ export class RewrapTally {
       passes: this.#passes,
       rewrapped: this.#rewrapped,
       repaired: this.#repaired,
+      flipped: this.#flipped,
       scanned,
       current,
       skipped,

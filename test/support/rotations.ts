@@ -1,11 +1,13 @@
 import {
   EnvKeyProvider,
   rewrapAllDeks,
+  rollbackRotation,
   type DekRow,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
   type RewrapTarget,
+  type RollbackRotationOptions,
   type RotationRecord,
 } from '../../src/index.js';
 import type { ManualClock } from './clock.js';
@@ -111,7 +113,20 @@ export async function rewrap(
   made: Setup,
   options: Partial<RewrapAllDeksOptions> = {},
 ): Promise<Rewrapped> {
-  const events = await pullUntil(await start(made, options), made.clock, 'finished');
+  return toTheEnd(await start(made, options), made.clock);
+}
+
+/** Runs a rollback to its end. */
+export async function rollBack(
+  { encryptor, clock }: Pick<Setup, 'clock' | 'encryptor'>,
+  to: MekName,
+  options: Partial<RollbackRotationOptions> = {},
+): Promise<Rewrapped> {
+  return toTheEnd(rollbackRotation(encryptor, { target: await targetOf(to), ...options }), clock);
+}
+
+async function toTheEnd(rewrapping: Rewrapping, clock: ManualClock): Promise<Rewrapped> {
+  const events = await pullUntil(rewrapping, clock, 'finished');
   const last = events.at(-1);
   if (last?.type !== 'finished') throw new Error('The last event is not "finished"');
   return { events, summary: last.summary };
