@@ -120,6 +120,7 @@ export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
+export type { NamedMek } from './provider/named-mek.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
@@ -155,6 +156,25 @@ export type {
   RotationRecord,
   RotationState,
 } from './rotation/rotation-record.js';
+export type {
+  UpkeepBegunEvent,
+  UpkeepChangedEvent,
+  UpkeepCounts,
+  UpkeepCurrentEvent,
+  UpkeepEvent,
+  UpkeepFailedEvent,
+  UpkeepFinishedEvent,
+  UpkeepKind,
+  UpkeepPassedEvent,
+  UpkeepPassEvent,
+  UpkeepRowEvent,
+  UpkeepSkippedEvent,
+  UpkeepSummary,
+  UpkeepWouldChangeEvent,
+} from './upkeep/upkeep-event.js';
+export type { UpkeepOptions } from './upkeep/upkeep-options.js';
+export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
+export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
 export type {
   DekRowFilter,
   DekRowPage,
