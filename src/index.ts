@@ -39,6 +39,7 @@ export {
   FieldEncryptionError,
   isFieldEncryptionError,
   KeyProviderError,
+  MekStillNeededError,
   StoreError,
   TamperedError,
   type AnyFieldEncryptionError,
@@ -122,6 +123,24 @@ export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
 export type { NamedMek } from './provider/named-mek.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
+export { assertRetirable, type RetirementReport } from './retirement/assert-retirable.js';
+export type { AssertRetirableOptions } from './retirement/retirement-options.js';
+export type {
+  BackupsReason,
+  CurrentTargetReason,
+  FenceReason,
+  PreviousWrapsReason,
+  RetirementReason,
+  RowsAheadReason,
+  RowsBehindReason,
+  UnfinishedRotationReason,
+  UnreadableRowsReason,
+  WrappedRowsReason,
+} from './retirement/retirement-reason.js';
+export {
+  findUnreadableRows,
+  type FindUnreadableRowsOptions,
+} from './rotation/find-unreadable-rows.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
 export type {
@@ -143,6 +162,13 @@ export type { FenceEvent } from './rotation/fence.js';
 export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
 export type { RollbackRotationOptions } from './rotation/rollback-options.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
+export type {
+  UnreadableRowCounts,
+  UnreadableRowEvent,
+  UnreadableRowsEvent,
+  UnreadableRowsFinishedEvent,
+  UnreadableRowsSummary,
+} from './rotation/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,

@@ -62,21 +62,29 @@ export async function writeNotes({ encryptor }: Setup, count: number): Promise<L
 type Rewrapping = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
 
 /** The next event; whoever sleeps meanwhile is woken in half seconds. */
-export async function pull<Event, Summary>(
+export function pull<Event, Summary>(
   rewrapping: AsyncGenerator<Event, Summary, void>,
   clock: Pick<ManualClock, 'advance' | 'sleeping'>,
 ): Promise<IteratorResult<Event, Summary>> {
+  return ended(rewrapping.next(), clock);
+}
+
+/** What comes of the work; whoever sleeps meanwhile is woken in half seconds. */
+export async function ended<T>(
+  work: Promise<T>,
+  clock: Pick<ManualClock, 'advance' | 'sleeping'>,
+): Promise<T> {
   const progress = { settled: false };
-  const next = rewrapping.next().finally(() => {
+  const result = work.finally(() => {
     progress.settled = true;
   });
-  next.catch(() => undefined);
+  result.catch(() => undefined);
   for (let idle = 0; idle < 1_000; idle += 1) {
     await turn();
-    if (progress.settled) return next;
+    if (progress.settled) return result;
     if (clock.sleeping > 0) clock.advance(500);
   }
-  throw new Error('The rewrap neither goes on nor sleeps');
+  throw new Error('It neither goes on nor sleeps');
 }
 
 export interface Rewrapped {

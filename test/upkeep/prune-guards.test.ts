@@ -14,7 +14,6 @@ import {
   versionOf,
   withKeys,
 } from '../support/rotations.js';
-
 import { prune } from '../support/pruning.js';
 
 describe('pruning beside a rotation', () => {

@@ -23,7 +23,6 @@ import {
   withKeys,
   writeNotes,
 } from '../support/rotations.js';
-
 import { prune, upkeepOfType } from '../support/pruning.js';
 
 function withoutPreviousWrap({ previousWrap, ...row }: LiveDekRow): unknown {
