@@ -1,4 +1,5 @@
 /** Every failure that a caller may have to tell apart. @module */
+import type { RetirementReason } from './retirement/retirement-reason.js';
 
 /** Failures of a {@link KeyProviderError}. */
 export type KeyProviderErrorCode =
@@ -38,7 +39,12 @@ export type PlainErrorCode =
   | 'ROW_UNSUPPORTED';
 
 export type ErrorCode =
-  'CONFIGURATION_INVALID' | 'TAMPERED' | KeyProviderErrorCode | PlainErrorCode | StoreErrorCode;
+  | 'CONFIGURATION_INVALID'
+  | 'MEK_STILL_NEEDED'
+  | 'TAMPERED'
+  | KeyProviderErrorCode
+  | PlainErrorCode
+  | StoreErrorCode;
 
 /** What an error may name besides its message. */
 export interface ErrorDetails {
@@ -129,11 +135,24 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
   }
 }
 
+/** Something needs a MEK version, or may; `reasons` lists everything that was found. */
+export class MekStillNeededError extends FieldEncryptionError<'MEK_STILL_NEEDED'> {
+  override readonly name: string = 'MekStillNeededError';
+  readonly reasons: readonly RetirementReason[];
+
+  constructor(mek: string, reasons: readonly RetirementReason[], details: ErrorDetails = {}) {
+    const lines = reasons.map(({ message }) => `\n- ${message}`);
+    super('MEK_STILL_NEEDED', `${mek} cannot be retired yet:${lines.join('')}`, details);
+    this.reasons = reasons;
+  }
+}
+
 /** Pairs each class with its codes, so that a `switch` on `code` narrows. */
 export type AnyFieldEncryptionError =
   | ConfigurationError
   | FieldEncryptionError<PlainErrorCode>
   | KeyProviderError
+  | MekStillNeededError
   | StoreError
   | TamperedError;
 

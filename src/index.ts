@@ -39,6 +39,7 @@ export {
   FieldEncryptionError,
   isFieldEncryptionError,
   KeyProviderError,
+  MekStillNeededError,
   StoreError,
   TamperedError,
   type AnyFieldEncryptionError,
@@ -120,7 +121,26 @@ export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
+export type { NamedMek } from './provider/named-mek.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
+export { assertRetirable, type RetirementReport } from './retirement/assert-retirable.js';
+export type { AssertRetirableOptions } from './retirement/retirement-options.js';
+export type {
+  BackupsReason,
+  CurrentTargetReason,
+  FenceReason,
+  PreviousWrapsReason,
+  RetirementReason,
+  RowsAheadReason,
+  RowsBehindReason,
+  UnfinishedRotationReason,
+  UnreadableRowsReason,
+  WrappedRowsReason,
+} from './retirement/retirement-reason.js';
+export {
+  findUnreadableRows,
+  type FindUnreadableRowsOptions,
+} from './rotation/find-unreadable-rows.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
 export type {
@@ -141,6 +161,15 @@ export type {
 export type { FenceEvent } from './rotation/fence.js';
 export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
 export type { RewrapShard } from './rotation/rewrap-shard.js';
+export type { RollbackRotationOptions } from './rotation/rollback-options.js';
+export { rollbackRotation } from './rotation/rollback-rotation.js';
+export type {
+  UnreadableRowCounts,
+  UnreadableRowEvent,
+  UnreadableRowsEvent,
+  UnreadableRowsFinishedEvent,
+  UnreadableRowsSummary,
+} from './rotation/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,
@@ -154,6 +183,25 @@ export type {
   RotationRecord,
   RotationState,
 } from './rotation/rotation-record.js';
+export type {
+  UpkeepBegunEvent,
+  UpkeepChangedEvent,
+  UpkeepCounts,
+  UpkeepCurrentEvent,
+  UpkeepEvent,
+  UpkeepFailedEvent,
+  UpkeepFinishedEvent,
+  UpkeepKind,
+  UpkeepPassedEvent,
+  UpkeepPassEvent,
+  UpkeepRowEvent,
+  UpkeepSkippedEvent,
+  UpkeepSummary,
+  UpkeepWouldChangeEvent,
+} from './upkeep/upkeep-event.js';
+export type { UpkeepOptions } from './upkeep/upkeep-options.js';
+export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
+export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
 export type {
   DekRowFilter,
   DekRowPage,

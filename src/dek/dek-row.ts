@@ -81,13 +81,15 @@ export type DekRow = LiveDekRow | ShreddedDekRow;
 /** Names a row whose own id cannot. */
 export const NO_DEK_ID = '(without a valid id)';
 
-const isScope: PropertyTest = (value) =>
+export const isScopeKind: PropertyTest = isOneOf('document', 'shared');
+
+export const isScope: PropertyTest = (value) =>
   Array.isArray(value) && value.length > 0 && value.every(isIdentifier);
 
 const HEAD: ItemShape = {
   id: isDekId,
   scopeId: isScopeId,
-  scopeKind: isOneOf('document', 'shared'),
+  scopeKind: isScopeKind,
   scope: isScope,
   type: is('dek'),
   schema: is(1),

@@ -16,6 +16,15 @@ export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): 
   return { ...row, ...wrap, epoch, previousWrap, rewrappedAt };
 }
 
+/** The row under the wrap that it kept; the two change places. */
+export function flippedRow<Row extends LiveDekRow>(
+  row: Row,
+  { previousWrap, epoch, rewrappedAt }: Omit<Rewrap, 'wrap'>,
+): Row {
+  const wrap = wrapIn(previousWrap);
+  return rewrappedRow(row, { wrap, epoch, rewrappedAt, previousWrap: primaryWrap(row) });
+}
+
 /** The wrap that a row has now, as it is kept once there is another. */
 export function primaryWrap(row: LiveDekRow): PreviousWrap {
   return { ...wrapIn(row), epoch: row.epoch };

@@ -1,11 +1,11 @@
 /** What a re-encryption is asked to do, checked before anything happens. @module */
-import { isDate } from 'node:util/types';
 import {
   ownProperties,
   requireBoolean,
   requireKnownOptions,
   requirePlainObject,
 } from '../guards.js';
+import { readPastMoment } from '../past-moment.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
 import {
@@ -54,27 +54,14 @@ export function readReencryptOptions(options: ReencryptOptions, nowMs: number): 
   requireBoolean('shred', shred);
   return {
     ...request,
-    createdBefore: readMoment(createdBefore, nowMs),
+    createdBefore: readPastMoment(createdBefore, {
+      name: 'createdBefore',
+      meaning: 'DEKs made before it are replaced',
+      nowMs,
+    }),
     shred,
     source: source === undefined ? undefined : readSource(source),
   };
-}
-
-function readMoment(moment: unknown, nowMs: number): string {
-  const atMs = isDate(moment) ? moment.getTime() : Date.parse(textOf(moment));
-  const text = Number.isNaN(atMs) ? undefined : new Date(atMs).toISOString();
-  if (text === undefined || (typeof moment === 'string' && moment !== text)) {
-    throw new TypeError(
-      '"createdBefore" expected a Date, or a time as toISOString() writes it: DEKs made before it are replaced',
-    );
-  }
-  if (atMs <= nowMs) return text;
-  throw new RangeError('"createdBefore" expected a moment in the past, got one to come');
-}
-
-/** A number, or a list of one text, would be read as some moment as well. */
-function textOf(moment: unknown): string {
-  return typeof moment === 'string' ? moment : '';
 }
 
 function readSource(source: unknown): ReencryptSource {

@@ -50,9 +50,10 @@ export class ConfiguredProviders {
   /**
    * The one provider that a caller can mean: never a guess between several.
    *
+   * @param option - What names it, for the message.
    * @throws FieldEncryptionError `KEY_PROVIDER_NOT_CONFIGURED`; RangeError where there are several.
    */
-  only(id: string | undefined, mekName: string | undefined): KeyProvider {
+  only(id: string | undefined, mekName: string | undefined, option: string): KeyProvider {
     const meant = this.all.filter(
       (each) =>
         (id === undefined || each.id === id) && (mekName === undefined || each.mekName === mekName),
@@ -60,7 +61,7 @@ export class ConfiguredProviders {
     const [provider = this.#none(id ?? this.first().id, mekName), another] = meant;
     if (!another) return provider;
     const names = meant.map((each) => `${each.id}/${each.mekName}`).join(', ');
-    throw new RangeError(`The target may be of several key providers, name one of: ${names}`);
+    throw new RangeError(`"${option}" may be of several key providers, name one of: ${names}`);
   }
 
   /** Wraps with exactly the MEK that is named, and checks what came back. */

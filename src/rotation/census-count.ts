@@ -1,5 +1,5 @@
 /** Adds up the rows of a census. @module */
-import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { isSameMek, mekIn, type MekReference } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RotationRecord } from './rotation-record.js';
@@ -24,16 +24,18 @@ export class CensusCount {
     this.#record = record;
   }
 
-  add(item: StoredItem): void {
+  /** @returns The row, unless it cannot be read. */
+  add(item: StoredItem): DekRow | undefined {
     this.#totals.rows += 1;
     try {
       const row = rowIn(item, this.#product);
       if (isLive(row)) this.#addLive(row);
       else this.#totals.shredded += 1;
+      return row;
     } catch (error) {
       this.#unreadable += 1;
-      if (this.#unreadable > MOST_NAMED) return;
-      this.#unreadableRows.push({ dekId: idOf(item), error });
+      if (this.#unreadable <= MOST_NAMED) this.#unreadableRows.push({ dekId: idOf(item), error });
+      return undefined;
     }
   }
 

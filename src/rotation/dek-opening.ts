@@ -29,19 +29,43 @@ export async function openDek(context: RotationContext, row: LiveDekRow): Promis
   }
 }
 
+/**
+ * Whether the wrap that a row kept gives its DEK.
+ *
+ * @throws What the provider reports of itself: it says nothing about the wrap.
+ */
+export async function opensFromPrevious(
+  context: Pick<RotationContext, 'product' | 'providers' | 'signal'>,
+  row: LiveDekRow,
+): Promise<boolean> {
+  const { previousWrap } = row;
+  if (!previousWrap) return false;
+  try {
+    (await unwrapPrevious(context, row, previousWrap)).fill(0);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'TAMPERED')) return false;
+    throw error;
+  }
+}
+
 async function openPrevious(
   context: RotationContext,
   row: LiveDekRow,
   previousWrap: PreviousWrap,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await unwrapDekBytes(
-      context,
-      { ...row, ...wrapIn(previousWrap) },
-      { signal: context.signal },
-    );
+    return await unwrapPrevious(context, row, previousWrap);
   } catch {
     // The row is reported with what is wrong with its primary wrap.
     return undefined;
   }
+}
+
+function unwrapPrevious(
+  { product, providers, signal }: Pick<RotationContext, 'product' | 'providers' | 'signal'>,
+  row: LiveDekRow,
+  previousWrap: PreviousWrap,
+): Promise<Uint8Array> {
+  return unwrapDekBytes({ product, providers }, { ...row, ...wrapIn(previousWrap) }, { signal });
 }

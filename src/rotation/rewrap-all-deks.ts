@@ -11,8 +11,13 @@ import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
+import {
+  readRewrapOptions,
+  type RewrapAllDeksOptions,
+  type RewrapRequest,
+} from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
+import { requireWayBack } from './rollback-proof.js';
 import { RunCharge } from './run-charge.js';
 import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
 
@@ -79,16 +84,24 @@ export interface RewrapEncryption {
  * }
  * ```
  */
-export async function* rewrapAllDeks(
+export function rewrapAllDeks(
   encryption: RewrapEncryption,
   options: RewrapAllDeksOptions,
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  return rotateBy(encryption, (providers) => readRewrapOptions(options, providers));
+}
+
+/** @internal Any rotation, forth or back. */
+export async function* rotateBy(
+  encryption: RewrapEncryption,
+  readOptions: (providers: ConfiguredProviders) => RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
   const providers = new ConfiguredProviders(keyProviders);
-  const request = readRewrapOptions(options, providers);
+  const request = readOptions(providers);
   const { target, signal } = request;
   const charge = new RunCharge();
   const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
@@ -103,6 +116,7 @@ export async function* rewrapAllDeks(
 
   signal?.throwIfAborted();
   await makeRoundTrip(providers, target, { signal });
+  if (request.rollback) await requireWayBack(context, records);
   const work = request.dryRun ? rehearseRewrap : runRewrap;
   const events = work(context, records, request);
   const summary = charge.inSummary(yield* charge.inEvents(events));

@@ -26,6 +26,7 @@ export class RewrapCounter {
   /** Live rows that are not where the rotation is to bring them. */
   left = 0;
   repaired = 0;
+  flipped = 0;
 
   add({ outcome, lostRace }: SettledRow): void {
     this.#counts.scanned += 1;
@@ -33,6 +34,7 @@ export class RewrapCounter {
     if (lostRace || isWritten(outcome)) this.disturbed += 1;
     if (isLeft(outcome)) this.left += 1;
     if (outcome.type === 'rewrapped' && outcome.repaired) this.repaired += 1;
+    if (outcome.type === 'rewrapped' && outcome.flipped) this.flipped += 1;
   }
 
   /** Nothing was done, and nothing is left to do. */

@@ -1,8 +1,9 @@
 /** Says what a rewrap would do, having opened every DEK that it would rewrap, and writes nothing. @module */
-import { isLive } from '../dek/dek-row.js';
+import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { TamperedError } from '../errors.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek } from './dek-opening.js';
+import { openDek, opensFromPrevious } from './dek-opening.js';
 import { PassStages } from './pass-stages.js';
 import type { RecordReader } from './record-reader.js';
 import type { RewrapEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
@@ -18,7 +19,7 @@ export async function* rehearseRewrap(
   records: RecordReader,
   request: RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const destination = await destinationOf(context, records, request.takeOver);
+  const destination = await destinationOf(context, records, request);
   const tally = new RewrapTally(request.shard);
   const counter = yield* rewrapPass(context, {
     pass: 1,
@@ -39,25 +40,25 @@ export async function* rehearseRewrap(
 async function destinationOf(
   { target }: RotationContext,
   records: RecordReader,
-  takeOver: boolean,
+  request: RewrapRequest,
 ): Promise<Destination> {
   const record = (await records.readUnlessNew())?.record;
   if (!record) return { epoch: 1, target };
-  requireRotatable(record, target, takeOver);
+  requireRotatable(record, target, request);
   return { epoch: isSameMek(record, target) ? record.epoch : record.epoch + 1, target };
 }
 
 async function rehearseRow(
   context: RotationContext,
   destination: Destination,
-  { sourceVersion }: RewrapRequest,
+  request: RewrapRequest,
   item: StoredItem,
 ): Promise<RowOutcome> {
   const dekId = idOf(item);
   try {
     const row = rowIn(item, context.product);
     if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-    switch (decide(row, destination, sourceVersion)) {
+    switch (decide(row, destination, request)) {
       case 'current':
       case 'move-epoch':
         return { type: 'current', dekId, epochMoved: false };
@@ -65,14 +66,37 @@ async function rehearseRow(
         return { type: 'skipped', dekId, reason: 'other-version' };
       case 'ahead':
         throw rowAhead(row, destination.epoch);
-      case 'rewrap': {
-        const { bytes, from, repaired } = await openDek(context, row);
-        bytes.fill(0);
-        return { type: 'would-rewrap', dekId, from: mekIn(from), repaired };
-      }
+      case 'flip':
+        return await rehearseFlip(context, request, row);
+      case 'rewrap':
+        return await rehearseOne(context, row);
     }
   } catch (error) {
     context.signal?.throwIfAborted();
     return { type: 'failed', dekId, error };
   }
+}
+
+async function rehearseOne(context: RotationContext, row: LiveDekRow): Promise<RowOutcome> {
+  const { bytes, from, repaired } = await openDek(context, row);
+  bytes.fill(0);
+  const { id: dekId } = row;
+  return { type: 'would-rewrap', dekId, from: mekIn(from), repaired, flipped: false };
+}
+
+/** Opens what would come back, which the rollback itself does only if asked. */
+async function rehearseFlip(
+  context: RotationContext,
+  { rollback }: RewrapRequest,
+  row: LiveDekRow,
+): Promise<RowOutcome> {
+  const { id: dekId } = row;
+  if (await opensFromPrevious(context, row)) {
+    return { type: 'would-rewrap', dekId, from: mekIn(row), repaired: false, flipped: true };
+  }
+  if (rollback?.verifyFlips) return rehearseOne(context, row);
+  throw new TamperedError(
+    `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would put it back: pass "verifyFlips: true" to have such rows rewrapped`,
+    { dekId },
+  );
 }

@@ -53,6 +53,8 @@ export interface RewrappedEvent extends RowEvent {
   readonly from: MekReference;
   /** The primary wrap was broken: the DEK came from the previous one, which is kept. */
   readonly repaired: boolean;
+  /** Only of a rollback: the wrap that the row had kept came back, and nothing was unwrapped for it. */
+  readonly flipped: boolean;
 }
 
 /** Only in a dry run. */
@@ -60,6 +62,7 @@ export interface WouldRewrapEvent extends RowEvent {
   readonly type: 'would-rewrap';
   readonly from: MekReference;
   readonly repaired: boolean;
+  readonly flipped: boolean;
 }
 
 export interface CurrentEvent extends RowEvent {
@@ -101,6 +104,8 @@ export interface RewrapSummary {
   readonly rewrapped: number;
   /** Of these, rows whose primary wrap was broken. */
   readonly repaired: number;
+  /** Of these, rows that a rollback put back under the wrap that they had kept. */
+  readonly flipped: number;
   /** The rest is of the last pass. */
   readonly scanned: number;
   readonly current: number;

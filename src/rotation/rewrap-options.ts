@@ -2,7 +2,6 @@
 import {
   ownProperties,
   requireBoolean,
-  requireIdentifier,
   requireIntegerBetween,
   requireKnownOptions,
   requireOneOf,
@@ -10,18 +9,13 @@ import {
   requireSignal,
 } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import { isMekVersion, type MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../provider/key-wrap.js';
+import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
 import { readShard, type RewrapShard } from './rewrap-shard.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
-export interface RewrapTarget {
-  readonly mekVersion: string;
-  /** May be left out where one provider alone is configured. */
-  readonly keyProvider?: string;
-  /** Needed only where providers with this id differ in it. */
-  readonly mekName?: string;
-}
+export type RewrapTarget = NamedMek;
 
 export interface RewrapAllDeksOptions {
   readonly target: RewrapTarget;
@@ -62,7 +56,7 @@ export interface RewrapRequest extends RowPolicy {
   readonly signal: AbortSignal | undefined;
 }
 
-const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
+export const REWRAP_OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'target',
   'sourceVersion',
   'concurrency',
@@ -81,7 +75,7 @@ export function readRewrapOptions(
   providers: ConfiguredProviders,
 ): RewrapRequest {
   requirePlainObject('options', options);
-  requireKnownOptions(options, OPTIONS);
+  requireKnownOptions(options, REWRAP_OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
   const { concurrency = DEFAULT_CONCURRENCY, verify = 'all', dryRun = false } = own;
   const { takeOver = false, sourceVersion, signal } = own;
@@ -92,24 +86,6 @@ export function readRewrapOptions(
   requireBoolean('takeOver', takeOver);
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
   if (signal !== undefined) requireSignal('signal', signal);
-  const target = readTarget(own.target, providers);
+  const target = readConfiguredMek('target', own.target, providers);
   return { target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal };
-}
-
-function readTarget(target: RewrapTarget, providers: ConfiguredProviders): MekReference {
-  requirePlainObject('target', target);
-  const { mekVersion, keyProvider, mekName } = ownProperties(target as unknown as RewrapTarget);
-  requireMekVersion('target.mekVersion', mekVersion);
-  if (keyProvider !== undefined) requireIdentifier('target.keyProvider', keyProvider);
-  if (mekName !== undefined) requireIdentifier('target.mekName', mekName);
-  const provider = providers.only(keyProvider, mekName);
-  return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
-}
-
-function requireMekVersion(name: string, value: unknown): asserts value is string {
-  requireIdentifier(name, value);
-  if (isMekVersion(value)) return;
-  throw new RangeError(
-    `"${name}" expected 1 to 128 letters, digits, ".", "_" or "-", got another text`,
-  );
 }

@@ -22,7 +22,7 @@ export async function* runRewrap(
   records: RecordReader,
   request: RewrapRequest,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const { rotation, joined } = await beginRotation(context, records, request.takeOver);
+  const { rotation, joined } = await beginRotation(context, records, request);
   const { epoch, target } = rotation;
   const { shard } = request;
   yield { type: 'begun', epoch, target, joined, ...(shard && { shard }) };

@@ -9,6 +9,7 @@ export class RewrapTally {
   #passes = 0;
   #rewrapped = 0;
   #repaired = 0;
+  #flipped = 0;
   #last: RewrapCounter | undefined;
 
   constructor(shard: RewrapShard | undefined) {
@@ -19,6 +20,7 @@ export class RewrapTally {
     this.#passes += 1;
     this.#rewrapped += counter.counts.rewrapped;
     this.#repaired += counter.repaired;
+    this.#flipped += counter.flipped;
     this.#last = counter;
   }
 
@@ -45,6 +47,7 @@ export class RewrapTally {
       passes: this.#passes,
       rewrapped: this.#rewrapped,
       repaired: this.#repaired,
+      flipped: this.#flipped,
       scanned,
       current,
       skipped,

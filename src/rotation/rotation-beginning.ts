@@ -8,11 +8,17 @@ import { begunRecord } from './record-transitions.js';
 import { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
 import type { RotationRecord } from './rotation-record.js';
+import type { RowChoice } from './row-decision.js';
 
 export interface Beginning {
   readonly rotation: Rotation;
   /** The record named the target already: nothing was written. */
   readonly joined: boolean;
+}
+
+/** Whether it may begin over another one that is not finished. */
+export interface TakeOver extends Pick<RowChoice, 'rollback'> {
+  readonly takeOver: boolean;
 }
 
 const MOST_ATTEMPTS = 8;
@@ -24,13 +30,13 @@ const MOST_ATTEMPTS = 8;
 export async function beginRotation(
   context: RotationContext,
   records: RecordReader,
-  takeOver: boolean,
+  request: TakeOver,
 ): Promise<Beginning> {
   const { dekStore, clock, target, signal } = context;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await records.readOrCreate();
     const { record } = copy;
-    requireRotatable(record, target, takeOver);
+    requireRotatable(record, target, request);
     if (isSameMek(record, target)) {
       return { rotation: new Rotation(records, dekStore, record), joined: true };
     }
@@ -47,14 +53,24 @@ export async function beginRotation(
 export function requireRotatable(
   record: RotationRecord,
   target: MekReference,
-  takeOver: boolean,
+  { takeOver, rollback }: TakeOver,
 ): void {
   requireNoMac(record, 'The rotation record');
   if (record.state === 'complete' || takeOver || isSameMek(record, target)) return;
+  if (rollback && cameFrom(record, target)) return;
   throw new FieldEncryptionError(
     'ROTATION_UNFINISHED',
     `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it`,
   );
+}
+
+/** The unfinished rotation left it, and none before has finished since: going back is undoing it. */
+function cameFrom({ history }: RotationRecord, target: MekReference): boolean {
+  for (const entry of [...history].reverse()) {
+    if (isSameMek(entry, target)) return true;
+    if (entry.completedAt !== undefined) return false;
+  }
+  return false;
 }
 
 /** False when someone else was faster: the record is read again then. */

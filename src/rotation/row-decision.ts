@@ -11,7 +11,14 @@ export interface Destination {
   readonly target: MekReference;
 }
 
-export type RowDecision = 'ahead' | 'current' | 'move-epoch' | 'other-version' | 'rewrap';
+/** Which rows a rotation leaves out, and whether it goes back. */
+export interface RowChoice {
+  readonly sourceVersion: string | undefined;
+  /** Only of a rollback: a wrap under the target that a row kept comes back without the provider. */
+  readonly rollback?: { readonly verifyFlips: boolean };
+}
+
+export type RowDecision = 'ahead' | 'current' | 'flip' | 'move-epoch' | 'other-version' | 'rewrap';
 
 /** For events: the dekId, as far as it can be told. */
 export function idOf({ value, error }: StoredItem): string {
@@ -29,11 +36,12 @@ export function rowIn({ value, error }: StoredItem, product: string): DekRow {
 export function decide(
   row: LiveDekRow,
   { epoch, target }: Destination,
-  sourceVersion: string | undefined,
+  { sourceVersion, rollback }: RowChoice,
 ): RowDecision {
   requireNoMac(row, `DEK row ${row.id}`);
   if (row.epoch > epoch) return 'ahead';
   if (isSameMek(row, target)) return row.epoch === epoch ? 'current' : 'move-epoch';
+  if (rollback && row.previousWrap && isSameMek(row.previousWrap, target)) return 'flip';
   const isOther = sourceVersion !== undefined && row.mekVersion !== sourceVersion;
   return isOther ? 'other-version' : 'rewrap';
 }

@@ -4,22 +4,21 @@ import { wrapDigest } from '../dek/dek-cache.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
-import { rewrappedRow } from '../dek/rewrapped-row.js';
+import { flippedRow, rewrappedRow } from '../dek/rewrapped-row.js';
 import { contended, hasCode } from '../errors.js';
 import { mekIn, type KeyWrap } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek, type OpenedDek } from './dek-opening.js';
+import { openDek, opensFromPrevious, type OpenedDek } from './dek-opening.js';
 import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import { decide, idOf, rowAhead, rowIn, type RowDecision } from './row-decision.js';
+import { decide, idOf, rowAhead, rowIn, type RowChoice, type RowDecision } from './row-decision.js';
 
 /** When a new wrap is unwrapped again before it replaces the old one. */
 export type VerifyMode = 'all' | 'first' | 'none';
 
-export interface RowPolicy {
-  readonly sourceVersion: string | undefined;
+export interface RowPolicy extends RowChoice {
   readonly verify: VerifyMode;
 }
 
@@ -74,8 +73,8 @@ export class RowRewrapper {
   async #attempt(item: StoredItem, stage: PassStage): Promise<RowOutcome | undefined> {
     const row = rowIn(item, this.#context.product);
     if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
-    const decision = decide(row, this.#rotation, this.#policy.sourceVersion);
-    const isWork = decision === 'rewrap' || decision === 'move-epoch';
+    const decision = decide(row, this.#rotation, this.#policy);
+    const isWork = ['flip', 'move-epoch', 'rewrap'].includes(decision);
     if (isWork && stage.isMine?.(row.id) === false) {
       return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
     }
@@ -109,9 +108,26 @@ export class RowRewrapper {
         return (await this.#replace({ ...row, epoch }, etag))
           ? { type: 'current', dekId, epochMoved: true }
           : undefined;
+      case 'flip':
+        return this.#flip(row, etag);
       case 'rewrap':
         return this.#rewrap(row, etag);
     }
+  }
+
+  /** The wrap that makes room is kept in its turn: if the other does not open, it still does. */
+  async #flip(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+    const { clock, dekCache } = this.#context;
+    const { id: dekId, previousWrap } = row;
+    const isBroken =
+      this.#policy.rollback?.verifyFlips && !(await opensFromPrevious(this.#context, row));
+    if (!previousWrap || isBroken) return this.#rewrap(row, etag);
+    dekCache?.requireSameKey(row);
+    const { epoch } = this.#rotation;
+    const next = flippedRow(row, { previousWrap, epoch, rewrappedAt: timestampOf(clock) });
+    if (!(await this.#replace(next, etag))) return undefined;
+    dekCache?.rewrapped(next);
+    return { type: 'rewrapped', dekId, from: mekIn(row), repaired: false, flipped: true };
   }
 
   async #rewrap(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
@@ -126,7 +142,7 @@ export class RowRewrapper {
     await this.#verify(next);
     if (!(await this.#replace(next, etag))) return undefined;
     dekCache?.rewrapped(next);
-    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), repaired };
+    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), repaired, flipped: false };
   }
 
   /** `undefined` when what does not open is no longer what is stored: one more look before it counts. */

@@ -45,7 +45,7 @@ export interface Census {
   /** Live rows above the rotation's epoch: its record is older than they are. */
   readonly ahead: number;
   readonly unreadable: number;
-  /** The first hundred of them. */
+  /** The first hundred of them; `findUnreadableRows` names all. */
   readonly unreadableRows: readonly UnreadableRow[];
   /** The rotation is complete, and every live row is where it belongs. */
   readonly settled: boolean;

@@ -65,6 +65,8 @@ export class RowTender {
   /** @returns False when someone else wrote the row first. */
   async #replace(next: DekRow, etag: string): Promise<boolean> {
     this.#context.signal?.throwIfAborted();
+    // The caller may have paused for long since the page was read.
+    if (!this.#context.records.freshCopy()) await this.#requireAllowed();
     try {
       // Without the signal: once sent, a write is let finish.
       await this.#context.dekStore.replace(next, etag);

@@ -49,7 +49,7 @@ describe('a rotation on Lowkey Vault', () => {
     const second = await rotateMek(mekName);
     expect(await rewrap(processOver(dekStore, mekName), second)).toMatchObject({
       ...{ complete: true, epoch: 2, rewrapped: NOTES, scanned: NOTES, current: NOTES },
-      ...{ repaired: 0, skipped: 0, failed: 0 },
+      ...{ repaired: 0, flipped: 0, skipped: 0, failed: 0 },
     });
     expect(await versionsIn(dekStore)).toEqual([second]);
 

@@ -173,7 +173,7 @@ describe('the target', () => {
     expect(await failure(rewrapAllDeks(encryptor, { target: await targetOf('b') }).next())).toEqual(
       {
         name: 'RangeError',
-        message: 'The target may be of several key providers, name one of: env/env, other/env',
+        message: '"target" may be of several key providers, name one of: env/env, other/env',
       },
     );
   });

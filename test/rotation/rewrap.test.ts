@@ -46,6 +46,7 @@ describe('a rotation', () => {
       passes: 3,
       rewrapped: 25,
       repaired: 0,
+      flipped: 0,
       scanned: 25,
       current: 25,
       skipped: 0,

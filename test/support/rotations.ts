@@ -1,11 +1,13 @@
 import {
   EnvKeyProvider,
   rewrapAllDeks,
+  rollbackRotation,
   type DekRow,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
   type RewrapTarget,
+  type RollbackRotationOptions,
   type RotationRecord,
 } from '../../src/index.js';
 import type { ManualClock } from './clock.js';
@@ -60,21 +62,29 @@ export async function writeNotes({ encryptor }: Setup, count: number): Promise<L
 type Rewrapping = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
 
 /** The next event; whoever sleeps meanwhile is woken in half seconds. */
-export async function pull<Event, Summary>(
+export function pull<Event, Summary>(
   rewrapping: AsyncGenerator<Event, Summary, void>,
   clock: Pick<ManualClock, 'advance' | 'sleeping'>,
 ): Promise<IteratorResult<Event, Summary>> {
+  return ended(rewrapping.next(), clock);
+}
+
+/** What comes of the work; whoever sleeps meanwhile is woken in half seconds. */
+export async function ended<T>(
+  work: Promise<T>,
+  clock: Pick<ManualClock, 'advance' | 'sleeping'>,
+): Promise<T> {
   const progress = { settled: false };
-  const next = rewrapping.next().finally(() => {
+  const result = work.finally(() => {
     progress.settled = true;
   });
-  next.catch(() => undefined);
+  result.catch(() => undefined);
   for (let idle = 0; idle < 1_000; idle += 1) {
     await turn();
-    if (progress.settled) return next;
+    if (progress.settled) return result;
     if (clock.sleeping > 0) clock.advance(500);
   }
-  throw new Error('The rewrap neither goes on nor sleeps');
+  throw new Error('It neither goes on nor sleeps');
 }
 
 export interface Rewrapped {
@@ -111,7 +121,20 @@ export async function rewrap(
   made: Setup,
   options: Partial<RewrapAllDeksOptions> = {},
 ): Promise<Rewrapped> {
-  const events = await pullUntil(await start(made, options), made.clock, 'finished');
+  return toTheEnd(await start(made, options), made.clock);
+}
+
+/** Runs a rollback to its end. */
+export async function rollBack(
+  { encryptor, clock }: Pick<Setup, 'clock' | 'encryptor'>,
+  to: MekName,
+  options: Partial<RollbackRotationOptions> = {},
+): Promise<Rewrapped> {
+  return toTheEnd(rollbackRotation(encryptor, { target: await targetOf(to), ...options }), clock);
+}
+
+async function toTheEnd(rewrapping: Rewrapping, clock: ManualClock): Promise<Rewrapped> {
+  const events = await pullUntil(rewrapping, clock, 'finished');
   const last = events.at(-1);
   if (last?.type !== 'finished') throw new Error('The last event is not "finished"');
   return { events, summary: last.summary };

@@ -6,6 +6,8 @@ import {
   epochOnlyMoves,
   plainRotation,
   requireRecovery,
+  rollback,
+  rollbackOfARollback,
   takeover,
   unanswered,
   undisturbed,
@@ -19,6 +21,8 @@ const SCENARIOS: readonly (readonly [string, () => Promise<Scenario>])[] = [
   ['a rotation', plainRotation],
   ['a rotation that moves just the epoch of some rows', epochOnlyMoves],
   ['a takeover', takeover],
+  ['a rollback', rollback],
+  ['a rollback of a rollback', rollbackOfARollback],
 ];
 
 describe.each(SCENARIOS)('%s that crashes', (_name, make) => {

@@ -18,9 +18,15 @@ beforeAll(async () => {
 });
 
 const BACK = { target: targetAt('a'), takeOver: true };
+const ROLLBACK = { target: targetAt('a'), back: true };
 
 const PLACES = ['before its write', 'before its check of the record'] as const;
 type Place = (typeof PLACES)[number];
+
+const WAYS = PLACES.flatMap((place) => [
+  { place, back: BACK },
+  { place, back: ROLLBACK },
+]);
 
 /** Which of its rows the first job falls asleep over. */
 const rows = fc.integer({ min: 1, max: 3 });
@@ -39,7 +45,7 @@ function putToSleep(world: World, place: Place, nth: number, until: () => boolea
 describe('a rollback while the first job sleeps with an etag in hand', () => {
   it('is not undone when that job wakes up: it stops, and has written nothing', async () => {
     const tally = new Tally();
-    const property = (place: Place): fc.IAsyncProperty<unknown> =>
+    const property = ({ place, back }: (typeof WAYS)[number]): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, rows, async (schedule, nth) => {
         const world = await World.over(seed, schedule);
         const { journal } = world.watch;
@@ -48,10 +54,16 @@ describe('a rollback while the first job sleeps with an etag in hand', () => {
         const sleeping = putToSleep(world, place, nth, isBack);
         world.holdStart('two', () => sleeping.reached);
         const one = world.rewrap(world.process('one'), { target: targetAt('b') });
-        const two = world.rewrap(world.process('two'), BACK);
+        const two = world.rewrap(world.process('two'), back);
         await world.run();
         expect(endOf(one.driven)).toBe('ROTATION_SUPERSEDED');
         expect(endOf(two.driven)).toBe('complete');
+        const ofTwo = journal.count(
+          ({ process, subject }) => process === 'two' && subject === 'provider',
+        );
+        // A round trip and a proof: rows flip, or never left.
+        if (back === ROLLBACK) expect(ofTwo).toBe(3);
+        tally.add('a row flipped', two.driven.summary?.flipped ?? 0);
         const late = journal.count(
           ({ process, method, code, record }) =>
             process === 'one' &&
@@ -61,13 +73,13 @@ describe('a rollback while the first job sleeps with an etag in hand', () => {
         );
         tally.add('it wrote over an old etag when it woke up', late);
         tally.add('it found another epoch before it wrote', late === 0);
-        const back = journal.writes('replace', 'two').map(({ row }) => row as LiveDekRow);
-        tally.add('a row was moved back', back.filter(({ previousWrap }) => previousWrap).length);
-        tally.add('only an epoch moved', back.filter((row) => !row.previousWrap).length);
+        const moved = journal.writes('replace', 'two').map(({ row }) => row as LiveDekRow);
+        tally.add('a row was moved back', moved.filter(({ previousWrap }) => previousWrap).length);
+        tally.add('only an epoch moved', moved.filter((row) => !row.previousWrap).length);
         await requireSettled(world.watch);
         await requireSound(world.watch);
       });
-    await forEachWay(PLACES, property, 0.1);
+    await forEachWay(WAYS, property, 0.06);
     tally.requireAll();
   });
 });
@@ -122,6 +134,38 @@ describe('an epoch-only move that fails', () => {
         await requireSound(world.watch);
       });
     await forEachWay(FAILURES, property, 0.08);
+    tally.requireAll();
+  });
+});
+
+describe('a rollback beside the rotation that it undoes, and writers', () => {
+  it('ends with every row back, whatever they do to each other', async () => {
+    const tally = new Tally();
+    const property = fc.asyncProperty(schedules, async (schedule) => {
+      const world = await World.over(seed, schedule);
+      const { journal } = world.watch;
+      world.holdStart('two', () => journal.writes('replace', 'one').length > 0);
+      world.holdStart('three', () => journal.writes('replace', 'one').length > 1);
+      const one = world.rewrap(world.process('one'), { target: targetAt('b') });
+      const two = world.rewrap(world.process('two'), ROLLBACK);
+      const three = world.rewrap(world.process('three'), ROLLBACK);
+      const writer = world.process('writer');
+      world.act('writer', () => world.write(writer, 'beside', 'written beside'));
+      await world.run();
+      const ends = [two, three].map(({ driven }) => endOf(driven));
+      expect(ends).toEqual(['complete', 'complete']);
+      expect(['ROTATION_SUPERSEDED', 'complete']).toContain(endOf(one.driven));
+      expect(journal.record?.epoch).toBe(3);
+      const flips = [two, three].map(({ driven }) => driven.summary?.flipped ?? 0);
+      tally.add(
+        'both flipped rows',
+        flips.every((each) => each > 0),
+      );
+      tally.add('a row was lost to the other', journal.lost('replace'));
+      await requireSettled(world.watch);
+      await requireSound(world.watch);
+    });
+    await forEachWay(['any'], () => property, 0.15);
     tally.requireAll();
   });
 });

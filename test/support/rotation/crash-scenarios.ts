@@ -1,8 +1,9 @@
-import { deepEqual, equal } from 'node:assert/strict';
-import type { RewrapAllDeksOptions } from '../../../src/index.js';
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import type { LiveDekRow } from '../../../src/index.js';
+import { encryptAny, KEY } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
 import { driveMortal, mortal, type CrashPoint } from './crashing.js';
-import { drive, type Driven } from './drive.js';
+import { drive, type Driven, type RotateOptions } from './drive.js';
 import { writtenBy } from './journal.js';
 import { targetAt, type MekName } from './meks.js';
 import { seedOf, type Seed } from './seeds.js';
@@ -13,7 +14,7 @@ import { Watch } from './watch.js';
 /** A rotation to crash, and where it begins. */
 export interface Scenario {
   readonly seed: Seed;
-  readonly options: RewrapAllDeksOptions;
+  readonly options: RotateOptions;
 }
 
 const SOME_ROWS = { notes: 2, retired: true, tombstone: true };
@@ -31,7 +32,39 @@ export async function takeover(): Promise<Scenario> {
   return { seed: await leftAfter(2), options: { ...to('c'), takeOver: true } };
 }
 
-function to(name: MekName): RewrapAllDeksOptions {
+/** Rows that flip back, that never left, that were made since, and one whose wrap before is pruned. */
+export async function rollback(): Promise<Scenario> {
+  const watch = await Watch.over(await leftAfter(3));
+  const { encryptor } = watch.process('writer', { clock: new AutoClock() });
+  const plain = { ...KEY, id: 'since', body: 'made since' };
+  watch.documents.acknowledge(await encryptAny(encryptor, plain), plain);
+  return { seed: withOnePruned(await watch.toSeed()), options: { ...to('a'), back: true } };
+}
+
+function withOnePruned({ snapshot, documents }: Seed): Seed {
+  const rows = new Map(snapshot.rows);
+  const kept = [...rows.values()].find(({ row }) => 'previousWrap' in row);
+  ok(kept, 'no row keeps a wrap');
+  const { previousWrap, ...row } = kept.row as LiveDekRow;
+  ok(previousWrap);
+  rows.set(row.id, { row: row, etag: kept.etag });
+  return { snapshot: { ...snapshot, rows }, documents };
+}
+
+/** Rows that flip a second time, after both rotations were finished. */
+export async function rollbackOfARollback(): Promise<Scenario> {
+  const watch = await Watch.over(await finishedRotation());
+  await runAgain(watch, { ...to('a'), back: true });
+  return { seed: await watch.toSeed(), options: { ...to('b'), back: true } };
+}
+
+async function finishedRotation(): Promise<Seed> {
+  const watch = await Watch.over(await seedOf(SOME_ROWS));
+  await runAgain(watch, to('b'));
+  return watch.toSeed();
+}
+
+function to(name: MekName): RotateOptions {
   return { target: targetAt(name), concurrency: 2 };
 }
 

@@ -1,6 +1,6 @@
-import { drive, type Driven } from './drive.js';
+import { drive, type Driven, type RotateOptions } from './drive.js';
 import { AutoClock } from './auto-clock.js';
-import { StoreError, type Clock, type RewrapAllDeksOptions } from '../../../src/index.js';
+import { StoreError, type Clock } from '../../../src/index.js';
 import type { Call, Intercept } from './intercepted.js';
 import type { Process, Watch } from './watch.js';
 
@@ -69,7 +69,7 @@ export function mortal(
 export function driveMortal(
   watch: Watch,
   { process, death }: Mortal,
-  options: RewrapAllDeksOptions,
+  options: RotateOptions,
 ): Promise<Driven | undefined> {
   const run = drive(watch, process, options);
   return Promise.race([run, death.then(() => undefined)]);

@@ -1,6 +1,8 @@
 import {
   isFieldEncryptionError,
   rewrapAllDeks,
+  rollbackRotation,
+  type FieldEncryptor,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
@@ -15,6 +17,11 @@ export interface Driven {
   readonly error?: unknown;
 }
 
+/** What a rotation is asked to do, and whether it goes forth or back. */
+export interface RotateOptions extends RewrapAllDeksOptions {
+  readonly back?: boolean;
+}
+
 export interface DriveOptions {
   /** Before each event is pulled; false leaves the rewrap. */
   readonly pull?: (events: readonly RewrapEvent[]) => Promise<boolean>;
@@ -24,11 +31,11 @@ export interface DriveOptions {
 export async function drive(
   watch: Watch,
   { name, encryptor }: Process,
-  options: RewrapAllDeksOptions,
+  options: RotateOptions,
   { pull = () => Promise.resolve(true) }: DriveOptions = {},
 ): Promise<Driven> {
   const events: RewrapEvent[] = [];
-  const rewrapping = rewrapAllDeks(encryptor, options);
+  const rewrapping = rotate(encryptor, options);
   const check = new EventCheck(watch, name);
   try {
     while (await pull(events)) {
@@ -46,6 +53,13 @@ export async function drive(
   }
   await rewrapping.return(undefined as never);
   return { events };
+}
+
+function rotate(
+  encryptor: FieldEncryptor,
+  { back = false, ...options }: RotateOptions,
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  return back ? rollbackRotation(encryptor, options) : rewrapAllDeks(encryptor, options);
 }
 
 /** How it ended: a code, `'complete'`, `'incomplete'`, or `'left'`. */

@@ -121,15 +121,24 @@ function identityOf(row: DekRow): unknown {
   return { id, scopeId, scopeKind, scope, type, schema, product, generation, createdAt };
 }
 
-/** Kept byte for byte where only the epoch moved; the wrap before otherwise. */
+/** Kept byte for byte where only the epoch moved, or pruned; the wrap before otherwise. */
 function checkPreviousWrap(row: LiveDekRow, before: LiveDekRow): void {
   if (row.wrappedDek === before.wrappedDek && mekOf(row) === mekOf(before)) {
+    if (before.previousWrap && !row.previousWrap) {
+      deepEqual(row, withoutPreviousWrap(before), 'more than the previous wrap was pruned');
+      return;
+    }
     deepEqual(stillActive({ ...row, epoch: before.epoch }, before), before, 'more was written');
     return;
   }
   const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion, epoch } = before;
   const expected = { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion, epoch };
   deepEqual(row.previousWrap, expected, 'the previous wrap is not the wrap before');
+}
+
+function withoutPreviousWrap({ previousWrap, ...row }: LiveDekRow): unknown {
+  ok(previousWrap);
+  return row;
 }
 
 /** The row without its retirement, if that is what was written: re-encryption will. */

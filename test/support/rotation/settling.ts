@@ -2,13 +2,12 @@ import { equal, ok } from 'node:assert/strict';
 import {
   takeCensus,
   type DekRow,
-  type RewrapAllDeksOptions,
   type RewrapTarget,
   type RotationRecord,
 } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
-import { drive } from './drive.js';
+import { drive, type RotateOptions } from './drive.js';
 import { nameOf } from './meks.js';
 import { requireTamperingFound } from './tampering.js';
 import { readerOver, type Watch } from './watch.js';
@@ -23,7 +22,7 @@ export async function requireSettled({ memory, snapshot }: Watch): Promise<void>
 /** One more plain run completes, by default to the record's target; another after it writes nothing. */
 export async function requireConvergence(
   watch: Watch,
-  options: RewrapAllDeksOptions = { target: targetIn(watch) },
+  options: RotateOptions = { target: targetIn(watch) },
 ): Promise<void> {
   await runAgain(watch, options);
   await requireSettled(watch);
@@ -35,7 +34,7 @@ export async function requireConvergence(
 }
 
 /** After a race: it converges, and what was tampered with is still found. */
-export async function requireSound(watch: Watch, options?: RewrapAllDeksOptions): Promise<void> {
+export async function requireSound(watch: Watch, options?: RotateOptions): Promise<void> {
   await requireConvergence(watch, options);
   await requireTamperingFound(watch);
 }
@@ -46,7 +45,7 @@ function targetIn({ snapshot: { record } }: Watch): RewrapTarget {
 }
 
 /** By a fresh process, which has to complete it. */
-export async function runAgain(watch: Watch, options: RewrapAllDeksOptions): Promise<void> {
+export async function runAgain(watch: Watch, options: RotateOptions): Promise<void> {
   const process = watch.process('rerun', { clock: new AutoClock() });
   const { error, summary } = await drive(watch, process, options);
   if (error) throw error as Error;

@@ -1,8 +1,7 @@
-import type { RewrapAllDeksOptions } from '../../../src/index.js';
 import { turn as everythingElse } from '../deferred.js';
 import { KEY, note } from '../encryptor.js';
 import { runningClock } from './auto-clock.js';
-import { drive, type Driven } from './drive.js';
+import { drive, type Driven, type RotateOptions } from './drive.js';
 import type { Call, Execute } from './intercepted.js';
 import type { Plan, Schedule } from './schedule.js';
 import type { Seed } from './seeds.js';
@@ -74,7 +73,7 @@ export class World {
   }
 
   /** Rewraps as an actor that may be slow to pull, and leaves after so many events. */
-  rewrap(process: Process, options: RewrapAllDeksOptions, leaveAfter = Infinity): Job {
+  rewrap(process: Process, options: RotateOptions, leaveAfter = Infinity): Job {
     const job = new Job();
     const { name } = process;
     this.act(name, async () => {

@@ -1,0 +1,51 @@
+/** What a MEK version is to be retired for, checked before anything happens. @module */
+import {
+  ownProperties,
+  requireIntegerBetween,
+  requireKnownOptions,
+  requirePlainObject,
+  requireSignal,
+} from '../guards.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { MekReference } from '../provider/key-wrap.js';
+import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
+
+export interface AssertRetirableOptions {
+  /**
+   * The version to be retired. Where provider and MEK name are both given, it may be of a provider that
+   * is configured no more.
+   */
+  readonly mek: NamedMek;
+  /**
+   * How long a backup of the DEK store is kept, point-in-time restores included; 0 for none, up to a
+   * hundred years. Rows of a restored backup need the version that they were under.
+   */
+  readonly backupWindowMs: number;
+  /** Rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** @internal */
+export interface RetirementRequest {
+  readonly mek: MekReference;
+  readonly backupWindowMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const OPTIONS: readonly (keyof AssertRetirableOptions)[] = ['mek', 'backupWindowMs', 'signal'];
+const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
+
+/** @throws TypeError or RangeError for options that make no sense. */
+export function readRetirementOptions(
+  options: AssertRetirableOptions,
+  providers: ConfiguredProviders,
+): RetirementRequest {
+  requirePlainObject('options', options);
+  requireKnownOptions(options, OPTIONS);
+  const { mek, backupWindowMs, signal } = ownProperties(
+    options as unknown as AssertRetirableOptions,
+  );
+  requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
+  if (signal !== undefined) requireSignal('signal', signal);
+  return { mek: readAnyMek('mek', mek, providers), backupWindowMs, signal };
+}

@@ -1,0 +1,100 @@
+/** Finds every DEK row that cannot be read. @module */
+import { isScope, isScopeKind } from '../dek/dek-row.js';
+import { scopeIdIn, scopeIdOf, type ScopeKind } from '../dek/key-scope.js';
+import {
+  ownProperties,
+  requireIdentifier,
+  requireKnownOptions,
+  requirePlainObject,
+  requireSignal,
+} from '../guards.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore, StoredItem } from '../store/dek-store.js';
+import { MeteredDekStore } from '../store/metered-dek-store.js';
+import { dekRowPages } from './dek-row-pages.js';
+import { idOf, rowIn } from './row-decision.js';
+import { RunCharge } from './run-charge.js';
+import type { UnreadableRowsEvent, UnreadableRowsSummary } from './unreadable-event.js';
+
+export interface FindUnreadableRowsOptions {
+  /** Stops before the next page; the generator then throws its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows
+ * that a later version wrote, rows that the database gives back broken. A census counts them all, and
+ * names the first hundred.
+ *
+ * Reads only. Nothing happens before the first `next()`, and every row is read once. It unwraps nothing:
+ * a row that can be read may still hold a broken wrap, which the dry run of `rewrapAllDeks` finds.
+ *
+ * @param encryption - A `FieldEncryptor`, or its product and store.
+ * @returns An event for each such row, and `finished` with the summary, which the generator also returns.
+ * @throws TypeError or RangeError for options that make no sense. Errors of the store where it cannot
+ * list: run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { findUnreadableRows, isFieldEncryptionError } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const encryption = { product: 'notelett', dekStore: new MemoryDekStore() };
+ * for await (const event of findUnreadableRows(encryption)) {
+ *   if (event.type === 'finished') console.log(event.summary.unreadable); // 0
+ *   else if (isFieldEncryptionError(event.error)) console.log(event.dekId, event.error.code);
+ * }
+ * ```
+ */
+export async function* findUnreadableRows(
+  { product, dekStore }: { readonly product: string; readonly dekStore: DekStore },
+  options: FindUnreadableRowsOptions = {},
+): AsyncGenerator<UnreadableRowsEvent, UnreadableRowsSummary, void> {
+  requireIdentifier('product', product);
+  const signal = readSignal(options);
+  const charge = new RunCharge();
+  const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
+    charge.add(units);
+  });
+  let counts = { scanned: 0, readable: 0, unreadable: 0 };
+  for await (const items of dekRowPages(store, { product }, signal)) {
+    for (const item of items) {
+      const failure = failureOf(item, product);
+      const name = failure ? 'unreadable' : 'readable';
+      counts = { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+      if (!failure) continue;
+      const row = { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
+      yield charge.inEvent<UnreadableRowsEvent>({ type: 'unreadable', ...row, counts });
+    }
+  }
+  const summary = charge.inSummary<UnreadableRowsSummary>({ product, ...counts });
+  yield charge.inEvent<UnreadableRowsEvent>({ type: 'finished', summary });
+  return summary;
+}
+
+function readSignal(options: FindUnreadableRowsOptions): AbortSignal | undefined {
+  requirePlainObject('options', options);
+  requireKnownOptions(options, ['signal']);
+  const { signal } = ownProperties(options as FindUnreadableRowsOptions);
+  if (signal !== undefined) requireSignal('signal', signal);
+  return signal;
+}
+
+function failureOf(item: StoredItem, product: string): { readonly error: unknown } | undefined {
+  try {
+    rowIn(item, product);
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Only parts that are hashed into the row's own id: others may be anything. */
+function scopeIn(item: StoredItem, product: string): { readonly scope?: readonly string[] } {
+  const { scopeKind, scope } = (item.value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!isScopeKind(scopeKind) || !isScope(scope)) return {};
+  const parts = scope as readonly string[];
+  return scopeIdOf(scopeKind as ScopeKind, product, parts) === scopeIdIn(idOf(item))
+    ? { scope: parts }
+    : {};
+}

@@ -1,0 +1,66 @@
+/** Goes back to an earlier MEK version. @module */
+import { rotateBy, type RewrapEncryption } from './rewrap-all-deks.js';
+import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
+import { readRollbackOptions, type RollbackRotationOptions } from './rollback-options.js';
+
+/**
+ * Brings every DEK of a product back under an earlier MEK version, beside live traffic: for a rotation
+ * that turned out to be a mistake, whether or not it is finished.
+ *
+ * It is a rotation like any other, with the next epoch, a fence, scans and a verification, driven and
+ * resumed as {@link rewrapAllDeks} is. What differs is that a row whose `previousWrap` is under the
+ * target flips: that wrap comes back and the other is kept in its place, without a call to the key
+ * provider. So a rollback is fast, and works for such rows though the version to be left is out of
+ * reach. Rows that were made since, or pruned, are rewrapped.
+ *
+ * Before it begins, the target wraps and unwraps a random key, and unwraps one wrap that is stored under
+ * it; if either fails, nothing is written. Wraps that flip are not opened one by one unless
+ * `verifyFlips` says so: a dry run does it for all of them. One that turns out to be broken later is
+ * repaired from the wrap that was kept for it, as soon as the row is rewrapped or rolled back again.
+ *
+ * An unfinished rotation is rolled back to where it came from without `takeOver`; over any other one
+ * that is unfinished, it needs it. A process that still rewraps the other way stops with
+ * `ROTATION_SUPERSEDED`.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns Events as {@link rewrapAllDeks} gives them; `rewrapped` says whether a row was `flipped`.
+ * @throws TypeError or RangeError for options that make no sense, and for a target that the product was
+ * never on: use {@link rewrapAllDeks}.
+ * @throws TamperedError where nothing opens that is stored under the target. Otherwise what
+ * {@link rewrapAllDeks} throws; what fails on the target fails before anything was written.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import {
+ *   createFieldEncryptor, defineDocument, EnvKeyProvider, rewrapAllDeks, rollbackRotation,
+ * } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const [oldKey, newKey] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
+ * const note = defineDocument<{ id: string; body: string }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body'],
+ * });
+ * const before = new EnvKeyProvider({ key: oldKey });
+ * const shared = { product: 'notelett', dekStore: new MemoryDekStore(), fenceTtlMs: 1_000 };
+ * const writer = createFieldEncryptor({ ...shared, keyProviders: [before] });
+ * await writer.encryptDocument(note, { id: 'n1', body: 'Hello' });
+ *
+ * const provider = new EnvKeyProvider({ key: newKey, previousKeys: [oldKey] });
+ * const encryptor = createFieldEncryptor({ ...shared, keyProviders: [provider] });
+ * const target = { mekVersion: await provider.currentVersion() };
+ * for await (const event of rewrapAllDeks(encryptor, { target })) {
+ *   if (event.type === 'rewrapped') break; // this looks wrong
+ * }
+ * const back = { mekVersion: await before.currentVersion() };
+ * for await (const event of rollbackRotation(encryptor, { target: back })) {
+ *   if (event.type === 'rewrapped') console.log(event.flipped); // true
+ * }
+ * ```
+ */
+export function rollbackRotation(
+  encryption: RewrapEncryption,
+  options: RollbackRotationOptions,
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  return rotateBy(encryption, (providers) => readRollbackOptions(options, providers));
+}
