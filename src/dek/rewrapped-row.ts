@@ -1,19 +1,27 @@
 /** What a rewrap makes of a row. @module */
 import { wrapIn, type KeyWrap } from '../provider/key-wrap.js';
-import type { LiveDekRow, PreviousWrap } from './dek-row.js';
+import type { LiveDekRow, PreviousWrap, RecoveryWrap } from './dek-row.js';
 
 export interface Rewrap {
   readonly wrap: KeyWrap;
   readonly epoch: number;
-  /** What the DEK was opened from, and can be opened from again. */
-  readonly previousWrap: PreviousWrap;
+  /** What the DEK was opened from, and can be opened from again; without it the row's own stays. */
+  readonly previousWrap: PreviousWrap | undefined;
+  readonly recoveryWrap: RecoveryWrap | undefined;
   readonly rewrappedAt: string;
 }
 
 /** The row under its new wrap; the DEK itself, and so its commitment, stay. */
 export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): Row {
-  const { wrap, epoch, previousWrap, rewrappedAt } = rewrap;
-  return { ...row, ...wrap, epoch, previousWrap, rewrappedAt };
+  const { wrap, epoch, previousWrap, recoveryWrap, rewrappedAt } = rewrap;
+  return {
+    ...row,
+    ...wrap,
+    epoch,
+    rewrappedAt,
+    ...(previousWrap && { previousWrap }),
+    ...(recoveryWrap && { recoveryWrap }),
+  };
 }
 
 /** The wrap that a row has now, as it is kept once there is another. */

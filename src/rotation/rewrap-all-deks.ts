@@ -2,16 +2,22 @@
 import { systemClock, type Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
+import { readRecoveryKey } from '../dek/recovery-key.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
+import type { DekOpening } from './dek-opening.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
+import {
+  readRewrapOptions,
+  type RewrapAllDeksOptions,
+  type RewrapRequest,
+} from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
 import { RunCharge } from './run-charge.js';
 import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
@@ -24,6 +30,8 @@ export interface RewrapEncryption {
   readonly dekStore: DekStore;
   /** Told of each new wrap, so that its keys stay usable. Other processes need no signal. */
   readonly dekCache?: DekCache;
+  /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
+  readonly recoveryKey?: string;
   /** Only for a product that has no rotation record yet. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** @default systemClock */
@@ -83,18 +91,29 @@ export async function* rewrapAllDeks(
   encryption: RewrapEncryption,
   options: RewrapAllDeksOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  return yield* rotate(encryption, (providers) => readRewrapOptions(options, providers));
+}
+
+/** @internal A rotation, whoever reads its options, and however its DEKs are opened. */
+export async function* rotate(
+  encryption: RewrapEncryption,
+  readRequest: (providers: ConfiguredProviders) => RewrapRequest,
+  opening?: DekOpening,
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
   const providers = new ConfiguredProviders(keyProviders);
-  const request = readRewrapOptions(options, providers);
+  const request = readRequest(providers);
   const { target, signal } = request;
   const charge = new RunCharge();
   const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
     charge.add(units);
   });
-  const context = { product, providers, dekStore: store, dekCache, clock, target, signal };
+  const parts = { product, providers, dekStore: store, dekCache, clock, target, signal };
+  const context = { ...parts, recoveryKey, ...(opening && { opening }) };
   const records = new RecordReader({
     ...context,
     firstMek: () => Promise.resolve(target),
@@ -103,6 +122,7 @@ export async function* rewrapAllDeks(
 
   signal?.throwIfAborted();
   await makeRoundTrip(providers, target, { signal });
+  await opening?.requireUseful(context);
   const work = request.dryRun ? rehearseRewrap : runRewrap;
   const events = work(context, records, request);
   const summary = charge.inSummary(yield* charge.inEvents(events));

@@ -2,7 +2,7 @@
 import { isLive } from '../dek/dek-row.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek } from './dek-opening.js';
+import { failedOutcome, openDek } from './dek-opening.js';
 import type { RecordReader } from './record-reader.js';
 import type { RewrapEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
 import type { RewrapRequest } from './rewrap-options.js';
@@ -64,13 +64,14 @@ async function rehearseRow(
       case 'ahead':
         throw rowAhead(row, destination.epoch);
       case 'rewrap': {
-        const { bytes, from, repaired } = await openDek(context, row);
+        const { bytes, from, repaired, recovered } = await openDek(context, row);
         bytes.fill(0);
-        return { type: 'would-rewrap', dekId, from: mekIn(from), repaired };
+        const how = { repaired, ...(recovered && { recovered }) };
+        return { type: 'would-rewrap', dekId, from: mekIn(from), ...how };
       }
     }
   } catch (error) {
     context.signal?.throwIfAborted();
-    return { type: 'failed', dekId, error };
+    return failedOutcome(context, item, error);
   }
 }
