@@ -169,3 +169,21 @@ export type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from './store/document-store.js';
+export { addRecoveryWraps } from './upkeep/add-recovery-wraps.js';
+export type {
+  UpkeepBegunEvent,
+  UpkeepChangedEvent,
+  UpkeepCounts,
+  UpkeepCurrentEvent,
+  UpkeepEvent,
+  UpkeepFailedEvent,
+  UpkeepFinishedEvent,
+  UpkeepKind,
+  UpkeepPassedEvent,
+  UpkeepPassEvent,
+  UpkeepRowEvent,
+  UpkeepSkippedEvent,
+  UpkeepSummary,
+  UpkeepWouldChangeEvent,
+} from './upkeep/upkeep-event.js';
+export type { UpkeepOptions } from './upkeep/upkeep-options.js';
