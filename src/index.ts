@@ -121,11 +121,20 @@ export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-p
 export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
+export { recoverDeks } from './recovery/recover-deks.js';
+export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
+export type {
+  RecoveryEvent,
+  RecoveryFinishedEvent,
+  RecoverySummary,
+} from './recovery/recovery-event.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
 export type {
   BegunEvent,
   CurrentEvent,
+  DekLoss,
+  DekLossReason,
   FailedEvent,
   FinishedEvent,
   PassedEvent,

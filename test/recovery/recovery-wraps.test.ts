@@ -101,7 +101,7 @@ describe('with a recovery key', () => {
   it('a re-encryption makes recoverable DEKs, and its tombstones have nothing to recover', async () => {
     const made = setup();
     const store = new MemoryDocumentStore<Loose>({ key: note.key });
-    for (const document of await writeNotes(made, 2)) await store.create(document as never);
+    for (const document of await writeNotes(made, 2)) await store.create(document);
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     made.clock.advance(1_000);

@@ -46,3 +46,9 @@ export function dekInRecoveryWrap(
 ): string | undefined {
   return recoveryWrap && rsaUnwrap(privateKey, recoveryWrap.wrappedDek)?.toString('hex');
 }
+
+/** A row as it is but for some properties. */
+export function without<Row extends object>(row: Row, ...names: readonly (keyof Row)[]): Row {
+  const left = Object.entries(row).filter(([name]) => !names.includes(name as keyof Row));
+  return Object.fromEntries(left) as Row;
+}

@@ -5,6 +5,8 @@ import {
   endStateOf,
   epochOnlyMoves,
   plainRotation,
+  recovery,
+  recoveryOverRotation,
   requireRecovery,
   takeover,
   unanswered,
@@ -19,6 +21,8 @@ const SCENARIOS: readonly (readonly [string, () => Promise<Scenario>])[] = [
   ['a rotation', plainRotation],
   ['a rotation that moves just the epoch of some rows', epochOnlyMoves],
   ['a takeover', takeover],
+  ['a recovery', recovery],
+  ['a recovery over a rotation that was left', recoveryOverRotation],
 ];
 
 describe.each(SCENARIOS)('%s that crashes', (_name, make) => {

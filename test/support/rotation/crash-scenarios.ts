@@ -1,11 +1,12 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import type { RewrapAllDeksOptions } from '../../../src/index.js';
+import { recoverDeks, type RewrapAllDeksOptions } from '../../../src/index.js';
+import { PAIR } from '../recovery-pairs.js';
 import { AutoClock } from './auto-clock.js';
 import { driveMortal, mortal, type CrashPoint } from './crashing.js';
 import { drive, type Driven } from './drive.js';
 import { writtenBy } from './journal.js';
 import { targetAt, type MekName } from './meks.js';
-import { seedOf, type Seed } from './seeds.js';
+import { seedOf, type Operator, type Seed, type SeedOptions } from './seeds.js';
 import { runAgain } from './settling.js';
 import type { Snapshot } from './snapshot.js';
 import { Watch } from './watch.js';
@@ -31,13 +32,34 @@ export async function takeover(): Promise<Scenario> {
   return { seed: await leftAfter(2), options: { ...to('c'), takeOver: true } };
 }
 
+/** Every version of the old MEK is gone, and the DEKs come out of their recovery wraps. */
+export async function recovery(): Promise<Scenario> {
+  const seed = await seedOf({ ...SOME_ROWS, recoveryKey: PAIR.publicKey });
+  return { seed: { ...seed, operator: recovererWith('b') }, options: to('b') };
+}
+
+/** The MEK was lost in the middle of a rotation, and both versions of it. */
+export async function recoveryOverRotation(): Promise<Scenario> {
+  const seed = await leftAfter(2, { ...SOME_ROWS, recoveryKey: PAIR.publicKey });
+  const options = { ...to('c'), takeOver: true };
+  return { seed: { ...seed, operator: recovererWith('c') }, options };
+}
+
+function recovererWith(key: MekName): Operator {
+  const { privateKey } = PAIR;
+  return {
+    keys: [key],
+    rewrap: (encryptor, options) => recoverDeks(encryptor, { ...options, privateKey }),
+  };
+}
+
 function to(name: MekName): RewrapAllDeksOptions {
   return { target: targetAt(name), concurrency: 2 };
 }
 
 /** A rotation to `b` that was left when so many rows were rewrapped. */
-async function leftAfter(rows: number): Promise<Seed> {
-  const watch = await Watch.over(await seedOf(SOME_ROWS));
+async function leftAfter(rows: number, seedOptions: SeedOptions = SOME_ROWS): Promise<Seed> {
+  const watch = await Watch.over(await seedOf(seedOptions));
   const process = watch.process('left', { clock: new AutoClock() });
   const isLeft = (events: readonly { type: string }[]): boolean =>
     events.filter(({ type }) => type === 'rewrapped').length < rows;

@@ -1,6 +1,5 @@
 import {
   isFieldEncryptionError,
-  rewrapAllDeks,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
@@ -28,7 +27,7 @@ export async function drive(
   { pull = () => Promise.resolve(true) }: DriveOptions = {},
 ): Promise<Driven> {
   const events: RewrapEvent[] = [];
-  const rewrapping = rewrapAllDeks(encryptor, options);
+  const rewrapping = watch.operator.rewrap(encryptor, options);
   const check = new EventCheck(watch, name);
   try {
     while (await pull(events)) {

@@ -2,6 +2,7 @@ import { equal } from 'node:assert/strict';
 import {
   createFieldEncryptor,
   DekCache,
+  rewrapAllDeks,
   type Clock,
   type DekRow,
   type FieldEncryptor,
@@ -14,7 +15,7 @@ import { intercepted, type Call, type Execute, type Intercept } from './intercep
 import { Invariants } from './invariants.js';
 import { Journal, writtenBy, type Result } from './journal.js';
 import { ALL_MEKS, providerOf, type MekName } from './meks.js';
-import { FENCE_TTL_MS, storeFrom, type Seed } from './seeds.js';
+import { FENCE_TTL_MS, storeFrom, type Operator, type Seed } from './seeds.js';
 import { snapshotOf, type Snapshot } from './snapshot.js';
 
 /** One process: its own encryptor and cache, every call of its store and provider intercepted. */
@@ -25,7 +26,7 @@ export interface Process {
 
 export interface ProcessOptions {
   readonly clock: Clock;
-  /** The first is current. @default all */
+  /** The first is current. @default all, or what the seed says */
   readonly keys?: readonly MekName[];
   readonly intercept?: Intercept;
   readonly dekCache?: DekCache;
@@ -37,15 +38,20 @@ export class Watch {
   readonly journal: Journal;
   readonly invariants: Invariants;
   readonly documents: Documents;
+  readonly operator: Operator;
   snapshot: Snapshot;
   #isDue = true;
   #hasWritten = false;
   readonly #violations: unknown[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(memory: MemoryDekStore, { snapshot, documents }: Seed) {
+  private constructor(
+    memory: MemoryDekStore,
+    { snapshot, documents, operator = { keys: ALL_MEKS, rewrap: rewrapAllDeks } }: Seed,
+  ) {
     this.memory = memory;
     this.snapshot = snapshot;
+    this.operator = operator;
     this.journal = new Journal(snapshot);
     this.invariants = new Invariants(this.journal);
     this.documents = new Documents(readerOver(memory, ALL_MEKS));
@@ -64,7 +70,8 @@ export class Watch {
     return watch;
   }
 
-  process(name: string, { clock, keys = ALL_MEKS, intercept, dekCache }: ProcessOptions): Process {
+  process(name: string, options: ProcessOptions): Process {
+    const { clock, keys = this.operator.keys, intercept, dekCache } = options;
     const through =
       intercept ?? (async (call, execute) => (await this.executeInTurn(call, execute))());
     const store = intercepted(this.memory, { process: name, subject: 'store' }, through);
