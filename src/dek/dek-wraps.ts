@@ -6,7 +6,7 @@ import type { RecoveryKey } from './recovery-key.js';
 
 export interface DekWraps {
   readonly wrap: KeyWrap;
-  /** Without a recovery key the one that was there. */
+  /** Absent without a recovery key: a row's own stays then. */
   readonly recoveryWrap: RecoveryWrap | undefined;
 }
 
@@ -25,6 +25,6 @@ export async function wrapDek(
   bytes: Uint8Array,
   { mek, kept, signal }: WrapDekRequest,
 ): Promise<DekWraps> {
-  const recoveryWrap = recoveryKey ? recoveryKey.wrapFor(kept, bytes) : kept;
+  const recoveryWrap = recoveryKey?.wrapFor(kept, bytes);
   return { wrap: await providers.wrap(bytes, mek, { signal }), recoveryWrap };
 }

@@ -7,6 +7,7 @@ export interface Rewrap {
   readonly epoch: number;
   /** What the DEK was opened from, and can be opened from again; without it the row's own stays. */
   readonly previousWrap: PreviousWrap | undefined;
+  /** Likewise. */
   readonly recoveryWrap: RecoveryWrap | undefined;
   readonly rewrappedAt: string;
 }

@@ -7,6 +7,7 @@ import {
   alter,
   expectReadable,
   failures,
+  lostIn,
   OURS,
   recover,
   recoverable,
@@ -14,6 +15,8 @@ import {
   strip,
 } from '../support/recovery.js';
 import { OTHER_PAIR, PAIR } from '../support/recovery-pairs.js';
+import { rsaWrap } from '../support/rsa-key-provider.js';
+import { commitmentTo } from '../support/rotation/meks.js';
 import { record, withKeys, writeNotes } from '../support/rotations.js';
 
 describe('a DEK that is lost', () => {
@@ -53,6 +56,21 @@ describe('a DEK that is lost', () => {
       'its recovery wrap holds another key than the row commits to; restore the row from a backup',
     ],
   ];
+
+  it('is one of the wrong length, too, though the row commits to it', async () => {
+    const { made, stored, operator } = await recoverable();
+    const row = await rowOf(made, 'note-0');
+    const short = Buffer.alloc(31, 7);
+    const wrappedDek = rsaWrap(PAIR.privateKey, short);
+    await alter(made, 'note-0', {
+      recoveryWrap: { ...row.recoveryWrap, wrappedDek },
+      commitment: commitmentTo(short, row.id),
+    });
+    const { events, summary } = await recover(operator);
+    expect(summary).toMatchObject({ complete: false, failed: 1, lost: 1, recovered: 2 });
+    expect(lostIn(events)).toEqual({ 'note-0': 'commitment-mismatch' });
+    await expectReadable(made, stored.slice(1));
+  });
 
   it.each(causes)(
     'for %s is named with its document, and stays as it is',

@@ -87,7 +87,12 @@ describe('with a recovery key', () => {
     const writer = withKeys(made, ['a', 'b'], OURS);
     await writeNotes(writer, 1);
     const gate = deferred();
-    writer.store.before = (method) => (method === 'create' ? gate.promise : undefined);
+    let created: unknown;
+    writer.store.before = (method, [row]) => {
+      if (method !== 'create') return undefined;
+      created = row;
+      return gate.promise;
+    };
     const writing = encryptAny(writer.encryptor, { ...KEY, id: 'late', body: 'text' });
     await turn();
     await rewrap(withKeys(made, ['b', 'a']));
@@ -95,6 +100,7 @@ describe('with a recovery key', () => {
     await writing;
     const late = (await liveRows(made)).find(({ scope }) => scope.includes('late')) as ActiveDekRow;
     expect(late).toMatchObject({ epoch: 2, previousWrap: { epoch: 1 } });
+    expect(late.recoveryWrap).toEqual((created as ActiveDekRow).recoveryWrap);
     expect(dekInRecoveryWrap(late)).toBe(dekIn(late));
   });
 
