@@ -30,6 +30,8 @@ export interface ProcessOptions {
   readonly keys?: readonly MekName[];
   readonly intercept?: Intercept;
   readonly dekCache?: DekCache;
+  /** @default none */
+  readonly recoveryKey?: string;
 }
 
 /** A store under watch: whatever is done to it is written down and checked. */
@@ -71,7 +73,7 @@ export class Watch {
   }
 
   process(name: string, options: ProcessOptions): Process {
-    const { clock, keys = this.operator.keys, intercept, dekCache } = options;
+    const { clock, keys = this.operator.keys, intercept, dekCache, recoveryKey } = options;
     const through =
       intercept ?? (async (call, execute) => (await this.executeInTurn(call, execute))());
     const store = intercepted(this.memory, { process: name, subject: 'store' }, through);
@@ -83,6 +85,7 @@ export class Watch {
       dekCache: dekCache ?? new DekCache({ clock, maxEntries: 64 }),
       fenceTtlMs: FENCE_TTL_MS,
       clock,
+      ...(recoveryKey !== undefined && { recoveryKey }),
     });
     return { name, encryptor };
   }
