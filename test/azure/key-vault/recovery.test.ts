@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyClient } from '@azure/keyvault-keys';
 import Database from 'libsql';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
 import {
   createFieldEncryptor,
   recoverDeks,
+  type DekStore,
   type FieldEncryptor,
   type FieldEncryptorOptions,
   type LiveDekRow,
@@ -14,6 +16,7 @@ import {
 } from '../../../src/index.js';
 import { SqliteDekStore } from '../../../src/sqlite/index.js';
 import { MEK_NAME } from '../../support/azure/akv-provider.js';
+import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { note, PRODUCT, type Loose } from '../../support/encryptor.js';
 import { rejection } from '../../support/failure.js';
 import { lostIn } from '../../support/recovery.js';
@@ -25,6 +28,15 @@ const OURS = { recoveryKey: PAIR.publicKey };
 
 let world: VaultWorld;
 let directory: string;
+let cosmos: CosmosServer;
+/** A connection of its own to the one store of the test. */
+let connect: () => DekStore;
+
+beforeAll(async () => {
+  cosmos = await CosmosServer.start();
+});
+
+afterAll(() => cosmos.stop());
 
 beforeEach(async () => {
   world = await VaultWorld.start();
@@ -36,11 +48,31 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+const STORES: readonly (readonly [string, () => Promise<typeof connect>])[] = [
+  [
+    'a SQLite file',
+    () => {
+      const file = join(directory, 'notes.db');
+      return Promise.resolve(() => new SqliteDekStore(new Database(file)));
+    },
+  ],
+  [
+    'Cosmos DB',
+    async () => {
+      const { id, database } = await cosmos.container({ partitionKeyPath: '/scopeId' });
+      return () => {
+        const container = cosmos.client().database(database.id).container(id);
+        return new CosmosDekStore(container, { readLagMs: 0 });
+      };
+    },
+  ],
+];
+
 /** As after a restart: its own connection, cache and clock, and a provider that knows nothing yet. */
 function freshProcess(options: Pick<FieldEncryptorOptions, 'recoveryKey'> = OURS): FieldEncryptor {
   return createFieldEncryptor({
     product: PRODUCT,
-    dekStore: new SqliteDekStore(new Database(join(directory, 'notes.db'))),
+    dekStore: connect(),
     keyProviders: [world.provider()],
     clock: new RecordingClock(),
     ...options,
@@ -87,7 +119,11 @@ function codeOfReading(encryptor: FieldEncryptor, stored: Loose): Promise<unknow
   return rejection(encryptor.decryptDocument(note, stored as never));
 }
 
-describe('a vault key that is destroyed', () => {
+describe.each(STORES)('a vault key that is destroyed, over %s', (_name, makeStore) => {
+  beforeEach(async () => {
+    connect = await makeStore();
+  });
+
   it('takes no note with it where there was a recovery key: a new key, recoverDeks, and all read', async () => {
     const stored = await write(freshProcess(), numbered('note'));
     await expectReadable(freshProcess(), stored);
