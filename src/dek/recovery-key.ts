@@ -1,14 +1,12 @@
 /** The offline key that DEKs are wrapped for besides the MEK: docs/recovery.md. @module */
-import { createPublicKey, hash, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { encodeBase64url } from '../crypto/base64url.js';
+import { holdsPrivateKey, publicKeyIn, rsaMisfitOf, spkiDigestOf } from '../crypto/rsa-key.js';
 import { rsaOaep256Wrap } from '../crypto/rsa-oaep.js';
 import { describeType } from '../guards.js';
 import type { RecoveryWrap } from './dek-row.js';
 
 const KEY_ID_LENGTH = 16;
-const MODULUS_BITS: readonly unknown[] = [2048, 3072, 4096];
-const LEAST_EXPONENT = 65_537n;
-const ONE_BLOCK = /^-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]+-----END (?:RSA )?PUBLIC KEY-----$/;
 const HOW_TO = 'an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----"';
 
 /** The public half. It wraps; what it wraps comes back only with the private one. */
@@ -28,6 +26,11 @@ export class RecoveryKey {
     const wrappedDek = encodeBase64url(rsaOaep256Wrap(this.#publicKey, dek));
     return { wrappedDek, wrapAlgorithm: 'RSA-OAEP-256', recoveryKeyId: this.id };
   }
+}
+
+/** @param key - Either half. */
+export function recoveryKeyIdOf(key: KeyObject): string {
+  return spkiDigestOf(key).slice(0, KEY_ID_LENGTH);
 }
 
 /**
@@ -52,38 +55,10 @@ export function readRecoveryKey(recoveryKey: unknown): RecoveryKey | undefined {
  */
 export function parseRecoveryKey(pem: string): RecoveryKey | string {
   // First of all: Node would take the public half out of it without a word.
-  if (pem.includes('PRIVATE KEY')) {
+  if (holdsPrivateKey(pem)) {
     return 'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';
   }
-  const publicKey = ONE_BLOCK.test(pem.trim()) ? publicKeyIn(pem.trim()) : undefined;
+  const publicKey = publicKeyIn(pem);
   if (!publicKey) return `must be ${HOW_TO}`;
-  return misfitOf(publicKey) ?? new RecoveryKey(publicKey);
-}
-
-/** Why a key, public or private, is none to recover with; `undefined` where nothing is wrong. */
-export function misfitOf({
-  asymmetricKeyType,
-  asymmetricKeyDetails,
-}: KeyObject): string | undefined {
-  if (asymmetricKeyType !== 'rsa') {
-    return `is of the type ${String(asymmetricKeyType)}, and RSA-OAEP-256 needs rsa`;
-  }
-  const { modulusLength, publicExponent = 0n } = asymmetricKeyDetails ?? {};
-  if (!MODULUS_BITS.includes(modulusLength)) {
-    return `has ${String(modulusLength)} bits, and ${MODULUS_BITS.join(', ')} are supported; 3072 is advised`;
-  }
-  return publicExponent < LEAST_EXPONENT ? 'has a public exponent below 65537' : undefined;
-}
-
-export function recoveryKeyIdOf(publicKey: KeyObject): string {
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
-  return hash('sha256', spki, 'hex').slice(0, KEY_ID_LENGTH);
-}
-
-function publicKeyIn(pem: string): KeyObject | undefined {
-  try {
-    return createPublicKey(pem);
-  } catch {
-    return undefined;
-  }
+  return rsaMisfitOf(publicKey) ?? new RecoveryKey(publicKey);
 }

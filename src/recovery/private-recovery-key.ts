@@ -1,9 +1,10 @@
 /** The private half of a recovery key, for as long as a recovery runs. @module */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { decodeBase64url } from '../crypto/base64url.js';
+import { holdsPrivateKey, privateKeyIn, rsaMisfitOf } from '../crypto/rsa-key.js';
 import { rsaOaep256Unwrap } from '../crypto/rsa-oaep.js';
 import type { RecoveryWrap } from '../dek/dek-row.js';
-import { misfitOf, recoveryKeyIdOf } from '../dek/recovery-key.js';
+import { recoveryKeyIdOf } from '../dek/recovery-key.js';
 import { describeType } from '../guards.js';
 
 const HOW_TO = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';
@@ -15,7 +16,7 @@ export class PrivateRecoveryKey {
   readonly #privateKey: KeyObject;
 
   constructor(privateKey: KeyObject) {
-    this.id = recoveryKeyIdOf(createPublicKey(privateKey));
+    this.id = recoveryKeyIdOf(privateKey);
     this.#privateKey = privateKey;
   }
 
@@ -37,20 +38,14 @@ export function readPrivateRecoveryKey(
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw new TypeError(`"passphrase" expected a string, got ${describeType(passphrase)}`);
   }
+  if (!holdsPrivateKey(privateKey)) throw new RangeError(`"privateKey" must be ${HOW_TO}`);
   const key = privateKeyIn(privateKey, passphrase);
-  const misfit = misfitOf(key);
-  if (misfit !== undefined) throw new RangeError(`"privateKey" ${misfit}`);
-  return new PrivateRecoveryKey(key);
-}
-
-function privateKeyIn(pem: string, passphrase: string | undefined): KeyObject {
-  if (!pem.includes('PRIVATE KEY')) throw new RangeError(`"privateKey" must be ${HOW_TO}`);
-  try {
-    return createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
-  } catch {
-    // Without the cause: nothing that comes near the key is passed on.
+  if (!key) {
     throw new RangeError(
       `"privateKey" cannot be read: it must be ${HOW_TO}, and "passphrase" what it was encrypted with, if it was`,
     );
   }
+  const misfit = rsaMisfitOf(key);
+  if (misfit !== undefined) throw new RangeError(`"privateKey" ${misfit}`);
+  return new PrivateRecoveryKey(key);
 }
