@@ -102,17 +102,16 @@ async function openWithMek(
   lost: (cause: unknown) => LostDekError,
 ): Promise<OpenedDek> {
   const wraps = [primaryWrap(row), ...(row.previousWrap ? [row.previousWrap] : [])];
-  const failures: unknown[] = [];
+  let cause: unknown;
   for (const [index, from] of wraps.entries()) {
     try {
       return { bytes: await unwrapFrom(context, row, from), from, repaired: index > 0 };
     } catch (error) {
-      failures.push(error);
+      if (!hasCode(error, ...GONE)) throw error;
+      cause ??= error;
     }
   }
-  const passing = failures.find((error) => !hasCode(error, ...GONE));
-  if (passing !== undefined) throw passing as Error;
-  throw lost(failures[0]);
+  throw lost(cause);
 }
 
 function unwrapFrom(

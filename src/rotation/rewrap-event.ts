@@ -46,7 +46,10 @@ export interface PassEvent extends ChargedEvent {
 export interface RewrappedEvent extends RowEvent {
   readonly type: 'rewrapped';
   readonly from: MekReference;
-  /** The primary wrap was broken: the DEK came from the previous one, which is kept. */
+  /**
+   * The primary wrap was broken, or in a recovery its MEK is gone: the DEK came from the previous one,
+   * which is kept.
+   */
   readonly repaired: boolean;
   /** Only of `recoverDeks`: the DEK came out of the recovery wrap, and `from` is what it was under. */
   readonly recovered?: true;

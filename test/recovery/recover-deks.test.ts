@@ -188,6 +188,36 @@ describe('a row without a recovery wrap that opens', () => {
     await expectReadable(made, stored);
   });
 
+  it('is no loss while the MEK of its previous wrap is out of reach, and that of its own is gone', async () => {
+    const { made } = await recoverable(2);
+    await rewrap(withKeys(made, ['c', 'a'], OURS));
+    await strip(made, 'note-0');
+    const operator = withKeys(made, ['b', 'a'], OURS);
+    const versionA = await versionOf('a');
+    operator.provider.before = (method, [wrap]) => {
+      if (method !== 'unwrapKey' || (wrap as LiveDekRow).mekVersion !== versionA) return;
+      throw new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
+    };
+    const { events, summary } = await recover(operator);
+    expect(summary).toMatchObject({ complete: false, failed: 1, lost: 0, recovered: 1 });
+    expect(failures(events)[0]).toMatchObject({ error: { code: 'KEY_PROVIDER_UNAVAILABLE' } });
+  });
+
+  it('is not opened from its previous wrap while its own MEK is only out of reach', async () => {
+    const { made } = await recoverable(2);
+    await rewrap(withKeys(made, ['c', 'a'], OURS));
+    await strip(made, 'note-0');
+    const before = await rowOf(made, 'note-0');
+    const operator = withKeys(made, ['b', 'c', 'a'], OURS);
+    const versionC = await versionOf('c');
+    operator.provider.before = (method, [wrap]) => {
+      if (method !== 'unwrapKey' || (wrap as LiveDekRow).mekVersion !== versionC) return;
+      throw new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
+    };
+    expect((await recover(operator)).summary).toMatchObject({ failed: 1, lost: 0, repaired: 0 });
+    expect(await rowOf(made, 'note-0')).toEqual(before);
+  });
+
   it.each([
     ['KEY_PROVIDER_UNAVAILABLE', true],
     ['KEY_PROVIDER_THROTTLED', true],
