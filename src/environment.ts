@@ -1,5 +1,6 @@
 /** What the environment variables say, checked all at once. @module */
 import { MOST_ENTRIES, MOST_TTL_MS } from './dek/dek-cache.js';
+import { parseRecoveryKey } from './dek/recovery-key.js';
 import { EnvironmentReader, type Environment } from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { parseMekBytes } from './provider/mek-bytes.js';
@@ -42,6 +43,7 @@ export interface EnvironmentSettings {
   readonly mode: EncryptionMode | undefined;
   readonly requireBackfilled: boolean;
   readonly keys: KeySettings;
+  readonly recoveryKey: string | undefined;
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
 }
@@ -58,6 +60,7 @@ export function readEnvironment(
     enabled,
     product: readProduct(reader),
     keys: readKeys(reader, { enabled, isProduction, allowances: context }),
+    recoveryKey: readRecoveryPem(reader),
     ...readGate(reader, enabled, context),
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
@@ -181,6 +184,16 @@ function checkKey(
   bytes.fill(0);
   if (seen.has(identity)) reader.report(variable, `${which}is given twice`);
   seen.add(identity);
+}
+
+function readRecoveryPem(reader: EnvironmentReader): string | undefined {
+  const variable = 'FIELD_ENCRYPT_RECOVERY_KEY';
+  // As environment files have it, which hold one line for each variable.
+  const pem = reader.optional(variable)?.replaceAll(String.raw`\n`, '\n');
+  if (pem === undefined) return undefined;
+  const key = parseRecoveryKey(pem);
+  if (typeof key === 'string') reader.report(variable, key);
+  return pem;
 }
 
 function readVault(reader: EnvironmentReader): VaultSettings {

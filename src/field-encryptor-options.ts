@@ -38,6 +38,12 @@ export interface FieldEncryptorOptions {
    */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /**
+   * An RSA public key of 2048, 3072 or 4096 bits, PEM. Each DEK that is made or rewrapped is wrapped
+   * for it too: should every version of the MEK be lost, whoever holds the private key, which belongs
+   * offline, gets the DEKs back with `recoverDeks`. @default none: then a lost MEK loses every document
+   */
+  readonly recoveryKey?: string;
+  /**
    * How long a writer may act on a cached row, 1 000 to 600 000. Only for a product's first DEK:
    * from then on the rotation record's value counts. @default 30 000
    */

@@ -8,6 +8,7 @@ import type { OpenDocument } from './cipher/open-document.js';
 import { systemClock, type Clock } from './clock.js';
 import { DekCache } from './dek/dek-cache.js';
 import { dekServices, type DekServices } from './dek/dek-services.js';
+import { readRecoveryKey } from './dek/recovery-key.js';
 import { shredScope } from './dek/scope-shredder.js';
 import type {
   AnyDefinition,
@@ -62,6 +63,8 @@ export class FieldEncryptor {
   /** As given; where the product has a rotation record, that one's value counts. */
   readonly fenceTtlMs: number;
   readonly clock: Clock;
+  /** The RSA public key, PEM, that each DEK is wrapped for besides the MEK. */
+  declare readonly recoveryKey?: string;
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
@@ -78,6 +81,7 @@ export class FieldEncryptor {
     requireBoolean('enabled', enabled);
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
     if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
+    const recoveryKey = readRecoveryKey(own.recoveryKey);
     this.product = product;
     const providers = new ConfiguredProviders(keyProviders);
     this.keyProviders = providers.all;
@@ -87,9 +91,10 @@ export class FieldEncryptor {
     this.enabled = enabled;
     this.fenceTtlMs = fenceTtlMs;
     this.clock = clock;
+    if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
     const checked = new CheckedDekStore(dekStore);
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
-    this.#deks = dekServices(context, fenceTtlMs);
+    this.#deks = dekServices({ ...context, recoveryKey }, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
     this.#writer = new DocumentWriter(this.#deks, enabled);
     this.#updater = new DocumentUpdater(this.#deks, this.#writer);

@@ -123,6 +123,13 @@ export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
 export type { NamedMek } from './provider/named-mek.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
+export { recoverDeks } from './recovery/recover-deks.js';
+export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
+export type {
+  RecoveryEvent,
+  RecoveryFinishedEvent,
+  RecoverySummary,
+} from './recovery/recovery-event.js';
 export { assertRetirable, type RetirementReport } from './retirement/assert-retirable.js';
 export type { AssertRetirableOptions } from './retirement/retirement-options.js';
 export type {
@@ -146,6 +153,8 @@ export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks
 export type {
   BegunEvent,
   CurrentEvent,
+  DekLoss,
+  DekLossReason,
   FailedEvent,
   FinishedEvent,
   PassedEvent,
@@ -184,6 +193,25 @@ export type {
   RotationState,
 } from './rotation/rotation-record.js';
 export type {
+  DekRowFilter,
+  DekRowPage,
+  DekStore,
+  DekStoreOptions,
+  ListDekRowsOptions,
+  StoredItem,
+} from './store/dek-store.js';
+export type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from './store/document-store.js';
+export { addRecoveryWraps } from './upkeep/add-recovery-wraps.js';
+export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
+export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
+export type {
   UpkeepBegunEvent,
   UpkeepChangedEvent,
   UpkeepCounts,
@@ -200,21 +228,3 @@ export type {
   UpkeepWouldChangeEvent,
 } from './upkeep/upkeep-event.js';
 export type { UpkeepOptions } from './upkeep/upkeep-options.js';
-export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
-export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
-export type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
-} from './store/dek-store.js';
-export type {
-  DocumentKeyProperties,
-  DocumentPage,
-  DocumentStore,
-  DocumentStoreOptions,
-  ListDocumentsOptions,
-  StoredDocumentItem,
-} from './store/document-store.js';

@@ -60,6 +60,7 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
  * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
  * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
+ * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, for the day on which the MEK is lost; `\n` may stand for its line ends |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
  * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
@@ -97,7 +98,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = options;
   const { collections = [], signal } = options;
   const settings = readEnvironment(env, options);
-  const { enabled, product, mode, keys, cacheMaxEntries, cacheTtlMs } = settings;
+  const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
     ...(cacheMaxEntries !== undefined && { maxEntries: cacheMaxEntries }),
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
@@ -110,6 +111,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     dekCache,
     keyProviders: await keyProvidersFor(keys, options),
     ...(mode && { mode }),
+    ...(recoveryKey !== undefined && { recoveryKey }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),
     ...(onPlaintextRead !== undefined && { onPlaintextRead }),
     ...(clock && { clock }),

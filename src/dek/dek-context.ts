@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DekCache } from './dek-cache.js';
+import type { RecoveryKey } from './recovery-key.js';
 
 export interface DekContext {
   readonly product: string;
@@ -10,4 +11,5 @@ export interface DekContext {
   readonly dekStore: DekStore;
   readonly dekCache: DekCache;
   readonly clock: Clock;
+  readonly recoveryKey?: RecoveryKey | undefined;
 }

@@ -6,6 +6,7 @@ import type { RotationRecord } from '../rotation/rotation-record.js';
 import type { DekContext } from './dek-context.js';
 import { Dek } from './dek.js';
 import type { ActiveDekRow } from './dek-row.js';
+import { wrapDek } from './dek-wraps.js';
 import { dekIdOf, type KeyScope } from './key-scope.js';
 import { keepUpWithRotation, type WrittenRow } from './new-row-upkeep.js';
 import {
@@ -107,9 +108,9 @@ export class DekCreator {
     dek: Dek,
     { epoch, keyProvider, mekName, mekVersion }: RotationRecord,
   ): Promise<ActiveDekRow> {
-    const { providers, clock, product } = this.#context;
+    const { product, clock } = this.#context;
     const mek = { keyProvider, mekName, mekVersion };
-    const wrap = await dek.lend((bytes) => providers.wrap(bytes, mek));
+    const wraps = await dek.lend((bytes) => wrapDek(this.#context, bytes, { mek }));
     return {
       id: dek.id,
       scopeId: scope.scopeId,
@@ -120,10 +121,11 @@ export class DekCreator {
       product,
       generation,
       state: 'active',
-      ...wrap,
+      ...wraps.wrap,
       epoch,
       commitment: dek.commitment,
       createdAt: timestampOf(clock),
+      ...(wraps.recoveryWrap && { recoveryWrap: wraps.recoveryWrap }),
     };
   }
 }

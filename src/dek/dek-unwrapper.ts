@@ -41,7 +41,8 @@ export async function unwrapDekBytes(
   throw tamperedRow(row.id);
 }
 
-function commitsTo(row: LiveDekRow, commitment: string): boolean {
+/** In constant time. */
+export function commitsTo(row: LiveDekRow, commitment: string): boolean {
   return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));
 }
 

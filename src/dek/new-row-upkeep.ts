@@ -9,6 +9,7 @@ import { alteredItem, requireNoMac } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { parseDekRow, type ActiveDekRow } from './dek-row.js';
+import { wrapDek } from './dek-wraps.js';
 import { primaryWrap, rewrappedRow } from './rewrapped-row.js';
 
 /** A row as it was just written. */
@@ -69,7 +70,7 @@ function activeRowIn(item: StoredItem | undefined, dek: Dek): WrittenRow | undef
 }
 
 async function movedRow(
-  { providers, clock }: DekContext,
+  context: DekContext,
   dek: Dek,
   row: ActiveDekRow,
   record: RotationRecord,
@@ -77,7 +78,8 @@ async function movedRow(
   requireNoMac(row, `DEK row ${row.id}`);
   const { epoch } = record;
   if (isSameMek(row, record)) return { ...row, epoch };
-  const wrap = await dek.lend((bytes) => providers.wrap(bytes, record));
-  const previousWrap = primaryWrap(row);
-  return rewrappedRow(row, { wrap, epoch, previousWrap, rewrappedAt: timestampOf(clock) });
+  const request = { mek: record, kept: row.recoveryWrap };
+  const wraps = await dek.lend((bytes) => wrapDek(context, bytes, request));
+  const rewrappedAt = timestampOf(context.clock);
+  return rewrappedRow(row, { ...wraps, epoch, previousWrap: primaryWrap(row), rewrappedAt });
 }

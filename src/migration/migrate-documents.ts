@@ -5,6 +5,7 @@ import { DocumentWriter } from '../cipher/document-writer.js';
 import { systemClock, timestampOf } from '../clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
+import { readRecoveryKey } from '../dek/recovery-key.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireBoolean, requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -121,10 +122,12 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
     charge.add(units);
   };
   const requireLease = async (): Promise<void> => slot.held?.requireHeld();
+  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
   const providers = new ConfiguredProviders(keyProviders);
   const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
-  const services = dekServices({ product, providers, dekStore, dekCache, clock }, fenceTtlMs);
+  const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
+  const services = dekServices(parts, fenceTtlMs);
   const store = new MigrationDocumentStore({
     store: documentStore,
     onRequestCharge,

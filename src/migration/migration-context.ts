@@ -17,6 +17,8 @@ export interface MigrationEncryption {
   readonly dekStore: DekStore;
   /** Told of each DEK that is shredded. The migration keeps its own, so that it displaces no key. */
   readonly dekCache?: DekCache;
+  /** An RSA public key, PEM: each new DEK is wrapped for it too. */
+  readonly recoveryKey?: string;
   /** @default true */
   readonly enabled?: boolean;
   /** Only for a product that has no rotation record yet. @default 30 000 */

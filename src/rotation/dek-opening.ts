@@ -4,7 +4,10 @@ import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { primaryWrap } from '../dek/rewrapped-row.js';
 import { hasCode } from '../errors.js';
 import { wrapIn } from '../provider/key-wrap.js';
+import type { StoredItem } from '../store/dek-store.js';
+import type { DekLoss, RowOutcome } from './rewrap-event.js';
 import type { RotationContext } from './rotation-context.js';
+import { idOf } from './row-decision.js';
 
 export interface OpenedDek {
   /** The DEK itself: wipe it after use. */
@@ -13,10 +16,36 @@ export interface OpenedDek {
   readonly from: PreviousWrap;
   /** The primary wrap was broken, and the previous one was not. */
   readonly repaired: boolean;
+  /** It came out of the recovery wrap: nobody knows whether `from` holds it. */
+  readonly recovered?: true;
 }
 
-/** With the row's own wrap and never from a cache: what is wrapped again must be what was stored. */
-export async function openDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
+/** Opens DEKs whose rows' own wraps may be of no use any more. */
+export interface DekOpening {
+  /** Before anything is written; what it throws ends the run. */
+  requireUseful(context: RotationContext): Promise<void>;
+  open(context: RotationContext, row: LiveDekRow): Promise<OpenedDek>;
+  /** What the failure to move a row means for its DEK; `undefined` where it is not lost. */
+  lossOf(item: StoredItem, error: unknown): DekLoss | undefined;
+}
+
+/** Never from a cache: what is wrapped again must be what was stored. */
+export function openDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
+  return context.opening ? context.opening.open(context, row) : openOwnDek(context, row);
+}
+
+/** What is reported of a row that could not be moved. */
+export function failedOutcome(
+  { opening }: RotationContext,
+  item: StoredItem,
+  error: unknown,
+): RowOutcome {
+  const loss = opening?.lossOf(item, error);
+  return { type: 'failed', dekId: idOf(item), error, ...(loss && { loss }) };
+}
+
+/** With the row's own wrap. */
+async function openOwnDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
   try {
     const bytes = await unwrapDekBytes(context, row, { signal: context.signal });
     return { bytes, from: primaryWrap(row), repaired: false };

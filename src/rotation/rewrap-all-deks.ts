@@ -2,12 +2,14 @@
 import { systemClock, type Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
+import { readRecoveryKey } from '../dek/recovery-key.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
+import type { DekOpening } from './dek-opening.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
@@ -29,6 +31,8 @@ export interface RewrapEncryption {
   readonly dekStore: DekStore;
   /** Told of each new wrap, so that its keys stay usable. Other processes need no signal. */
   readonly dekCache?: DekCache;
+  /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
+  readonly recoveryKey?: string;
   /** Only for a product that has no rotation record yet. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** @default systemClock */
@@ -88,26 +92,29 @@ export function rewrapAllDeks(
   encryption: RewrapEncryption,
   options: RewrapAllDeksOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  return rotateBy(encryption, (providers) => readRewrapOptions(options, providers));
+  return rotate(encryption, (providers) => readRewrapOptions(options, providers));
 }
 
-/** @internal Any rotation, forth or back. */
-export async function* rotateBy(
+/** @internal A rotation, whoever reads its options, and however its DEKs are opened. */
+export async function* rotate(
   encryption: RewrapEncryption,
-  readOptions: (providers: ConfiguredProviders) => RewrapRequest,
+  readRequest: (providers: ConfiguredProviders) => RewrapRequest,
+  opening?: DekOpening,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
   const providers = new ConfiguredProviders(keyProviders);
-  const request = readOptions(providers);
+  const request = readRequest(providers);
   const { target, signal } = request;
   const charge = new RunCharge();
   const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
     charge.add(units);
   });
-  const context = { product, providers, dekStore: store, dekCache, clock, target, signal };
+  const parts = { product, providers, dekStore: store, dekCache, clock, target, signal };
+  const context = { ...parts, recoveryKey, ...(opening && { opening }) };
   const records = new RecordReader({
     ...context,
     firstMek: () => Promise.resolve(target),
@@ -117,6 +124,7 @@ export async function* rotateBy(
   signal?.throwIfAborted();
   await makeRoundTrip(providers, target, { signal });
   if (request.rollback) await requireWayBack(context, records);
+  await opening?.requireUseful(context);
   const work = request.dryRun ? rehearseRewrap : runRewrap;
   const events = work(context, records, request);
   const summary = charge.inSummary(yield* charge.inEvents(events));

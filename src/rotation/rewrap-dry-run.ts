@@ -3,7 +3,7 @@ import { isLive, type LiveDekRow } from '../dek/dek-row.js';
 import { TamperedError } from '../errors.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek, opensFromPrevious } from './dek-opening.js';
+import { failedOutcome, openDek, opensFromPrevious } from './dek-opening.js';
 import { PassStages } from './pass-stages.js';
 import type { RecordReader } from './record-reader.js';
 import type { RewrapEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
@@ -73,15 +73,15 @@ async function rehearseRow(
     }
   } catch (error) {
     context.signal?.throwIfAborted();
-    return { type: 'failed', dekId, error };
+    return failedOutcome(context, item, error);
   }
 }
 
 async function rehearseOne(context: RotationContext, row: LiveDekRow): Promise<RowOutcome> {
-  const { bytes, from, repaired } = await openDek(context, row);
+  const { bytes, from, repaired, recovered } = await openDek(context, row);
   bytes.fill(0);
-  const { id: dekId } = row;
-  return { type: 'would-rewrap', dekId, from: mekIn(from), repaired, flipped: false };
+  const how = { repaired, flipped: false, ...(recovered && { recovered }) };
+  return { type: 'would-rewrap', dekId: row.id, from: mekIn(from), ...how };
 }
 
 /** Opens what would come back, which the rollback itself does only if asked. */

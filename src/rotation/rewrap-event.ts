@@ -51,10 +51,15 @@ export interface PassEvent extends ChargedEvent {
 export interface RewrappedEvent extends RowEvent {
   readonly type: 'rewrapped';
   readonly from: MekReference;
-  /** The primary wrap was broken: the DEK came from the previous one, which is kept. */
+  /**
+   * The primary wrap was broken, or in a recovery its MEK is gone: the DEK came from the previous one,
+   * which is kept.
+   */
   readonly repaired: boolean;
   /** Only of a rollback: the wrap that the row had kept came back, and nothing was unwrapped for it. */
   readonly flipped: boolean;
+  /** Only of `recoverDeks`: the DEK came out of the recovery wrap, and `from` is what it was under. */
+  readonly recovered?: true;
 }
 
 /** Only in a dry run. */
@@ -63,6 +68,7 @@ export interface WouldRewrapEvent extends RowEvent {
   readonly from: MekReference;
   readonly repaired: boolean;
   readonly flipped: boolean;
+  readonly recovered?: true;
 }
 
 export interface CurrentEvent extends RowEvent {
@@ -81,6 +87,27 @@ export interface SkippedEvent extends RowEvent {
 export interface FailedEvent extends RowEvent {
   readonly type: 'failed';
   readonly error: unknown;
+  /** Only of `recoverDeks`: nothing that is at hand opens this DEK, now or at another try. */
+  readonly loss?: DekLoss;
+}
+
+/** Why a DEK cannot be recovered, its own wraps apart, which do not open either. */
+export type DekLossReason =
+  /** The row has no recovery wrap. */
+  | 'no-recovery-wrap'
+  /** Its recovery wrap is for another recovery key. */
+  | 'other-recovery-key'
+  /** Its recovery wrap does not open with the private key that it names: it was changed. */
+  | 'broken-recovery-wrap'
+  /** What came out of the recovery wrap is not the DEK that the row commits to. */
+  | 'commitment-mismatch'
+  /** The row itself cannot be read. */
+  | 'unreadable-row';
+
+export interface DekLoss {
+  readonly reason: DekLossReason;
+  /** The scope's parts: for a document, its collection and key parts. Absent where unreadable. */
+  readonly scope?: readonly string[];
 }
 
 /** A scan is over. */

@@ -1,5 +1,5 @@
 /** Goes back to an earlier MEK version. @module */
-import { rotateBy, type RewrapEncryption } from './rewrap-all-deks.js';
+import { rotate, type RewrapEncryption } from './rewrap-all-deks.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import { readRollbackOptions, type RollbackRotationOptions } from './rollback-options.js';
 
@@ -62,5 +62,5 @@ export function rollbackRotation(
   encryption: RewrapEncryption,
   options: RollbackRotationOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  return rotateBy(encryption, (providers) => readRollbackOptions(options, providers));
+  return rotate(encryption, (providers) => readRollbackOptions(options, providers));
 }

@@ -3,12 +3,13 @@ import { timestampOf } from '../clock.js';
 import { wrapDigest } from '../dek/dek-cache.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
+import { wrapDek, type DekWraps } from '../dek/dek-wraps.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
 import { flippedRow, rewrappedRow } from '../dek/rewrapped-row.js';
 import { contended, hasCode } from '../errors.js';
-import { mekIn, type KeyWrap } from '../provider/key-wrap.js';
+import { mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { openDek, opensFromPrevious, type OpenedDek } from './dek-opening.js';
+import { failedOutcome, openDek, opensFromPrevious, type OpenedDek } from './dek-opening.js';
 import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
@@ -65,7 +66,7 @@ export class RowRewrapper {
     } catch (error) {
       if (hasCode(error, 'ROTATION_SUPERSEDED')) throw error;
       this.#context.signal?.throwIfAborted();
-      return { outcome: { type: 'failed', dekId, error }, lostRace: lostRaces > 0 };
+      return { outcome: failedOutcome(this.#context, item, error), lostRace: lostRaces > 0 };
     }
   }
 
@@ -135,14 +136,17 @@ export class RowRewrapper {
     const { epoch } = this.#rotation;
     const opened = await this.#open(row, etag);
     if (!opened) return undefined;
-    const { bytes, from, repaired } = opened;
-    const wrap = await this.#wrapAndWipe(bytes, row);
+    const { from, repaired, recovered } = opened;
+    const wraps = await this.#wrapAndWipe(opened, row);
     const rewrappedAt = timestampOf(clock);
-    const next = rewrappedRow(row, { wrap, epoch, rewrappedAt, previousWrap: from });
+    // Nothing is kept for a way back that is not known to be one.
+    const previousWrap = recovered ? undefined : from;
+    const next = rewrappedRow(row, { ...wraps, epoch, rewrappedAt, previousWrap });
     await this.#verify(next);
     if (!(await this.#replace(next, etag))) return undefined;
     dekCache?.rewrapped(next);
-    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), repaired, flipped: false };
+    const how = { repaired, flipped: false, ...(recovered && { recovered }) };
+    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), ...how };
   }
 
   /** `undefined` when what does not open is no longer what is stored: one more look before it counts. */
@@ -156,11 +160,14 @@ export class RowRewrapper {
     }
   }
 
-  async #wrapAndWipe(bytes: Uint8Array, row: LiveDekRow): Promise<KeyWrap> {
+  async #wrapAndWipe({ bytes, recovered }: OpenedDek, row: LiveDekRow): Promise<DekWraps> {
     const { providers, signal, dekCache } = this.#context;
+    // A recovery wrap that has just proved good is not given up for one that nobody has tried.
+    const recoveryKey = recovered ? undefined : this.#context.recoveryKey;
+    const request = { mek: this.#rotation.target, kept: row.recoveryWrap, signal };
     try {
       dekCache?.requireSameKey(row);
-      return await providers.wrap(bytes, this.#rotation.target, { signal });
+      return await wrapDek({ providers, recoveryKey }, bytes, request);
     } finally {
       bytes.fill(0);
     }

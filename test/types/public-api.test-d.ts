@@ -1,17 +1,24 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import {
+  addRecoveryWraps,
   createFieldEncryptor,
   defineDocument,
   isFieldEncryptionError,
+  recoverDeks,
   rewrapAllDeks,
   takeCensus,
+  type DekLossReason,
   type DocumentKey,
   type EncryptedDocument,
   type Envelope,
   type FieldPath,
+  type RecoveryEvent,
+  type RecoverySummary,
   type RewrapEvent,
   type RewrapSummary,
   type StoredDocument,
+  type UpkeepEvent,
+  type UpkeepSummary,
 } from '../../src/index.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js';
 
@@ -181,6 +188,39 @@ describe('a rotation', () => {
       if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
     }
     expectTypeOf((await takeCensus(encryptor)).settled).toEqualTypeOf<boolean>();
+  });
+});
+
+describe('a recovery', () => {
+  it('takes an encryptor, a private key and a target, and verifies everything', () => {
+    const target = { mekVersion: 'v' };
+    const privateKey = 'PEM';
+    expectTypeOf(recoverDeks(encryptor, { privateKey, target })).toEqualTypeOf<
+      AsyncGenerator<RecoveryEvent, RecoverySummary, void>
+    >();
+    recoverDeks(encryptor, { privateKey, passphrase: 'p', target, dryRun: true, takeOver: true });
+    // @ts-expect-error -- no private key
+    recoverDeks(encryptor, { target });
+    // @ts-expect-error -- nothing to turn off
+    recoverDeks(encryptor, { privateKey, target, verify: 'none' });
+  });
+
+  it('says of each failure whether the DEK is lost, and whose it is', async () => {
+    const options = { privateKey: 'PEM', target: { mekVersion: 'v' } };
+    for await (const event of recoverDeks(encryptor, options)) {
+      if (event.type === 'failed') {
+        expectTypeOf(event.loss?.reason).toEqualTypeOf<DekLossReason | undefined>();
+        expectTypeOf(event.loss?.scope).toEqualTypeOf<readonly string[] | undefined>();
+      }
+      if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RecoverySummary>();
+    }
+  });
+
+  it('is prepared for by an encryptor with a recovery key', () => {
+    expectTypeOf(addRecoveryWraps(encryptor)).toEqualTypeOf<
+      AsyncGenerator<UpkeepEvent, UpkeepSummary, void>
+    >();
+    expectTypeOf(encryptor.recoveryKey).toEqualTypeOf<string | undefined>();
   });
 });
 

@@ -11,6 +11,7 @@ import {
   soundEnvelope,
   unsupportedEnvelopes,
 } from './make/malformed-cases.mjs';
+import { recoveryKeys } from './make/recovery-cases.mjs';
 import {
   MEKS,
   RECORD_KEY,
@@ -88,6 +89,11 @@ const files = {
     comment:
       'The spellings that the env provider accepts of one MEK, and its version. For tests alone.',
     cases: meks(),
+  },
+  'recovery-keys.json': {
+    comment:
+      'Recovery keys of every size, in each form of PEM, and a DEK that is wrapped for them. For tests alone.',
+    cases: recoveryKeys(),
   },
 };
 

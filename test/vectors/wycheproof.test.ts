@@ -3,13 +3,14 @@
  * `shared/vectors` beside the repository. Three lanes: what the profile allows must match, what it
  * allows but is wrong must be refused, and what lies outside the profile must never open.
  */
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LEAST_SEALED_BYTES, openBytes, openText } from '../../src/crypto/aead.js';
 import { aesUnwrapKey, aesWrapKey } from '../../src/crypto/aes-key-wrap.js';
 import { hkdf } from '../../src/crypto/key-schedule.js';
+import { rsaOaep256Unwrap } from '../../src/crypto/rsa-oaep.js';
 import { fromHex } from '../support/golden.js';
 import { failureOf } from '../support/failure.js';
 
@@ -23,7 +24,7 @@ interface Vector {
 
 interface File<V> {
   readonly numberOfTests: number;
-  readonly testGroups: readonly { readonly tests: readonly V[] }[];
+  readonly testGroups: readonly { readonly tests: readonly V[]; readonly privateKeyPem?: string }[];
 }
 
 type Lane = 'invalid' | 'outside' | 'valid';
@@ -69,6 +70,12 @@ interface WrapVector extends Vector {
   readonly key: string;
   readonly msg: string;
   readonly ct: string;
+}
+
+interface OaepVector extends Vector {
+  readonly ct: string;
+  readonly label: string;
+  readonly msg: string;
 }
 
 interface HkdfVector extends Vector {
@@ -144,6 +151,22 @@ if (existsSync(FOLDER)) {
             message: `"key" expected 32 bytes, got ${String(bytesIn(msg))}`,
           });
         }
+      });
+      expect(counts.valid).toBeGreaterThan(0);
+      expect(counts.invalid).toBeGreaterThan(0);
+      expect(counts.outside).toBeGreaterThan(0);
+    });
+
+    it.each([2048, 3072, 4096])('RSA-OAEP-256 unwraps as it should with %i bits', (bits) => {
+      const name = `rsa_oaep_${String(bits)}_sha256_mgf1sha256_test.json`;
+      const file = JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as File<OaepVector>;
+      const privateKey = createPrivateKey(file.testGroups[0]?.privateKeyPem ?? '');
+      expect(file.testGroups).toHaveLength(1);
+      // A recovery wrap has no label.
+      const isInProfile = ({ label }: OaepVector): boolean => label === '';
+      const counts = run<OaepVector>(name, isInProfile, ({ ct, msg }, lane) => {
+        const unwrapped = rsaOaep256Unwrap(privateKey, fromHex(ct))?.toString('hex');
+        expect(unwrapped).toBe(lane === 'valid' ? msg : undefined);
       });
       expect(counts.valid).toBeGreaterThan(0);
       expect(counts.invalid).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 /** What a key vault says of one version of the MEK, and whether a DEK may be wrapped with it. @module */
 import type { KeyObject } from 'node:crypto';
 import type { KeyVaultKey } from '@azure/keyvault-keys';
+import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS } from '../../crypto/rsa-key.js';
 import { importRsaPublicKey } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors.js';
 import type { WrapAlgorithm } from '../../provider/key-wrap.js';
@@ -20,8 +21,6 @@ const KEY_TYPES: Readonly<Record<WrapAlgorithm, readonly unknown[]>> = {
   'RSA-OAEP-256': ['RSA', 'RSA-HSM'],
   A256KW: ['oct', 'oct-HSM'],
 };
-const MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
-const LEAST_EXPONENT = 65_537n;
 const NEEDED_OPERATIONS = ['unwrapKey', 'wrapKey'];
 
 export function mekStateOf(
@@ -52,10 +51,10 @@ function misfitOf(
   }
   if (algorithm === 'RSA-OAEP-256') {
     const bits = bitLength(key?.n);
-    if (!MODULUS_BITS.includes(bits)) {
-      return `has ${String(bits)} bits, and ${MODULUS_BITS.join(', ')} are supported`;
+    if (!RSA_MODULUS_BITS.includes(bits)) {
+      return `has ${String(bits)} bits, and ${RSA_MODULUS_BITS.join(', ')} are supported`;
     }
-    if (integerIn(key?.e) < LEAST_EXPONENT) return 'has a public exponent below 65537';
+    if (integerIn(key?.e) < LEAST_RSA_EXPONENT) return 'has a public exponent below 65537';
   }
   const missing = NEEDED_OPERATIONS.filter((each) => keyOperations?.includes(each) === false);
   return missing.length > 0 ? `does not permit ${missing.join(' and ')}` : undefined;

@@ -5,6 +5,8 @@ import {
   endStateOf,
   epochOnlyMoves,
   plainRotation,
+  recovery,
+  recoveryOverRotation,
   requireRecovery,
   rollback,
   rollbackOfARollback,
@@ -23,6 +25,8 @@ const SCENARIOS: readonly (readonly [string, () => Promise<Scenario>])[] = [
   ['a takeover', takeover],
   ['a rollback', rollback],
   ['a rollback of a rollback', rollbackOfARollback],
+  ['a recovery', recovery],
+  ['a recovery over a rotation that was left', recoveryOverRotation],
 ];
 
 describe.each(SCENARIOS)('%s that crashes', (_name, make) => {

@@ -1,12 +1,14 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { LiveDekRow } from '../../../src/index.js';
+import { recoverDeks, type LiveDekRow } from '../../../src/index.js';
 import { encryptAny, KEY } from '../encryptor.js';
+import { PAIR } from '../recovery-pairs.js';
 import { AutoClock } from './auto-clock.js';
 import { driveMortal, mortal, type CrashPoint } from './crashing.js';
-import { drive, type Driven, type RotateOptions } from './drive.js';
+import { drive, type Driven } from './drive.js';
 import { writtenBy } from './journal.js';
 import { targetAt, type MekName } from './meks.js';
-import { seedOf, type Seed } from './seeds.js';
+import type { Operator, RotateOptions } from './operator.js';
+import { seedOf, type Seed, type SeedOptions } from './seeds.js';
 import { runAgain } from './settling.js';
 import type { Snapshot } from './snapshot.js';
 import { Watch } from './watch.js';
@@ -64,13 +66,34 @@ async function finishedRotation(): Promise<Seed> {
   return watch.toSeed();
 }
 
+/** Every version of the old MEK is gone, and the DEKs come out of their recovery wraps. */
+export async function recovery(): Promise<Scenario> {
+  const seed = await seedOf({ ...SOME_ROWS, recoveryKey: PAIR.publicKey });
+  return { seed: { ...seed, operator: recovererWith('b') }, options: to('b') };
+}
+
+/** The MEK was lost in the middle of a rotation, and both versions of it. */
+export async function recoveryOverRotation(): Promise<Scenario> {
+  const seed = await leftAfter(2, { ...SOME_ROWS, recoveryKey: PAIR.publicKey });
+  const options = { ...to('c'), takeOver: true };
+  return { seed: { ...seed, operator: recovererWith('c') }, options };
+}
+
+function recovererWith(key: MekName): Operator {
+  const { privateKey } = PAIR;
+  return {
+    keys: [key],
+    rotate: (encryptor, options) => recoverDeks(encryptor, { ...options, privateKey }),
+  };
+}
+
 function to(name: MekName): RotateOptions {
   return { target: targetAt(name), concurrency: 2 };
 }
 
 /** A rotation to `b` that was left when so many rows were rewrapped. */
-async function leftAfter(rows: number): Promise<Seed> {
-  const watch = await Watch.over(await seedOf(SOME_ROWS));
+async function leftAfter(rows: number, seedOptions: SeedOptions = SOME_ROWS): Promise<Seed> {
+  const watch = await Watch.over(await seedOf(seedOptions));
   const process = watch.process('left', { clock: new AutoClock() });
   const isLeft = (events: readonly { type: string }[]): boolean =>
     events.filter(({ type }) => type === 'rewrapped').length < rows;

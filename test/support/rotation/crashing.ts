@@ -1,4 +1,5 @@
-import { drive, type Driven, type RotateOptions } from './drive.js';
+import { drive, type Driven } from './drive.js';
+import type { RotateOptions } from './operator.js';
 import { AutoClock } from './auto-clock.js';
 import { StoreError, type Clock } from '../../../src/index.js';
 import type { Call, Intercept } from './intercepted.js';

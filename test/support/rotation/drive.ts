@@ -1,13 +1,10 @@
 import {
   isFieldEncryptionError,
-  rewrapAllDeks,
-  rollbackRotation,
-  type FieldEncryptor,
-  type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
 } from '../../../src/index.js';
 import { EventCheck } from './event-check.js';
+import type { RotateOptions } from './operator.js';
 import type { Process, Watch } from './watch.js';
 
 export interface Driven {
@@ -15,11 +12,6 @@ export interface Driven {
   /** Absent where it threw, or was left. */
   readonly summary?: RewrapSummary;
   readonly error?: unknown;
-}
-
-/** What a rotation is asked to do, and whether it goes forth or back. */
-export interface RotateOptions extends RewrapAllDeksOptions {
-  readonly back?: boolean;
 }
 
 export interface DriveOptions {
@@ -31,11 +23,11 @@ export interface DriveOptions {
 export async function drive(
   watch: Watch,
   { name, encryptor }: Process,
-  options: RotateOptions,
+  { back = false, ...options }: RotateOptions,
   { pull = () => Promise.resolve(true) }: DriveOptions = {},
 ): Promise<Driven> {
   const events: RewrapEvent[] = [];
-  const rewrapping = rotate(encryptor, options);
+  const rewrapping = watch.operator.rotate(encryptor, options, back);
   const check = new EventCheck(watch, name);
   try {
     while (await pull(events)) {
@@ -53,13 +45,6 @@ export async function drive(
   }
   await rewrapping.return(undefined as never);
   return { events };
-}
-
-function rotate(
-  encryptor: FieldEncryptor,
-  { back = false, ...options }: RotateOptions,
-): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  return back ? rollbackRotation(encryptor, options) : rewrapAllDeks(encryptor, options);
 }
 
 /** How it ended: a code, `'complete'`, `'incomplete'`, or `'left'`. */

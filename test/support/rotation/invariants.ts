@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type {
   DekRow,
   KeyWrap,
@@ -6,6 +7,7 @@ import type {
   MekReference,
   RotationRecord,
 } from '../../../src/index.js';
+import { dekInRecoveryWrap, without } from '../recovery-pairs.js';
 import type { Journal } from './journal.js';
 import { commitmentTo, openWrap } from './meks.js';
 import type { RowItem, Snapshot } from './snapshot.js';
@@ -83,7 +85,8 @@ export class Invariants {
     equal(this.#deks.get(row.id) ?? dek, dek, `I2: the DEK of ${row.id} changed`);
     this.#deks.set(row.id, dek);
     equal(row.commitment, commitmentTo(Buffer.from(dek, 'hex'), row.id), 'the commitment is wrong');
-    const { previousWrap } = row;
+    const { previousWrap, recoveryWrap } = row;
+    if (recoveryWrap) equal(dekInRecoveryWrap(row), dek, 'I6: the recovery wrap holds another DEK');
     if (previousWrap) equal(dekIn(previousWrap, row.id), dek, 'I6: the last good wrap is lost');
   }
 
@@ -121,14 +124,24 @@ function identityOf(row: DekRow): unknown {
   return { id, scopeId, scopeKind, scope, type, schema, product, generation, createdAt };
 }
 
-/** Kept byte for byte where only the epoch moved, or pruned; the wrap before otherwise. */
+/**
+ * Kept byte for byte where only the epoch moved, the row was pruned, or its recovery wrap was added or
+ * opened; the wrap before otherwise.
+ */
 function checkPreviousWrap(row: LiveDekRow, before: LiveDekRow): void {
   if (row.wrappedDek === before.wrappedDek && mekOf(row) === mekOf(before)) {
     if (before.previousWrap && !row.previousWrap) {
       deepEqual(row, withoutPreviousWrap(before), 'more than the previous wrap was pruned');
       return;
     }
-    deepEqual(stillActive({ ...row, epoch: before.epoch }, before), before, 'more was written');
+    const isAdded = row.recoveryWrap?.recoveryKeyId !== before.recoveryWrap?.recoveryKeyId;
+    const [now, then] = isAdded ? [row, before].map((each) => without(each, 'recoveryWrap')) : [];
+    const kept = stillActive({ ...(now ?? row), epoch: before.epoch }, before);
+    deepEqual(kept, then ?? before, 'more was written');
+    return;
+  }
+  if (row.recoveryWrap && isDeepStrictEqual(row.previousWrap, before.previousWrap)) {
+    deepEqual(row.recoveryWrap, before.recoveryWrap, 'I6: the last good wrap is lost');
     return;
   }
   const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion, epoch } = before;

@@ -3,6 +3,7 @@ import { MemoryDekStore } from '../../../src/testing/index.js';
 import { encryptAny, envelopeAt, KEY, note, PRODUCT, type Loose } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
 import { providerOf } from './meks.js';
+import type { Operator } from './operator.js';
 import { snapshotOf, type Snapshot } from './snapshot.js';
 
 /** The shortest there is: a fence of four quarters of a second. */
@@ -17,6 +18,8 @@ export interface SeedDocument {
 export interface Seed {
   readonly snapshot: Snapshot;
   readonly documents: readonly SeedDocument[];
+  /** Who works on it, where that is no plain rewrap with every key. */
+  readonly operator?: Operator;
 }
 
 export interface SeedOptions {
@@ -26,14 +29,18 @@ export interface SeedOptions {
   readonly retired?: boolean;
   /** One more, which was shredded. @default false */
   readonly tombstone?: boolean;
+  /** @default none */
+  readonly recoveryKey?: string;
 }
 
-export async function seedOf({ notes, retired, tombstone }: SeedOptions): Promise<Seed> {
+export async function seedOf(options: SeedOptions): Promise<Seed> {
+  const { notes, retired, tombstone } = options;
   const memory = new MemoryDekStore();
+  const encryptor = (): FieldEncryptor => plainEncryptor(memory, options);
   const documents: SeedDocument[] = [];
   const write = async (id: string, body: string): Promise<string> => {
     const plain = { ...KEY, id, body, tags: ['x', body] };
-    const stored = await encryptAny(plainEncryptor(memory), plain);
+    const stored = await encryptAny(encryptor(), plain);
     documents.push({ stored, plain });
     return envelopeAt(stored, 'body').dekId;
   };
@@ -45,7 +52,7 @@ export async function seedOf({ notes, retired, tombstone }: SeedOptions): Promis
   if (tombstone) {
     await write('shredded', 'gone');
     documents.pop();
-    await plainEncryptor(memory).shred(note, { ...KEY, id: 'shredded' });
+    await encryptor().shred(note, { ...KEY, id: 'shredded' });
   }
   return { snapshot: await snapshotOf(memory), documents };
 }
@@ -58,13 +65,17 @@ export async function storeFrom({ rows, record }: Snapshot): Promise<MemoryDekSt
   return memory;
 }
 
-function plainEncryptor(dekStore: MemoryDekStore): FieldEncryptor {
+function plainEncryptor(
+  dekStore: MemoryDekStore,
+  { recoveryKey }: Pick<SeedOptions, 'recoveryKey'>,
+): FieldEncryptor {
   return createFieldEncryptor({
     product: PRODUCT,
     keyProviders: [providerOf(['a'])],
     dekStore,
     fenceTtlMs: FENCE_TTL_MS,
     clock: new AutoClock(),
+    ...(recoveryKey !== undefined && { recoveryKey }),
   });
 }
 

@@ -7,7 +7,8 @@ import {
 } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
-import { drive, type RotateOptions } from './drive.js';
+import { drive } from './drive.js';
+import type { RotateOptions } from './operator.js';
 import { nameOf } from './meks.js';
 import { requireTamperingFound } from './tampering.js';
 import { readerOver, type Watch } from './watch.js';

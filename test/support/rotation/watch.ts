@@ -13,6 +13,7 @@ import { Documents } from './documents.js';
 import { intercepted, type Call, type Execute, type Intercept } from './intercepted.js';
 import { Invariants } from './invariants.js';
 import { Journal, writtenBy, type Result } from './journal.js';
+import { USUAL_OPERATOR, type Operator } from './operator.js';
 import { ALL_MEKS, providerOf, type MekName } from './meks.js';
 import { FENCE_TTL_MS, storeFrom, type Seed } from './seeds.js';
 import { snapshotOf, type Snapshot } from './snapshot.js';
@@ -25,10 +26,12 @@ export interface Process {
 
 export interface ProcessOptions {
   readonly clock: Clock;
-  /** The first is current. @default all */
+  /** The first is current. @default all, or what the seed says */
   readonly keys?: readonly MekName[];
   readonly intercept?: Intercept;
   readonly dekCache?: DekCache;
+  /** @default none */
+  readonly recoveryKey?: string;
 }
 
 /** A store under watch: whatever is done to it is written down and checked. */
@@ -37,15 +40,20 @@ export class Watch {
   readonly journal: Journal;
   readonly invariants: Invariants;
   readonly documents: Documents;
+  readonly operator: Operator;
   snapshot: Snapshot;
   #isDue = true;
   #hasWritten = false;
   readonly #violations: unknown[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(memory: MemoryDekStore, { snapshot, documents }: Seed) {
+  private constructor(
+    memory: MemoryDekStore,
+    { snapshot, documents, operator = USUAL_OPERATOR }: Seed,
+  ) {
     this.memory = memory;
     this.snapshot = snapshot;
+    this.operator = operator;
     this.journal = new Journal(snapshot);
     this.invariants = new Invariants(this.journal);
     this.documents = new Documents(readerOver(memory, ALL_MEKS));
@@ -64,7 +72,8 @@ export class Watch {
     return watch;
   }
 
-  process(name: string, { clock, keys = ALL_MEKS, intercept, dekCache }: ProcessOptions): Process {
+  process(name: string, options: ProcessOptions): Process {
+    const { clock, keys = this.operator.keys, intercept, dekCache, recoveryKey } = options;
     const through =
       intercept ?? (async (call, execute) => (await this.executeInTurn(call, execute))());
     const store = intercepted(this.memory, { process: name, subject: 'store' }, through);
@@ -76,6 +85,7 @@ export class Watch {
       dekCache: dekCache ?? new DekCache({ clock, maxEntries: 64 }),
       fenceTtlMs: FENCE_TTL_MS,
       clock,
+      ...(recoveryKey !== undefined && { recoveryKey }),
     });
     return { name, encryptor };
   }

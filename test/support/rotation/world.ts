@@ -1,7 +1,8 @@
 import { turn as everythingElse } from '../deferred.js';
 import { KEY, note } from '../encryptor.js';
 import { runningClock } from './auto-clock.js';
-import { drive, type Driven, type RotateOptions } from './drive.js';
+import { drive, type Driven } from './drive.js';
+import type { RotateOptions } from './operator.js';
 import type { Call, Execute } from './intercepted.js';
 import type { Plan, Schedule } from './schedule.js';
 import type { Seed } from './seeds.js';

@@ -1,0 +1,30 @@
+/** Wraps a DEK by the MEK, and for the recovery key where there is one. @module */
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyWrap, MekReference } from '../provider/key-wrap.js';
+import type { RecoveryWrap } from './dek-row.js';
+import type { RecoveryKey } from './recovery-key.js';
+
+export interface DekWraps {
+  readonly wrap: KeyWrap;
+  /** Absent without a recovery key: a row's own stays then. */
+  readonly recoveryWrap: RecoveryWrap | undefined;
+}
+
+export interface WrapDekRequest {
+  readonly mek: MekReference;
+  /** The recovery wrap that the row has: it stays, byte for byte, if it is for this recovery key. */
+  readonly kept?: RecoveryWrap | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export async function wrapDek(
+  {
+    providers,
+    recoveryKey,
+  }: { readonly providers: ConfiguredProviders; readonly recoveryKey?: RecoveryKey | undefined },
+  bytes: Uint8Array,
+  { mek, kept, signal }: WrapDekRequest,
+): Promise<DekWraps> {
+  const recoveryWrap = recoveryKey?.wrapFor(kept, bytes);
+  return { wrap: await providers.wrap(bytes, mek, { signal }), recoveryWrap };
+}

@@ -1,0 +1,64 @@
+/** The offline key that DEKs are wrapped for besides the MEK: docs/recovery.md. @module */
+import type { KeyObject } from 'node:crypto';
+import { encodeBase64url } from '../crypto/base64url.js';
+import { holdsPrivateKey, publicKeyIn, rsaMisfitOf, spkiDigestOf } from '../crypto/rsa-key.js';
+import { rsaOaep256Wrap } from '../crypto/rsa-oaep.js';
+import { describeType } from '../guards.js';
+import type { RecoveryWrap } from './dek-row.js';
+
+const KEY_ID_LENGTH = 16;
+const HOW_TO = 'an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----"';
+
+/** The public half. It wraps; what it wraps comes back only with the private one. */
+export class RecoveryKey {
+  /** The `recoveryKeyId` of its wraps. */
+  readonly id: string;
+  readonly #publicKey: KeyObject;
+
+  constructor(publicKey: KeyObject) {
+    this.id = recoveryKeyIdOf(publicKey);
+    this.#publicKey = publicKey;
+  }
+
+  /** What a row is to have: the recovery wrap that it has, if that is for this key. */
+  wrapFor(kept: RecoveryWrap | undefined, dek: Uint8Array): RecoveryWrap {
+    if (kept?.recoveryKeyId === this.id) return kept;
+    const wrappedDek = encodeBase64url(rsaOaep256Wrap(this.#publicKey, dek));
+    return { wrappedDek, wrapAlgorithm: 'RSA-OAEP-256', recoveryKeyId: this.id };
+  }
+}
+
+/** @param key - Either half. */
+export function recoveryKeyIdOf(key: KeyObject): string {
+  return spkiDigestOf(key).slice(0, KEY_ID_LENGTH);
+}
+
+/**
+ * The key of an option that may be left out.
+ *
+ * @throws TypeError where it is no text; RangeError where that is no such key.
+ */
+export function readRecoveryKey(recoveryKey: unknown): RecoveryKey | undefined {
+  if (recoveryKey === undefined) return undefined;
+  if (typeof recoveryKey !== 'string') {
+    throw new TypeError(`"recoveryKey" expected ${HOW_TO}, got ${describeType(recoveryKey)}`);
+  }
+  const key = parseRecoveryKey(recoveryKey);
+  if (typeof key === 'string') throw new RangeError(`"recoveryKey" ${key}`);
+  return key;
+}
+
+/**
+ * The key that a PEM holds.
+ *
+ * @returns What is wrong with the text otherwise: words that give nothing of it away.
+ */
+export function parseRecoveryKey(pem: string): RecoveryKey | string {
+  // First of all: Node would take the public half out of it without a word.
+  if (holdsPrivateKey(pem)) {
+    return 'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';
+  }
+  const publicKey = publicKeyIn(pem);
+  if (!publicKey) return `must be ${HOW_TO}`;
+  return rsaMisfitOf(publicKey) ?? new RecoveryKey(publicKey);
+}

@@ -1,0 +1,51 @@
+/** The private half of a recovery key, for as long as a recovery runs. @module */
+import type { KeyObject } from 'node:crypto';
+import { decodeBase64url } from '../crypto/base64url.js';
+import { holdsPrivateKey, privateKeyIn, rsaMisfitOf } from '../crypto/rsa-key.js';
+import { rsaOaep256Unwrap } from '../crypto/rsa-oaep.js';
+import type { RecoveryWrap } from '../dek/dek-row.js';
+import { recoveryKeyIdOf } from '../dek/recovery-key.js';
+import { describeType } from '../guards.js';
+
+const HOW_TO = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';
+
+/** Holds the key as a `KeyObject` in a private field: printing it shows its id alone. */
+export class PrivateRecoveryKey {
+  /** The `recoveryKeyId` of the wraps that it opens. */
+  readonly id: string;
+  readonly #privateKey: KeyObject;
+
+  constructor(privateKey: KeyObject) {
+    this.id = recoveryKeyIdOf(privateKey);
+    this.#privateKey = privateKey;
+  }
+
+  /** What is in the wrap: wipe it after use. `undefined` where it was made for another key, or changed. */
+  unwrap({ wrappedDek }: RecoveryWrap): Buffer | undefined {
+    const wrapped = decodeBase64url(wrappedDek);
+    return wrapped && rsaOaep256Unwrap(this.#privateKey, wrapped);
+  }
+}
+
+/** @throws TypeError where it is no text; RangeError where no such key can be read from it. */
+export function readPrivateRecoveryKey(
+  privateKey: unknown,
+  passphrase: unknown,
+): PrivateRecoveryKey {
+  if (typeof privateKey !== 'string') {
+    throw new TypeError(`"privateKey" expected ${HOW_TO}, got ${describeType(privateKey)}`);
+  }
+  if (passphrase !== undefined && typeof passphrase !== 'string') {
+    throw new TypeError(`"passphrase" expected a string, got ${describeType(passphrase)}`);
+  }
+  if (!holdsPrivateKey(privateKey)) throw new RangeError(`"privateKey" must be ${HOW_TO}`);
+  const key = privateKeyIn(privateKey, passphrase);
+  if (!key) {
+    throw new RangeError(
+      `"privateKey" cannot be read: it must be ${HOW_TO}, and "passphrase" what it was encrypted with, if it was`,
+    );
+  }
+  const misfit = rsaMisfitOf(key);
+  if (misfit !== undefined) throw new RangeError(`"privateKey" ${misfit}`);
+  return new PrivateRecoveryKey(key);
+}

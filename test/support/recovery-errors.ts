@@ -1,0 +1,38 @@
+import { FieldEncryptionError } from '../../src/index.js';
+import { encryptAny, KEY, setup } from './encryptor.js';
+import { rejection } from './failure.js';
+import { recover } from './recovery.js';
+import { OTHER_PAIR, PAIR } from './recovery-pairs.js';
+import { withKeys } from './rotations.js';
+
+const DEK_ID = '6ba93ee4f21c83cde16a191438027014.1';
+
+/** The codes that only a recovery raises, each provoked, with its message. */
+export const recoveryErrors = {
+  DEK_UNRECOVERABLE: {
+    type: FieldEncryptionError,
+    provoke: async () => {
+      const made = setup();
+      await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+      const ours = withKeys(made, ['a'], { recoveryKey: PAIR.publicKey });
+      await encryptAny(ours.encryptor, { ...KEY, id: 'another', body: 'text' });
+      const { events } = await recover(withKeys(made, ['b']));
+      const failed = events.find((event) => event.type === 'failed');
+      return failed?.error;
+    },
+    message: `DEK ${DEK_ID} cannot be recovered: its row has no recovery wrap; restore a backup of the row that has one, or bring its MEK back`,
+    dekId: DEK_ID,
+  },
+  RECOVERY_KEY_UNKNOWN: {
+    type: FieldEncryptionError,
+    provoke: async () => {
+      const made = setup({ recoveryKey: PAIR.publicKey });
+      await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+      const { privateKey } = OTHER_PAIR;
+      return rejection(recover(withKeys(made, ['b']), { privateKey }));
+    },
+    get message(): string {
+      return `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${OTHER_PAIR.id} that was given, and nothing was written; there are wraps for ${PAIR.id}: give the private key of one of these`;
+    },
+  },
+};

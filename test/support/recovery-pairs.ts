@@ -1,0 +1,54 @@
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import type { LiveDekRow } from '../../src/index.js';
+import type { Setup } from './encryptor.js';
+import { readGolden } from './golden.js';
+import { rows } from './rotations.js';
+import { rsaUnwrap } from './rsa-key-provider.js';
+
+export interface RecoveryPair {
+  /** The `recoveryKeyId`, computed here. */
+  readonly id: string;
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+/** That of the golden files: made for tests, it protects nothing. */
+export const PAIR = pairOf(
+  readGolden<{ readonly rsaPrivateKeyPem: string }>('dek-rows.json').rsaPrivateKeyPem,
+);
+
+export const OTHER_PAIR: RecoveryPair = pairOf(newPrivateKey());
+
+export function newPrivateKey(modulusLength = 2048): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+export function pairOf(privateKey: string): RecoveryPair {
+  const publicKey = createPublicKey(privateKey);
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const id = createHash('sha256').update(spki).digest('hex').slice(0, 16);
+  return {
+    id,
+    privateKey,
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+export async function liveRows(made: Setup): Promise<readonly LiveDekRow[]> {
+  return (await rows(made)).filter((row): row is LiveDekRow => row.state !== 'shredded');
+}
+
+/** The DEK in a row's recovery wrap in hex, by Node alone; `undefined` where it does not open. */
+export function dekInRecoveryWrap(
+  { recoveryWrap }: LiveDekRow,
+  { privateKey }: RecoveryPair = PAIR,
+): string | undefined {
+  return recoveryWrap && rsaUnwrap(privateKey, recoveryWrap.wrappedDek)?.toString('hex');
+}
+
+/** A row as it is but for some properties. */
+export function without<Row extends object>(row: Row, ...names: readonly (keyof Row)[]): Row {
+  const left = Object.entries(row).filter(([name]) => !names.includes(name as keyof Row));
+  return Object.fromEntries(left) as Row;
+}
