@@ -153,6 +153,11 @@ export type {
   RotationRecord,
   RotationState,
 } from './rotation/rotation-record.js';
+export {
+  authenticateRecords,
+  type RecordAuthentication,
+  type RecordAuthenticationOptions,
+} from './store/authenticate-records.js';
 export type {
   DekRowFilter,
   DekRowPage,
