@@ -174,3 +174,21 @@ export type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from './store/document-store.js';
+export { resealRecords } from './upkeep/reseal-records.js';
+export type {
+  UpkeepBegunEvent,
+  UpkeepChangedEvent,
+  UpkeepCounts,
+  UpkeepCurrentEvent,
+  UpkeepEvent,
+  UpkeepFailedEvent,
+  UpkeepFinishedEvent,
+  UpkeepKind,
+  UpkeepPassedEvent,
+  UpkeepPassEvent,
+  UpkeepRowEvent,
+  UpkeepSkippedEvent,
+  UpkeepSummary,
+  UpkeepWouldChangeEvent,
+} from './upkeep/upkeep-event.js';
+export type { UpkeepOptions } from './upkeep/upkeep-options.js';
