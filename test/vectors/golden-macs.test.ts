@@ -1,7 +1,9 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { recordMac } from '../../src/crypto/record-mac.js';
 import { deriveRecordKeyId } from '../../src/crypto/key-schedule.js';
 import { authenticateRecords, type DekRow, type RotationRecord } from '../../src/index.js';
+import { canonicalJson } from '../../src/store/canonical-json.js';
 import { RecordKeys } from '../../src/store/record-keys.js';
 import { RecordSeal } from '../../src/store/record-seal.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
@@ -80,5 +82,28 @@ describe('golden macs', () => {
     await memory.create(item);
     const store = authenticateRecords(memory, { recordKey: recordKeyHex });
     expect((await store.get(item.id))?.value).toEqual(bare(item));
+  });
+});
+
+describe('golden texts', () => {
+  const { cases, ...file } = readGolden<{
+    recordKeyHex: string;
+    cases: { name: string; item: DekRow | RotationRecord; text: string; mac: string }[];
+  }>('record-macs.json');
+
+  it.each(cases)('$name is authenticated by its canonical JSON', ({ item, text, mac }) => {
+    expect(file.recordKeyHex).toBe(recordKeyHex);
+    const sealed = seal.seal(item);
+    expect(sealed.mac).toBe(mac);
+    expect(canonicalJson({ ...item, macKeyId: sealed.macKeyId })).toBe(text);
+    expect(JSON.parse(text)).toEqual({ ...item, macKeyId: sealed.macKeyId });
+    expect(recordMac(createSecretKey(fromHex(recordKeyHex)), text)).toBe(mac);
+  });
+
+  it('cover every state of rows and of rotation records', () => {
+    const states = cases.map(({ item }) => item.state);
+    expect(new Set(states)).toEqual(
+      new Set(['active', 'retired', 'shredded', 'fencing', 'rewrapping', 'complete']),
+    );
   });
 });
