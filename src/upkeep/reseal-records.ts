@@ -1,7 +1,7 @@
 /** Brings every DEK row and the rotation record under the current record key. @module */
 import { isLive, type DekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { contended, hasCode } from '../errors.js';
+import { contended } from '../errors.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { parseRotationRecord, type RotationRecord } from '../rotation/rotation-record.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
@@ -130,7 +130,6 @@ async function tryWrite(
     await context.dekStore.replaceRotation(record, etag);
     return true;
   } catch (error) {
-    if (hasCode(error, 'ETAG_MISMATCH')) return false;
     if ((await readRotation(context))?.etag === etag) throw error;
     return false;
   }

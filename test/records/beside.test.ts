@@ -1,6 +1,9 @@
 /** Processes with the record key beside processes that have none, or another. */
 import { describe, expect, it } from 'vitest';
 import { resealRecords, takeCensus, type DekRow } from '../../src/index.js';
+import type { NextRow } from '../../src/upkeep/row-tender.js';
+import { readUpkeepOptions } from '../../src/upkeep/upkeep-options.js';
+import { upkeepRows } from '../../src/upkeep/upkeep-rows.js';
 import {
   contentsOf,
   decryptAny,
@@ -132,6 +135,29 @@ describe('a process without the record key, where records have macs', () => {
     expect(error).toMatchObject({ code: 'ROW_UNSUPPORTED' });
     const after = new Map((await rows(made)).map((row) => [row.id, row]));
     for (const row of sealed) expect(after.get(row.id)).toEqual(row);
+  });
+
+  it('changes none of them in an upkeep, and says so in a dry run', async () => {
+    const before = await turningOn();
+    const untouched = await contentsOf(before.memory);
+    const { encryptor } = before;
+    const sealed = (await rows(before)).filter(({ mac }) => mac !== undefined);
+    for (const dryRun of [true, false]) {
+      const request = readUpkeepOptions({ dryRun });
+      // As `prunePreviousWraps` and others have it, whatever they change.
+      const nextRow = (): NextRow => (row) => Promise.resolve(row.mac ? { ...row } : undefined);
+      const failures: unknown[] = [];
+      for await (const event of upkeepRows({
+        kind: 'prune',
+        encryption: encryptor,
+        request,
+        nextRow,
+      })) {
+        if (event.type === 'failed') failures.push(describeError(event.error));
+      }
+      expect(failures).toEqual(sealed.map(({ id }) => noKey(`DEK row ${id}`)));
+    }
+    expect(await contentsOf(before.memory)).toEqual(untouched);
   });
 
   it('counts rows as they are', async () => {

@@ -1,10 +1,16 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { authenticateRecords, createFieldEncryptor } from '../../src/index.js';
+import {
+  authenticateRecords,
+  createFieldEncryptor,
+  StoreError,
+  type DekStore,
+} from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { sampleLease, sampleRecord, sampleRow } from '../../src/testing/sample-items.js';
 import { envKeys } from '../support/rotations.js';
 import { failure, failureOf } from '../support/failure.js';
+import { probed } from '../support/probe.js';
 import { PREVIOUS_RECORD_KEY, RECORD_KEY, RECORD_KEY_ID } from '../support/records.js';
 
 const BYTES = Buffer.from(RECORD_KEY, 'hex');
@@ -144,6 +150,16 @@ describe('an authenticated store', () => {
     expect(await outer.getRotation('sample')).toEqual(record);
     expect(lease).toEqual(await inner.getLease('sample', 'notes'));
     expect(lease.value).not.toHaveProperty('mac');
+  });
+
+  it('passes on what the store itself cannot decode, as it is', async () => {
+    const [inner, probe] = probed<DekStore>(new MemoryDekStore());
+    const outer = authenticateRecords(inner, { recordKey: RECORD_KEY });
+    const error = new StoreError('STORE_FAILED', 'not JSON', { dekId: sampleRow().id });
+    const item = { value: undefined, etag: '"1"', error };
+    probe.after = (method) => (method === 'list' ? { items: [item] } : new Map([['id', item]]));
+    expect((await outer.list({ product: 'sample' })).items).toEqual([item]);
+    expect((await outer.getMany(['id'])).get('id')?.error).toBe(error);
   });
 
   it('passes signal and price on, and says how far reads lag', async () => {

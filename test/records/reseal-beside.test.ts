@@ -73,6 +73,18 @@ describe('a rotation record', () => {
     }
   });
 
+  it('is not written once the signal has aborted', async () => {
+    const [before] = await seeded();
+    const operator = setup({ beside: before, ...accepting });
+    const [controller, reason] = [new AbortController(), new Error('enough')];
+    operator.store.after = (method, result) => {
+      if (method === 'getRotation') controller.abort(reason);
+      return result;
+    };
+    await expect(reseal(operator, { signal: controller.signal })).rejects.toBe(reason);
+    expect(await keyIds(before)).toEqual([undefined]);
+  });
+
   it('whose write failed ends the run with its failure', async () => {
     const [before] = await seeded();
     const operator = setup({ beside: before, ...accepting });

@@ -209,6 +209,7 @@ describe('a row', () => {
       };
       const census = await takeCensus(misled.encryptor);
       expect(census).toMatchObject({ rows: 2, active: 1, unreadable: 1 });
+      expect(census.unreadableRows[0]?.error).toMatchObject({ code: 'TAMPERED' });
     }
   });
 });
