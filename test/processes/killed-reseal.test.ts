@@ -70,9 +70,9 @@ it.each([
     for (let index = 0; index < NOTES; index += 1) await write(first);
     await first.encryptor.shred(note, { ...KEY, id: String(stored.pop()?.['id']) });
 
-    let isOver = false;
+    const run = { isOver: false };
     const traffic = (async () => {
-      while (!isOver) {
+      while (!run.isOver) {
         const beside = process(during);
         await write(beside);
         const any = stored[Math.floor(Math.random() * stored.length)] as Loose;
@@ -84,7 +84,7 @@ it.each([
       expect(await reseal(join(directory, 'store.db'), during, killAfter)).toBe('kill me');
     }
     const summary = JSON.parse(await reseal(join(directory, 'store.db'), during)) as UpkeepSummary;
-    isOver = true;
+    run.isOver = true;
     await traffic;
     expect(summary).toMatchObject({ complete: true, failed: 0 });
     expect(summary.changed).toBeLessThanOrEqual(NOTES - 28);
