@@ -16,6 +16,10 @@ import type { RecordName, RecordSeal } from './record-seal.js';
 
 /** Nobody outside sees a mac: they are put on with every write, and checked and taken off with every read. */
 export class AuthenticatedDekStore implements DekStore {
+  /** The id of the key that new macs are made with. */
+  readonly recordKeyId: string;
+  /** Records without a mac are accepted. */
+  readonly acceptsUnauthenticated: boolean;
   readonly #store: Required<DekStore>;
   readonly #seal: RecordSeal;
   /** Absent where the store itself does not say. */
@@ -25,17 +29,9 @@ export class AuthenticatedDekStore implements DekStore {
     const checked = new CheckedDekStore(store);
     this.#store = checked;
     this.#seal = seal;
+    this.recordKeyId = seal.keys.current.id;
+    this.acceptsUnauthenticated = seal.acceptsUnauthenticated;
     if (store.readLagMs) this.readLagMs = (options) => checked.readLagMs(options);
-  }
-
-  /** The id of the key that new macs are made with. */
-  get recordKeyId(): string {
-    return this.#seal.keys.current.id;
-  }
-
-  /** Records without a mac are accepted. */
-  get acceptsUnauthenticated(): boolean {
-    return this.#seal.acceptsUnauthenticated;
   }
 
   async create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {

@@ -1,6 +1,13 @@
 /** Processes with the record key beside processes that have none, or another. */
 import { describe, expect, it } from 'vitest';
-import { resealRecords, takeCensus, type DekRow } from '../../src/index.js';
+import {
+  authenticateRecords,
+  resealRecords,
+  takeCensus,
+  type ActiveDekRow,
+  type DekRow,
+} from '../../src/index.js';
+import { MemoryDekStore } from '../../src/testing/index.js';
 import type { NextRow } from '../../src/upkeep/row-tender.js';
 import { readUpkeepOptions } from '../../src/upkeep/upkeep-options.js';
 import { upkeepRows } from '../../src/upkeep/upkeep-rows.js';
@@ -32,6 +39,7 @@ import {
 } from '../support/records.js';
 import {
   alterRecord,
+  envKeys,
   ofType,
   record,
   rewrap,
@@ -281,5 +289,25 @@ describe('a record key that is changed', () => {
     ]);
     const ids = ((await rows(made)) as DekRow[]).map(({ id }) => id);
     expect(listed.items.map(({ error }) => error?.dekId)).toEqual(ids);
+  });
+});
+
+describe('a restored copy of the rows, as the source of a re-encryption', () => {
+  it('is authenticated where it is wrapped, and a row forged in it opens nothing', async () => {
+    const made = setup(required);
+    const collection = notes();
+    await addPlain(collection, 2);
+    await backfill(made, collection);
+    const copy = new MemoryDekStore();
+    const [forged, sound] = (await rows(made)) as [ActiveDekRow, ActiveDekRow];
+    // An old row under its own id is not detected; one that was altered is.
+    await copy.create({ ...forged, createdAt: '2020-01-01T00:00:00.000Z' });
+    await copy.create(sound);
+    const dekStore = authenticateRecords(copy, required);
+    const source = { keyProvider: envKeys('a'), dekStore };
+    const migrated = await reencrypt(made, collection, { source });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 1 });
+    const [{ error } = {}] = eventsOf(migrated, 'failed');
+    expect(error).toMatchObject({ code: 'TAMPERED', dekId: forged.id });
   });
 });

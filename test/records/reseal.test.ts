@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   authenticateRecords,
+  createFieldEncryptor,
   resealRecords,
   type LiveDekRow,
   type UpkeepEvent,
 } from '../../src/index.js';
+import { injectFaults } from '../../src/testing/index.js';
 import { contentsOf, decryptAny, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
 import { failedRow, failure, tampered } from '../support/failure.js';
 import { PREVIOUS_RECORD_KEY, PREVIOUS_RECORD_KEY_ID, RECORD_KEY_ID } from '../support/records.js';
@@ -131,6 +133,18 @@ describe('resealRecords', () => {
     let last: UpkeepEvent | undefined;
     for await (const event of resealRecords(parts)) last = event;
     expect(last).toMatchObject({ summary: { complete: true, changed: 4 } });
+  });
+
+  it('knows an authenticated store behind a proxy', async () => {
+    const [before] = await seeded();
+    const dekStore = injectFaults(authenticateRecords(before.memory, accepting), () => undefined);
+    const { product, keyProviders } = before.encryptor;
+    for await (const event of resealRecords({ product, keyProviders, dekStore })) {
+      if (event.type === 'finished') expect(event.summary).toMatchObject({ complete: true });
+    }
+    expect(await keyIds(before)).toEqual([RECORD_KEY_ID]);
+    const encryptor = createFieldEncryptor({ product, keyProviders, dekStore });
+    expect(await encryptor.checkReadiness()).toMatchObject({ recordAuthentication: 'optional' });
   });
 
   it.each([
