@@ -15,6 +15,8 @@ export interface RecordCopy {
   readonly record: RotationRecord;
   readonly etag: string;
   readonly readAt: Moment;
+  /** The record key that vouches for it, where records are authenticated. */
+  readonly authenticatedBy?: string | undefined;
 }
 
 export interface RecordReaderOptions {
@@ -61,10 +63,10 @@ export class RecordReader {
     const readAt = momentOf(clock);
     const item = await dekStore.getRotation(product);
     if (item === undefined) return undefined;
-    const { value, etag } = item;
+    const { value, etag, authenticatedBy } = item;
     const record = parseRotationRecord(value, product);
     requireNoMac(record, `The rotation record of "${product}"`);
-    const copy = { record, etag, readAt };
+    const copy = { record, etag, readAt, authenticatedBy };
     // Of reads that overtake each other, the one that was sent last counts.
     if (!this.#copy || readAt.monotonicMs >= this.#copy.readAt.monotonicMs) this.#copy = copy;
     return copy;

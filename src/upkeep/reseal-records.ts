@@ -2,10 +2,9 @@
 import { isLive, type DekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { contended } from '../errors.js';
+import type { RecordCopy } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
-import { parseRotationRecord, type RotationRecord } from '../rotation/rotation-record.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
-import type { StoredItem } from '../store/dek-store.js';
 import type { NextRow } from './row-tender.js';
 import type { UpkeepContext } from './upkeep-context.js';
 import type { UpkeepEvent, UpkeepSummary } from './upkeep-event.js';
@@ -96,41 +95,30 @@ async function requireWhole(context: UpkeepContext, row: DekRow): Promise<void> 
 
 /** Looked at with each page: a process that signs with another key may write it again meanwhile. */
 async function resealRotation(context: UpkeepContext, recordKeyId: string): Promise<void> {
+  const { providers, records, request } = context;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-    const item = await readRotation(context);
-    if (!item || item.authenticatedBy === recordKeyId) return;
-    const record = parseRotationRecord(item.value, context.product);
+    const copy = await records.readUnlessNew();
+    if (!copy || copy.authenticatedBy === recordKeyId) return;
     // It says which MEK wraps new DEKs: no mac is to vouch for one that is not even configured.
-    if (item.authenticatedBy === undefined) context.providers.find(record);
-    if (context.request.dryRun) return;
-    if (await tryWrite(context, record, item.etag)) return;
-    // Lost, or its answer was: what is stored now says which.
+    if (copy.authenticatedBy === undefined) providers.find(copy.record);
+    if (request.dryRun) return;
+    if (await tryWrite(context, copy)) return;
   }
   throw contended('Resealing the rotation record', MOST_ATTEMPTS);
 }
 
-/** `undefined` for a product without rows. */
-async function readRotation(context: UpkeepContext): Promise<StoredItem | undefined> {
-  const { dekStore, product, records, signal } = context;
-  const item = await dekStore.getRotation(product, { signal });
-  // Where there are rows, this refuses to go on.
-  if (!item) await records.readUnlessNew();
-  return item;
-}
-
-/** False when someone else was faster, or the answer was lost after the write. */
+/** False when someone else was faster, or the answer was lost after the write: what is stored now says which. */
 async function tryWrite(
-  context: UpkeepContext,
-  record: RotationRecord,
-  etag: string,
+  { dekStore, records, signal }: UpkeepContext,
+  { record, etag }: RecordCopy,
 ): Promise<boolean> {
-  context.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   try {
     // Without the signal: once sent, a write is let finish.
-    await context.dekStore.replaceRotation(record, etag);
+    await dekStore.replaceRotation(record, etag);
     return true;
   } catch (error) {
-    if ((await readRotation(context))?.etag === etag) throw error;
+    if ((await records.read())?.etag === etag) throw error;
     return false;
   }
 }
