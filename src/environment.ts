@@ -17,6 +17,7 @@ export interface InsecureAllowances {
 /** What the code says, where a variable depends on it. */
 export interface EnvironmentContext extends InsecureAllowances {
   readonly collections?: readonly unknown[] | undefined;
+  readonly insecureAcceptUnauthenticatedRecords?: boolean | undefined;
 }
 
 export interface EnvKeySettings {
@@ -28,6 +29,11 @@ export interface VaultSettings {
   readonly vaultUrl: string;
   readonly mekName: string;
   readonly mekVersion: string | undefined;
+}
+
+export interface RecordKeySettings {
+  readonly recordKey: string;
+  readonly previousRecordKeys: readonly string[];
 }
 
 /** Both absent only where encryption is off and no key is configured. */
@@ -44,9 +50,13 @@ export interface EnvironmentSettings {
   readonly requireBackfilled: boolean;
   readonly keys: KeySettings;
   readonly recoveryKey: string | undefined;
+  /** Absent where records are not authenticated. */
+  readonly recordKeys: RecordKeySettings | undefined;
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
 }
+
+const KEY_TEXT = '32 bytes as base64, base64url or hex';
 
 /** @throws ConfigurationError that lists every problem, by variable and never with its value. */
 export function readEnvironment(
@@ -56,10 +66,12 @@ export function readEnvironment(
   const reader = new EnvironmentReader(env);
   const isProduction = env['NODE_ENV'] === 'production';
   const enabled = readEnabled(reader, isProduction, context);
+  const seen = new Set<string>();
   const settings = {
     enabled,
     product: readProduct(reader),
-    keys: readKeys(reader, { enabled, isProduction, allowances: context }),
+    keys: readKeys(reader, { enabled, isProduction, allowances: context, seen }),
+    recordKeys: readRecordKeys(reader, seen, context),
     recoveryKey: readRecoveryPem(reader),
     ...readGate(reader, enabled, context),
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
@@ -119,6 +131,8 @@ interface KeyContext {
   readonly enabled: boolean;
   readonly isProduction: boolean;
   readonly allowances: InsecureAllowances;
+  /** Of every key so far: a record key that is a MEK too would be neither. */
+  readonly seen: Set<string>;
 }
 
 function readKeys(reader: EnvironmentReader, context: KeyContext): KeySettings {
@@ -128,7 +142,7 @@ function readKeys(reader: EnvironmentReader, context: KeyContext): KeySettings {
       return { vault: readVault(reader), ...readEnvKeysBesideVault(reader, context) };
     case 'env':
       refuseInProduction(reader, context, variable, 'is "env"');
-      return { env: readEnvKeys(reader) };
+      return { env: readEnvKeys(reader, context.seen) };
     default:
       return {};
   }
@@ -142,7 +156,7 @@ function readEnvKeysBesideVault(
   const variable = 'FIELD_ENCRYPT_KEY';
   if (!reader.isSet(variable) && !reader.isSet('FIELD_ENCRYPT_PREVIOUS_KEYS')) return {};
   refuseInProduction(reader, context, variable, 'is used beside "akv"');
-  return { env: readEnvKeys(reader) };
+  return { env: readEnvKeys(reader, context.seen) };
 }
 
 function refuseInProduction(
@@ -158,16 +172,37 @@ function refuseInProduction(
   );
 }
 
-function readEnvKeys(reader: EnvironmentReader): EnvKeySettings {
-  const key = reader.required('FIELD_ENCRYPT_KEY', '32 bytes as base64, base64url or hex');
-  const previousKeys = reader.optional('FIELD_ENCRYPT_PREVIOUS_KEYS')?.split(',') ?? [];
-  const seen = new Set<string>();
+function readEnvKeys(reader: EnvironmentReader, seen: Set<string>): EnvKeySettings {
+  const key = reader.required('FIELD_ENCRYPT_KEY', KEY_TEXT);
   if (key !== undefined) checkKey(reader, seen, { variable: 'FIELD_ENCRYPT_KEY', text: key });
-  for (const [index, text] of previousKeys.entries()) {
-    const which = `entry ${String(index + 1)} `;
-    checkKey(reader, seen, { variable: 'FIELD_ENCRYPT_PREVIOUS_KEYS', which, text });
-  }
+  const previousKeys = readKeyList(reader, seen, 'FIELD_ENCRYPT_PREVIOUS_KEYS');
   return { key: key ?? '', previousKeys };
+}
+
+/** Without a key, whatever says that there is one must not leave records unprotected unnoticed. */
+function readRecordKeys(
+  reader: EnvironmentReader,
+  seen: Set<string>,
+  { insecureAcceptUnauthenticatedRecords }: EnvironmentContext,
+): RecordKeySettings | undefined {
+  const [variable, previous] = ['FIELD_ENCRYPT_RECORD_KEY', 'FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS'];
+  const isNeeded = reader.isSet(previous) || insecureAcceptUnauthenticatedRecords === true;
+  const recordKey = isNeeded ? reader.required(variable, KEY_TEXT) : reader.optional(variable);
+  if (recordKey !== undefined) checkKey(reader, seen, { variable, text: recordKey });
+  const previousRecordKeys = readKeyList(reader, seen, previous);
+  return recordKey === undefined ? undefined : { recordKey, previousRecordKeys };
+}
+
+function readKeyList(
+  reader: EnvironmentReader,
+  seen: Set<string>,
+  variable: string,
+): readonly string[] {
+  const keys = reader.optional(variable)?.split(',') ?? [];
+  for (const [index, text] of keys.entries()) {
+    checkKey(reader, seen, { variable, which: `entry ${String(index + 1)} `, text });
+  }
+  return keys;
 }
 
 function checkKey(

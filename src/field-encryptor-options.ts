@@ -48,6 +48,19 @@ export interface FieldEncryptorOptions {
    * from then on the rotation record's value counts. @default 30 000
    */
   readonly fenceTtlMs?: number;
+  /**
+   * Turns record authentication on: DEK rows and the rotation record are written with a mac under this
+   * key, and refused without a true one. 32 bytes as base64, base64url or hex, held by every process of
+   * the product and by nobody who can only write the database. @default off
+   */
+  readonly recordKey?: string;
+  /** Verify records, and do not sign them: earlier record keys, or the one that is next. @default none */
+  readonly previousRecordKeys?: readonly string[];
+  /**
+   * Accepts records without a mac, from before there was a `recordKey`, until `resealRecords` is complete.
+   * Whoever can write the database can take a mac away as long. @default false
+   */
+  readonly insecureAcceptUnauthenticatedRecords?: boolean;
   /** Replaced in tests. @default the machine's clock */
   readonly clock?: Clock;
 }

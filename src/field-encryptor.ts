@@ -42,6 +42,7 @@ import {
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
 } from './rotation/rotation-record.js';
+import { recordAuthenticationOf, withRecordKey } from './store/authenticate-records.js';
 import { CheckedDekStore } from './store/checked-dek-store.js';
 import type { DekStore } from './store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
@@ -56,6 +57,7 @@ const MOST_CONCURRENCY = 1_000;
 export class FieldEncryptor {
   readonly product: string;
   readonly keyProviders: readonly KeyProvider[];
+  /** Authenticates its records where a `recordKey` was given, and is otherwise the one that was. */
   readonly dekStore: DekStore;
   readonly dekCache: DekCache;
   readonly mode: EncryptionMode;
@@ -74,7 +76,8 @@ export class FieldEncryptor {
   /** @internal */
   constructor(options: FieldEncryptorOptions) {
     const own = ownProperties(options);
-    const { product, keyProviders, dekStore, mode = 'strict', enabled = true } = own;
+    const { product, keyProviders, mode = 'strict', enabled = true } = own;
+    const { recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords } = own;
     const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
     requireIdentifier('product', product);
     requireOneOf('mode', mode, ['strict', 'migrate']);
@@ -85,14 +88,18 @@ export class FieldEncryptor {
     this.product = product;
     const providers = new ConfiguredProviders(keyProviders);
     this.keyProviders = providers.all;
-    this.dekStore = dekStore;
+    this.dekStore = withRecordKey(own.dekStore, {
+      recordKey,
+      previousRecordKeys,
+      insecureAcceptUnauthenticatedRecords,
+    });
     this.dekCache = own.dekCache ?? new DekCache({ clock });
     this.mode = mode;
     this.enabled = enabled;
     this.fenceTtlMs = fenceTtlMs;
     this.clock = clock;
     if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
-    const checked = new CheckedDekStore(dekStore);
+    const checked = new CheckedDekStore(this.dekStore);
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
     this.#deks = dekServices({ ...context, recoveryKey }, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
@@ -329,10 +336,11 @@ export class FieldEncryptor {
    * Tries what the encryptor depends on: reads the rotation record, and has each key provider wrap
    * and unwrap a random key.
    *
-   * @returns What failed and how long each check took; it does not throw for a failed check.
+   * @returns What failed and how long each check took, and whether records are authenticated; it does not
+   * throw for a failed check.
    */
   checkReadiness(): Promise<Readiness> {
-    return checkReadiness(this.#deks.context);
+    return checkReadiness(this.#deks.context, recordAuthenticationOf(this.dekStore));
   }
 }
 

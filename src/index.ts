@@ -192,6 +192,11 @@ export type {
   RotationRecord,
   RotationState,
 } from './rotation/rotation-record.js';
+export {
+  authenticateRecords,
+  type RecordAuthentication,
+  type RecordAuthenticationOptions,
+} from './store/authenticate-records.js';
 export type {
   DekRowFilter,
   DekRowPage,
@@ -211,6 +216,7 @@ export type {
 export { addRecoveryWraps } from './upkeep/add-recovery-wraps.js';
 export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
 export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
+export { resealRecords } from './upkeep/reseal-records.js';
 export type {
   UpkeepBegunEvent,
   UpkeepChangedEvent,

@@ -37,6 +37,12 @@ export interface InitEncryptionOptions extends InsecureAllowances {
   readonly env?: Environment;
   /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
   readonly collections?: readonly BackfilledCollection[];
+  /**
+   * Accepts records without a mac until `resealRecords` is complete; needs `FIELD_ENCRYPT_RECORD_KEY`.
+   *
+   * @default false
+   */
+  readonly insecureAcceptUnauthenticatedRecords?: boolean;
   /** Ends the scan of `collections`; rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Called for each declared field that was plaintext and was passed through; it gets no value. */
@@ -57,6 +63,8 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * | `FIELD_ENCRYPT_KEY_PROVIDER` | `akv` or `env`; required when enabled |
  * | `FIELD_ENCRYPT_KEY` | `env`: the MEK, 32 bytes as base64, base64url or hex |
  * | `FIELD_ENCRYPT_PREVIOUS_KEYS` | `env`: earlier MEKs, separated by commas |
+ * | `FIELD_ENCRYPT_RECORD_KEY` | authenticates DEK rows and rotation record; 32 bytes, not the MEK's |
+ * | `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS` | record keys that verify and do not sign, separated by commas |
  * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
  * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
  * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
@@ -96,7 +104,7 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  */
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
   const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = options;
-  const { collections = [], signal } = options;
+  const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = options;
   const settings = readEnvironment(env, options);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
@@ -110,6 +118,10 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     dekStore,
     dekCache,
     keyProviders: await keyProvidersFor(keys, options),
+    ...settings.recordKeys,
+    ...(insecureAcceptUnauthenticatedRecords !== undefined && {
+      insecureAcceptUnauthenticatedRecords,
+    }),
     ...(mode && { mode }),
     ...(recoveryKey !== undefined && { recoveryKey }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),

@@ -4,6 +4,8 @@ import type { DekContext } from './dek/dek-context.js';
 import { makeRoundTrip } from './dek/mek-round-trip.js';
 import type { MekReference } from './provider/key-wrap.js';
 import { parseRotationRecord } from './rotation/rotation-record.js';
+import type { RecordAuthentication } from './store/authenticate-records.js';
+import { requireNoMac } from './store/item-shape.js';
 
 /** One check and what came of it. */
 export interface ReadinessCheck {
@@ -19,9 +21,17 @@ export interface Readiness {
   /** True when every check passed. */
   readonly ready: boolean;
   readonly checks: readonly ReadinessCheck[];
+  /**
+   * `'required'`: DEK rows and the rotation record need a true mac. `'optional'`: those without one are
+   * accepted, as `insecureAcceptUnauthenticatedRecords` says. `'off'`: there is no `recordKey`.
+   */
+  readonly recordAuthentication: RecordAuthentication;
 }
 
-export async function checkReadiness(context: DekContext): Promise<Readiness> {
+export async function checkReadiness(
+  context: DekContext,
+  recordAuthentication: RecordAuthentication,
+): Promise<Readiness> {
   const { clock, providers } = context;
   let target: MekReference | undefined;
   const store = await timed(clock, 'dek-store', async () => {
@@ -37,7 +47,7 @@ export async function checkReadiness(context: DekContext): Promise<Readiness> {
       ),
     );
   }
-  return { ready: checks.every(({ ok }) => ok), checks };
+  return { ready: checks.every(({ ok }) => ok), checks, recordAuthentication };
 }
 
 /** The MEK that new DEKs are wrapped with; it must be configured, or no document can be created. */
@@ -49,6 +59,7 @@ async function rotationTarget({
   const item = await dekStore.getRotation(product);
   if (item === undefined) return undefined;
   const target = parseRotationRecord(item.value, product);
+  requireNoMac(target, `The rotation record of "${product}"`);
   providers.find(target);
   return target;
 }

@@ -27,6 +27,7 @@ import {
 } from './support/encryptor.js';
 import { rejection, thrownBy } from './support/failure.js';
 import { migrationErrors } from './support/migration-errors.js';
+import { recordErrors } from './support/record-errors.js';
 import { recoveryErrors } from './support/recovery-errors.js';
 import { retirementErrors } from './support/retirement-errors.js';
 import { alterRow, ofType, rewrap, start, withKeys } from './support/rotations.js';
@@ -80,6 +81,7 @@ const plain = { type: FieldEncryptionError };
 /** Each code of the union, provoked through the front door where the library itself raises it. */
 const cases: Readonly<Record<ErrorCode, Case>> = {
   ...migrationErrors,
+  ...recordErrors,
   ...recoveryErrors,
   ...retirementErrors,
   ADAPTER_CONTRACT: {

@@ -225,3 +225,90 @@ describe('production', () => {
     expect((await initEncryption(options)).enabled).toBe(false);
   });
 });
+
+describe('record keys in the environment', () => {
+  const RECORD_KEY = Buffer.from('a record key of thirty-two bytes').toString('base64');
+  const OLD_RECORD_KEY = Buffer.from('one record key of 32 bytes, past').toString('hex');
+
+  async function recordsOf(env: Env, options = {}): Promise<unknown> {
+    const encryptor = await initEncryption({ dekStore: new MemoryDekStore(), env, ...options });
+    return (await encryptor.checkReadiness()).recordAuthentication;
+  }
+
+  it('turn record authentication on, and without them it is off', async () => {
+    const env = { ...VALID, FIELD_ENCRYPT_RECORD_KEY: RECORD_KEY };
+    expect(await recordsOf(VALID)).toBe('off');
+    expect(await recordsOf(env)).toBe('required');
+    const accepting = { insecureAcceptUnauthenticatedRecords: true };
+    expect(await recordsOf(env, accepting)).toBe('optional');
+    expect(await recordsOf(env, { insecureAcceptUnauthenticatedRecords: false })).toBe('required');
+  });
+
+  it('sign with the current one, and verify with the others', async () => {
+    const dekStore = new MemoryDekStore();
+    const before = await initEncryption({
+      dekStore,
+      env: { ...VALID, FIELD_ENCRYPT_RECORD_KEY: OLD_RECORD_KEY },
+    });
+    const stored = await before.encryptDocument(note, plain);
+    const env = { ...VALID, FIELD_ENCRYPT_RECORD_KEY: RECORD_KEY };
+    const without = await initEncryption({ dekStore, env });
+    await expect(without.decryptDocument(note, stored)).rejects.toMatchObject({
+      code: 'RECORD_KEY_UNKNOWN',
+    });
+    const after = await initEncryption({
+      dekStore,
+      env: { ...env, FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS: OLD_RECORD_KEY },
+    });
+    expect(await after.decryptDocument(note, stored)).toEqual(plain);
+    await after.encryptDocument(note, { ...plain, id: '2' });
+    const { items } = await dekStore.list({ product: 'notelett' });
+    const ids = items.map(({ value }) => (value as { macKeyId: string }).macKeyId);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it('are listed with everything else that is wrong, and never shown', async () => {
+    const message = await problemsOf({
+      ...VALID,
+      FIELD_ENCRYPT_MODE: 'lenient',
+      FIELD_ENCRYPT_RECORD_KEY: 'short',
+      FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS: `${RECORD_KEY},,${RECORD_KEY}`,
+    });
+    expect(message).not.toContain(RECORD_KEY);
+    expect(message).toBe(
+      [
+        'Encryption is not configured:',
+        'FIELD_ENCRYPT_RECORD_KEY must be 32 bytes as base64, base64url or hex',
+        'FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS entry 2 is empty',
+        'FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS entry 3 is given twice',
+        'FIELD_ENCRYPT_MODE must be "strict" or "migrate"',
+      ].join('\n- '),
+    );
+  });
+
+  it('are not the MEK, which would then be known to whoever checks macs', async () => {
+    for (const recordKey of [KEY, OLD_KEY]) {
+      const env = {
+        ...VALID,
+        FIELD_ENCRYPT_PREVIOUS_KEYS: OLD_KEY,
+        FIELD_ENCRYPT_RECORD_KEY: recordKey,
+      };
+      expect(await problemsOf(env)).toBe(
+        'Encryption is not configured:\n- FIELD_ENCRYPT_RECORD_KEY is given twice',
+      );
+    }
+  });
+
+  it('are missed where something says that they are there', async () => {
+    const missing =
+      'Encryption is not configured:\n- FIELD_ENCRYPT_RECORD_KEY is not set: it must be 32 bytes as base64, base64url or hex';
+    expect(await problemsOf({ ...VALID, FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS: RECORD_KEY })).toBe(
+      missing,
+    );
+    const accepting = { insecureAcceptUnauthenticatedRecords: true };
+    expect(await problemsOf(VALID, accepting)).toBe(missing);
+    expect(await problemsOf({ ...VALID, FIELD_ENCRYPT_RECORD_KEY: '' })).toBe(
+      'Encryption is not configured:\n- FIELD_ENCRYPT_RECORD_KEY is set but empty: give it a value or unset it',
+    );
+  });
+});

@@ -25,6 +25,7 @@ describe('checkReadiness', () => {
         { name: 'key-provider env/env', ok: true, ...DURATION },
         { name: 'key-provider other/env', ok: true, ...DURATION },
       ],
+      recordAuthentication: 'off',
     });
     expect(made.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
     expect(made.store.calls).toEqual({ getRotation: 1 });
@@ -67,6 +68,7 @@ describe('checkReadiness', () => {
         { name: 'dek-store', ok: false, ...DURATION, error: outage },
         { name: 'key-provider env/env', ok: true, ...DURATION },
       ],
+      recordAuthentication: 'off',
     });
   });
 

@@ -12,18 +12,20 @@ import {
   setup,
 } from './support/encryptor.js';
 import { rejection } from './support/failure.js';
+import { RECORD_KEY } from './support/records.js';
 
 const PLAINTEXT = 'plaintext that must stay a secret';
 
 /** What a DEK is, caught on its way to the provider. */
 async function caught(): Promise<{ made: ReturnType<typeof setup>; secrets: readonly Buffer[] }> {
-  const made = setup();
-  const secrets = [Buffer.from(MEK_HEX, 'hex'), Buffer.from(PLAINTEXT)];
+  const made = setup({ recordKey: RECORD_KEY });
+  const keys = [MEK_HEX, RECORD_KEY].map((key) => Buffer.from(key, 'hex'));
+  const secrets = [...keys, Buffer.from(PLAINTEXT)];
   made.provider.before = (method, [bytes]) => {
     if (method === 'wrapKey') secrets.push(Buffer.from(bytes as Uint8Array));
   };
   await encryptAny(made.encryptor, { ...KEY, body: PLAINTEXT });
-  expect(secrets).toHaveLength(3);
+  expect(secrets).toHaveLength(4);
   return { made, secrets };
 }
 
@@ -67,8 +69,10 @@ describe('nothing of a key or of plaintext', () => {
     const foreign = setup({
       beside: made,
       keyProviders: [new EnvKeyProvider({ key: OTHER_MEK_HEX })],
+      recordKey: RECORD_KEY,
     });
-    const strange = setup({ beside: made });
+    const forged = setup({ beside: made, recordKey: OTHER_MEK_HEX });
+    const strange = setup({ beside: made, recordKey: RECORD_KEY });
     strange.store.after = (_method, result) => {
       const item = result as { value: object };
       return { ...item, value: { ...item.value, [PLAINTEXT.slice(0, 4)]: 1 } };
@@ -78,6 +82,7 @@ describe('nothing of a key or of plaintext', () => {
       () => decryptAny(made.encryptor, { ...KEY, body: cut }),
       () => decryptAny(made.encryptor, { ...KEY, meta: PLAINTEXT }),
       () => decryptAny(foreign.encryptor, stored),
+      () => decryptAny(forged.encryptor, stored),
       () => decryptAny(strange.encryptor, stored),
       () => encryptAny(made.encryptor, { ...KEY, meta: PLAINTEXT }),
       () => encryptAny(made.encryptor, { ...KEY, tags: PLAINTEXT }),

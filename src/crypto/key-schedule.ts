@@ -1,4 +1,4 @@
-/** What is derived from a DEK or a MEK: docs/format.md, "Key schedule". HKDF-SHA256, RFC 5869. @module */
+/** What is derived from a DEK, a MEK or a record key: docs/format.md, "Key schedule". HKDF-SHA256, RFC 5869. @module */
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { encodeBase64url } from './base64url.js';
 import { tuple } from './tuple.js';
@@ -48,6 +48,11 @@ export function deriveCommitment(
 /** First 16 hex digits that name a MEK of the env provider without giving it away. */
 export function deriveMekId(mek: KeyObject): string {
   return hkdf(mek, tuple('field-encrypt/v1/mek-id')).toString('hex').slice(0, 16);
+}
+
+/** 16 hex digits that name a record key without giving it away. */
+export function deriveRecordKeyId(recordKey: KeyObject): string {
+  return hkdf(recordKey, tuple('field-encrypt/v1/record-key-id')).toString('hex').slice(0, 16);
 }
 
 /** Imports key bytes and wipes them: the `KeyObject` keeps its own copy and prints nothing. */

@@ -5,6 +5,7 @@ import type { DekContext } from './dek-context.js';
 import { isLive, tombstoneOf, type DekRow, type LiveDekRow } from './dek-row.js';
 import type { DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
+import { requireNoMac } from '../store/item-shape.js';
 
 const MOST_ROUNDS = 32;
 
@@ -28,6 +29,7 @@ export async function shredScope(
     const listed = await context.dekStore.listScope(scopeId);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
+    for (const { row } of live) requireNoMac(row, `DEK row ${row.id}`);
     try {
       for (const item of live) {
         if (await shredRow(context, item)) shredded.push(item.row.id);

@@ -42,10 +42,7 @@ export async function retireOld(
     what: 'Retiring',
     read,
     left: ({ oldActive }) => oldActive,
-    changed: (row, at) => {
-      requireNoMac(row, `DEK row ${row.id}`);
-      return retiredRow(row, at);
-    },
+    changed: retiredRow,
     beforeSend,
   });
   return { retired: changed, generations };
@@ -94,6 +91,7 @@ async function changeAll<Row extends LiveDekRow>(
     const items = change.left(generations);
     if (items.length === 0) return { changed: generations.changedAsSent(sent), generations };
     for (const { row, etag } of items) {
+      requireNoMac(row, `DEK row ${row.id}`);
       const changed = change.changed(row, timestampOf(context.clock));
       await context.requireLease();
       change.beforeSend?.();

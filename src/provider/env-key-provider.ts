@@ -2,12 +2,12 @@
 import type { KeyObject } from 'node:crypto';
 import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
-import { deriveMekId, importSecret } from '../crypto/key-schedule.js';
+import { deriveMekId } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './key-provider.js';
 import { describeMek, type KeyWrap } from './key-wrap.js';
-import { parseMekBytes } from './mek-bytes.js';
+import { importMek } from './mek-bytes.js';
 
 export interface EnvKeyProviderOptions {
   /** The MEK: 32 bytes as base64, base64url or hex. */
@@ -93,13 +93,6 @@ export class EnvKeyProvider implements KeyProvider {
       `The key provider "${this.id}" has no MEK version "${mekVersion}": add that key to FIELD_ENCRYPT_PREVIOUS_KEYS`,
     );
   }
-}
-
-function importMek(name: string, text: unknown): KeyObject {
-  if (typeof text !== 'string') throw new TypeError(`"${name}" expected a string`);
-  const bytes = parseMekBytes(text);
-  if (typeof bytes === 'string') throw new RangeError(`"${name}" ${bytes}`);
-  return importSecret(bytes);
 }
 
 function mekVersionOf(mek: KeyObject): string {

@@ -1,4 +1,6 @@
-/** The 32 bytes of an env MEK, from the ways in which people write them. @module */
+/** The 32 bytes of an env MEK or a record key, from the ways in which people write them. @module */
+import type { KeyObject } from 'node:crypto';
+import { importSecret } from '../crypto/key-schedule.js';
 
 const MEK_BYTES = 32;
 const ENCODINGS = ['hex', 'base64', 'base64url'] as const;
@@ -23,6 +25,14 @@ export function parseMekBytes(text: string): Buffer | string {
     }
   }
   return 'must be 32 bytes as base64, base64url or hex';
+}
+
+/** @throws TypeError or RangeError that says what is wrong with the text, and gives nothing of it away. */
+export function importMek(name: string, text: unknown): KeyObject {
+  if (typeof text !== 'string') throw new TypeError(`"${name}" expected a string`);
+  const bytes = parseMekBytes(text);
+  if (typeof bytes === 'string') throw new RangeError(`"${name}" ${bytes}`);
+  return importSecret(bytes);
 }
 
 function isPlaceholder(bytes: Buffer): boolean {

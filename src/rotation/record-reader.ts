@@ -3,6 +3,7 @@ import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '
 import { FieldEncryptionError, hasCode } from '../errors.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
+import { requireNoMac } from '../store/item-shape.js';
 import {
   firstRotationRecord,
   parseRotationRecord,
@@ -14,6 +15,8 @@ export interface RecordCopy {
   readonly record: RotationRecord;
   readonly etag: string;
   readonly readAt: Moment;
+  /** The record key that vouches for it, where records are authenticated. */
+  readonly authenticatedBy?: string | undefined;
 }
 
 export interface RecordReaderOptions {
@@ -49,14 +52,21 @@ export class RecordReader {
     return this.freshCopy() ?? (this.#reading ??= this.#readOnce());
   }
 
-  /** The record as it is in the store now, or `undefined` for a product that has none. */
+  /**
+   * The record as it is in the store now, or `undefined` for a product that has none.
+   *
+   * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac and no record key is here: what this
+   * process then makes, those that have the key would refuse, and it would seal under any planted DEK.
+   */
   async read(): Promise<RecordCopy | undefined> {
     const { product, dekStore, clock } = this.#options;
     const readAt = momentOf(clock);
     const item = await dekStore.getRotation(product);
     if (item === undefined) return undefined;
-    const { value, etag } = item;
-    const copy = { record: parseRotationRecord(value, product), etag, readAt };
+    const { value, etag, authenticatedBy } = item;
+    const record = parseRotationRecord(value, product);
+    requireNoMac(record, `The rotation record of "${product}"`);
+    const copy = { record, etag, readAt, authenticatedBy };
     // Of reads that overtake each other, the one that was sent last counts.
     if (!this.#copy || readAt.monotonicMs >= this.#copy.readAt.monotonicMs) this.#copy = copy;
     return copy;

@@ -2,7 +2,6 @@
 import { timestampOf } from '../clock.js';
 import { contended, FieldEncryptionError, hasCode } from '../errors.js';
 import { describeMek, isSameMek, type MekReference } from '../provider/key-wrap.js';
-import { requireNoMac } from '../store/item-shape.js';
 import type { RecordCopy, RecordReader } from './record-reader.js';
 import { begunRecord } from './record-transitions.js';
 import { Rotation } from './rotation.js';
@@ -25,7 +24,7 @@ const MOST_ATTEMPTS = 8;
 
 /**
  * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is under way,
- * unless it is to be taken over; `ROTATION_RECORD_MISSING`; `ROW_UNSUPPORTED` for a record with a mac.
+ * unless it is to be taken over; `ROTATION_RECORD_MISSING`.
  */
 export async function beginRotation(
   context: RotationContext,
@@ -55,7 +54,6 @@ export function requireRotatable(
   target: MekReference,
   { takeOver, rollback }: TakeOver,
 ): void {
-  requireNoMac(record, 'The rotation record');
   if (record.state === 'complete' || takeOver || isSameMek(record, target)) return;
   if (rollback && cameFrom(record, target)) return;
   throw new FieldEncryptionError(

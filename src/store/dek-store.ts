@@ -29,6 +29,11 @@ export interface StoredItem {
    * known. The value is `undefined` then: one broken row must not hide the others.
    */
   readonly error?: FieldEncryptionError;
+  /**
+   * Only from a store that authenticates records: the id of the record key whose mac the value had, which
+   * was taken off. Absent where it had none and `insecureAcceptUnauthenticatedRecords` lets that pass.
+   */
+  readonly authenticatedBy?: string;
 }
 
 /** Which rows to list or count. */

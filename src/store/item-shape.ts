@@ -101,13 +101,17 @@ export function requireMacPair(
 }
 
 /**
- * Before an item is written again with other content.
+ * Before an item is written again with other content: whoever has the record key sees no mac.
  *
  * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac: it would no longer be true, and
  * taking it away would take the protection away.
  */
 export function requireNoMac({ mac }: { readonly mac?: string }, item: string): void {
-  if (mac !== undefined) throw unsupportedItem(item, 'has a mac');
+  if (mac === undefined) return;
+  throw new FieldEncryptionError(
+    'ROW_UNSUPPORTED',
+    `${item} has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
+  );
 }
 
 /** For a type, schema or state: what it is, where that is short text or a number. */

@@ -4,6 +4,7 @@ import { parseDekRow, type DekRow } from '../dek/dek-row.js';
 import { contended, hasCode } from '../errors.js';
 import { idOf, rowIn } from '../rotation/row-decision.js';
 import type { StoredItem } from '../store/dek-store.js';
+import { requireNoMac } from '../store/item-shape.js';
 import type { TendedRow } from './upkeep-counter.js';
 import type { UpkeepContext } from './upkeep-context.js';
 import type { UpkeepOutcome } from './upkeep-event.js';
@@ -58,6 +59,7 @@ export class RowTender {
     const next = await this.#next(row, item);
     if (next === undefined) return { type: 'current', dekId };
     if (typeof next === 'string') return { type: 'skipped', dekId, reason: next };
+    requireNoMac(row, `DEK row ${dekId}`);
     if (this.#context.request.dryRun) return { type: 'would-change', dekId };
     return (await this.#replace(next, item.etag)) ? { type: 'changed', dekId } : undefined;
   }

@@ -74,6 +74,7 @@ describe('recoverDeks', () => {
     expect(rewrapped[0]).toMatchObject({
       from: { keyProvider: 'env', mekName: 'env', mekVersion: versionA },
       repaired: false,
+      flipped: false,
       recovered: true,
     });
     const after = await liveRows(made);

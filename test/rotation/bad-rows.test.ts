@@ -41,7 +41,7 @@ const BAD_ROWS: readonly (readonly [
   ['an unknown state', () => ({ state: 'paused' }), 'ROW_UNSUPPORTED'],
   ['an unknown type', () => ({ type: 'kek' }), 'ROW_UNSUPPORTED'],
   ['an unknown property', () => ({ color: 'red' }), 'ROW_UNSUPPORTED'],
-  ['a mac, which this version cannot renew', () => MAC, 'ROW_UNSUPPORTED'],
+  ['a mac, which cannot be renewed without the record key', () => MAC, 'ROW_UNSUPPORTED'],
   ['a provider that is not here', () => ({ keyProvider: 'akv' }), 'KEY_PROVIDER_NOT_CONFIGURED'],
   ['a MEK version that is not here', () => ({ mekVersion: 'env-0' }), 'MEK_VERSION_UNKNOWN'],
   ['an epoch above the record', () => ({ epoch: 9 }), 'ROTATION_RECORD_BEHIND'],
@@ -200,7 +200,7 @@ describe('the rotation record', () => {
     await expect(rewrap(operator)).rejects.toMatchObject({
       code: 'ROW_UNSUPPORTED',
       message:
-        'The rotation record has a mac, which this version does not know: upgrade @bytelyst/field-encrypt',
+        'The rotation record of "notelett" has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do',
     });
   });
 

@@ -1,4 +1,5 @@
 import {
+  authenticateRecords,
   createFieldEncryptor,
   DekCache,
   defineDocument,
@@ -13,6 +14,7 @@ import {
   type KeyProvider,
   type StoredDocument,
 } from '../../src/index.js';
+import { recordAuthenticationOf } from '../../src/store/authenticate-records.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from './clock.js';
 import { probed, type Probe } from './probe.js';
@@ -71,18 +73,39 @@ export interface SetupOptions extends Partial<FieldEncryptorOptions> {
   readonly beside?: Setup;
 }
 
+let sharedRecordKey: string | undefined;
+const behind = new WeakMap<DekStore, MemoryDekStore>();
+
+/**
+ * For a file that runs the tests of others once more, over records that are authenticated: what a test
+ * arranges and looks at by `memory` goes through the same key.
+ */
+export function authenticateAll(recordKey: string): void {
+  sharedRecordKey = recordKey;
+}
+
+function newMemory(): MemoryDekStore {
+  const memory = new MemoryDekStore();
+  if (sharedRecordKey === undefined) return memory;
+  const view = authenticateRecords(memory, { recordKey: sharedRecordKey });
+  behind.set(view, memory);
+  return view as never;
+}
+
 /** An encryptor over a memory store, with everything around it probed. */
 export function setup({ beside, cache, ...options }: SetupOptions = {}): Setup {
   const clock = beside?.clock ?? new ManualClock();
-  const memory = options.memory ?? beside?.memory ?? new MemoryDekStore();
-  const [dekStore, store] = probed<DekStore>(options.dekStore ?? memory);
+  const memory = options.memory ?? beside?.memory ?? newMemory();
+  const [dekStore, store] = probed<DekStore>(options.dekStore ?? behind.get(memory) ?? memory);
   const [keyProvider, provider] = probed<KeyProvider>(
     options.keyProviders?.[0] ?? new EnvKeyProvider({ key: MEK_HEX }),
   );
+  const isAuthenticated = recordAuthenticationOf(dekStore) !== 'off';
   const dekCache = options.dekCache ?? new DekCache({ clock, ...cache });
   const encryptor = createFieldEncryptor({
     product: PRODUCT,
     clock,
+    ...(sharedRecordKey !== undefined && !isAuthenticated && { recordKey: sharedRecordKey }),
     ...options,
     dekCache,
     dekStore,

@@ -6,6 +6,7 @@ import process from 'node:process';
 import { PRODUCT, hex } from './make/format.mjs';
 import { envelopes } from './make/envelope-cases.mjs';
 import { fieldAads, keySchedules, keyScopes, meks, tuples } from './make/key-cases.mjs';
+import { recordMacs } from './make/mac-cases.mjs';
 import {
   malformedEnvelopes,
   soundEnvelope,
@@ -83,6 +84,12 @@ const files = {
     comment: 'Rotation records in every state.',
     recordKeyHex,
     cases: rotationRecords(),
+  },
+  'record-macs.json': {
+    comment:
+      'Rows in every state and rotation records: the canonical JSON that is authenticated (text, with macKeyId), and the mac.',
+    recordKeyHex,
+    cases: recordMacs(),
   },
   'leases.json': { comment: 'Lease items.', cases: leases() },
   'meks.json': {

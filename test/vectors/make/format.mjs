@@ -29,7 +29,7 @@ export function tuple(...parts) {
   return Buffer.concat(parts.map((part) => lp(element(part))));
 }
 
-function canonicalJson(value) {
+export function canonicalJson(value) {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object') return JSON.stringify(value);
   const names = Object.keys(value).sort();
@@ -114,11 +114,14 @@ export function recoveryWrap(privateKey, dek) {
   return { ...rsaWrapped(publicKey, dek), recoveryKeyId: hex(sha256(spki)).slice(0, 16) };
 }
 
-export function withMac(recordKey, record) {
+export function recordMacOf(recordKey, record) {
   const macKeyId = hex(hkdf(recordKey, 'field-encrypt/v1/record-key-id')).slice(0, 16);
-  const covered = { ...record, macKeyId };
-  const message = tuple('field-encrypt/v1/record', canonicalJson(covered));
-  return { ...covered, mac: b64u(createHmac('sha256', recordKey).update(message).digest()) };
+  const message = tuple('field-encrypt/v1/record', canonicalJson({ ...record, macKeyId }));
+  return { macKeyId, mac: b64u(createHmac('sha256', recordKey).update(message).digest()) };
+}
+
+export function withMac(recordKey, record) {
+  return { ...record, ...recordMacOf(recordKey, record) };
 }
 
 function rowIdentity({ kind = 'document', parts, generation = 1 }) {

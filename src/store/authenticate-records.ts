@@ -1,0 +1,107 @@
+/** Turns record authentication on for a DEK store. @module */
+import {
+  ownProperties,
+  requireBoolean,
+  requireKnownOptions,
+  requireMethods,
+  requirePlainObject,
+} from '../guards.js';
+import { AuthenticatedDekStore } from './authenticated-dek-store.js';
+import type { DekStore } from './dek-store.js';
+import { RecordKeys } from './record-keys.js';
+import { RecordSeal } from './record-seal.js';
+
+export interface RecordAuthenticationOptions {
+  /**
+   * Authenticates DEK rows and the rotation record, those that are read and those that are written: 32
+   * bytes as base64, base64url or hex, which nobody has who can only write the database.
+   */
+  readonly recordKey: string;
+  /** Verify, and do not sign: earlier record keys, or the one that is next. @default none */
+  readonly previousRecordKeys?: readonly string[];
+  /**
+   * Accepts records without a mac, from before record authentication was turned on, until `resealRecords`
+   * is complete. Whoever can write the database can take a mac away as long. @default false
+   */
+  readonly insecureAcceptUnauthenticatedRecords?: boolean;
+}
+
+/** Whether records have to be authentic, only those that have a mac, or none is looked at. */
+export type RecordAuthentication = 'off' | 'optional' | 'required';
+
+const OPTIONS: readonly (keyof RecordAuthenticationOptions)[] = [
+  'recordKey',
+  'previousRecordKeys',
+  'insecureAcceptUnauthenticatedRecords',
+];
+
+/**
+ * Wraps a DEK store so that every row and rotation record written has a mac, and every one read must
+ * have a true one. Without it, whoever can write an RSA-wrapped `dek_store` can plant a DEK they know.
+ *
+ * `createFieldEncryptor` does this where it is given a `recordKey`, and its `dekStore` is the wrapped one;
+ * this is for those who pass parts by hand. Leases have no mac. A row that is not authentic is refused
+ * with `TAMPERED`, by `list` and `getMany` as an item with an `error`. That an older row was put back
+ * under its own id, or that a row was removed, is not detected.
+ *
+ * @returns The store to use in its place, for reading and for writing.
+ * @throws TypeError or RangeError for keys and options that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { authenticateRecords, takeCensus } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const recordKey = randomBytes(32).toString('base64');
+ * const dekStore = authenticateRecords(new MemoryDekStore(), { recordKey });
+ * console.log((await takeCensus({ product: 'notelett', dekStore })).unreadable); // 0
+ * ```
+ */
+export function authenticateRecords(
+  dekStore: DekStore,
+  options: RecordAuthenticationOptions,
+): DekStore {
+  requireMethods('dekStore', 'a DEK store', ['create', 'get', 'replace', 'list'], dekStore);
+  if (dekStore instanceof AuthenticatedDekStore) {
+    throw new TypeError('"dekStore" authenticates its records already');
+  }
+  requirePlainObject('options', options);
+  requireKnownOptions(options, OPTIONS);
+  const own = ownProperties(options as unknown as RecordAuthenticationOptions);
+  const { recordKey, previousRecordKeys = [] } = own;
+  const { insecureAcceptUnauthenticatedRecords: accepts = false } = own;
+  if (!Array.isArray(previousRecordKeys)) {
+    throw new TypeError('"previousRecordKeys" expected an array');
+  }
+  requireBoolean('insecureAcceptUnauthenticatedRecords', accepts);
+  const keys = new RecordKeys(recordKey, previousRecordKeys);
+  return new AuthenticatedDekStore(dekStore, new RecordSeal(keys, accepts));
+}
+
+type MaybeRecordKey = {
+  readonly [Name in keyof RecordAuthenticationOptions]?:
+    RecordAuthenticationOptions[Name] | undefined;
+};
+
+/**
+ * The store as an encryptor uses it: authenticated where it was given a record key.
+ *
+ * @throws TypeError where the other options come without a key: protection would be off unnoticed.
+ */
+export function withRecordKey(
+  dekStore: DekStore,
+  { recordKey, ...others }: MaybeRecordKey,
+): DekStore {
+  const given = Object.entries(others).filter(([, value]) => value !== undefined);
+  const options = Object.fromEntries(given);
+  if (recordKey !== undefined) return authenticateRecords(dekStore, { recordKey, ...options });
+  const [name] = Object.keys(options);
+  if (name === undefined) return dekStore;
+  throw new TypeError(`"${name}" without a "recordKey" protects nothing: pass the key too`);
+}
+
+export function recordAuthenticationOf(dekStore: DekStore): RecordAuthentication {
+  if (!(dekStore instanceof AuthenticatedDekStore)) return 'off';
+  return dekStore.acceptsUnauthenticated ? 'optional' : 'required';
+}
