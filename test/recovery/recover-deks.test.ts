@@ -53,6 +53,7 @@ describe('recoverDeks', () => {
       passes: 3,
       rewrapped: 3,
       repaired: 0,
+      flipped: 0,
       scanned: 4,
       current: 3,
       skipped: 1,
