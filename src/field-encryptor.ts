@@ -79,7 +79,7 @@ export class FieldEncryptor {
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
     if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     this.product = product;
-    const providers = new ConfiguredProviders(keyProviders);
+    const providers = new ConfiguredProviders(keyProviders, { product, clock });
     this.keyProviders = providers.all;
     this.dekStore = dekStore;
     this.dekCache = own.dekCache ?? new DekCache({ clock });
@@ -87,7 +87,7 @@ export class FieldEncryptor {
     this.enabled = enabled;
     this.fenceTtlMs = fenceTtlMs;
     this.clock = clock;
-    const checked = new CheckedDekStore(dekStore);
+    const checked = new CheckedDekStore(dekStore, { product, clock });
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
     this.#deks = dekServices(context, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);

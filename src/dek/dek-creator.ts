@@ -109,7 +109,7 @@ export class DekCreator {
   ): Promise<ActiveDekRow> {
     const { providers, clock, product } = this.#context;
     const mek = { keyProvider, mekName, mekVersion };
-    const wrap = await dek.lend((bytes) => providers.wrap(bytes, mek));
+    const wrap = await dek.lend((bytes) => providers.wrap(bytes, mek, { dekId: dek.id }));
     return {
       id: dek.id,
       scopeId: scope.scopeId,

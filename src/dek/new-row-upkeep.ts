@@ -77,7 +77,7 @@ async function movedRow(
   requireNoMac(row, `DEK row ${row.id}`);
   const { epoch } = record;
   if (isSameMek(row, record)) return { ...row, epoch };
-  const wrap = await dek.lend((bytes) => providers.wrap(bytes, record));
+  const wrap = await dek.lend((bytes) => providers.wrap(bytes, record, { dekId: row.id }));
   const previousWrap = primaryWrap(row);
   return rewrappedRow(row, { wrap, epoch, previousWrap, rewrappedAt: timestampOf(clock) });
 }

@@ -121,8 +121,9 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
     charge.add(units);
   };
   const requireLease = async (): Promise<void> => slot.held?.requireHeld();
-  const providers = new ConfiguredProviders(keyProviders);
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
+  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
+  const dekStore = new MeteredDekStore(checked, onRequestCharge);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const services = dekServices({ product, providers, dekStore, dekCache, clock }, fenceTtlMs);
   const store = new MigrationDocumentStore({

@@ -124,7 +124,7 @@ export class RowRewrapper {
     const { providers, signal, dekCache } = this.#context;
     try {
       dekCache?.requireSameKey(row);
-      return await providers.wrap(bytes, this.#rotation.target, { signal });
+      return await providers.wrap(bytes, this.#rotation.target, { signal, dekId: row.id });
     } finally {
       bytes.fill(0);
     }

@@ -1,8 +1,12 @@
 /** Tries a call on a key vault again where that may help, and gives up in time. @module */
 import type { Clock } from '../../clock.js';
+import { tellOfRetry } from '../../diagnostics/retry-message.js';
 import { KeyProviderError } from '../../errors.js';
 
 export interface AttemptLimits {
+  /** Of the provider, with the name of its MEK: for whoever watches. */
+  readonly id: string;
+  readonly mekName: string;
   readonly clock: Clock;
   readonly maxAttempts: number;
   /** A longer `Retry-After` is not waited for: the caller is told it instead. */
@@ -17,7 +21,7 @@ const SPREAD = 0.25;
 /** @param attempt - Rejects with a {@link KeyProviderError} only, unless it was aborted. */
 export async function attemptRepeatedly<T>(
   attempt: () => Promise<T>,
-  { clock, maxAttempts, maxRetryDelayMs }: AttemptLimits,
+  { id: keyProvider, mekName, clock, maxAttempts, maxRetryDelayMs }: AttemptLimits,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   for (let attempts = 1; ; attempts += 1) {
@@ -28,6 +32,8 @@ export async function attemptRepeatedly<T>(
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
+      const { code: errorCode } = error;
+      tellOfRetry({ keyProvider, mekName, errorCode, attempts, delayMs });
       await clock.sleep(delayMs, signal);
     }
   }
