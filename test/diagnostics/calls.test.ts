@@ -29,7 +29,7 @@ import {
 import { rejection } from '../support/failure.js';
 import { hear, hearCalls, onMessage } from '../support/hear.js';
 import { withKeys } from '../support/rotations.js';
-import { secretWatch } from '../support/watch-for-secrets.js';
+import { secretWatch } from '../support/secrets/secret-watch.js';
 
 const UNWRAP = `tracing:${diagnosticsChannels.unwrap}`;
 const MEK = { keyProvider: 'env', mekName: 'env', mekVersion: MEK_VERSION };

@@ -19,7 +19,7 @@ import {
   withKeys,
   writeNotes,
 } from '../support/rotations.js';
-import { secretWatch } from '../support/watch-for-secrets.js';
+import { secretWatch } from '../support/secrets/secret-watch.js';
 
 const NOTES = 5;
 

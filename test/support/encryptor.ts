@@ -16,6 +16,7 @@ import {
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from './clock.js';
 import { probed, type Probe } from './probe.js';
+import { secretWatch } from './secrets/secret-watch.js';
 
 export const PRODUCT = 'notelett';
 
@@ -97,6 +98,7 @@ export async function encryptAny(
   document: unknown,
   definition: AnyDefinition = note,
 ): Promise<Loose> {
+  secretWatch.secrets.addDocument(document);
   return encryptor.encryptDocument(definition, document as StoredDocument<typeof definition>);
 }
 
@@ -106,6 +108,7 @@ export async function decryptAny(
   stored: unknown,
   definition: AnyDefinition = note,
 ): Promise<Loose> {
+  secretWatch.secrets.addDocument(stored);
   return encryptor.decryptDocument(definition, stored as StoredDocument<typeof definition>);
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../../src/index.js';
 import type { ManualClock } from './clock.js';
 import { turn } from './deferred.js';
+import { secretWatch } from './secrets/secret-watch.js';
 import {
   encryptAny,
   KEY,
@@ -71,7 +72,10 @@ export async function pull<Event, Summary>(
   next.catch(() => undefined);
   for (let idle = 0; idle < 1_000; idle += 1) {
     await turn();
-    if (progress.settled) return next;
+    if (progress.settled) {
+      secretWatch.emitted.addValue('an event', (await next).value);
+      return next;
+    }
     if (clock.sleeping > 0) clock.advance(500);
   }
   throw new Error('The rewrap neither goes on nor sleeps');

@@ -1,11 +1,9 @@
 import { afterAll } from 'vitest';
-import { SecretWatch } from './secrets/secret-watch.js';
-
-/** Of this test file: every one has its own. */
-export const secretWatch: SecretWatch = new SecretWatch();
+import { secretWatch } from './secrets/secret-watch.js';
 
 secretWatch.start();
 
+/** After each test file: nothing that it let out holds a key, plaintext, ciphertext or token. */
 afterAll(() => {
   secretWatch.requireNoFindings();
 });

@@ -33,6 +33,12 @@ export class Emitted {
     this.#walk(channel, message);
   }
 
+  /** Errors, events and reports, which may hold anything but secrets. Stacks only say it again. */
+  addValue(source: string, value: unknown): void {
+    this.#count += 1;
+    this.#search(source, value, new Set());
+  }
+
   forget(): void {
     this.#texts.clear();
     this.#odd.clear();
@@ -57,6 +63,22 @@ export class Emitted {
     for (const each of list) this.#walk(source, each);
   }
 
+  #search(source: string, value: unknown, seen: Set<unknown>): void {
+    if (typeof value === 'string') this.#note(source, value);
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (value instanceof Uint8Array) {
+      this.#note(source, Buffer.from(value).toString('hex'));
+      return;
+    }
+    const inside = value instanceof Map || value instanceof Set ? [...value] : [];
+    for (const each of inside) this.#search(source, each, seen);
+    for (const name of Reflect.ownKeys(value)) {
+      this.#note(source, String(name));
+      if (name !== 'stack') this.#search(source, propertyOf(value, name), seen);
+    }
+  }
+
   #note(source: string, text: string): void {
     if (!this.#texts.has(text)) this.#texts.set(text, source);
   }
@@ -69,4 +91,12 @@ function isOdd(value: unknown): boolean {
 function describe(value: unknown): string {
   if (typeof value !== 'object') return `a ${typeof value}`;
   return `an instance of ${value?.constructor.name ?? 'nothing'}`;
+}
+
+function propertyOf(holder: object, name: string | symbol): unknown {
+  try {
+    return Reflect.get(holder, name);
+  } catch {
+    return undefined;
+  }
 }

@@ -3,6 +3,7 @@
 /** Long enough that chance does not make one: 64 bits of a key in hex, 96 in base64. */
 const WINDOW = 16;
 const START_BYTES = 12;
+const MOST_DEPTH = 8;
 const BYTE_LIST = /\d{1,3}(?:,\d{1,3}){11,}/g;
 
 /** What is a secret by its looks: tokens, client secrets and private keys of the test servers. */
@@ -32,6 +33,21 @@ export class SecretIndex {
   /** Plaintext or ciphertext. What is too short to be told from other words is not looked for. */
   addText(text: string): void {
     if (text.length >= WINDOW) this.#starts.add(text.slice(0, WINDOW));
+  }
+
+  /**
+   * Every text and all bytes in a document, and none of its getters asked; of an envelope the ciphertext
+   * alone, for ids are told.
+   */
+  addDocument(value: unknown, depth = 0): void {
+    if (typeof value === 'string') this.addText(value);
+    else if (value instanceof Uint8Array) this.addBytes(value);
+    else if (typeof value === 'object' && value !== null && depth < MOST_DEPTH) {
+      const properties = Object.getOwnPropertyDescriptors(value) as PropertyDescriptorMap;
+      const { _enc, ct } = properties;
+      const within = _enc ? [ct] : Object.values(properties);
+      for (const property of within) this.addDocument(property?.value, depth + 1);
+    }
   }
 
   /** What kind of secret is in the text; `undefined` where there is none. */

@@ -71,3 +71,6 @@ export class SecretWatch {
     };
   }
 }
+
+/** Of this test file: every one has its own. */
+export const secretWatch: SecretWatch = new SecretWatch();
