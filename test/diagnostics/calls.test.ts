@@ -19,6 +19,7 @@ import { ManualClock } from '../support/clock.js';
 import {
   decryptAny,
   encryptAny,
+  envelopeAt,
   KEY,
   MEK_VERSION,
   PRODUCT,
@@ -26,9 +27,10 @@ import {
   setup,
   type Setup,
 } from '../support/encryptor.js';
+import { deferred, turn } from '../support/deferred.js';
 import { rejection } from '../support/failure.js';
-import { hear, hearCalls, onMessage } from '../support/hear.js';
-import { withKeys } from '../support/rotations.js';
+import { hearCalls, onMessage } from '../support/hear.js';
+import { pullUntil, rewrap, start, versionOf, withKeys } from '../support/rotations.js';
 import { secretWatch } from '../support/secrets/secret-watch.js';
 
 const UNWRAP = `tracing:${diagnosticsChannels.unwrap}`;
@@ -123,6 +125,50 @@ describe('a call of a key provider', () => {
     const rewrapping = rewrapAllDeks(process.encryptor, { target, signal: controller.signal });
     expect(await rejection(rewrapping.next())).toMatchObject({ message: 'Enough' });
     expect(ends).toMatchObject([{ errorCode: 'ABORTED' }]);
+  });
+});
+
+describe('calls that belong to a DEK', () => {
+  it('name it also while a row is rewrapped, and its new wrap unwrapped again', async () => {
+    const { writer, dekId } = await written();
+    const [wraps, unwraps] = [hearCalls('wrap'), hearCalls('unwrap')];
+    await rewrap(withKeys(writer, ['b', 'a']));
+    const proof = undefined;
+    expect(wraps.map((each) => each.dekId)).toEqual([proof, dekId]);
+    expect(unwraps.map((each) => each.dekId)).toEqual([proof, dekId, dekId]);
+    const versions = [await versionOf('b'), await versionOf('a'), await versionOf('b')];
+    expect(unwraps.map(({ mekVersion }) => mekVersion)).toEqual(versions);
+  });
+
+  it('name it also where a writer brings its own row to a rotation', async () => {
+    const { writer } = await written();
+    const late = withKeys(writer, ['a', 'b']);
+    const gate = deferred();
+    late.store.before = (method) => (method === 'create' ? gate.promise : undefined);
+    const wraps = hearCalls('wrap');
+    const writing = encryptAny(late.encryptor, { ...KEY, id: 'late', body: 'text' });
+    await turn();
+    await rewrap(withKeys(writer, ['b', 'a']));
+    gate.resolve();
+    const { dekId } = envelopeAt(await writing, 'body');
+    const own = wraps.filter((each) => each.dekId === dekId).map(({ mekVersion }) => mekVersion);
+    expect(own).toEqual([await versionOf('a'), await versionOf('b')]);
+  });
+
+  it('pass the signal on, heard or unheard, and no dekId', async () => {
+    const { writer } = await written();
+    const process = withKeys(writer, ['b', 'a']);
+    const { signal } = new AbortController();
+    const given: unknown[] = [];
+    process.provider.before = (method, args) => {
+      if (method !== 'currentVersion') given.push(args.at(-1));
+    };
+    const rewrapping = await start(process, { signal });
+    await secretWatch.unheard(() => pullUntil(rewrapping, process.clock, 'begun'));
+    await pullUntil(rewrapping, process.clock, 'finished');
+    const mekVersion = await versionOf('b');
+    const [wrapping, unwrapping] = [{ mekVersion, signal }, { signal }];
+    expect(given).toEqual([wrapping, unwrapping, unwrapping, wrapping, unwrapping]);
   });
 });
 
@@ -266,68 +312,5 @@ describe('a subscriber', () => {
     reader.dekCache.clear();
     await work();
     expect(timed().length).toBeGreaterThan(0);
-  });
-});
-
-describe('the cache', () => {
-  it('tells why a DEK left it', async () => {
-    const writer = setup();
-    const ids = ['1', '2', '3'];
-    const stored = await Promise.all(
-      ids.map((id) => encryptAny(writer.encryptor, { ...KEY, id, body: 'text' })),
-    );
-    const [one, two, three] = stored.map(({ body }) => (body as Envelope).dekId) as [
-      string,
-      string,
-      string,
-    ];
-    const reader = setup({ beside: writer, cache: { maxEntries: 2, ttlMs: 10_000 } });
-    const messages = hear('cache');
-    for (const each of stored) await decryptAny(reader.encryptor, each);
-    reader.dekCache.invalidate(one);
-    reader.dekCache.invalidate(two);
-    reader.clock.advance(10_000);
-    await decryptAny(reader.encryptor, stored[2]);
-    reader.dekCache.clear();
-    reader.dekCache.clear();
-    expect(messages).toEqual([
-      { type: 'miss', dekId: one },
-      { type: 'miss', dekId: two },
-      { type: 'miss', dekId: three },
-      { type: 'evicted', dekId: one, reason: 'full' },
-      { type: 'evicted', dekId: two, reason: 'invalidated' },
-      { type: 'evicted', dekId: three, reason: 'expired' },
-      { type: 'miss', dekId: three },
-      { type: 'evicted', dekId: three, reason: 'invalidated' },
-    ]);
-  });
-
-  it('tells of a DEK that expired while the machine slept', async () => {
-    const { reader, body } = await written();
-    await decryptAny(reader.encryptor, { ...KEY, body });
-    const messages = hear('cache');
-    reader.clock.advanceWall(reader.dekCache.ttlMs);
-    await decryptAny(reader.encryptor, { ...KEY, body });
-    expect(messages).toEqual([
-      { type: 'evicted', dekId: body.dekId, reason: 'expired' },
-      { type: 'miss', dekId: body.dekId },
-    ]);
-  });
-
-  it('tells nothing of a rewrap, which changes no key', async () => {
-    const { writer, reader, body } = await written();
-    await decryptAny(reader.encryptor, { ...KEY, body });
-    const row = (await writer.memory.get(body.dekId))?.value as DekRow;
-    const messages = hear('cache');
-    reader.dekCache.rewrapped({ ...row, mekVersion: 'another' } as never);
-    expect(messages).toEqual([]);
-    expect(reader.dekCache.size).toBe(1);
-  });
-
-  it('tells of everybody who waits for one load', async () => {
-    const { reader, body } = await written();
-    const messages = hear('cache');
-    await Promise.all([1, 2, 3].map(() => decryptAny(reader.encryptor, { ...KEY, body })));
-    expect(messages.map(({ type }) => type)).toEqual(['miss', 'joined', 'joined']);
   });
 });

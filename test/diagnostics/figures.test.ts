@@ -174,6 +174,18 @@ describe('the rows left', () => {
     expect(messages.at(-1)).toMatchObject({ left: behind, event: { type: 'finished' } });
   });
 
+  it('are not those that are gone when their turn comes', async () => {
+    const writer = setup();
+    await writeNotes(writer, NOTES);
+    const process = withKeys(writer, ['b', 'a']);
+    process.store.after = (method, result) => (method === 'count' ? Number(result) + 3 : result);
+    const messages = hear('rewrap');
+    await rewrap(process);
+    const ofFirstPass = messages.filter(({ event }) => event.type === 'rewrapped');
+    expect(ofFirstPass.at(-1)).toMatchObject({ total: NOTES + 3, left: 3 });
+    expect(messages.find(({ event }) => event.type === 'passed')).toMatchObject({ left: 0 });
+  });
+
   it('are those of other versions too', async () => {
     const writer = setup();
     await writeNotes(writer, NOTES);
@@ -216,6 +228,16 @@ describe('pass-throughs', () => {
     expect(messages).toHaveLength(13);
     expect(messages.map(({ path }) => path)).toEqual(told);
     expect(messages[0]).toEqual({ product: PRODUCT, collection: 'notes', path: 'meta' });
+  });
+
+  it('are told of where nobody else listens', async () => {
+    const made = setup({ mode: 'migrate' });
+    const messages = hear('plaintextRead');
+    const open = await made.encryptor.openDocument(note, KEY);
+    open.open('tags[]', 'plain');
+    await decryptAny(made.encryptor, { ...KEY, body: 'plain' });
+    expect(messages.map(({ path }) => path)).toEqual(['tags[]', 'body']);
+    expect(made.encryptor.plaintextReads).toBe(2);
   });
 
   it('are none where plaintext is refused', async () => {

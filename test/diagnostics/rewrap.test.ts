@@ -7,6 +7,7 @@ import {
   type RewrapMessage,
 } from '../../src/index.js';
 import { PRODUCT, setup, type Setup } from '../support/encryptor.js';
+import { deferred, turn } from '../support/deferred.js';
 import { rejection } from '../support/failure.js';
 import { hear, onMessage } from '../support/hear.js';
 import {
@@ -73,16 +74,18 @@ describe('a rewrap', () => {
 
   it('that its caller leaves has stopped, once what was under way is over', async () => {
     const { process } = await rotating();
+    const gate = deferred();
+    process.store.before = (method) =>
+      method === 'replace' && (process.store.calls['replace'] ?? 0) > 1 ? gate.promise : undefined;
     const rewrapping = await start(process, { concurrency: 3 });
     await pullUntil(rewrapping, process.clock, 'rewrapped');
     const messages = hear('rewrap');
-    let atStop: number | undefined;
-    onMessage<'rewrap'>(diagnosticsChannels.rewrap, ({ event }) => {
-      if (event.type === 'stopped') atStop = process.store.calls['replace'];
-    });
-    await rewrapping.return(undefined as never);
+    const leaving = rewrapping.return(undefined as never);
+    await turn();
+    expect(messages).toEqual([]);
+    gate.resolve();
+    await leaving;
     expect(messages.map(({ event }) => event)).toEqual([{ type: 'stopped' }]);
-    expect(atStop).toBe(process.store.calls['replace']);
   });
 
   it('that its caller leaves at the end has not stopped', async () => {

@@ -43,7 +43,7 @@ export class SecretIndex {
     if (typeof value === 'string') this.addText(value);
     else if (value instanceof Uint8Array) this.addBytes(value);
     else if (typeof value === 'object' && value !== null && depth < MOST_DEPTH) {
-      const properties = Object.getOwnPropertyDescriptors(value) as PropertyDescriptorMap;
+      const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(value);
       const { _enc, ct } = properties;
       const within = _enc ? [ct] : Object.values(properties);
       for (const property of within) this.addDocument(property?.value, depth + 1);
