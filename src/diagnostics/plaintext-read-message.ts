@@ -1,5 +1,5 @@
 /** What is told of plaintext that readers pass through. @module */
-import { channel } from 'node:diagnostics_channel';
+import { channel, type Channel } from 'node:diagnostics_channel';
 import { diagnosticsChannels } from './diagnostics-channels.js';
 
 /**
@@ -13,4 +13,4 @@ export interface PlaintextReadMessage {
   readonly path: string;
 }
 
-export const plaintextReadChannel = channel(diagnosticsChannels.plaintextRead);
+export const plaintextReadChannel: Channel = channel(diagnosticsChannels.plaintextRead);

@@ -1,5 +1,5 @@
 /** What is told of requests to a key service that are sent again. @module */
-import { channel } from 'node:diagnostics_channel';
+import { channel, type Channel } from 'node:diagnostics_channel';
 import type { KeyProviderErrorCode } from '../errors.js';
 import { diagnosticsChannels } from './diagnostics-channels.js';
 
@@ -18,9 +18,4 @@ export interface RetryMessage {
   readonly delayMs: number;
 }
 
-const retry = channel(diagnosticsChannels.retry);
-
-/** Not worth saving a message where nobody listens: it comes with a wait. */
-export function tellOfRetry(message: RetryMessage): void {
-  retry.publish(message);
-}
+export const retryChannel: Channel = channel(diagnosticsChannels.retry);

@@ -5,13 +5,18 @@ import {
   isFieldEncryptionError,
   rewrapAllDeks,
   takeCensus,
+  type CacheMessage,
+  type CallErrorCode,
   type DocumentKey,
   type EncryptedDocument,
   type Envelope,
   type FieldPath,
   type RewrapEvent,
+  type RewrapMessage,
   type RewrapSummary,
   type StoredDocument,
+  type StoreMessage,
+  type UnwrapMessage,
 } from '../../src/index.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js';
 
@@ -181,6 +186,26 @@ describe('a rotation', () => {
       if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
     }
     expectTypeOf((await takeCensus(encryptor)).settled).toEqualTypeOf<boolean>();
+  });
+});
+
+describe('messages', () => {
+  it('of calls say what is known in the end', () => {
+    expectTypeOf<UnwrapMessage['mekVersion']>().toEqualTypeOf<string>();
+    expectTypeOf<UnwrapMessage['durationMs']>().toEqualTypeOf<number | undefined>();
+    expectTypeOf<StoreMessage['method']>().toExtend<string>();
+    // @ts-expect-error -- neither results nor errors are told
+    expectTypeOf<UnwrapMessage['result']>();
+  });
+
+  it('narrow by type', () => {
+    const message = {} as CacheMessage;
+    if (message.type === 'evicted') expectTypeOf(message.reason).toExtend<string>();
+    const { event } = {} as RewrapMessage;
+    if (event.type === 'failed') expectTypeOf(event.errorCode).toEqualTypeOf<CallErrorCode>();
+    if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
+    // @ts-expect-error -- the error stays with the caller
+    if (event.type === 'failed') expectTypeOf(event.error);
   });
 });
 
