@@ -16,7 +16,10 @@ export interface RewrapStoppedEvent {
 }
 
 /** As its caller gets it, with a code instead of the error. */
-export interface ToldFailedEvent extends Omit<FailedEvent, 'error'> {
+export interface ToldFailedEvent extends Pick<
+  FailedEvent,
+  'counts' | 'dekId' | 'requestCharge' | 'type'
+> {
   readonly errorCode: CallErrorCode;
 }
 

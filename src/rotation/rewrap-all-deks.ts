@@ -2,7 +2,7 @@
 import { systemClock, type Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
-import { toldRewrap } from '../diagnostics/told-rewrap.js';
+import { ToldRewrap } from '../diagnostics/told-rewrap.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
@@ -12,13 +12,8 @@ import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import {
-  readRewrapOptions,
-  type RewrapAllDeksOptions,
-  type RewrapRequest,
-} from './rewrap-options.js';
+import { readRewrapOptions, type RewrapAllDeksOptions } from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
-import type { RotationContext } from './rotation-context.js';
 import { RunCharge } from './run-charge.js';
 import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
 
@@ -95,9 +90,10 @@ export async function* rewrapAllDeks(
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
   const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readRewrapOptions(options, providers);
-  const { target, signal } = request;
+  const { target, dryRun, signal } = request;
   const charge = new RunCharge();
-  const store = new MeteredDekStore(new CheckedDekStore(dekStore, { product, clock }), (units) => {
+  const checked = new CheckedDekStore(dekStore, { product, clock });
+  const store = new MeteredDekStore(checked, (units) => {
     charge.add(units);
   });
   const context = { product, providers, dekStore: store, dekCache, clock, target, signal };
@@ -107,22 +103,21 @@ export async function* rewrapAllDeks(
     fenceTtlMs,
   });
 
-  const events = rewrap(context, records, request, charge);
-  return yield* toldRewrap({ product, target, dryRun: request.dryRun }, events, signal);
-}
-
-async function* rewrap(
-  context: RotationContext,
-  records: RecordReader,
-  request: RewrapRequest,
-  charge: RunCharge,
-): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const { providers, target, signal } = context;
-  signal?.throwIfAborted();
-  await makeRoundTrip(providers, target, { signal });
-  const work = request.dryRun ? rehearseRewrap : runRewrap;
-  const events = work(context, records, request);
-  const summary = charge.inSummary(yield* charge.inEvents(events));
-  yield charge.inEvent<RewrapEvent>({ type: 'finished', summary });
-  return summary;
+  const told = new ToldRewrap({ product, target, dryRun });
+  try {
+    signal?.throwIfAborted();
+    await makeRoundTrip(providers, target, { signal });
+    const work = dryRun ? rehearseRewrap : runRewrap;
+    const events = work(context, records, request);
+    const summary = charge.inSummary(yield* charge.inEvents(events, told.tell));
+    const finished = charge.inEvent<RewrapEvent>({ type: 'finished', summary });
+    told.tell(finished);
+    yield finished;
+    return summary;
+  } catch (error) {
+    told.fail(error, signal);
+    throw error;
+  } finally {
+    told.end();
+  }
 }

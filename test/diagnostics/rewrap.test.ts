@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import {
   diagnosticsChannels,
   rewrapAllDeks,
+  type ActiveDekRow,
+  type DekStoreOptions,
   type RewrapEvent,
   type RewrapMessage,
 } from '../../src/index.js';
@@ -124,10 +126,7 @@ describe('a rewrap', () => {
 
   it('tells a code instead of the error of a row', async () => {
     const { writer, process } = await rotating();
-    const [item] = (await writer.memory.list({ product: PRODUCT })).items;
-    const row = item?.value as { id: string };
-    const commitment = Buffer.alloc(32, 7).toString('base64url');
-    await writer.memory.replace({ ...row, commitment } as never, item?.etag ?? '');
+    await breakRow(writer);
     const messages = hear('rewrap');
     const { events } = await rewrap(process);
     const failed = events.filter(({ type }) => type === 'failed');
@@ -136,10 +135,29 @@ describe('a rewrap', () => {
     expect(told).toEqual(failed.map((event) => withCode(event, 'TAMPERED')));
   });
 
+  it('tells what each event cost, a failed one too', async () => {
+    const { writer, process } = await rotating();
+    await breakRow(writer);
+    process.store.before = (_method, args) => {
+      const options = args.at(-1) as DekStoreOptions | undefined;
+      options?.onRequestCharge?.(1.25);
+    };
+    const messages = hear('rewrap');
+    const { events } = await rewrap(process);
+    const charges = events.map(({ requestCharge }) => requestCharge);
+    const failed = events.filter(({ type }) => type === 'failed');
+    expect(failed[0]?.requestCharge).toBeGreaterThan(0);
+    expect(
+      messages.slice(1).map(({ event }) => 'requestCharge' in event && event.requestCharge),
+    ).toEqual(charges.map((charge) => charge ?? false));
+  });
+
   it('gets to its caller as it was, whatever a subscriber does to what it is told', async () => {
     const plain = await rotating();
+    await breakRow(plain.writer);
     const { events, summary } = await rewrap(plain.process);
-    const { process } = await rotating();
+    const { writer, process } = await rotating();
+    await breakRow(writer);
     onMessage<'rewrap'>(diagnosticsChannels.rewrap, ({ event, target }) => {
       spoil(event);
       spoil(target);
@@ -158,6 +176,13 @@ describe('a rewrap', () => {
     expect(messages).toMatchObject([{ total: NOTES, left: NOTES - 2 }]);
   });
 });
+
+/** Of one row, the commitment: it fails in every scan. */
+async function breakRow({ memory }: Setup): Promise<void> {
+  const [item] = (await memory.list({ product: PRODUCT })).items;
+  const commitment = Buffer.alloc(32, 7).toString('base64url');
+  await memory.replace({ ...(item?.value as ActiveDekRow), commitment }, item?.etag ?? '');
+}
 
 function withCode(event: RewrapEvent, errorCode: string): object {
   const { error, ...others } = event as Extract<RewrapEvent, { readonly type: 'failed' }>;
