@@ -86,7 +86,7 @@ export class FieldEncryptor {
     if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     const recoveryKey = readRecoveryKey(own.recoveryKey);
     this.product = product;
-    const providers = new ConfiguredProviders(keyProviders);
+    const providers = new ConfiguredProviders(keyProviders, { product, clock });
     this.keyProviders = providers.all;
     this.dekStore = withRecordKey(own.dekStore, {
       recordKey,
@@ -99,7 +99,7 @@ export class FieldEncryptor {
     this.fenceTtlMs = fenceTtlMs;
     this.clock = clock;
     if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
-    const checked = new CheckedDekStore(this.dekStore);
+    const checked = new CheckedDekStore(this.dekStore, { product, clock });
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
     this.#deks = dekServices({ ...context, recoveryKey }, fenceTtlMs);
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);

@@ -19,6 +19,23 @@ export type {
   RetiredDekRow,
   ShreddedDekRow,
 } from './dek/dek-row.js';
+export type { CacheMessage } from './diagnostics/cache-message.js';
+export type {
+  CallErrorCode,
+  CallMessage,
+  StoreMessage,
+  UnwrapMessage,
+  WrapMessage,
+} from './diagnostics/call-message.js';
+export { diagnosticsChannels } from './diagnostics/diagnostics-channels.js';
+export type { PlaintextReadMessage } from './diagnostics/plaintext-read-message.js';
+export type {
+  RewrapMessage,
+  RewrapStartedEvent,
+  RewrapStoppedEvent,
+  ToldFailedEvent,
+} from './diagnostics/rewrap-message.js';
+export type { RetryMessage } from './diagnostics/retry-message.js';
 export {
   defineDocument,
   type DocumentDefinition,

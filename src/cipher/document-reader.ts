@@ -8,7 +8,12 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { TamperedError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
-import { plaintextPaths, tellOfPlaintext, type PlaintextListener } from './plaintext-read.js';
+import {
+  isPlaintextHeard,
+  plaintextPaths,
+  tellOfPlaintext,
+  type PlaintextListener,
+} from './plaintext-read.js';
 import { passPlaintext, planRead, type ReadPlan } from './read-plan.js';
 
 /** Key parts that the caller expects, by name. */
@@ -85,7 +90,9 @@ export class DocumentReader {
   /** For one field: passes, counts and reports its plaintext, or refuses it. */
   passPlaintext(path: string, definition: AnyDefinition, place: DocumentPlace): void {
     this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
-    if (this.#onPlaintextRead) tellOfPlaintext(this.#onPlaintextRead, definition, place, [path]);
+    if (isPlaintextHeard(this.#onPlaintextRead)) {
+      tellOfPlaintext(this.#onPlaintextRead, definition, place, [path]);
+    }
   }
 
   #start(definition: AnyDefinition, stored: object, expect: ExpectedKey | undefined): Reading {
@@ -109,7 +116,7 @@ export class DocumentReader {
 
   #countPlaintext({ definition, place, draft, plan }: Reading): void {
     this.plaintextReads += plan.passedThrough;
-    if (!this.#onPlaintextRead) return;
+    if (!isPlaintextHeard(this.#onPlaintextRead)) return;
     tellOfPlaintext(this.#onPlaintextRead, definition, place, plaintextPaths(draft));
   }
 }

@@ -1,5 +1,6 @@
 /** Plaintext where an envelope is expected: where it is, and who is told. @module */
 import type { DocumentPlace } from '../dek/document-place.js';
+import { plaintextReadChannel as channel } from '../diagnostics/plaintext-read-message.js';
 import type { DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { looksLikeEnvelope } from './envelope.js';
@@ -23,12 +24,21 @@ export function plaintextPaths({ misshapen, slots }: DocumentDraft): readonly st
   return [...containers.map(({ path }) => path), ...fields.map(({ field }) => field.path)];
 }
 
+/** Whether finding out where the plaintext is would be of use to anybody. */
+export function isPlaintextHeard(listener: PlaintextListener | undefined): boolean {
+  return listener !== undefined || channel.hasSubscribers;
+}
+
 export function tellOfPlaintext(
-  listener: PlaintextListener,
+  listener: PlaintextListener | undefined,
   { collection, key: names }: AnyDefinition,
-  { keyParts }: DocumentPlace,
+  { product, keyParts }: DocumentPlace,
   paths: readonly string[],
 ): void {
+  for (const path of paths) {
+    if (channel.hasSubscribers) channel.publish({ product, collection, path });
+  }
+  if (!listener) return;
   const key = Object.fromEntries(names.map((name, index) => [name, keyParts[index] as string]));
   for (const path of paths) tell(listener, { collection, path, key });
 }

@@ -1,12 +1,13 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
 import { momentOf, systemClock, type Clock, type Moment } from '../clock.js';
+import { tellOfDek, tellOfEviction } from '../diagnostics/cache-message.js';
 import { TamperedError } from '../errors.js';
 import { requireIntegerBetween } from '../guards.js';
 import type { KeyWrap } from '../provider/key-wrap.js';
 import type { Dek } from './dek.js';
 import type { LiveDekRow } from './dek-row.js';
-import { ExpiringMap } from './expiring-map.js';
+import { ExpiringMap, type RemovalReason } from './expiring-map.js';
 import { SingleFlight } from './single-flight.js';
 
 export interface DekCacheOptions {
@@ -71,7 +72,7 @@ export class DekCache {
     this.maxEntries = maxEntries;
     this.ttlMs = ttlMs;
     this.#clock = clock;
-    this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock });
+    this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock, onRemoved: tellOfRemoval });
   }
 
   /** DEKs held now. */
@@ -84,8 +85,15 @@ export class DekCache {
     return this.#invalidations;
   }
 
-  /** @internal The DEK, if it was unwrapped less than `ttlMs` ago. */
+  /** @internal The DEK, if it was unwrapped less than `ttlMs` ago, for use: it counts as a hit. */
   get(dekId: string, now?: Moment): Dek | undefined {
+    const dek = this.peek(dekId, now);
+    if (dek) tellOfDek('hit', dekId);
+    return dek;
+  }
+
+  /** @internal The same, only to look at: nobody is told. */
+  peek(dekId: string, now?: Moment): Dek | undefined {
     return this.#entries.get(dekId, now)?.dek;
   }
 
@@ -122,7 +130,7 @@ export class DekCache {
 
   /** @internal As {@link DekCache.rewrapped} throws, but the entry stays: it is the evidence. */
   requireSameKey({ id, commitment }: LiveDekRow): void {
-    const held = this.get(id);
+    const held = this.peek(id);
     if (held && held.commitment !== commitment) throw anotherKey(id);
   }
 
@@ -141,6 +149,7 @@ export class DekCache {
   }
 
   async #load(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
+    tellOfDek(this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId);
     const { dek } = await this.#loads.run(dekId, load, (unwrapped) => {
       this.#set(unwrapped);
     });
@@ -165,6 +174,10 @@ export class DekCache {
 export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: KeyWrap): string {
   const wrap = JSON.stringify([keyProvider, mekName, mekVersion, wrappedDek]);
   return hash('sha256', wrap, 'hex');
+}
+
+function tellOfRemoval(dekId: string, reason: RemovalReason): void {
+  tellOfEviction(dekId, reason === 'deleted' ? 'invalidated' : reason);
 }
 
 function anotherKey(dekId: string): TamperedError {

@@ -110,7 +110,7 @@ export class DekCreator {
   ): Promise<ActiveDekRow> {
     const { product, clock } = this.#context;
     const mek = { keyProvider, mekName, mekVersion };
-    const wraps = await dek.lend((bytes) => wrapDek(this.#context, bytes, { mek }));
+    const wraps = await dek.lend((bytes) => wrapDek(this.#context, bytes, { dekId: dek.id, mek }));
     return {
       id: dek.id,
       scopeId: scope.scopeId,

@@ -45,7 +45,7 @@ export class DekLoader {
   /** The DEK of a row that was just read: unwrapped only if the cache does not hold it. */
   async loadRow(row: LiveDekRow): Promise<Dek> {
     const { dekCache } = this.#context;
-    if (dekCache.get(row.id)) dekCache.rewrapped(row);
+    if (dekCache.peek(row.id)) dekCache.rewrapped(row);
     return dekCache.getOrLoad(row.id, () => this.#unwrap(row));
   }
 
@@ -55,7 +55,7 @@ export class DekLoader {
     { concurrency, signal }: LoadManyOptions,
   ): Promise<ReadonlyMap<string, DekOutcome>> {
     const ids = [...dekIds];
-    const bulk = this.#startBulkRead(ids.filter((dekId) => !this.#context.dekCache.get(dekId)));
+    const bulk = this.#startBulkRead(ids.filter((dekId) => !this.#context.dekCache.peek(dekId)));
     const load = async (dekId: string): Promise<DekOutcome> => {
       try {
         return { ok: true, dek: await this.#loadFrom(bulk, dekId) };

@@ -52,7 +52,7 @@ async function unwrapBytes(
   options: KeyProviderOptions,
 ): Promise<Uint8Array> {
   try {
-    const bytes = await providers.unwrap(row, options);
+    const bytes = await providers.unwrap(row, { ...options, dekId: row.id });
     if (bytes.length === DEK_BYTES) return bytes;
   } catch (error) {
     throw hasCode(error, 'WRAP_REJECTED') ? tamperedRow(row.id, error) : error;

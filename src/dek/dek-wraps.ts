@@ -11,6 +11,7 @@ export interface DekWraps {
 }
 
 export interface WrapDekRequest {
+  readonly dekId: string;
   readonly mek: MekReference;
   /** The recovery wrap that the row has: it stays, byte for byte, if it is for this recovery key. */
   readonly kept?: RecoveryWrap | undefined;
@@ -23,8 +24,8 @@ export async function wrapDek(
     recoveryKey,
   }: { readonly providers: ConfiguredProviders; readonly recoveryKey?: RecoveryKey | undefined },
   bytes: Uint8Array,
-  { mek, kept, signal }: WrapDekRequest,
+  { dekId, mek, kept, signal }: WrapDekRequest,
 ): Promise<DekWraps> {
   const recoveryWrap = recoveryKey?.wrapFor(kept, bytes);
-  return { wrap: await providers.wrap(bytes, mek, { signal }), recoveryWrap };
+  return { wrap: await providers.wrap(bytes, mek, { dekId, signal }), recoveryWrap };
 }

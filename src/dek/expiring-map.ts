@@ -11,23 +11,36 @@ export interface ExpiringMapOptions {
   readonly maxEntries: number;
   readonly ttlMs: number;
   readonly clock: Clock;
+  /** Told when an entry is gone for good. */
+  readonly onRemoved?: (key: string, reason: RemovalReason) => void;
 }
+
+export type RemovalReason = 'deleted' | 'expired' | 'full';
 
 /** Drops the entry used longest ago when full, and each entry when it has lived for `ttlMs`. */
 export class ExpiringMap<V> {
   readonly #lru: LRUCache<string, Expiring<V>>;
   readonly #ttlMs: number;
   readonly #clock: Clock;
+  readonly #onRemoved: ExpiringMapOptions['onRemoved'];
 
-  constructor({ maxEntries, ttlMs, clock }: ExpiringMapOptions) {
+  constructor({ maxEntries, ttlMs, clock, onRemoved }: ExpiringMapOptions) {
     this.#ttlMs = ttlMs;
     this.#clock = clock;
+    this.#onRemoved = onRemoved;
     this.#lru = new LRUCache({
       max: maxEntries,
       ttl: ttlMs,
       // An entry that nobody asks for again must leave memory too: it may hold a key.
       ttlAutopurge: true,
       perf: { now: () => clock.monotonicMs() },
+      ...(onRemoved && {
+        disposeAfter(_entry, key, reason) {
+          // The others are told of where they happen: the map deletes for reasons of its own.
+          if (reason === 'expire') onRemoved(key, 'expired');
+          if (reason === 'evict') onRemoved(key, 'full');
+        },
+      }),
     });
   }
 
@@ -40,22 +53,28 @@ export class ExpiringMap<V> {
     if (entry === undefined) return undefined;
     // The cache's own clock stands still while a machine sleeps; the age must not.
     if (elapsedBetween(entry.since, now) < this.#ttlMs) return entry.value;
-    this.#lru.delete(key);
+    this.#remove(key, 'expired');
     return undefined;
   }
 
   /** @param since - When the entry's life began; it keeps the age that it has. */
   set(key: string, value: V, since: Moment = momentOf(this.#clock)): void {
     const left = this.#ttlMs - elapsedMs(this.#clock, since);
-    if (left <= 0) this.#lru.delete(key);
+    if (left <= 0) this.#remove(key, 'expired');
     else this.#lru.set(key, { value, since }, { ttl: left });
   }
 
   delete(key: string): void {
-    this.#lru.delete(key);
+    this.#remove(key, 'deleted');
   }
 
   clear(): void {
+    const keys = this.#onRemoved ? [...this.#lru.keys()] : [];
     this.#lru.clear();
+    for (const key of keys) this.#onRemoved?.(key, 'deleted');
+  }
+
+  #remove(key: string, reason: RemovalReason): void {
+    if (this.#lru.delete(key)) this.#onRemoved?.(key, reason);
   }
 }

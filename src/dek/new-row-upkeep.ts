@@ -78,7 +78,7 @@ async function movedRow(
   requireNoMac(row, `DEK row ${row.id}`);
   const { epoch } = record;
   if (isSameMek(row, record)) return { ...row, epoch };
-  const request = { mek: record, kept: row.recoveryWrap };
+  const request = { dekId: dek.id, mek: record, kept: row.recoveryWrap };
   const wraps = await dek.lend((bytes) => wrapDek(context, bytes, request));
   const rewrappedAt = timestampOf(context.clock);
   return rewrappedRow(row, { ...wraps, epoch, previousWrap: primaryWrap(row), rewrappedAt });

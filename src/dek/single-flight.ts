@@ -17,6 +17,10 @@ export class SingleFlight<T> {
     return flight.promise as Promise<T>;
   }
 
+  isUnderWay(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   /** What is under way for the key came too late: nobody new joins it, and it keeps nothing. */
   supersede(key: string): void {
     this.#flights.delete(key);

@@ -1,4 +1,5 @@
 /** Finds documents whose DEK is gone. @module */
+import { systemClock, type Clock } from '../clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
 import { settleConcurrently } from '../settle-concurrently.js';
@@ -60,7 +61,7 @@ import {
  * ```
  */
 export async function* findMissingDeks(
-  encryption: { readonly product: string; readonly dekStore: DekStore },
+  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
   options: FindMissingDeksOptions = {},
@@ -69,11 +70,14 @@ export async function* findMissingDeks(
   requireDekStore('dekStore', ['get', 'getMany', 'list'], encryption.dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['list', 'get'], documentStore);
-  const { product } = encryption;
+  const { product, clock = systemClock } = encryption;
   const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOptions(options);
-  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore);
+  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore, {
+    product,
+    clock,
+  });
   const parts = { ...request, product, definition, ...stores };
   let counts: MissingDekCounts = NOTHING;
   for await (const items of documentPages(stores.documentStore, request.signal)) {

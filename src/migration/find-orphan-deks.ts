@@ -78,7 +78,10 @@ export async function* findOrphanDeks(
   requireIdentifier('product', product);
   const request = readFindOrphansOptions(options);
   const { signal } = request;
-  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore);
+  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore, {
+    product,
+    clock,
+  });
   const parts = { ...request, product, clock, definition, ...stores };
   let counts: OrphanDekCounts = NOTHING;
   for await (const items of dekRowPages(stores.dekStore, { product }, signal)) {

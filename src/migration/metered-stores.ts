@@ -1,4 +1,5 @@
 /** Both stores of a search, and what its requests cost. @module */
+import type { CallSource } from '../diagnostics/traced-call.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -16,6 +17,7 @@ export interface MeteredStores {
 export function meteredStores(
   dekStore: DekStore,
   documentStore: DocumentStore<object>,
+  source: CallSource,
 ): MeteredStores {
   const charge = new RunCharge();
   const onRequestCharge = (units: number): void => {
@@ -24,7 +26,7 @@ export function meteredStores(
   const store = documentStore as AnyDocumentStore;
   return {
     charge,
-    dekStore: new MeteredDekStore(new CheckedDekStore(dekStore), onRequestCharge),
+    dekStore: new MeteredDekStore(new CheckedDekStore(dekStore, source), onRequestCharge),
     documentStore: new MigrationDocumentStore({ store, onRequestCharge }),
   };
 }

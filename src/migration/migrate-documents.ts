@@ -123,8 +123,9 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
   };
   const requireLease = async (): Promise<void> => slot.held?.requireHeld();
   const recoveryKey = readRecoveryKey(encryption.recoveryKey);
-  const providers = new ConfiguredProviders(keyProviders);
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), onRequestCharge);
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
+  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
+  const dekStore = new MeteredDekStore(checked, onRequestCharge);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const services = dekServices(parts, fenceTtlMs);

@@ -140,8 +140,8 @@ function sourceLoader(
   return new DekLoader({
     product,
     clock,
-    providers: new ConfiguredProviders([source.keyProvider]),
-    dekStore: source.dekStore ? new CheckedDekStore(source.dekStore) : dekStore,
+    providers: new ConfiguredProviders([source.keyProvider], { product, clock }),
+    dekStore: source.dekStore ? new CheckedDekStore(source.dekStore, { product, clock }) : dekStore,
     dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
   });
 }

@@ -1,5 +1,9 @@
 /** The configured key providers, found by what a row or record names. @module */
+import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { isUint8Array } from 'node:util/types';
+import type { UnwrapMessage, WrapMessage } from '../diagnostics/call-message.js';
+import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
+import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract, FieldEncryptionError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import type { KeyProvider, KeyProviderOptions } from './key-provider.js';
@@ -7,16 +11,26 @@ import {
   isMekVersion,
   isSameMek,
   isWrappedDek,
+  mekIn,
   wrapIn,
   type KeyWrap,
   type MekReference,
   type WrapAlgorithm,
 } from './key-wrap.js';
 
+export interface KeyCallOptions extends KeyProviderOptions {
+  /** Which DEK it is, for whoever watches; the provider is not told. */
+  readonly dekId?: string;
+}
+
+const wraps = tracingChannel<unknown, WrapMessage>(diagnosticsChannels.wrap);
+const unwraps = tracingChannel<unknown, UnwrapMessage>(diagnosticsChannels.unwrap);
+
 export class ConfiguredProviders {
   readonly all: readonly KeyProvider[];
+  readonly #source: CallSource;
 
-  constructor(providers: readonly KeyProvider[]) {
+  constructor(providers: readonly KeyProvider[], source: CallSource) {
     const given: unknown = providers;
     if (!Array.isArray(given)) throw new TypeError('"keyProviders" expected an array');
     const names = new Set<string>();
@@ -29,6 +43,7 @@ export class ConfiguredProviders {
       throw new RangeError('"keyProviders" has two providers with the same id and MEK name');
     }
     this.all = [...providers];
+    this.#source = source;
   }
 
   /** The provider that a new product starts with: the first one given. */
@@ -65,10 +80,20 @@ export class ConfiguredProviders {
   }
 
   /** Wraps with exactly the MEK that is named, and checks what came back. */
-  async wrap(
+  wrap(dek: Uint8Array, mek: MekReference, options: KeyCallOptions = {}): Promise<KeyWrap> {
+    const call = (): Promise<KeyWrap> => this.#wrap(dek, mek, options);
+    return wraps.hasSubscribers ? this.#trace(wraps, mek, options, call) : call();
+  }
+
+  unwrap(wrap: KeyWrap, options: KeyCallOptions = {}): Promise<Uint8Array> {
+    const call = (): Promise<Uint8Array> => this.#unwrap(wrap, options);
+    return unwraps.hasSubscribers ? this.#trace(unwraps, wrap, options, call) : call();
+  }
+
+  async #wrap(
     dek: Uint8Array,
     mek: MekReference,
-    { signal }: KeyProviderOptions = {},
+    { signal }: KeyProviderOptions,
   ): Promise<KeyWrap> {
     const provider = this.find(mek);
     const wrap: unknown = await provider.wrapKey(dek, { mekVersion: mek.mekVersion, signal });
@@ -78,11 +103,22 @@ export class ConfiguredProviders {
     return wrapIn(wrap);
   }
 
-  async unwrap(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
+  async #unwrap(wrap: KeyWrap, { signal }: KeyProviderOptions): Promise<Uint8Array> {
     const provider = this.find(wrap);
-    const dek: unknown = await provider.unwrapKey(wrapIn(wrap), options);
+    const dek: unknown = await provider.unwrapKey(wrapIn(wrap), { signal });
     if (isUint8Array(dek)) return dek;
     throw broken(provider, 'K4', 'unwrapKey returned no bytes');
+  }
+
+  #trace<T>(
+    channel: TracingChannel<unknown, UnwrapMessage | WrapMessage>,
+    mek: MekReference,
+    { dekId, signal }: KeyCallOptions,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    const { product, clock } = this.#source;
+    const message = { product, ...mekIn(mek), ...(dekId !== undefined && { dekId }) };
+    return traceCall({ channel, message, clock, signal, call });
   }
 
   #none(id: string, mekName: string | undefined): never {

@@ -120,9 +120,10 @@ function contextOf(
   const { product, keyProviders, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
-  const providers = new ConfiguredProviders(keyProviders);
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readRetirementOptions(options, providers);
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), (units) => {
+  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
+  const dekStore = new MeteredDekStore(checked, (units) => {
     charge.add(units);
   });
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();

@@ -1,4 +1,5 @@
 /** Finds every DEK row that cannot be read. @module */
+import { systemClock, type Clock } from '../clock.js';
 import { isScope, isScopeKind } from '../dek/dek-row.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../dek/key-scope.js';
 import {
@@ -47,13 +48,15 @@ export interface FindUnreadableRowsOptions {
  * ```
  */
 export async function* findUnreadableRows(
-  { product, dekStore }: { readonly product: string; readonly dekStore: DekStore },
+  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
   options: FindUnreadableRowsOptions = {},
 ): AsyncGenerator<UnreadableRowsEvent, UnreadableRowsSummary, void> {
+  const { product, dekStore, clock = systemClock } = encryption;
   requireIdentifier('product', product);
   const signal = readSignal(options);
   const charge = new RunCharge();
-  const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
+  const checked = new CheckedDekStore(dekStore, { product, clock });
+  const store = new MeteredDekStore(checked, (units) => {
     charge.add(units);
   });
   let counts = { scanned: 0, readable: 0, unreadable: 0 };

@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
 import { readRecoveryKey } from '../dek/recovery-key.js';
+import { ToldRewrap } from '../diagnostics/told-rewrap.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
@@ -106,11 +107,12 @@ export async function* rotate(
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
   const recoveryKey = readRecoveryKey(encryption.recoveryKey);
-  const providers = new ConfiguredProviders(keyProviders);
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readRequest(providers);
-  const { target, signal } = request;
+  const { target, dryRun, signal } = request;
   const charge = new RunCharge();
-  const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
+  const checked = new CheckedDekStore(dekStore, { product, clock });
+  const store = new MeteredDekStore(checked, (units) => {
     charge.add(units);
   });
   const parts = { product, providers, dekStore: store, dekCache, clock, target, signal };
@@ -121,13 +123,23 @@ export async function* rotate(
     fenceTtlMs,
   });
 
-  signal?.throwIfAborted();
-  await makeRoundTrip(providers, target, { signal });
-  if (request.rollback) await requireWayBack(context, records);
-  await opening?.requireUseful(context);
-  const work = request.dryRun ? rehearseRewrap : runRewrap;
-  const events = work(context, records, request);
-  const summary = charge.inSummary(yield* charge.inEvents(events));
-  yield charge.inEvent<RewrapEvent>({ type: 'finished', summary });
-  return summary;
+  const told = new ToldRewrap({ product, target, dryRun });
+  try {
+    signal?.throwIfAborted();
+    await makeRoundTrip(providers, target, { signal });
+    if (request.rollback) await requireWayBack(context, records);
+    await opening?.requireUseful(context);
+    const work = dryRun ? rehearseRewrap : runRewrap;
+    const events = work(context, records, request);
+    const summary = charge.inSummary(yield* charge.inEvents(events, told.tell));
+    const finished = charge.inEvent<RewrapEvent>({ type: 'finished', summary });
+    told.tell(finished);
+    yield finished;
+    return summary;
+  } catch (error) {
+    told.fail(error, signal);
+    throw error;
+  } finally {
+    told.end();
+  }
 }

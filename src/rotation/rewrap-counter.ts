@@ -51,7 +51,8 @@ function isWritten(outcome: RowOutcome): boolean {
   return outcome.type === 'rewrapped' || (outcome.type === 'current' && outcome.epochMoved);
 }
 
-function isLeft(outcome: RowOutcome): boolean {
+/** Of a live row: it is not where the rotation is to bring it. */
+export function isLeft(outcome: RowOutcome): boolean {
   if (outcome.type === 'skipped') return LEFT_FOR_LATER.includes(outcome.reason);
   return outcome.type === 'failed' || outcome.type === 'would-rewrap';
 }

@@ -164,7 +164,8 @@ export class RowRewrapper {
     const { providers, signal, dekCache } = this.#context;
     // A recovery wrap that has just proved good is not given up for one that nobody has tried.
     const recoveryKey = recovered ? undefined : this.#context.recoveryKey;
-    const request = { mek: this.#rotation.target, kept: row.recoveryWrap, signal };
+    const { target: mek } = this.#rotation;
+    const request = { dekId: row.id, mek, kept: row.recoveryWrap, signal };
     try {
       dekCache?.requireSameKey(row);
       return await wrapDek({ providers, recoveryKey }, bytes, request);

@@ -12,12 +12,18 @@ export class RunCharge {
     this.#sinceEvent = (this.#sinceEvent ?? 0) + units;
   }
 
+  /** @param tell - Whom to tell of each event, with its charge, before it is yielded. */
   async *inEvents<Event extends ChargedEvent, Summary>(
     events: AsyncIterator<Event, Summary, void>,
+    tell?: (event: Event) => void,
   ): AsyncGenerator<Event, Summary, void> {
     let step = await events.next();
     try {
-      for (; !step.done; step = await events.next()) yield this.inEvent(step.value);
+      for (; !step.done; step = await events.next()) {
+        const event = this.inEvent(step.value);
+        tell?.(event);
+        yield event;
+      }
       return step.value;
     } finally {
       if (!step.done) await events.return?.();

@@ -1,4 +1,5 @@
 /** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
+import { systemClock, type Clock } from '../clock.js';
 import { requireIdentifier } from '../guards.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
@@ -73,11 +74,12 @@ export interface Census {
  * ```
  */
 export async function takeCensus(
-  { product, dekStore }: { readonly product: string; readonly dekStore: DekStore },
+  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
   { signal }: TakeCensusOptions = {},
 ): Promise<Census> {
+  const { product, dekStore, clock = systemClock } = encryption;
   requireIdentifier('product', product);
-  const store = new CheckedDekStore(dekStore);
+  const store = new CheckedDekStore(dekStore, { product, clock });
   const item = await store.getRotation(product, { signal });
   const count = new CensusCount(product, item && parseRotationRecord(item.value, product));
   for await (const items of dekRowPages(store, { product }, signal)) {

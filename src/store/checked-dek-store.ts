@@ -1,8 +1,13 @@
 /** A DEK store whose answers are looked at before anybody relies on them. @module */
+import { tracingChannel } from 'node:diagnostics_channel';
 import type { DekRow } from '../dek/dek-row.js';
+import type { CallMessage, StoreMessage } from '../diagnostics/call-message.js';
+import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
+import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract } from '../errors.js';
 import type { Lease } from '../rotation/lease.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
+import { RunCharge } from '../rotation/run-charge.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -14,90 +19,153 @@ import type {
 
 const MOST_READ_LAG_MS = 3_600_000;
 
+const calls = tracingChannel<unknown, StoreMessage>(diagnosticsChannels.store);
+
 /** `null` for "absent", or an item without an etag, would be misread further on: both end here. */
 export class CheckedDekStore implements Required<DekStore> {
   readonly #store: DekStore;
+  readonly #source: CallSource;
 
-  constructor(store: DekStore) {
+  constructor(store: DekStore, source: CallSource) {
     this.#store = store;
+    this.#source = source;
   }
 
-  async create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
-    return item('S6', 'create', await this.#store.create(row, options));
+  create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call({ method: 'create', dekId: row.id }, options, async (own) =>
+      item('S6', 'create', await this.#store.create(row, own)),
+    );
   }
 
-  async get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return maybeItem('S2', 'get', await this.#store.get(dekId, options));
+  get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#call({ method: 'get', dekId }, options, async (own) =>
+      maybeItem('S2', 'get', await this.#store.get(dekId, own)),
+    );
   }
 
-  async getMany(
+  getMany(
     dekIds: readonly string[],
     options?: DekStoreOptions,
   ): Promise<ReadonlyMap<string, StoredItem>> {
-    const found: unknown = await this.#store.getMany(dekIds, options);
-    if (!(found instanceof Map)) throw brokenStore('S3', 'getMany');
-    for (const each of found.values()) item('S3', 'getMany', each);
-    return found as ReadonlyMap<string, StoredItem>;
+    return this.#call({ method: 'getMany' }, options, async (own) => {
+      const found: unknown = await this.#store.getMany(dekIds, own);
+      if (!(found instanceof Map)) throw brokenStore('S3', 'getMany');
+      for (const each of found.values()) item('S3', 'getMany', each);
+      return found as ReadonlyMap<string, StoredItem>;
+    });
   }
 
-  async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
-    return items('S4', 'listScope', await this.#store.listScope(scopeId, options));
+  listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
+    return this.#call({ method: 'listScope', scopeId }, options, async (own) =>
+      items('S4', 'listScope', await this.#store.listScope(scopeId, own)),
+    );
   }
 
-  async replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return item('S6', 'replace', await this.#store.replace(row, etag, options));
+  replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call({ method: 'replace', dekId: row.id }, options, async (own) =>
+      item('S6', 'replace', await this.#store.replace(row, etag, own)),
+    );
   }
 
-  async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
-    const page = await this.#store.list(filter, options);
-    items('S7', 'list', (page as Partial<DekRowPage> | null | undefined)?.items);
-    return page;
+  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#call({ method: 'list' }, options, async (own) => {
+      const page = await this.#store.list(filter, own);
+      items('S7', 'list', (page as Partial<DekRowPage> | null | undefined)?.items);
+      return page;
+    });
   }
 
-  async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
-    const count = await this.#store.count(filter, options);
-    if (!Number.isSafeInteger(count) || count < 0) throw brokenStore('S8', 'count');
-    return count;
+  count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
+    return this.#call({ method: 'count' }, options, async (own) => {
+      const count = await this.#store.count(filter, own);
+      if (!Number.isSafeInteger(count) || count < 0) throw brokenStore('S8', 'count');
+      return count;
+    });
   }
 
-  async getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return maybeItem('S9', 'getRotation', await this.#store.getRotation(product, options));
+  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#call({ method: 'getRotation' }, options, async (own) =>
+      maybeItem('S9', 'getRotation', await this.#store.getRotation(product, own)),
+    );
   }
 
-  async createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return item('S9', 'createRotation', await this.#store.createRotation(record, options));
+  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call({ method: 'createRotation' }, options, async (own) =>
+      item('S9', 'createRotation', await this.#store.createRotation(record, own)),
+    );
   }
 
-  async replaceRotation(
+  replaceRotation(
     record: RotationRecord,
     etag: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem> {
-    const replaced = await this.#store.replaceRotation(record, etag, options);
-    return item('S9', 'replaceRotation', replaced);
+    return this.#call({ method: 'replaceRotation' }, options, async (own) =>
+      item('S9', 'replaceRotation', await this.#store.replaceRotation(record, etag, own)),
+    );
   }
 
-  async getLease(
+  getLease(
     product: string,
     collection: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
-    return maybeItem('S9', 'getLease', await this.#store.getLease(product, collection, options));
+    return this.#call({ method: 'getLease' }, options, async (own) =>
+      maybeItem('S9', 'getLease', await this.#store.getLease(product, collection, own)),
+    );
   }
 
-  async createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return item('S9', 'createLease', await this.#store.createLease(lease, options));
+  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call({ method: 'createLease' }, options, async (own) =>
+      item('S9', 'createLease', await this.#store.createLease(lease, own)),
+    );
   }
 
-  async replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return item('S9', 'replaceLease', await this.#store.replaceLease(lease, etag, options));
+  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call({ method: 'replaceLease' }, options, async (own) =>
+      item('S9', 'replaceLease', await this.#store.replaceLease(lease, etag, own)),
+    );
   }
 
-  async readLagMs(options?: DekStoreOptions): Promise<number> {
-    if (this.#store.readLagMs === undefined) return 0;
-    const lagMs: unknown = await this.#store.readLagMs(options);
-    if (!isReadLag(lagMs)) throw brokenStore('S13', 'readLagMs');
-    return lagMs;
+  readLagMs(options?: DekStoreOptions): Promise<number> {
+    return this.#call({ method: 'readLagMs' }, options, async (own) => {
+      if (this.#store.readLagMs === undefined) return 0;
+      const lagMs: unknown = await this.#store.readLagMs(own);
+      if (!isReadLag(lagMs)) throw brokenStore('S13', 'readLagMs');
+      return lagMs;
+    });
+  }
+
+  #call<T, Options extends DekStoreOptions>(
+    about: Omit<StoreMessage, keyof CallMessage>,
+    options: Options | undefined,
+    call: (options: Options | undefined) => Promise<T>,
+  ): Promise<T> {
+    return calls.hasSubscribers ? this.#trace(about, options, call) : call(options);
+  }
+
+  #trace<T, Options extends DekStoreOptions>(
+    about: Omit<StoreMessage, keyof CallMessage>,
+    options: Options | undefined,
+    call: (options: Options | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { product, clock } = this.#source;
+    const charge = new RunCharge();
+    const metered = {
+      ...options,
+      onRequestCharge(units: number) {
+        charge.add(units);
+        options?.onRequestCharge?.(units);
+      },
+    } as Options;
+    return traceCall({
+      channel: calls,
+      message: { product, ...about },
+      clock,
+      signal: options?.signal,
+      call: () => call(metered),
+      known: () => charge.inSummary({}),
+    });
   }
 }
 

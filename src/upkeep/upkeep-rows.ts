@@ -46,8 +46,9 @@ function contextOf(job: UpkeepJob, charge: RunCharge): UpkeepContext {
   const { product, keyProviders, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
-  const providers = new ConfiguredProviders(keyProviders);
-  const dekStore = new MeteredDekStore(new CheckedDekStore(encryption.dekStore), (units) => {
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
+  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
+  const dekStore = new MeteredDekStore(checked, (units) => {
     charge.add(units);
   });
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();

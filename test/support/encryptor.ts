@@ -18,6 +18,7 @@ import { recordAuthenticationOf } from '../../src/store/authenticate-records.js'
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from './clock.js';
 import { probed, type Probe } from './probe.js';
+import { secretWatch } from './secrets/secret-watch.js';
 
 export const PRODUCT = 'notelett';
 
@@ -120,6 +121,7 @@ export async function encryptAny(
   document: unknown,
   definition: AnyDefinition = note,
 ): Promise<Loose> {
+  secretWatch.secrets.addDocument(document);
   return encryptor.encryptDocument(definition, document as StoredDocument<typeof definition>);
 }
 
@@ -129,6 +131,7 @@ export async function decryptAny(
   stored: unknown,
   definition: AnyDefinition = note,
 ): Promise<Loose> {
+  secretWatch.secrets.addDocument(stored);
   return encryptor.decryptDocument(definition, stored as StoredDocument<typeof definition>);
 }
 

@@ -1,4 +1,5 @@
 import { isFieldEncryptionError } from '../../src/index.js';
+import { secretWatch } from './secrets/secret-watch.js';
 
 /** An error as tests compare it: exactly. */
 export interface Failure {
@@ -23,7 +24,7 @@ export async function rejection(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;
   } catch (error) {
-    return error;
+    return noted(error);
   }
   throw new Error('It should have failed, and it succeeded');
 }
@@ -37,9 +38,15 @@ export function thrownBy(work: () => unknown): unknown {
   try {
     work();
   } catch (error) {
-    return error;
+    return noted(error);
   }
   throw new Error('It should have failed, and it succeeded');
+}
+
+/** What the library throws is looked through for secrets; what a test throws is its own affair. */
+function noted(error: unknown): unknown {
+  if (isFieldEncryptionError(error)) secretWatch.emitted.addValue('an error', error);
+  return error;
 }
 
 export function tampered(message: string): Failure {

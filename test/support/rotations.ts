@@ -12,6 +12,7 @@ import {
 } from '../../src/index.js';
 import type { ManualClock } from './clock.js';
 import { turn } from './deferred.js';
+import { secretWatch } from './secrets/secret-watch.js';
 import {
   encryptAny,
   KEY,
@@ -81,7 +82,10 @@ export async function ended<T>(
   result.catch(() => undefined);
   for (let idle = 0; idle < 1_000; idle += 1) {
     await turn();
-    if (progress.settled) return result;
+    if (progress.settled) {
+      secretWatch.emitted.addValue('an event', await result);
+      return result;
+    }
     if (clock.sleeping > 0) clock.advance(500);
   }
   throw new Error('It neither goes on nor sleeps');

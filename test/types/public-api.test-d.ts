@@ -7,6 +7,8 @@ import {
   recoverDeks,
   rewrapAllDeks,
   takeCensus,
+  type CacheMessage,
+  type CallErrorCode,
   type DekLossReason,
   type DocumentKey,
   type EncryptedDocument,
@@ -15,8 +17,11 @@ import {
   type RecoveryEvent,
   type RecoverySummary,
   type RewrapEvent,
+  type RewrapMessage,
   type RewrapSummary,
   type StoredDocument,
+  type StoreMessage,
+  type UnwrapMessage,
   type UpkeepEvent,
   type UpkeepSummary,
 } from '../../src/index.js';
@@ -221,6 +226,26 @@ describe('a recovery', () => {
       AsyncGenerator<UpkeepEvent, UpkeepSummary, void>
     >();
     expectTypeOf(encryptor.recoveryKey).toEqualTypeOf<string | undefined>();
+  });
+});
+
+describe('messages', () => {
+  it('of calls say what is known in the end', () => {
+    expectTypeOf<UnwrapMessage['mekVersion']>().toEqualTypeOf<string>();
+    expectTypeOf<UnwrapMessage['durationMs']>().toEqualTypeOf<number | undefined>();
+    expectTypeOf<StoreMessage['method']>().toExtend<string>();
+    // @ts-expect-error -- neither results nor errors are told
+    expectTypeOf<UnwrapMessage['result']>();
+  });
+
+  it('narrow by type', () => {
+    const message = {} as CacheMessage;
+    if (message.type === 'evicted') expectTypeOf(message.reason).toExtend<string>();
+    const { event } = {} as RewrapMessage;
+    if (event.type === 'failed') expectTypeOf(event.errorCode).toEqualTypeOf<CallErrorCode>();
+    if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
+    // @ts-expect-error -- the error stays with the caller
+    if (event.type === 'failed') expectTypeOf(event.error);
   });
 });
 

@@ -36,20 +36,20 @@ const wraps = golden.cases.flatMap(({ row }): KeyWrap[] =>
   isLive(row) ? [row, ...(row.previousWrap ? [row.previousWrap] : [])] : [],
 );
 const akv = wraps.filter(({ keyProvider }) => keyProvider === 'akv');
-const providers = new ConfiguredProviders([
+const source = { product: golden.product, clock: new ManualClock() };
+const keyProviders = [
   new EnvKeyProvider({ key: current, previousKeys: [previous] }),
   new RsaKeyProvider({
     privateKeyPem: golden.rsaPrivateKeyPem,
     mekName: akv[0]?.mekName as string,
     versions: akv.map(({ mekVersion }) => mekVersion),
   }),
-]);
+];
 const context = {
-  product: golden.product,
-  providers,
+  ...source,
+  providers: new ConfiguredProviders(keyProviders, source),
   dekStore: new MemoryDekStore(),
   dekCache: new DekCache(),
-  clock: new ManualClock(),
 };
 const live = golden.cases.filter((each): each is GoldenRow & { row: LiveDekRow; dekHex: string } =>
   isLive(each.row),

@@ -1,8 +1,12 @@
 /** Tries a call on a key vault again where that may help, and gives up in time. @module */
 import type { Clock } from '../../clock.js';
+import { retryChannel, type RetryMessage } from '../../diagnostics/retry-message.js';
 import { KeyProviderError } from '../../errors.js';
 
 export interface AttemptLimits {
+  /** Of the provider, with the name of its MEK: for whoever watches. */
+  readonly id: string;
+  readonly mekName: string;
   readonly clock: Clock;
   readonly maxAttempts: number;
   /** A longer `Retry-After` is not waited for: the caller is told it instead. */
@@ -17,9 +21,10 @@ const SPREAD = 0.25;
 /** @param attempt - Rejects with a {@link KeyProviderError} only, unless it was aborted. */
 export async function attemptRepeatedly<T>(
   attempt: () => Promise<T>,
-  { clock, maxAttempts, maxRetryDelayMs }: AttemptLimits,
+  limits: AttemptLimits,
   signal: AbortSignal | undefined,
 ): Promise<T> {
+  const { clock, maxAttempts, maxRetryDelayMs } = limits;
   for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
@@ -28,9 +33,18 @@ export async function attemptRepeatedly<T>(
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
+      if (retryChannel.hasSubscribers) tellOfRetry(limits, error, { attempts, delayMs });
       await clock.sleep(delayMs, signal);
     }
   }
+}
+
+function tellOfRetry(
+  { id: keyProvider, mekName }: AttemptLimits,
+  { code: errorCode }: KeyProviderError,
+  attempt: Pick<RetryMessage, 'attempts' | 'delayMs'>,
+): void {
+  retryChannel.publish({ keyProvider, mekName, errorCode, ...attempt } satisfies RetryMessage);
 }
 
 function backoffMs({ code }: KeyProviderError, attempts: number, clock: Clock): number {

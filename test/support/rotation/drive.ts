@@ -3,6 +3,7 @@ import {
   type RewrapEvent,
   type RewrapSummary,
 } from '../../../src/index.js';
+import { secretWatch } from '../secrets/secret-watch.js';
 import { EventCheck } from './event-check.js';
 import type { RotateOptions } from './operator.js';
 import type { Process, Watch } from './watch.js';
@@ -37,6 +38,7 @@ export async function drive(
         return { events, summary: value };
       }
       events.push(value);
+      secretWatch.emitted.addValue('an event', value);
       await check.see(value);
     }
   } catch (error) {

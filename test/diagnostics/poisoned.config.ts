@@ -1,0 +1,11 @@
+import config from '../../vitest.config.js';
+
+/** As all tests are run, for the one file that is to fail. */
+export default {
+  ...config,
+  test: {
+    ...config.test,
+    include: ['test/diagnostics/poisoned.fixture.ts'],
+    typecheck: { enabled: false },
+  },
+};
