@@ -24,9 +24,10 @@ const calls = tracingChannel<unknown, StoreMessage>(diagnosticsChannels.store);
 /** `null` for "absent", or an item without an etag, would be misread further on: both end here. */
 export class CheckedDekStore implements Required<DekStore> {
   readonly #store: DekStore;
-  readonly #source: CallSource;
+  readonly #source: CallSource | undefined;
 
-  constructor(store: DekStore, source: CallSource) {
+  /** @param source - Whose calls to tell of; absent for a store inside another one that is told of. */
+  constructor(store: DekStore, source?: CallSource) {
     this.#store = store;
     this.#source = source;
   }
@@ -141,32 +142,33 @@ export class CheckedDekStore implements Required<DekStore> {
     options: Options | undefined,
     call: (options: Options | undefined) => Promise<T>,
   ): Promise<T> {
-    return calls.hasSubscribers ? this.#trace(about, options, call) : call(options);
+    const source = calls.hasSubscribers ? this.#source : undefined;
+    return source ? trace(source, about, options, call) : call(options);
   }
+}
 
-  #trace<T, Options extends DekStoreOptions>(
-    about: Omit<StoreMessage, keyof CallMessage>,
-    options: Options | undefined,
-    call: (options: Options | undefined) => Promise<T>,
-  ): Promise<T> {
-    const { product, clock } = this.#source;
-    const charge = new RunCharge();
-    const metered = {
-      ...options,
-      onRequestCharge(units: number) {
-        charge.add(units);
-        options?.onRequestCharge?.(units);
-      },
-    } as Options;
-    return traceCall({
-      channel: calls,
-      message: { product, ...about },
-      clock,
-      signal: options?.signal,
-      call: () => call(metered),
-      known: () => charge.inSummary({}),
-    });
-  }
+function trace<T, Options extends DekStoreOptions>(
+  { product, clock }: CallSource,
+  about: Omit<StoreMessage, keyof CallMessage>,
+  options: Options | undefined,
+  call: (options: Options | undefined) => Promise<T>,
+): Promise<T> {
+  const charge = new RunCharge();
+  const metered = {
+    ...options,
+    onRequestCharge(units: number) {
+      charge.add(units);
+      options?.onRequestCharge?.(units);
+    },
+  } as Options;
+  return traceCall({
+    channel: calls,
+    message: { product, ...about },
+    clock,
+    signal: options?.signal,
+    call: () => call(metered),
+    known: () => charge.inSummary({}),
+  });
 }
 
 /** Every wait is made longer by it: what is no duration would end the wait at once, or never. */

@@ -62,8 +62,9 @@ export async function* prunePreviousWraps(
   encryption: RewrapEncryption,
   options: PrunePreviousWrapsOptions,
 ): AsyncGenerator<UpkeepEvent, UpkeepSummary, void> {
-  const { keyProviders, clock = systemClock } = encryption;
-  const request = readPruneOptions(options, new ConfiguredProviders(keyProviders), clock.wallMs());
+  const { product, keyProviders, clock = systemClock } = encryption;
+  const providers = new ConfiguredProviders(keyProviders, { product, clock });
+  const request = readPruneOptions(options, providers, clock.wallMs());
   const rotation = new SettledRotation();
   return yield* upkeepRows({
     kind: 'prune',
