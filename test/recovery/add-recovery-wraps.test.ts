@@ -139,7 +139,7 @@ describe('addRecoveryWraps', () => {
     expect(failed?.error).toMatchObject(
       refused(
         'ROW_UNSUPPORTED',
-        `DEK row ${victim?.id ?? ''} has a mac, which this version does not know: upgrade @bytelyst/field-encrypt`,
+        `DEK row ${victim?.id ?? ''} has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
       ),
     );
   });
