@@ -26,10 +26,7 @@ import {
   setup,
 } from './support/encryptor.js';
 import { rejection, thrownBy } from './support/failure.js';
-import { migrationErrors } from './support/migration-errors.js';
-import { recordErrors } from './support/record-errors.js';
-import { recoveryErrors } from './support/recovery-errors.js';
-import { retirementErrors } from './support/retirement-errors.js';
+import { featureErrors } from './support/feature-errors.js';
 import { alterRow, ofType, rewrap, start, withKeys } from './support/rotations.js';
 
 const SCOPE = '6ba93ee4f21c83cde16a191438027014';
@@ -80,10 +77,7 @@ const plain = { type: FieldEncryptionError };
 
 /** Each code of the union, provoked through the front door where the library itself raises it. */
 const cases: Readonly<Record<ErrorCode, Case>> = {
-  ...migrationErrors,
-  ...recordErrors,
-  ...recoveryErrors,
-  ...retirementErrors,
+  ...featureErrors,
   ADAPTER_CONTRACT: {
     ...plain,
     provoke: () => {

@@ -52,6 +52,7 @@ describe('recoverDeks', () => {
       complete: true,
       passes: 3,
       rewrapped: 3,
+      flipped: 0,
       repaired: 0,
       flipped: 0,
       scanned: 4,

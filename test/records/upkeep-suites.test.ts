@@ -1,0 +1,16 @@
+/** Pruning, retirement and recovery once more, with every record authenticated. */
+import { overAuthenticatedRecords } from '../support/records-suite.js';
+
+overAuthenticatedRecords();
+
+await import('../upkeep/prune.test.js');
+await import('../upkeep/prune-crashes.test.js');
+await import('../upkeep/prune-guards.test.js');
+await import('../retirement/assert-retirable.test.js');
+await import('../retirement/backups.test.js');
+await import('../recovery/add-recovery-wraps.test.js');
+await import('../recovery/exact-report.test.js');
+await import('../recovery/lost-deks.test.js');
+await import('../recovery/races.test.js');
+await import('../recovery/recover-deks.test.js');
+await import('../recovery/recovery-wraps.test.js');

@@ -1,0 +1,12 @@
+import { migrationErrors } from './migration-errors.js';
+import { recordErrors } from './record-errors.js';
+import { recoveryErrors } from './recovery-errors.js';
+import { retirementErrors } from './retirement-errors.js';
+
+/** The codes that one feature alone raises, each provoked, with its message. */
+export const featureErrors = {
+  ...migrationErrors,
+  ...recordErrors,
+  ...recoveryErrors,
+  ...retirementErrors,
+};
