@@ -54,7 +54,6 @@ describe('recoverDeks', () => {
       rewrapped: 3,
       flipped: 0,
       repaired: 0,
-      flipped: 0,
       scanned: 4,
       current: 3,
       skipped: 1,
