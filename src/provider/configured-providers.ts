@@ -84,6 +84,18 @@ export class ConfiguredProviders {
     throw broken(provider, 'K4', 'unwrapKey returned no bytes');
   }
 
+  /** Of one version, as far as the provider knows. */
+  async documentedOpsPerSecond(
+    mek: MekReference,
+    { signal }: KeyProviderOptions = {},
+  ): Promise<number | undefined> {
+    const provider = this.find(mek);
+    const { mekVersion } = mek;
+    const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion, signal });
+    if (rate === undefined || isOpsPerSecond(rate)) return rate;
+    throw broken(provider, 'K11', 'documentedOpsPerSecond gave no rate');
+  }
+
   #none(id: string, mekName: string | undefined): never {
     const what = `the id "${id}"${mekName === undefined ? '' : ` and the MEK "${mekName}"`}`;
     throw new FieldEncryptionError(
@@ -100,6 +112,11 @@ export class ConfiguredProviders {
     }
     return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
   }
+}
+
+/** Operations a second, as a provider may document them. */
+export function isOpsPerSecond(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }
 
 function isWrapOf(mek: MekReference, algorithm: WrapAlgorithm, answer: unknown): answer is KeyWrap {

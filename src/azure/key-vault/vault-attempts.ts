@@ -1,6 +1,7 @@
 /** Tries a call on a key vault again where that may help, and gives up in time. @module */
 import type { Clock } from '../../clock.js';
 import { KeyProviderError } from '../../errors.js';
+import type { KeyProviderOptions } from '../../provider/key-provider.js';
 
 export interface AttemptLimits {
   readonly clock: Clock;
@@ -18,17 +19,20 @@ const SPREAD = 0.25;
 export async function attemptRepeatedly<T>(
   attempt: () => Promise<T>,
   { clock, maxAttempts, maxRetryDelayMs }: AttemptLimits,
-  signal: AbortSignal | undefined,
+  { signal, beforeRetry }: KeyProviderOptions,
 ): Promise<T> {
   for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof KeyProviderError) || !error.retryable) throw error;
+      // Whoever paces the calls has all of them wait, and not just this one.
+      if (beforeRetry && error.code === 'KEY_PROVIDER_THROTTLED') throw error;
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
       await clock.sleep(delayMs, signal);
+      await beforeRetry?.();
     }
   }
 }
