@@ -5,6 +5,7 @@ import { makeRoundTrip } from '../dek/mek-round-trip.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
+import { VaultBudget } from '../provider/vault-budget.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
@@ -87,9 +88,12 @@ export async function* rewrapAllDeks(
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-  const providers = new ConfiguredProviders(keyProviders);
-  const request = readRewrapOptions(options, providers);
-  const { target, signal } = request;
+  const configured = new ConfiguredProviders(keyProviders);
+  const checked = readRewrapOptions(options, configured);
+  const { target, signal } = checked;
+  const budget = new VaultBudget(checked.limits, checked.concurrency, clock);
+  const providers = budget.over(configured);
+  const request = { ...checked, concurrency: budget };
   const charge = new RunCharge();
   const store = new MeteredDekStore(new CheckedDekStore(dekStore), (units) => {
     charge.add(units);
@@ -103,9 +107,10 @@ export async function* rewrapAllDeks(
 
   signal?.throwIfAborted();
   await makeRoundTrip(providers, target, { signal });
-  const work = request.dryRun ? rehearseRewrap : runRewrap;
-  const events = work(context, records, request);
-  const summary = charge.inSummary(yield* charge.inEvents(events));
+  const events = request.dryRun
+    ? rehearseRewrap(context, records, request, { charge, budget })
+    : runRewrap(context, records, request);
+  const summary = budget.inSummary(charge.inSummary(yield* charge.inEvents(events)));
   yield charge.inEvent<RewrapEvent>({ type: 'finished', summary });
   return summary;
 }

@@ -9,8 +9,15 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import {
+  BUDGET_OPTIONS,
+  readBudgetOptions,
+  type VaultBudgetLimits,
+  type VaultBudgetOptions,
+} from '../provider/budget-options.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { isMekVersion, type MekReference } from '../provider/key-wrap.js';
+import type { WorkLimit } from '../settle-concurrently.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
@@ -22,11 +29,16 @@ export interface RewrapTarget {
   readonly mekName?: string;
 }
 
-export interface RewrapAllDeksOptions {
+export interface RewrapAllDeksOptions extends VaultBudgetOptions {
   readonly target: RewrapTarget;
   /** Rewraps only rows of this MEK version; the others are reported as skipped. @default all */
   readonly sourceVersion?: string;
-  /** Rows under way at once, 1 to 1 000. @default 8 */
+  /**
+   * Rows under way at once at most, 1 to 1 000. When the key service throttles, all of them wait as
+   * long as it asks; half as many go on, and one more after each round that went well.
+   *
+   * @default 8
+   */
   readonly concurrency?: number;
   /**
    * Whether each new wrap is unwrapped again before it replaces the old one (`'all'`), or just the
@@ -44,12 +56,19 @@ export interface RewrapAllDeksOptions {
 }
 
 /** @internal */
-export interface RewrapRequest extends RowPolicy {
+export interface CheckedRewrapOptions extends RowPolicy {
   readonly target: MekReference;
   readonly concurrency: number;
+  readonly limits: VaultBudgetLimits;
   readonly dryRun: boolean;
   readonly takeOver: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+/** @internal */
+export interface RewrapRequest extends Omit<CheckedRewrapOptions, 'concurrency'> {
+  /** As the budget of the run has it now. */
+  readonly concurrency: WorkLimit;
 }
 
 const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
@@ -60,6 +79,7 @@ const OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'dryRun',
   'takeOver',
   'signal',
+  ...BUDGET_OPTIONS,
 ];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
@@ -68,7 +88,7 @@ const MOST_CONCURRENCY = 1_000;
 export function readRewrapOptions(
   options: RewrapAllDeksOptions,
   providers: ConfiguredProviders,
-): RewrapRequest {
+): CheckedRewrapOptions {
   requirePlainObject('options', options);
   requireKnownOptions(options, OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
@@ -80,8 +100,9 @@ export function readRewrapOptions(
   requireBoolean('takeOver', takeOver);
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
   if (signal !== undefined) requireSignal('signal', signal);
+  const limits = readBudgetOptions(own);
   const target = readTarget(own.target, providers);
-  return { target, sourceVersion, concurrency, verify, dryRun, takeOver, signal };
+  return { target, sourceVersion, concurrency, limits, verify, dryRun, takeOver, signal };
 }
 
 function readTarget(target: RewrapTarget, providers: ConfiguredProviders): MekReference {

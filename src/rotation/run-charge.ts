@@ -12,6 +12,11 @@ export class RunCharge {
     this.#sinceEvent = (this.#sinceEvent ?? 0) + units;
   }
 
+  /** Of the run so far; `undefined` where the store reported none. */
+  get total(): number | undefined {
+    return this.#total;
+  }
+
   async *inEvents<Event extends ChargedEvent, Summary>(
     events: AsyncIterator<Event, Summary, void>,
   ): AsyncGenerator<Event, Summary, void> {
