@@ -1,6 +1,8 @@
 /** Rewraps on a vault that is paced by a clock, and that clock moved on until they are over. */
 import {
   rewrapAllDeks,
+  type DekStore,
+  type KeyProvider,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
@@ -9,7 +11,7 @@ import type { ManualClock } from '../../support/clock.js';
 import { turn } from '../../support/deferred.js';
 import { setup, type Loose, type Setup } from '../../support/encryptor.js';
 import { MeteredVault } from '../../support/rotation/metered-vault.js';
-import { envKeys, versionOf, writeNotes } from '../../support/rotations.js';
+import { envKeys, writeNotes, type MekName } from '../../support/rotations.js';
 
 export interface BudgetWorld {
   /** A process that rotates from `a` to `b`. */
@@ -24,9 +26,26 @@ export async function budgetWorld(rows: number): Promise<BudgetWorld> {
   const before = setup({ fenceTtlMs: 1_000 });
   before.clock.advance(1_000);
   const stored = await writeNotes(before, rows);
-  const vault = new MeteredVault(envKeys('b', 'a'), before.clock);
-  const operator = setup({ beside: before, keyProviders: [vault.provider()] });
-  return { operator, vault, clock: before.clock, stored };
+  return worldOver(before, ['b', 'a'], { stored });
+}
+
+export interface WorldOptions {
+  readonly stored?: readonly Loose[];
+  /** What the provider has that the vault's own has not. */
+  readonly provider?: Partial<KeyProvider>;
+  readonly dekStore?: DekStore;
+}
+
+/** A process whose MEKs are in a vault, over the rows of another. */
+export function worldOver(
+  before: Setup,
+  [current, ...previous]: readonly [MekName, ...MekName[]],
+  { stored = [], provider, dekStore = before.memory }: WorldOptions = {},
+): BudgetWorld {
+  const { clock } = before;
+  const vault = new MeteredVault(envKeys(current, ...previous), clock);
+  const keyProviders = [{ ...vault.provider(), ...provider }];
+  return { operator: setup({ beside: before, keyProviders, dekStore }), vault, clock, stored };
 }
 
 export interface Run {
@@ -34,13 +53,13 @@ export interface Run {
   readonly summary: RewrapSummary;
 }
 
-/** Begins a rewrap to `b`; {@link pass} lets its time go by. */
+/** Begins a rewrap to the current MEK; {@link pass} lets its time go by. */
 export async function run(
   { operator }: BudgetWorld,
   options: Partial<RewrapAllDeksOptions> = {},
   onEvent: (event: RewrapEvent) => void = () => undefined,
 ): Promise<Run> {
-  const target = { mekVersion: await versionOf('b') };
+  const target = { mekVersion: await operator.keyProvider.currentVersion() };
   const events: RewrapEvent[] = [];
   for await (const event of rewrapAllDeks(operator.encryptor, { target, ...options })) {
     events.push(event);
