@@ -127,7 +127,7 @@ export type {
   WrapKeyOptions,
 } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
-export type { VaultUse } from './provider/vault-budget.js';
+export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';

@@ -5,17 +5,7 @@ import type { VaultBudgetLimits } from './budget-options.js';
 import { BudgetedProvider } from './budgeted-provider.js';
 import { ConfiguredProviders } from './configured-providers.js';
 import { VaultGate } from './vault-gate.js';
-
-/** Beside the counts of a run, in its summary. */
-export interface VaultUse {
-  /**
-   * Operations that the run asked of key services, those that were throttled included. Looks at a
-   * version, which a provider takes now and then, are not in it. Absent where there was none.
-   */
-  readonly vaultOps?: number;
-  /** Of these, operations that a key service refused as one too many; each was asked for again. */
-  readonly throttled?: number;
-}
+import type { VaultUse } from './vault-use.js';
 
 /** One for each run: whatever its workers ask of any provider counts together. */
 export class VaultBudget implements WorkLimit {

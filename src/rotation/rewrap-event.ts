@@ -1,6 +1,6 @@
 /** What a rewrap tells whoever drives it. @module */
 import type { MekReference } from '../provider/key-wrap.js';
-import type { VaultUse } from '../provider/vault-budget.js';
+import type { VaultUse } from '../provider/vault-use.js';
 import type { ChargedEvent } from './charged-event.js';
 import type { FenceEvent } from './fence.js';
 import type { RewrapEstimate } from './rewrap-estimate.js';
