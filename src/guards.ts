@@ -22,6 +22,18 @@ export function requireIntegerBetween(
   }
 }
 
+/** @param range - In words, for whatever the test refuses: `a number above 0`. */
+export function requireNumber(
+  name: string,
+  value: unknown,
+  range: string,
+  isIn: (number: number) => boolean,
+): asserts value is number {
+  if (typeof value !== 'number') throw mismatch(name, range, value);
+  if (isIn(value)) return;
+  throw new RangeError(`"${name}" expected ${range}, got ${String(value)}`);
+}
+
 export function requireOneOf<const T extends string>(
   name: string,
   value: unknown,

@@ -136,9 +136,17 @@ export { reencryptDocuments } from './migration/reencrypt-documents.js';
 export type { ReencryptOptions, ReencryptSource } from './migration/reencrypt-options.js';
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
-export type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './provider/key-provider.js';
+export type { VaultBudgetOptions } from './provider/budget-options.js';
+export type {
+  DocumentedOpsOptions,
+  KeyOperation,
+  KeyProvider,
+  KeyProviderOptions,
+  WrapKeyOptions,
+} from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
 export type { NamedMek } from './provider/named-mek.js';
+export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
 export { recoverDeks } from './recovery/recover-deks.js';
 export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
@@ -167,6 +175,7 @@ export {
 } from './rotation/find-unreadable-rows.js';
 export type { Lease } from './rotation/lease.js';
 export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
+export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
   BegunEvent,
   CurrentEvent,

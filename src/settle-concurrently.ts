@@ -1,6 +1,18 @@
 /** Runs a task for each item, so many at a time, at the pace of whoever takes the results. @module */
 import type { MapConcurrentlyOptions } from './map-concurrently.js';
 
+/** A concurrency that moves. */
+export interface WorkLimit {
+  /** Asked anew before each start: what runs already is let run where it says less. */
+  readonly limit: number;
+  /** The caller left: tasks that only wait to go on had better give up. */
+  abandon(): void;
+}
+
+export interface SettleConcurrentlyOptions extends Pick<MapConcurrentlyOptions, 'signal'> {
+  readonly concurrency: number | WorkLimit;
+}
+
 /**
  * Results as they come. A task begins only while fewer than `concurrency` run or wait to be taken,
  * so that a caller who stops taking them misses no more than that.
@@ -10,8 +22,9 @@ import type { MapConcurrentlyOptions } from './map-concurrently.js';
 export async function* settleConcurrently<T, R>(
   items: Iterable<T>,
   task: (item: T) => Promise<R>,
-  { concurrency, signal }: MapConcurrentlyOptions,
+  { concurrency, signal }: SettleConcurrentlyOptions,
 ): AsyncGenerator<R, void, void> {
+  const work = typeof concurrency === 'number' ? fixed(concurrency) : concurrency;
   const queue = items[Symbol.iterator]();
   const running = new Set<Promise<void>>();
   const settled: R[] = [];
@@ -26,11 +39,11 @@ export async function* settleConcurrently<T, R>(
   };
   const startMore = (): void => {
     if (signal?.aborted) failure ??= { error: signal.reason };
-    while (!failure && running.size + settled.length < concurrency) {
+    while (!failure && running.size + settled.length < work.limit) {
       const next = queue.next();
       if (next.done) return;
-      const work: Promise<void> = run(next.value).finally(() => running.delete(work));
-      running.add(work);
+      const one: Promise<void> = run(next.value).finally(() => running.delete(one));
+      running.add(one);
     }
   };
 
@@ -43,6 +56,11 @@ export async function* settleConcurrently<T, R>(
     }
     if (failure) throw failure.error;
   } finally {
+    if (running.size > 0) work.abandon();
     await Promise.all(running);
   }
+}
+
+function fixed(limit: number): WorkLimit {
+  return { limit, abandon: () => undefined };
 }

@@ -199,6 +199,7 @@ describe('printing a provider', () => {
     }
     expect(JSON.parse(JSON.stringify(provider))).toEqual({
       id: 'env',
+      localCalls: ['wrapKey', 'unwrapKey'],
       mekName: 'env',
       wrapAlgorithm: 'A256KW',
     });

@@ -111,4 +111,49 @@ describe('settleConcurrently', () => {
     await leaving;
     expect(gates).toHaveLength(2);
   });
+
+  it('asks a limit that moves before each start, and lets run what runs', async () => {
+    const { gates, task } = gated();
+    const concurrency = { limit: 3, abandon: () => undefined };
+    const results = settleConcurrently(ITEMS, task, { concurrency });
+    const first = results.next();
+    await turn();
+    expect(gates).toHaveLength(3);
+    concurrency.limit = 1;
+    for (const gate of gates.slice(0, 2)) gate.resolve();
+    await first;
+    await results.next();
+    const third = results.next();
+    await turn();
+    expect(gates).toHaveLength(3);
+    concurrency.limit = 4;
+    gates[2]?.resolve();
+    await third;
+    const next = results.next();
+    await turn();
+    expect(gates).toHaveLength(7);
+    for (const gate of gates) gate.resolve();
+    await next;
+    await results.return();
+  });
+
+  it('tells a limit when its caller leaves what runs, and only then', async () => {
+    let abandoned = 0;
+    const { gates, task } = gated();
+    const abandon = (): void => {
+      abandoned += 1;
+      gates[1]?.resolve();
+    };
+    const options = { concurrency: { limit: 2, abandon } };
+    const results = settleConcurrently(ITEMS, task, options);
+    const first = results.next();
+    await turn();
+    gates[0]?.resolve();
+    await first;
+    await results.return();
+    expect(abandoned).toBe(1);
+    const quick = (item: number): Promise<number> => Promise.resolve(item);
+    for await (const item of settleConcurrently(ITEMS, quick, options)) void item;
+    expect(abandoned).toBe(1);
+  });
 });

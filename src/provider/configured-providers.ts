@@ -46,6 +46,11 @@ export class ConfiguredProviders {
     this.#source = source;
   }
 
+  /** The same ones, each as `change` makes it. */
+  mapped(change: (provider: KeyProvider) => KeyProvider): ConfiguredProviders {
+    return new ConfiguredProviders(this.all.map(change), this.#source);
+  }
+
   /** The provider that a new product starts with: the first one given. */
   first(): KeyProvider {
     const [first] = this.all;
@@ -121,6 +126,18 @@ export class ConfiguredProviders {
     return traceCall({ channel, message, clock, signal, call });
   }
 
+  /** Of one version, as far as the provider knows. */
+  async documentedOpsPerSecond(
+    mek: MekReference,
+    { signal }: KeyProviderOptions = {},
+  ): Promise<number | undefined> {
+    const provider = this.find(mek);
+    const { mekVersion } = mek;
+    const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion, signal });
+    if (rate === undefined || isOpsPerSecond(rate)) return rate;
+    throw broken(provider, 'K11', 'documentedOpsPerSecond gave no rate');
+  }
+
   #none(id: string, mekName: string | undefined): never {
     const what = `the id "${id}"${mekName === undefined ? '' : ` and the MEK "${mekName}"`}`;
     throw new FieldEncryptionError(
@@ -137,6 +154,11 @@ export class ConfiguredProviders {
     }
     return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
   }
+}
+
+/** Operations a second, as a provider may document them. */
+export function isOpsPerSecond(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }
 
 function isWrapOf(mek: MekReference, algorithm: WrapAlgorithm, answer: unknown): answer is KeyWrap {

@@ -5,7 +5,12 @@ import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
 import { deriveMekId } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
-import type { KeyProvider, KeyProviderOptions, WrapKeyOptions } from './key-provider.js';
+import type {
+  KeyOperation,
+  KeyProvider,
+  KeyProviderOptions,
+  WrapKeyOptions,
+} from './key-provider.js';
 import { describeMek, type KeyWrap } from './key-wrap.js';
 import { importMek } from './mek-bytes.js';
 
@@ -40,6 +45,7 @@ export class EnvKeyProvider implements KeyProvider {
   readonly id: string;
   readonly mekName: 'env' = 'env' as const;
   readonly wrapAlgorithm: 'A256KW' = 'A256KW' as const;
+  readonly localCalls: readonly KeyOperation[] = ['wrapKey', 'unwrapKey'];
   readonly #current: string;
   readonly #meks: ReadonlyMap<string, KeyObject>;
 

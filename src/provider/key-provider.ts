@@ -4,7 +4,20 @@ import type { KeyWrap, WrapAlgorithm } from './key-wrap.js';
 export interface KeyProviderOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Of a caller that paces its calls and tries throttled ones again itself: awaited before every
+   * attempt of this call but the first. Rule K12 says what else it changes.
+   */
+  readonly beforeRetry?: (() => Promise<void>) | undefined;
 }
+
+export interface DocumentedOpsOptions extends KeyProviderOptions {
+  /** The version that the operations are under: longer keys have lower quotas. */
+  readonly mekVersion: string;
+}
+
+/** What a key provider can be asked to do with a DEK. */
+export type KeyOperation = 'unwrapKey' | 'wrapKey';
 
 export interface WrapKeyOptions extends KeyProviderOptions {
   /** The exact version to wrap with. There is no "latest". */
@@ -33,6 +46,12 @@ export interface WrapKeyOptions extends KeyProviderOptions {
  * - **K9** leave the caller's bytes as they were, keep no reference to them, and return a buffer
  *   that the caller may wipe.
  * - **K10** give nothing of a key away when printed or serialised, in errors neither.
+ * - **K11** where they have `localCalls`, always name the same; where they have
+ *   `documentedOpsPerSecond`, resolve it to a finite number above 0, or to `undefined` for whatever is
+ *   not documented or not known, and reject for the signal alone.
+ * - **K12** where a call has `beforeRetry`, await it before each attempt but the first, let what it
+ *   rejects with end the call, and never try a throttled call again: reject it at once, with
+ *   `KEY_PROVIDER_THROTTLED` and the service's own `retryAfterMs`.
  */
 export interface KeyProvider {
   /** Names this provider in DEK rows: `"env"`, `"akv"`, or an id of your own. */
@@ -40,8 +59,12 @@ export interface KeyProvider {
   /** Name of the MEK in the provider. */
   readonly mekName: string;
   readonly wrapAlgorithm: WrapAlgorithm;
+  /** Calls that ask nothing of a key service, and so take nothing of its quota. @default none */
+  readonly localCalls?: readonly KeyOperation[];
   /** The version that a new product, or a rotation, would wrap with. */
   currentVersion(options?: KeyProviderOptions): Promise<string>;
   wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap>;
   unwrapKey(wrap: KeyWrap, options?: KeyProviderOptions): Promise<Uint8Array>;
+  /** Operations a second that the key service documents for a version, whoever asks for them. */
+  documentedOpsPerSecond?(options: DocumentedOpsOptions): Promise<number | undefined>;
 }

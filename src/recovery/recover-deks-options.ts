@@ -3,7 +3,15 @@ import { ownProperties, requireKnownOptions, requirePlainObject } from '../guard
 import type { RewrapAllDeksOptions } from '../rotation/rewrap-options.js';
 import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';
 
-const OF_A_ROTATION = ['target', 'concurrency', 'dryRun', 'takeOver', 'signal'] as const;
+const OF_A_ROTATION = [
+  'target',
+  'concurrency',
+  'dryRun',
+  'takeOver',
+  'signal',
+  'maxVaultOpsPerSecond',
+  'reserveForTraffic',
+] as const;
 const OWN = ['privateKey', 'passphrase'] as const;
 
 /** Each new wrap is unwrapped again before it replaces the old one, as `verify: 'all'` does. */

@@ -7,6 +7,7 @@ import { ToldRewrap } from '../diagnostics/told-rewrap.js';
 import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
+import { VaultBudget } from '../provider/vault-budget.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
@@ -17,7 +18,7 @@ import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import {
   readRewrapOptions,
   type RewrapAllDeksOptions,
-  type RewrapRequest,
+  type CheckedRewrapOptions,
 } from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
 import { requireWayBack } from './rollback-proof.js';
@@ -99,7 +100,7 @@ export function rewrapAllDeks(
 /** @internal A rotation, whoever reads its options, and however its DEKs are opened. */
 export async function* rotate(
   encryption: RewrapEncryption,
-  readRequest: (providers: ConfiguredProviders) => RewrapRequest,
+  readOptions: (providers: ConfiguredProviders) => CheckedRewrapOptions,
   opening?: DekOpening,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
@@ -107,9 +108,12 @@ export async function* rotate(
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
   const recoveryKey = readRecoveryKey(encryption.recoveryKey);
-  const providers = new ConfiguredProviders(keyProviders, { product, clock });
-  const request = readRequest(providers);
-  const { target, dryRun, signal } = request;
+  const configured = new ConfiguredProviders(keyProviders, { product, clock });
+  const options = readOptions(configured);
+  const { target, dryRun, signal } = options;
+  const budget = new VaultBudget(options.limits, options.concurrency, clock);
+  const providers = budget.over(configured);
+  const request = { ...options, concurrency: budget };
   const charge = new RunCharge();
   const checked = new CheckedDekStore(dekStore, { product, clock });
   const store = new MeteredDekStore(checked, (units) => {
@@ -129,9 +133,11 @@ export async function* rotate(
     await makeRoundTrip(providers, target, { signal });
     if (request.rollback) await requireWayBack(context, records);
     await opening?.requireUseful(context);
-    const work = dryRun ? rehearseRewrap : runRewrap;
-    const events = work(context, records, request);
-    const summary = charge.inSummary(yield* charge.inEvents(events, told.tell));
+    const events = dryRun
+      ? rehearseRewrap(context, records, request, { charge, budget })
+      : runRewrap(context, records, request);
+    const run = yield* charge.inEvents(events, told.tell);
+    const summary = budget.inSummary(charge.inSummary(run));
     const finished = charge.inEvent<RewrapEvent>({ type: 'finished', summary });
     told.tell(finished);
     yield finished;

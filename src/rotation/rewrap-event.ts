@@ -1,7 +1,9 @@
 /** What a rewrap tells whoever drives it. @module */
 import type { MekReference } from '../provider/key-wrap.js';
+import type { VaultUse } from '../provider/vault-use.js';
 import type { ChargedEvent } from './charged-event.js';
 import type { FenceEvent } from './fence.js';
+import type { RewrapEstimate } from './rewrap-estimate.js';
 import type { RewrapShard } from './rewrap-shard.js';
 
 /** Rows of one pass; `scanned` is always the sum of the others. */
@@ -117,7 +119,7 @@ export interface PassedEvent extends ChargedEvent {
   readonly counts: RewrapCounts;
 }
 
-export interface RewrapSummary {
+export interface RewrapSummary extends VaultUse {
   readonly product: string;
   readonly epoch: number;
   readonly target: MekReference;
@@ -141,6 +143,8 @@ export interface RewrapSummary {
   readonly wouldRewrap: number;
   /** Request units of the whole run; absent where the store reported none. */
   readonly requestCharge?: number;
+  /** Of a dry run alone. */
+  readonly estimate?: RewrapEstimate;
 }
 
 /** Always the last event; the same summary is the generator's return value. */

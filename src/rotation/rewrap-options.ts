@@ -8,20 +8,32 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import {
+  BUDGET_OPTIONS,
+  readBudgetOptions,
+  type VaultBudgetLimits,
+  type VaultBudgetOptions,
+} from '../provider/budget-options.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
+import type { WorkLimit } from '../settle-concurrently.js';
 import { readShard, type RewrapShard } from './rewrap-shard.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
 export type RewrapTarget = NamedMek;
 
-export interface RewrapAllDeksOptions {
+export interface RewrapAllDeksOptions extends VaultBudgetOptions {
   readonly target: RewrapTarget;
   /** Rewraps only rows of this MEK version; the others are reported as skipped. @default all */
   readonly sourceVersion?: string;
-  /** Rows under way at once, 1 to 1 000. @default 8 */
+  /**
+   * Rows under way at once at most, 1 to 1 000. When the key service throttles, all of them wait as
+   * long as it asks; half as many go on, and one more after each round that went well.
+   *
+   * @default 8
+   */
   readonly concurrency?: number;
   /**
    * Whether each new wrap is unwrapped again before it replaces the old one (`'all'`), or just the
@@ -47,13 +59,20 @@ export interface RewrapAllDeksOptions {
 }
 
 /** @internal */
-export interface RewrapRequest extends RowPolicy {
+export interface CheckedRewrapOptions extends RowPolicy {
   readonly target: MekReference;
   readonly concurrency: number;
+  readonly limits: VaultBudgetLimits;
   readonly dryRun: boolean;
   readonly takeOver: boolean;
   readonly shard: RewrapShard | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** @internal */
+export interface RewrapRequest extends Omit<CheckedRewrapOptions, 'concurrency'> {
+  /** As the budget of the run has it now. */
+  readonly concurrency: WorkLimit;
 }
 
 export const REWRAP_OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
@@ -65,6 +84,7 @@ export const REWRAP_OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'takeOver',
   'shard',
   'signal',
+  ...BUDGET_OPTIONS,
 ];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
@@ -73,7 +93,7 @@ const MOST_CONCURRENCY = 1_000;
 export function readRewrapOptions(
   options: RewrapAllDeksOptions,
   providers: ConfiguredProviders,
-): RewrapRequest {
+): CheckedRewrapOptions {
   requirePlainObject('options', options);
   requireKnownOptions(options, REWRAP_OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
@@ -87,5 +107,6 @@ export function readRewrapOptions(
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
   if (signal !== undefined) requireSignal('signal', signal);
   const target = readConfiguredMek('target', own.target, providers);
-  return { target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal };
+  const limits = readBudgetOptions(own);
+  return { target, sourceVersion, concurrency, limits, verify, dryRun, takeOver, shard, signal };
 }

@@ -1,6 +1,6 @@
 /** One scan over the rows of a product. @module */
 import type { StoredItem } from '../store/dek-store.js';
-import { settleConcurrently } from '../settle-concurrently.js';
+import { settleConcurrently, type WorkLimit } from '../settle-concurrently.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { RewrapCounter } from './rewrap-counter.js';
 import type { PassedEvent, PassEvent, RewrapRowEvent } from './rewrap-event.js';
@@ -11,7 +11,7 @@ import type { SettledRow } from './row-rewrapper.js';
 export interface PassPlan {
   readonly pass: number;
   readonly purpose: PassEvent['purpose'];
-  readonly concurrency: number;
+  readonly concurrency: number | WorkLimit;
   /** Over these rows alone. */
   readonly shard?: RewrapShard | undefined;
   /** After each page was read, and before any of its rows is written. */

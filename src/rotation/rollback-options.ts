@@ -10,7 +10,7 @@ import {
   readRewrapOptions,
   REWRAP_OPTIONS,
   type RewrapAllDeksOptions,
-  type RewrapRequest,
+  type CheckedRewrapOptions,
 } from './rewrap-options.js';
 
 /** `target` is the version to go back to; `verify` is about rows that have to be rewrapped. */
@@ -31,7 +31,7 @@ const OPTIONS: readonly string[] = [
 export function readRollbackOptions(
   options: RollbackRotationOptions,
   providers: ConfiguredProviders,
-): RewrapRequest {
+): CheckedRewrapOptions {
   requirePlainObject('options', options);
   requireKnownOptions(options, OPTIONS);
   const own = ownProperties(options as unknown as RollbackRotationOptions);

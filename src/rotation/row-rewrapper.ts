@@ -35,7 +35,7 @@ export class RowRewrapper {
   readonly #context: RotationContext;
   readonly #rotation: Rotation;
   readonly #policy: RowPolicy;
-  #hasVerified = false;
+  #firstVerified: Promise<boolean> | undefined;
   #hasRivals = false;
 
   constructor(context: RotationContext, rotation: Rotation, policy: RowPolicy) {
@@ -174,17 +174,31 @@ export class RowRewrapper {
     }
   }
 
-  /** By the commitment, and not by the bytes that were wrapped: those a provider may have changed. */
   async #verify(next: LiveDekRow): Promise<void> {
-    const { signal } = this.#context;
     const { verify } = this.#policy;
-    if (verify === 'none' || (verify === 'first' && this.#hasVerified)) return;
+    if (verify === 'all') await this.#unwrapAgain(next);
+    if (verify !== 'first') return;
+    // Whoever comes while the first one is under way waits for it, and is the first if it failed.
+    while (this.#firstVerified) if (await this.#firstVerified) return;
+    const unwrapping = this.#unwrapAgain(next);
+    this.#firstVerified = unwrapping.then(
+      () => true,
+      () => {
+        this.#firstVerified = undefined;
+        return false;
+      },
+    );
+    await unwrapping;
+  }
+
+  /** By the commitment, and not by the bytes that were wrapped: those a provider may have changed. */
+  async #unwrapAgain(next: LiveDekRow): Promise<void> {
+    const { signal } = this.#context;
     try {
       (await unwrapDekBytes(this.#context, next, { signal })).fill(0);
     } catch (error) {
       throw hasCode(error, 'TAMPERED') ? cameBackChanged(next, error) : error;
     }
-    this.#hasVerified = true;
   }
 
   /** @returns False when someone else wrote the row first. */

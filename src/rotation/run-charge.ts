@@ -12,6 +12,11 @@ export class RunCharge {
     this.#sinceEvent = (this.#sinceEvent ?? 0) + units;
   }
 
+  /** Of the run so far; `undefined` where the store reported none. */
+  get total(): number | undefined {
+    return this.#total;
+  }
+
   /** @param tell - Whom to tell of each event, with its charge, before it is yielded. */
   async *inEvents<Event extends ChargedEvent, Summary>(
     events: AsyncIterator<Event, Summary, void>,

@@ -5,10 +5,9 @@ import { randomBytes } from 'node:crypto';
 import type { KeyWrap, WrapAlgorithm } from '../provider/key-wrap.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';
-import type { KeyProviderSubject } from './key-provider-subject.js';
+import { DEFAULT_UNKNOWN_VERSION, type KeyProviderSubject } from './key-provider-subject.js';
 
 const PLACES = 12;
-const DEFAULT_UNKNOWN_VERSION = '0'.repeat(32);
 
 /** Names that a careless lookup would find, or a key service take for "whatever is newest". */
 const NO_VERSIONS: readonly string[] = ['', 'latest', 'current', '__proto__', 'constructor'];

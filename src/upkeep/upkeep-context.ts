@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { RecordReader } from '../rotation/record-reader.js';
+import type { WorkLimit } from '../settle-concurrently.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { UpkeepRequest } from './upkeep-options.js';
 
@@ -14,6 +15,8 @@ export interface UpkeepContext {
   readonly records: RecordReader;
   readonly clock: Clock;
   readonly request: UpkeepRequest;
+  /** As the budget of the run has it now. */
+  readonly concurrency: WorkLimit;
   readonly signal: AbortSignal | undefined;
   /** After rows were read, and before any of them is written; what it throws ends the run. */
   readonly requireAllowed: () => Promise<void>;

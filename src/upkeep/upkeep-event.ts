@@ -1,4 +1,5 @@
 /** What an upkeep of DEK rows tells whoever drives it. @module */
+import type { VaultUse } from '../provider/vault-use.js';
 import type { ChargedEvent } from '../rotation/charged-event.js';
 
 export type UpkeepKind = 'add-recovery-wraps' | 'prune' | 'reseal';
@@ -72,7 +73,7 @@ export interface UpkeepPassedEvent extends ChargedEvent {
   readonly counts: UpkeepCounts;
 }
 
-export interface UpkeepSummary {
+export interface UpkeepSummary extends VaultUse {
   readonly kind: UpkeepKind;
   readonly product: string;
   readonly dryRun: boolean;

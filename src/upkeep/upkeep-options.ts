@@ -7,8 +7,14 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import {
+  BUDGET_OPTIONS,
+  readBudgetOptions,
+  type VaultBudgetLimits,
+  type VaultBudgetOptions,
+} from '../provider/budget-options.js';
 
-export interface UpkeepOptions {
+export interface UpkeepOptions extends VaultBudgetOptions {
   /** Rows under way at once, 1 to 1 000. @default 8 */
   readonly concurrency?: number;
   /** Looks at every row, and writes nothing at all. @default false */
@@ -20,11 +26,17 @@ export interface UpkeepOptions {
 /** @internal */
 export interface UpkeepRequest {
   readonly concurrency: number;
+  readonly limits: VaultBudgetLimits;
   readonly dryRun: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-const OPTIONS: readonly (keyof UpkeepOptions)[] = ['concurrency', 'dryRun', 'signal'];
+const OPTIONS: readonly (keyof UpkeepOptions)[] = [
+  'concurrency',
+  'dryRun',
+  'signal',
+  ...BUDGET_OPTIONS,
+];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
 
@@ -43,5 +55,5 @@ export function readUpkeepOptions(
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   requireBoolean('dryRun', dryRun);
   if (signal !== undefined) requireSignal('signal', signal);
-  return { concurrency, dryRun, signal };
+  return { concurrency, limits: readBudgetOptions(own), dryRun, signal };
 }

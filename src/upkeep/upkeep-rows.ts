@@ -3,6 +3,7 @@ import { systemClock } from '../clock.js';
 import { contended } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
+import { VaultBudget } from '../provider/vault-budget.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
@@ -34,19 +35,23 @@ const MOST_PASSES = 100;
 
 export async function* upkeepRows(job: UpkeepJob): UpkeepEvents {
   const charge = new RunCharge();
-  const context = contextOf(job, charge);
+  const { encryption, request } = job;
+  const { clock = systemClock } = encryption;
+  const budget = new VaultBudget(request.limits, request.concurrency, clock);
+  const context = contextOf(job, charge, budget);
   context.signal?.throwIfAborted();
-  const summary = charge.inSummary(yield* charge.inEvents(passesUntilCalm(job, context)));
+  const run = yield* charge.inEvents(passesUntilCalm(job, context));
+  const summary = budget.inSummary(charge.inSummary(run));
   yield charge.inEvent<UpkeepEvent>({ type: 'finished', summary });
   return summary;
 }
 
-function contextOf(job: UpkeepJob, charge: RunCharge): UpkeepContext {
+function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): UpkeepContext {
   const { encryption, request, requireAllowed } = job;
   const { product, keyProviders, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
-  const providers = new ConfiguredProviders(keyProviders, { product, clock });
+  const providers = budget.over(new ConfiguredProviders(keyProviders, { product, clock }));
   const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
   const dekStore = new MeteredDekStore(checked, (units) => {
     charge.add(units);
@@ -61,6 +66,7 @@ function contextOf(job: UpkeepJob, charge: RunCharge): UpkeepContext {
     records,
     clock,
     request,
+    concurrency: budget,
     signal: request.signal,
     requireAllowed: async () => requireAllowed?.(context),
   };
@@ -90,8 +96,7 @@ async function* upkeepPass(
   tender: RowTender,
   pass: number,
 ): AsyncGenerator<UpkeepEvent, UpkeepCounter, void> {
-  const { dekStore, product, signal, request } = context;
-  const { concurrency } = request;
+  const { dekStore, product, signal, concurrency } = context;
   const purpose = pass === 1 ? 'change' : 'verify';
   yield { type: 'pass', pass, purpose, total: await dekStore.count({ product }, { signal }) };
   const counter = new UpkeepCounter();

@@ -1,5 +1,10 @@
 import { inspect } from 'node:util';
-import { KeyProviderError, type KeyWrap, type WrapKeyOptions } from '../../src/index.js';
+import {
+  KeyProviderError,
+  type KeyProviderOptions,
+  type KeyWrap,
+  type WrapKeyOptions,
+} from '../../src/index.js';
 import {
   hasErrorCode,
   later,
@@ -44,6 +49,22 @@ function brokenUnwrap(
         },
       };
     },
+  };
+}
+
+type Retry = (
+  call: () => Promise<unknown>,
+  options: KeyProviderOptions | undefined,
+) => Promise<unknown>;
+
+function brokenRetry(name: string, retry: Retry): Breakage {
+  return {
+    rule: 'K12',
+    name,
+    methods: (own) => ({
+      unwrapKey: (wrap, options) =>
+        retry(() => pick(own, 'unwrapKey')(wrap, options), options as KeyProviderOptions),
+    }),
   };
 }
 
@@ -234,6 +255,63 @@ export const BROKEN_KEY_PROVIDERS: readonly Breakage[] = [
       options.signal?.throwIfAborted();
       const hex = Buffer.from(dek).toString('hex');
       throw new KeyProviderError('MEK_VERSION_UNKNOWN', `cannot wrap ${hex}`, { cause: error });
+    }
+  }),
+  {
+    rule: 'K11',
+    name: 'a local call has a name that nobody knows',
+    methods: () => property({ localCalls: ['unwrap'] }),
+  },
+  {
+    rule: 'K11',
+    name: 'the local calls change with use',
+    methods: (own) => {
+      let uses = 0;
+      return property({
+        get localCalls() {
+          return uses > 0 ? ['wrapKey'] : [];
+        },
+        wrapKey: (...args: unknown[]) => {
+          uses += 1;
+          return pick(own, 'wrapKey')(...args);
+        },
+      });
+    },
+  },
+  ...[0, -1, NaN, Infinity, '400'].map((rate) => ({
+    rule: 'K11',
+    name: `the documented rate is ${typeof rate} ${String(rate)}`,
+    methods: () => ({ documentedOpsPerSecond: () => Promise.resolve(rate) }),
+  })),
+  {
+    rule: 'K11',
+    name: 'the documented rate is the same for what does not exist, whatever the signal says',
+    methods: () => ({ documentedOpsPerSecond: () => Promise.resolve(400) }),
+  },
+  brokenRetry('a throttled call is tried again as ever', async (call, options) => {
+    try {
+      return await call();
+    } catch (error) {
+      if (!hasErrorCode(error, 'KEY_PROVIDER_THROTTLED')) throw error;
+      await options?.beforeRetry?.();
+      return call();
+    }
+  }),
+  brokenRetry('a call is tried again at once', async (call) => {
+    try {
+      return await call();
+    } catch (error) {
+      if (!hasErrorCode(error, 'KEY_PROVIDER_UNAVAILABLE')) throw error;
+      return call();
+    }
+  }),
+  brokenRetry('a call is tried again, whatever beforeRetry says', async (call, options) => {
+    try {
+      return await call();
+    } catch (error) {
+      if (!hasErrorCode(error, 'KEY_PROVIDER_UNAVAILABLE')) throw error;
+      await options?.beforeRetry?.().catch(() => undefined);
+      return call();
     }
   }),
 ];

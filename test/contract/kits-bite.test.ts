@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { EnvKeyProvider, type DekStore } from '../../src/index.js';
+import {
+  EnvKeyProvider,
+  KeyProviderError,
+  type DekStore,
+  type KeyProvider,
+} from '../../src/index.js';
 import {
   CONTRACT_DOCUMENT_KEY,
   dekStoreContract,
@@ -22,6 +27,11 @@ type Reopen = (store: DekStore, own: MemoryDekStore) => DekStore;
 
 /** A breakage that fails more than these is too coarse to show that a case has a point. */
 const MOST_FAILURES = 12;
+
+const TROUBLES = {
+  outage: 'KEY_PROVIDER_UNAVAILABLE',
+  throttling: 'KEY_PROVIDER_THROTTLED',
+} as const;
 
 const asItIs: Methods = () => ({});
 
@@ -48,10 +58,20 @@ function providerCases(methods: Methods): readonly ContractCase[] {
   const keys = [randomBytes(32), randomBytes(32)];
   const [key = '', previous = ''] = keys.map((bytes) => bytes.toString('hex'));
   return keyProviderContract(async () => {
-    const provider = new EnvKeyProvider({ key, previousKeys: [previous] });
+    const env = new EnvKeyProvider({ key, previousKeys: [previous] });
     const old = new EnvKeyProvider({ key: previous });
-    const mekVersions = [await provider.currentVersion(), await old.currentVersion()];
-    return { provider: withMethods(provider, methods), mekVersions, secrets: keys };
+    const mekVersions = [await env.currentVersion(), await old.currentVersion()];
+    let trouble: Error | undefined;
+    const provider = injectFaults<KeyProvider>(env, ({ method }) => {
+      if (method !== 'unwrapKey' || !trouble) return undefined;
+      const before = trouble;
+      trouble = undefined;
+      return { before };
+    });
+    const disturb = (kind: keyof typeof TROUBLES): void => {
+      trouble = new KeyProviderError(TROUBLES[kind], 'refused', { retryable: true });
+    };
+    return { provider: withMethods(provider, methods), mekVersions, secrets: keys, disturb };
   });
 }
 
@@ -108,7 +128,7 @@ const numbered = (letter: string, count: number) =>
 const CASE_OF_ANOTHER_PROCESS =
   'S11 an acknowledged write is visible to whoever opens the data next';
 
-describeKit('keyProviderContract', numbered('K', 10), providerCases, BROKEN_KEY_PROVIDERS);
+describeKit('keyProviderContract', numbered('K', 12), providerCases, BROKEN_KEY_PROVIDERS);
 describeKit('dekStoreContract', numbered('S', 13), dekCases, BROKEN_DEK_STORES);
 describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
 

@@ -171,7 +171,7 @@ describe('resealRecords', () => {
     [
       { takeOver: true },
       'RangeError',
-      '"takeOver" is no option: expected concurrency, dryRun, signal',
+      '"takeOver" is no option: expected concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
     ],
   ])('refuses the options %j before it reads', async (options, name, message) => {
     const made = setup(required);

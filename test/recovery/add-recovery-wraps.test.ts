@@ -200,7 +200,8 @@ describe('addRecoveryWraps', () => {
     const withKey = setup(OURS).encryptor;
     expect(await failure(addRecoveryWraps(withKey, options).next())).toEqual({
       name: 'RangeError',
-      message: '"target" is no option: expected concurrency, dryRun, signal',
+      message:
+        '"target" is no option: expected concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
     });
   });
 });

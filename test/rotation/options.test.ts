@@ -54,7 +54,38 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   [
     { dryrun: true },
     'RangeError',
-    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal',
+    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal, maxVaultOpsPerSecond, reserveForTraffic',
+  ],
+  ...[0, -1, NaN, Infinity, 1_000_001].map(
+    (maxVaultOpsPerSecond) =>
+      [
+        { maxVaultOpsPerSecond },
+        'RangeError',
+        `"maxVaultOpsPerSecond" expected a number above 0 and up to 1000000, got ${String(maxVaultOpsPerSecond)}`,
+      ] as const,
+  ),
+  [
+    { maxVaultOpsPerSecond: '50' },
+    'TypeError',
+    '"maxVaultOpsPerSecond" expected a number above 0 and up to 1000000, got a string',
+  ],
+  ...[1, -0.1, NaN].map(
+    (reserveForTraffic) =>
+      [
+        { maxVaultOpsPerSecond: 50, reserveForTraffic },
+        'RangeError',
+        `"reserveForTraffic" expected a number from 0 to below 1, got ${String(reserveForTraffic)}`,
+      ] as const,
+  ),
+  [
+    { maxVaultOpsPerSecond: 50, reserveForTraffic: null },
+    'TypeError',
+    '"reserveForTraffic" expected a number from 0 to below 1, got null',
+  ],
+  [
+    { reserveForTraffic: 0.2 },
+    'RangeError',
+    '"reserveForTraffic" is a share of "maxVaultOpsPerSecond": pass that as well',
   ],
   [{ shard: null }, 'TypeError', '"shard" expected a plain object, got null'],
   [{ shard: '1/8' }, 'TypeError', '"shard" expected a plain object, got a string'],

@@ -1,5 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import { rewrapAllDeks, type LiveDekRow, type RewrapEvent } from '../../src/index.js';
+import {
+  KeyProviderError,
+  rewrapAllDeks,
+  type LiveDekRow,
+  type RewrapEvent,
+} from '../../src/index.js';
 import {
   contentsOf,
   decryptAny,
@@ -307,9 +312,32 @@ describe('verify', () => {
     ['first', { wrapKey: 1 + 6, unwrapKey: 1 + 6 + 1 }],
     ['none', { wrapKey: 1 + 6, unwrapKey: 1 + 6 }],
   ] as const)('%s costs the calls that it says', async (verify, calls) => {
-    const { operator } = await written(6);
-    await rewrap(operator, { verify, concurrency: 1 });
-    expect(operator.provider.calls).toEqual({ currentVersion: 1, ...calls });
+    for (const concurrency of [1, 8]) {
+      const { operator } = await written(6);
+      await rewrap(operator, { verify, concurrency });
+      expect(operator.provider.calls).toEqual({ currentVersion: 1, ...calls });
+    }
+  });
+
+  it('first is the first that can be verified: nothing is written before', async () => {
+    const { before, operator } = await written(6);
+    const target = await versionOf('b');
+    let unwraps = 0;
+    operator.provider.before = async (method, [wrap]) => {
+      if (method !== 'unwrapKey' || (wrap as LiveDekRow).mekVersion !== target) return;
+      unwraps += 1;
+      // The first is the round trip's.
+      if (unwraps === 2 || unwraps === 3) {
+        expect(await rows(before)).toSatisfy((all: LiveDekRow[]) =>
+          all.every(({ mekVersion }) => mekVersion !== target),
+        );
+        throw new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
+      }
+    };
+    const { events, summary } = await rewrap(operator, { verify: 'first', concurrency: 8 });
+    expect(summary).toMatchObject({ complete: true, rewrapped: 6 });
+    expect(ofType({ events }, 'failed')).toHaveLength(2);
+    expect(unwraps).toBe(1 + 2 + 1);
   });
 
   it('keeps a wrap from replacing the old one that does not give the DEK back', async () => {

@@ -212,7 +212,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, concurrency, verify, dryRun, takeOver, shard, signal, verifyFlips',
+      '"sourceVersion" is no option: expected target, concurrency, verify, dryRun, takeOver, shard, signal, maxVaultOpsPerSecond, reserveForTraffic, verifyFlips',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])(

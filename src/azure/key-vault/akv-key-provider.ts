@@ -5,6 +5,8 @@ import { decodeBase64url, encodeBase64url } from '../../crypto/base64url.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors.js';
 import type {
+  DocumentedOpsOptions,
+  KeyOperation,
   KeyProvider,
   KeyProviderOptions,
   WrapKeyOptions,
@@ -17,6 +19,7 @@ import {
 } from '../../provider/key-wrap.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
+import { isManagedHsm } from './documented-quota.js';
 import { MekStateReader } from './mek-state-reader.js';
 import type { MekState } from './mek-state.js';
 import { VaultCalls } from './vault-calls.js';
@@ -55,6 +58,7 @@ export class AkvKeyProvider implements KeyProvider {
   readonly id: string;
   readonly mekName: string;
   readonly wrapAlgorithm: WrapAlgorithm;
+  readonly localCalls: readonly KeyOperation[];
   readonly #settings: AkvSettings;
   readonly #calls: VaultCalls;
   readonly #states: MekStateReader;
@@ -65,6 +69,7 @@ export class AkvKeyProvider implements KeyProvider {
     this.id = settings.id;
     this.mekName = settings.mekName;
     this.wrapAlgorithm = settings.wrapAlgorithm;
+    this.localCalls = settings.wrapMode === 'local' ? ['wrapKey'] : [];
     this.#settings = settings;
     this.#calls = new VaultCalls(settings, clock);
     this.#states = new MekStateReader(this.#calls, settings, clock);
@@ -77,19 +82,20 @@ export class AkvKeyProvider implements KeyProvider {
     return mekVersion ?? (await this.#states.readNewest(signal));
   }
 
-  async wrapKey(dek: Uint8Array, { mekVersion, signal }: WrapKeyOptions): Promise<KeyWrap> {
+  async wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap> {
+    const { mekVersion, signal } = options;
     signal?.throwIfAborted();
     this.#requireVersion(mekVersion);
     const sight = await this.#states.read(mekVersion, signal);
-    if (typeof sight === 'object') return this.#wrapSeen(dek, sight, signal);
+    if (typeof sight === 'object') return this.#wrapSeen(dek, sight, options);
     if (this.#settings.wrapMode === 'local') throw this.#cannotLook(mekVersion);
-    const wrap = this.#wrapOf(await this.#calls.wrapKey(dek, mekVersion, signal), mekVersion);
-    if (sight === 'unseen') await this.#prove(wrap, dek, signal);
+    const wrap = this.#wrapOf(await this.#calls.wrapKey(dek, mekVersion, options), mekVersion);
+    if (sight === 'unseen') await this.#prove(wrap, dek, options);
     return wrap;
   }
 
-  async unwrapKey(wrap: KeyWrap, { signal }: KeyProviderOptions = {}): Promise<Uint8Array> {
-    signal?.throwIfAborted();
+  async unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
+    options.signal?.throwIfAborted();
     const isOurs =
       wrap.keyProvider === this.id &&
       wrap.mekName === this.mekName &&
@@ -98,21 +104,35 @@ export class AkvKeyProvider implements KeyProvider {
     this.#requireVersion(wrap.mekVersion);
     const wrapped = decodeBase64url(wrap.wrappedDek);
     if (!wrapped || !isWrappedDek(wrap.wrappedDek, this.wrapAlgorithm)) throw rejected(wrap);
-    return this.#calls.unwrapKey(wrapped, wrap.mekVersion, signal);
+    return this.#calls.unwrapKey(wrapped, wrap.mekVersion, options);
   }
 
-  async #wrapSeen(dek: Uint8Array, state: MekState, signal?: AbortSignal): Promise<KeyWrap> {
+  /**
+   * What Azure documents for one vault in one region and this type and size of key, for everybody who
+   * uses the vault; `undefined` for a Managed HSM, which has capacity and no quota, and where the
+   * version cannot be looked at.
+   */
+  async documentedOpsPerSecond({
+    mekVersion,
+    signal,
+  }: DocumentedOpsOptions): Promise<number | undefined> {
+    signal?.throwIfAborted();
+    if (!isVaultKeyVersion(mekVersion) || isManagedHsm(this.#settings.vaultUrl)) return undefined;
+    return (await this.#states.lookAt(mekVersion, signal))?.opsPerSecond;
+  }
+
+  async #wrapSeen(dek: Uint8Array, state: MekState, options: KeyProviderOptions): Promise<KeyWrap> {
     const { mekVersion, publicKey } = state;
     const isLocal = this.#settings.wrapMode === 'local' && publicKey;
     const wrapped = isLocal
       ? rsaOaep256Wrap(publicKey, dek)
-      : await this.#calls.wrapKey(dek, mekVersion, signal);
+      : await this.#calls.wrapKey(dek, mekVersion, options);
     return this.#wrapOf(wrapped, mekVersion);
   }
 
   /** The vault may wrap with a disabled version, which then unwraps nothing. */
-  async #prove(wrap: KeyWrap, dek: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const unwrapped = await this.unwrapKey(wrap, { signal });
+  async #prove(wrap: KeyWrap, dek: Uint8Array, options: KeyProviderOptions): Promise<void> {
+    const unwrapped = await this.unwrapKey(wrap, options);
     const isSame = unwrapped.length === dek.length && timingSafeEqual(unwrapped, dek);
     unwrapped.fill(0);
     if (!isSame) throw rejected(wrap);

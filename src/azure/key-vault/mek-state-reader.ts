@@ -55,6 +55,19 @@ export class MekStateReader {
     return known;
   }
 
+  /** Whether or not a DEK may be wrapped with it; `undefined` where nobody can tell. */
+  async lookAt(mekVersion: string, signal?: AbortSignal): Promise<MekState | undefined> {
+    const known = this.#sights.get(mekVersion);
+    if (typeof known === 'object') return known;
+    try {
+      const sight = await untilAborted(this.#look(mekVersion), signal);
+      return typeof sight === 'object' ? sight : undefined;
+    } catch (error) {
+      if (error instanceof KeyProviderError) return undefined;
+      throw error;
+    }
+  }
+
   /** An unwrap succeeded under a version that cannot be looked at. */
   prove(mekVersion: string): void {
     this.#sights.set(mekVersion, 'proved');

@@ -5,6 +5,7 @@ import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS } from '../../crypto/rsa-key.js';
 import { importRsaPublicKey } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors.js';
 import type { WrapAlgorithm } from '../../provider/key-wrap.js';
+import { documentedOpsPerSecond } from './documented-quota.js';
 
 export interface MekState {
   readonly mekVersion: string;
@@ -15,6 +16,8 @@ export interface MekState {
   readonly misfit: string | undefined;
   /** Absent for a key that is not RSA, or is a misfit. */
   readonly publicKey: KeyObject | undefined;
+  /** The documented quota of a vault for keys like this one. */
+  readonly opsPerSecond: number | undefined;
 }
 
 const KEY_TYPES: Readonly<Record<WrapAlgorithm, readonly unknown[]>> = {
@@ -39,6 +42,7 @@ export function mekStateOf(
     expiresMs: expiresOn?.getTime(),
     misfit,
     publicKey: isUsable ? importRsaPublicKey(n, e) : undefined,
+    opsPerSecond: documentedOpsPerSecond(key.keyType, bitLength(n)),
   };
 }
 

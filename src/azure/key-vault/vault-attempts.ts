@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/retry-message.js';
 import { KeyProviderError } from '../../errors.js';
+import type { KeyProviderOptions } from '../../provider/key-provider.js';
 
 export interface AttemptLimits {
   /** Of the provider, with the name of its MEK: for whoever watches. */
@@ -22,7 +23,7 @@ const SPREAD = 0.25;
 export async function attemptRepeatedly<T>(
   attempt: () => Promise<T>,
   limits: AttemptLimits,
-  signal: AbortSignal | undefined,
+  { signal, beforeRetry }: KeyProviderOptions,
 ): Promise<T> {
   const { clock, maxAttempts, maxRetryDelayMs } = limits;
   for (let attempts = 1; ; attempts += 1) {
@@ -30,11 +31,14 @@ export async function attemptRepeatedly<T>(
       return await attempt();
     } catch (error) {
       if (!(error instanceof KeyProviderError) || !error.retryable) throw error;
+      // Whoever paces the calls has all of them wait, and not just this one.
+      if (beforeRetry && error.code === 'KEY_PROVIDER_THROTTLED') throw error;
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
       if (retryChannel.hasSubscribers) tellOfRetry(limits, error, { attempts, delayMs });
       await clock.sleep(delayMs, signal);
+      await beforeRetry?.();
     }
   }
 }

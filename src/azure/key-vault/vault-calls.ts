@@ -3,6 +3,7 @@ import { isUint8Array } from 'node:util/types';
 import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
 import type { Clock } from '../../clock.js';
 import { KeyProviderError } from '../../errors.js';
+import type { KeyProviderOptions } from '../../provider/key-provider.js';
 import { withDeadline } from '../../with-deadline.js';
 import type { AkvSettings } from './akv-options.js';
 import type { VaultResponse } from './vault-answer.js';
@@ -25,38 +26,42 @@ export class VaultCalls {
   }
 
   /** @param mekVersion - The newest one where it is `undefined`. */
-  getKey(mekVersion: string | undefined, signal?: AbortSignal): Promise<KeyVaultKey> {
+  getKey(mekVersion: string | undefined): Promise<KeyVaultKey> {
     const { mekName } = this.#settings;
     const version = mekVersion === undefined ? {} : { version: mekVersion };
-    return this.#attempt('get', mekVersion, signal, async (options) => {
+    return this.#attempt('get', mekVersion, {}, async (options) => {
       const key = await this.#clients.keys.getKey(mekName, { ...options, ...version });
       this.#requireKeyId(key.id, mekVersion);
       return key;
     });
   }
 
-  wrapKey(dek: Uint8Array, mekVersion: string, signal?: AbortSignal): Promise<Uint8Array> {
+  wrapKey(dek: Uint8Array, mekVersion: string, options: KeyProviderOptions): Promise<Uint8Array> {
     const { wrapAlgorithm } = this.#settings;
-    return this.#crypt('wrapKey', mekVersion, signal, (client, options) =>
-      client.wrapKey(wrapAlgorithm, dek, options),
+    return this.#crypt('wrapKey', mekVersion, options, (client, each) =>
+      client.wrapKey(wrapAlgorithm, dek, each),
     );
   }
 
-  unwrapKey(wrapped: Uint8Array, mekVersion: string, signal?: AbortSignal): Promise<Uint8Array> {
+  unwrapKey(
+    wrapped: Uint8Array,
+    mekVersion: string,
+    options: KeyProviderOptions,
+  ): Promise<Uint8Array> {
     const { wrapAlgorithm } = this.#settings;
-    return this.#crypt('unwrapKey', mekVersion, signal, (client, options) =>
-      client.unwrapKey(wrapAlgorithm, wrapped, options),
+    return this.#crypt('unwrapKey', mekVersion, options, (client, each) =>
+      client.unwrapKey(wrapAlgorithm, wrapped, each),
     );
   }
 
   #crypt(
     operation: Operation,
     mekVersion: string,
-    signal: AbortSignal | undefined,
+    asked: KeyProviderOptions,
     call: (client: CryptographyClient, options: CallOptions) => Promise<{ result?: Uint8Array }>,
   ): Promise<Uint8Array> {
     const client = this.#clients.of(mekVersion);
-    return this.#attempt(operation, mekVersion, signal, async (options) => {
+    return this.#attempt(operation, mekVersion, asked, async (options) => {
       let keyId: unknown;
       // The SDK's own result names the key that was asked, not the one that answered.
       const onResponse: CallOptions['onResponse'] = (response, flat) => {
@@ -66,7 +71,7 @@ export class VaultCalls {
       };
       const work = (each: CryptographyClient): ReturnType<typeof call> =>
         call(each, { ...options, onResponse });
-      const { result } = await client.use(work, signal);
+      const { result } = await client.use(work, asked.signal);
       this.#requireKeyId(keyId, mekVersion);
       // The SDK makes a text of a value that is empty.
       return isUint8Array(result) ? result : new Uint8Array();
@@ -76,9 +81,10 @@ export class VaultCalls {
   #attempt<T>(
     operation: Operation,
     mekVersion: string | undefined,
-    signal: AbortSignal | undefined,
+    asked: KeyProviderOptions,
     work: (options: CallOptions) => Promise<T>,
   ): Promise<T> {
+    const { signal } = asked;
     const { attemptTimeoutMs, vaultUrl, mekName } = this.#settings;
     const call = { operation, vaultUrl, mekName, mekVersion, attemptTimeoutMs };
     const attempt = async (): Promise<T> => {
@@ -95,7 +101,7 @@ export class VaultCalls {
         throw vaultFailure(error, call, arrived);
       }
     };
-    return attemptRepeatedly(attempt, { ...this.#settings, clock: this.#clock }, signal);
+    return attemptRepeatedly(attempt, { ...this.#settings, clock: this.#clock }, asked);
   }
 
   /** An answer about another key is none. @param mekVersion - Any where it is `undefined`. */

@@ -52,6 +52,9 @@ describe.each(SETTINGS)('AkvKeyProvider, $name', ({ mekName, key, options }) => 
   const makeSubject = (): KeyProviderSubject => ({
     provider: akvProvider(server, { mekName, ...options }),
     mekVersions,
+    disturb: (trouble) => {
+      server.script({ on: 'unwrapKey', status: trouble === 'outage' ? 503 : 429 });
+    },
   });
 
   for (const { rule, name, run } of keyProviderContract(makeSubject)) it(`${rule} ${name}`, run);

@@ -116,6 +116,7 @@ describe('a provider', () => {
     expect(world.secrets.findIn(provider)).toEqual([]);
     expect(JSON.parse(JSON.stringify(provider))).toEqual({
       id: 'akv',
+      localCalls: [],
       mekName: 'notelett-mek',
       wrapAlgorithm: 'RSA-OAEP-256',
     });

@@ -164,6 +164,8 @@ export class VaultWorld {
     const { id, mekName, wrapAlgorithm } = keyProvider;
     return {
       ...{ id, mekName, wrapAlgorithm },
+      localCalls: keyProvider.localCalls ?? [],
+      documentedOpsPerSecond: async (options) => keyProvider.documentedOpsPerSecond?.(options),
       currentVersion: (options) => keyProvider.currentVersion(options),
       unwrapKey: (wrap, options) => keyProvider.unwrapKey(wrap, options),
       wrapKey: async (dek, options) => {

@@ -1,0 +1,94 @@
+/** A key provider as a run may use it: in its turn, and again where it was throttled. @module */
+import { KeyProviderError } from '../errors.js';
+import type {
+  DocumentedOpsOptions,
+  KeyOperation,
+  KeyProvider,
+  KeyProviderOptions,
+  WrapKeyOptions,
+} from './key-provider.js';
+import type { KeyWrap, WrapAlgorithm } from './key-wrap.js';
+import type { VaultGate } from './vault-gate.js';
+
+/** Of one call. Each waits out a pause first, so that they span a minute where a service names none. */
+const MOST_ATTEMPTS = 6;
+
+export class BudgetedProvider implements KeyProvider {
+  readonly id: string;
+  readonly mekName: string;
+  readonly wrapAlgorithm: WrapAlgorithm;
+  readonly localCalls: readonly KeyOperation[];
+  readonly #provider: KeyProvider;
+  readonly #gate: VaultGate;
+
+  constructor(provider: KeyProvider, gate: VaultGate) {
+    this.id = provider.id;
+    this.mekName = provider.mekName;
+    this.wrapAlgorithm = provider.wrapAlgorithm;
+    this.localCalls = provider.localCalls ?? [];
+    this.#provider = provider;
+    this.#gate = gate;
+  }
+
+  currentVersion(options?: KeyProviderOptions): Promise<string> {
+    return this.#provider.currentVersion(options);
+  }
+
+  wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap> {
+    return this.#perform('wrapKey', options, (pacing) =>
+      this.#provider.wrapKey(dek, { ...options, ...pacing }),
+    );
+  }
+
+  unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
+    return this.#perform('unwrapKey', options, (pacing) =>
+      this.#provider.unwrapKey(wrap, { ...options, ...pacing }),
+    );
+  }
+
+  documentedOpsPerSecond(options: DocumentedOpsOptions): Promise<number | undefined> {
+    return this.#provider.documentedOpsPerSecond?.(options) ?? Promise.resolve(undefined);
+  }
+
+  #perform<T>(
+    operation: KeyOperation,
+    { signal }: KeyProviderOptions,
+    work: (pacing: KeyProviderOptions) => Promise<T>,
+  ): Promise<T> {
+    return this.localCalls.includes(operation) ? work({}) : this.#inTurn(work, signal);
+  }
+
+  async #inTurn<T>(
+    work: (pacing: KeyProviderOptions) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    for (let attempts = 1; ; attempts += 1) {
+      let pass = await this.#gate.enter(signal);
+      let refusal: unknown;
+      const beforeRetry = async (): Promise<void> => {
+        try {
+          pass = await this.#gate.turn(signal);
+        } catch (error) {
+          refusal = error;
+          throw error;
+        }
+      };
+      try {
+        const answer = await work({ beforeRetry });
+        this.#gate.served(pass);
+        return answer;
+      } catch (error) {
+        // What the gate itself refuses, no service did.
+        if (error === refusal || !isThrottling(error)) throw error;
+        this.#gate.throttle(pass, error.retryAfterMs);
+        if (attempts === MOST_ATTEMPTS) throw error;
+      } finally {
+        this.#gate.leave();
+      }
+    }
+  }
+}
+
+function isThrottling(error: unknown): error is KeyProviderError {
+  return error instanceof KeyProviderError && error.code === 'KEY_PROVIDER_THROTTLED';
+}

@@ -1,0 +1,43 @@
+/** Spreads calls evenly over time. @module */
+
+/** Beyond this, time in which nobody called is lost: no burst follows a lull. */
+const MOST_SAVED_MS = 100;
+/**
+ * Of the rate. With what may be saved, and with what the network delays and then delivers together,
+ * no ten seconds have more calls than ten seconds of the whole rate.
+ */
+const USABLE_SHARE = 0.98;
+const LEAST_FACTOR = 1 / 16;
+/** At the whole rate, until trouble is forgotten. */
+const RECOVERY_S = 20;
+
+export class CallPace {
+  readonly callsPerSecond: number;
+  #factor = 1;
+  #nextMs: number;
+
+  constructor(mostPerSecond: number, nowMs: number) {
+    this.callsPerSecond = mostPerSecond * USABLE_SHARE;
+    this.#nextMs = nowMs;
+  }
+
+  /** When the next call may be made; nobody else is told the same time. */
+  reserve(nowMs: number): number {
+    const atMs = Math.max(this.#nextMs, nowMs - MOST_SAVED_MS);
+    this.#nextMs = atMs + 1_000 / (this.callsPerSecond * this.#factor);
+    return Math.max(atMs, nowMs);
+  }
+
+  /** Forgets what was reserved and saved: whoever waits reserves again. */
+  restartAt(startMs: number): void {
+    this.#nextMs = startMs;
+  }
+
+  cut(): void {
+    this.#factor = Math.max(LEAST_FACTOR, this.#factor / 2);
+  }
+
+  raise(): void {
+    this.#factor = Math.min(1, this.#factor + 1 / (this.callsPerSecond * RECOVERY_S));
+  }
+}

@@ -1,0 +1,32 @@
+/** Lets so many calls be under way at once, by a limit that moves. @module */
+import { untilAborted } from '../until-aborted.js';
+
+export class CallSlots {
+  readonly #limit: () => number;
+  #taken = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(limit: () => number) {
+    this.#limit = limit;
+  }
+
+  /** @throws The signal's reason; nothing is taken then. */
+  async take(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    while (this.#taken >= this.#limit()) await untilAborted(this.#change(), signal);
+    this.#taken += 1;
+  }
+
+  release(): void {
+    this.#taken -= 1;
+    const woken = this.#waiting;
+    this.#waiting = [];
+    for (const wake of woken) wake();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+}

@@ -1,0 +1,183 @@
+/** Through which all calls of a run go that ask something of a key service. @module */
+import type { Clock } from '../clock.js';
+import { KeyProviderError } from '../errors.js';
+import { AdaptiveLimit } from './adaptive-limit.js';
+import { CallPace } from './call-pace.js';
+import { CallSlots } from './call-slots.js';
+
+export interface VaultGateOptions {
+  readonly clock: Clock;
+  /** Calls under way at most, while nothing is throttled. */
+  readonly concurrency: number;
+  /** `undefined` for as many as it comes to. */
+  readonly callsPerSecond: number | undefined;
+}
+
+/** What a call has to show: the pauses that were known when its turn came. */
+export type Pass = number;
+
+const FIRST_PAUSE_MS = 1_000;
+const MOST_GUESSED_PAUSE_MS = 16_000;
+/** A longer one is not waited for: calls are refused here until it is over. */
+const MOST_PAUSE_MS = 600_000;
+/** The machine's timers know no more than 24 days. */
+const MOST_SLEEP_MS = 3_600_000;
+const SPREAD = 0.25;
+
+export class VaultGate {
+  readonly #clock: Clock;
+  readonly #limit: AdaptiveLimit;
+  readonly #slots: CallSlots;
+  readonly #pace: CallPace | undefined;
+  #resumeAtMs = -Infinity;
+  #pauses: Pass = 0;
+  /** Pauses since the last call that was served. */
+  #streak = 0;
+  #calls = 0;
+  #throttled = 0;
+  /** How to wake each of those who sleep. */
+  readonly #naps = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor({ clock, concurrency, callsPerSecond }: VaultGateOptions) {
+    this.#clock = clock;
+    this.#limit = new AdaptiveLimit(concurrency);
+    this.#slots = new CallSlots(() => this.#limit.now);
+    this.#pace =
+      callsPerSecond === undefined ? undefined : new CallPace(callsPerSecond, clock.monotonicMs());
+  }
+
+  get concurrency(): number {
+    return this.#limit.now;
+  }
+
+  /** The most that this lets through, on the average; `undefined` where it does not look at that. */
+  get callsPerSecond(): number | undefined {
+    return this.#pace?.callsPerSecond;
+  }
+
+  /** Calls that were let through. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Of these, calls that the service refused as one too many. */
+  get throttled(): number {
+    return this.#throttled;
+  }
+
+  /** Waits for a place among the calls under way, and for its turn: {@link leave} gives the place back. */
+  async enter(signal: AbortSignal | undefined): Promise<Pass> {
+    await this.#slots.take(signal);
+    try {
+      return await this.turn(signal);
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
+  }
+
+  leave(): void {
+    this.#slots.release();
+  }
+
+  /**
+   * Waits until no pause is on and the pace allows another request.
+   *
+   * @throws KeyProviderError `KEY_PROVIDER_THROTTLED` where a pause is too long to be waited for.
+   */
+  async turn(signal: AbortSignal | undefined): Promise<Pass> {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#isClosed) throw closed();
+      const pauses = this.#pauses;
+      const startMs = Math.max(this.#clock.monotonicMs(), this.#resumeAtMs);
+      this.#requireShortPause();
+      await this.#sleepUntil(this.#pace?.reserve(startMs) ?? startMs, signal);
+      // A pause that began meanwhile is everybody's.
+      if (pauses !== this.#pauses) continue;
+      this.#calls += 1;
+      return pauses;
+    }
+  }
+
+  /** Nobody gets a turn any more, and nobody goes on waiting for one. */
+  close(): void {
+    this.#isClosed = true;
+    for (const nap of this.#naps) nap.abort(closed());
+  }
+
+  /** A call did what it was to do. */
+  served(pass: Pass): void {
+    // It may have been sent before the trouble began.
+    if (pass !== this.#pauses) return;
+    this.#streak = 0;
+    this.#limit.raise();
+    this.#pace?.raise();
+  }
+
+  /** A call was refused as one too many: nobody makes another until the pause is over. */
+  throttle(pass: Pass, retryAfterMs: number | undefined): void {
+    this.#throttled += 1;
+    const askedMs = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : undefined;
+    // Of calls that were under way together, the first one tells; the others may know of a longer wait.
+    const isNews = pass === this.#pauses;
+    if (isNews) {
+      this.#streak += 1;
+      this.#limit.cut();
+      this.#pace?.cut();
+    }
+    const pauseMs = askedMs ?? (isNews ? this.#guessedPauseMs() : 0);
+    this.#pauseUntil(this.#clock.monotonicMs() + pauseMs);
+  }
+
+  #pauseUntil(resumeAtMs: number): void {
+    if (resumeAtMs <= this.#resumeAtMs) return;
+    this.#resumeAtMs = resumeAtMs;
+    this.#pauses += 1;
+    this.#pace?.restartAt(resumeAtMs);
+  }
+
+  #guessedPauseMs(): number {
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#streak - 1), MOST_GUESSED_PAUSE_MS);
+    return pauseMs * (1 + SPREAD * this.#clock.jitter());
+  }
+
+  #requireShortPause(): void {
+    const retryAfterMs = Math.ceil(this.#resumeAtMs - this.#clock.monotonicMs());
+    if (retryAfterMs <= MOST_PAUSE_MS) return;
+    throw new KeyProviderError(
+      'KEY_PROVIDER_THROTTLED',
+      `The key service was not asked: it throttles, and wants no request for ${String(retryAfterMs)} ms; run it again after that`,
+      { retryable: true, retryAfterMs },
+    );
+  }
+
+  /** By monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
+  async #sleepUntil(atMs: number, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      const restMs = atMs - this.#clock.monotonicMs();
+      if (restMs <= 0) return;
+      await this.#nap(Math.min(restMs, MOST_SLEEP_MS), signal);
+    }
+  }
+
+  async #nap(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const nap = new AbortController();
+    const stop = (): void => {
+      nap.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    this.#naps.add(nap);
+    try {
+      await this.#clock.sleep(durationMs, nap.signal);
+    } finally {
+      this.#naps.delete(nap);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+}
+
+function closed(): Error {
+  return new Error('The run is over: its caller left');
+}

@@ -1,0 +1,137 @@
+/** Says before a rewrap what it will take. @module */
+import type { LiveDekRow } from '../dek/dek-row.js';
+import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
+import { mekIn, type MekReference } from '../provider/key-wrap.js';
+import type { OpenedDek } from './dek-opening.js';
+import type { RotationContext } from './rotation-context.js';
+import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
+
+/**
+ * What the same call without `dryRun` will take, as long as nobody writes meanwhile and nothing is
+ * throttled. Rows that failed in the dry run are not in it: each scan tries them again.
+ */
+export interface RewrapEstimate {
+  /** Rows that are to be rewrapped. */
+  readonly rows: number;
+  /**
+   * Operations of key services: the round trip at the beginning, and for each row an unwrap, a wrap,
+   * and the unwrap that `verify` asks for. A rollback unwraps one stored wrap more, and asks nothing for
+   * what flips; a recovery unwraps nothing that its private key opens. What a provider does in this
+   * process is none.
+   */
+  readonly vaultOps: number;
+  /**
+   * Request units, roughly; absent where the store reported none. What the dry run was charged for
+   * its reads, once for each scan (three, or two where there is nothing to write), and 11 for each row
+   * that is written: what Cosmos DB documents for replacing an item of 1 KB with few indexed
+   * properties, in one region. The rotation record’s own few writes are not in it.
+   */
+  readonly requestUnits?: number;
+  /**
+   * The least time that the operations take at the rate which the key service documents for these
+   * MEK versions, or at which `maxVaultOpsPerSecond` lets this run go, whichever is longer. The fence,
+   * the store and the way to the service come on top. Absent where neither is known.
+   */
+  readonly leastMs?: number;
+}
+
+/** For a row that is replaced: docs of Cosmos DB, 5 + 5 and what the index terms cost each way. */
+const REPLACE_UNITS = 11;
+/** One that writes, one that finds nothing to do, and one to verify that. */
+const WRITING_SCANS = 3;
+const IDLE_SCANS = 2;
+
+interface VersionOps {
+  readonly mek: MekReference;
+  ops: number;
+}
+
+export class RewrapEstimator {
+  readonly #context: RotationContext;
+  readonly #verify: VerifyMode;
+  readonly #versions = new Map<string, VersionOps>();
+  #rows = 0;
+  #epochMoves = 0;
+
+  constructor(context: RotationContext, { verify, rollback }: RowPolicy) {
+    this.#context = context;
+    this.#verify = verify;
+    this.#add('wrapKey', context.target);
+    this.#add('unwrapKey', context.target);
+    if (rollback) this.#add('unwrapKey', context.target);
+  }
+
+  addRewrap(row: LiveDekRow, { from, repaired, recovered }: Omit<OpenedDek, 'bytes'>): void {
+    const { target } = this.#context;
+    if (!recovered) this.#add('unwrapKey', row);
+    if (repaired) this.#add('unwrapKey', from);
+    this.#add('wrapKey', target);
+    if (this.#verify === 'all' || (this.#verify === 'first' && this.#rows === 0)) {
+      this.#add('unwrapKey', target);
+    }
+    this.#rows += 1;
+  }
+
+  /** @param verifies - Whether what comes back is unwrapped first. */
+  addFlip(verifies: boolean): void {
+    if (verifies) this.#add('unwrapKey', this.#context.target);
+    this.#rows += 1;
+  }
+
+  addEpochMove(): void {
+    this.#epochMoves += 1;
+  }
+
+  /**
+   * @param chargedUnits - What the scan of the dry run cost.
+   * @param callsPerSecond - What the budget lets through.
+   */
+  async estimate(
+    chargedUnits: number | undefined,
+    callsPerSecond: number | undefined,
+  ): Promise<RewrapEstimate> {
+    const vaultOps = sumOf([...this.#versions.values()].map(({ ops }) => ops));
+    const least = [
+      ...(await this.#documentedMs()),
+      ...(callsPerSecond === undefined ? [] : [(vaultOps * 1_000) / callsPerSecond]),
+    ];
+    return {
+      rows: this.#rows,
+      vaultOps,
+      ...(chargedUnits !== undefined && { requestUnits: this.#requestUnits(chargedUnits) }),
+      ...(least.length > 0 && { leastMs: Math.ceil(Math.max(...least)) }),
+    };
+  }
+
+  #requestUnits(chargedUnits: number): number {
+    const written = this.#rows + this.#epochMoves;
+    const scans = written > 0 ? WRITING_SCANS : IDLE_SCANS;
+    return scans * chargedUnits + written * REPLACE_UNITS;
+  }
+
+  /** For each provider, as far as its quota is known: they may be of different vaults. */
+  async #documentedMs(): Promise<Iterable<number>> {
+    const { providers, signal } = this.#context;
+    const byProvider = new Map<KeyProvider, number>();
+    for (const { mek, ops } of this.#versions.values()) {
+      const provider = providers.find(mek);
+      const rate = await providers.documentedOpsPerSecond(mek, { signal });
+      if (rate === undefined) continue;
+      // Longer keys use up more of what all versions share.
+      byProvider.set(provider, (byProvider.get(provider) ?? 0) + (ops * 1_000) / rate);
+    }
+    return byProvider.values();
+  }
+
+  #add(operation: KeyOperation, mek: MekReference): void {
+    if (this.#context.providers.find(mek).localCalls?.includes(operation)) return;
+    const key = JSON.stringify(mekIn(mek));
+    const known = this.#versions.get(key);
+    if (known) known.ops += 1;
+    else this.#versions.set(key, { mek: mekIn(mek), ops: 1 });
+  }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
+}

@@ -1,0 +1,123 @@
+/** Cases about what callers that pace their calls rely on: K11 and K12. @module */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../clock.js';
+import { DEK_BYTES } from '../dek/dek.js';
+import { hasCode, isFieldEncryptionError } from '../errors.js';
+import { isOpsPerSecond } from '../provider/configured-providers.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import type { KeyWrap } from '../provider/key-wrap.js';
+import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
+import type { SubjectCase } from './contract-case.js';
+import { DEFAULT_UNKNOWN_VERSION, type KeyProviderSubject } from './key-provider-subject.js';
+
+const OPERATIONS: readonly unknown[] = ['unwrapKey', 'wrapKey'];
+
+export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
+  {
+    rule: 'K11',
+    name: 'localCalls, where there are any, name wrapKey or unwrapKey, and stay the same through use',
+    async check({ provider, mekVersions }) {
+      const { localCalls } = provider;
+      for (const each of localCalls ?? []) {
+        assert.ok(OPERATIONS.includes(each), 'expected "wrapKey" or "unwrapKey"');
+      }
+      await wrapSome(provider, mekVersions);
+      assert.deepEqual(provider.localCalls, localCalls);
+    },
+  },
+  {
+    rule: 'K11',
+    name: 'documentedOpsPerSecond, where there is one, gives a number above 0, or undefined',
+    async check({ provider, mekVersions }) {
+      for (const mekVersion of mekVersions) {
+        const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion });
+        assert.ok(rate === undefined || isOpsPerSecond(rate), 'expected a number above 0');
+      }
+    },
+  },
+  {
+    rule: 'K11',
+    name: 'documentedOpsPerSecond, where there is one, gives undefined for a version that does not exist',
+    async check({ provider, unknownVersion: mekVersion = DEFAULT_UNKNOWN_VERSION }) {
+      assert.equal(await provider.documentedOpsPerSecond?.({ mekVersion }), undefined);
+    },
+  },
+  {
+    rule: 'K11',
+    name: 'documentedOpsPerSecond, where there is one, rejects with the reason of a signal that has aborted',
+    async check({ provider, mekVersions: [mekVersion = ''] }) {
+      if (!provider.documentedOpsPerSecond) return;
+      await assertHonoursAbort(async (signal) =>
+        provider.documentedOpsPerSecond?.({ mekVersion, signal }),
+      );
+    },
+  },
+  {
+    rule: 'K12',
+    name: 'a throttled call with beforeRetry is rejected at once, and not tried again',
+    async check({ provider, mekVersions, disturb }) {
+      if (!disturb) return;
+      const wrap = await wrapSome(provider, mekVersions);
+      await disturb('throttling');
+      let retries = 0;
+      const beforeRetry = (): Promise<void> => {
+        retries += 1;
+        return Promise.resolve();
+      };
+      await assertRejectsWith('KEY_PROVIDER_THROTTLED', provider.unwrapKey(wrap, { beforeRetry }));
+      assert.equal(retries, 0, 'it asked whether it may try again');
+    },
+  },
+  {
+    rule: 'K12',
+    name: 'a call that is tried again awaits beforeRetry first',
+    async check({ provider, mekVersions, disturb }) {
+      if (!disturb) return;
+      const wrap = await wrapSome(provider, mekVersions);
+      await disturb('outage');
+      const progress = { hasWaited: false };
+      const beforeRetry = async (): Promise<void> => {
+        await systemClock.sleep(0);
+        progress.hasWaited = true;
+      };
+      const isSettled = await succeeds(provider.unwrapKey(wrap, { beforeRetry }));
+      assert.equal(progress.hasWaited, isSettled, 'it tried again without waiting');
+    },
+  },
+  {
+    rule: 'K12',
+    name: 'a call ends with what beforeRetry rejects with',
+    async check({ provider, mekVersions, disturb }) {
+      if (!disturb) return;
+      const wrap = await wrapSome(provider, mekVersions);
+      await disturb('outage');
+      const reason = new Error('the caller gives up');
+      let isAsked = false;
+      const beforeRetry = (): Promise<void> => {
+        isAsked = true;
+        return Promise.reject(reason);
+      };
+      await assert.rejects(provider.unwrapKey(wrap, { beforeRetry }), (error) => {
+        assert.equal(error === reason, isAsked, 'expected what beforeRetry rejected with');
+        return true;
+      });
+    },
+  },
+];
+
+/** Whether an outage was overcome; every other failure is none of these cases. */
+async function succeeds(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    const isOutage = isFieldEncryptionError(error) && error.retryable;
+    assert.ok(isOutage && !hasCode(error, 'KEY_PROVIDER_THROTTLED'), 'expected an outage');
+    return false;
+  }
+}
+
+function wrapSome(provider: KeyProvider, [mekVersion = '']: readonly string[]): Promise<KeyWrap> {
+  return provider.wrapKey(randomBytes(DEK_BYTES), { mekVersion });
+}
