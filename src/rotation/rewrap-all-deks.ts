@@ -60,6 +60,11 @@ export interface RewrapEncryption {
  * unwrap that again, and write over the etag that was read. The wrap before stays in the row as
  * `previousWrap`, so the earlier MEK version must not be disabled for ever by this alone.
  *
+ * Live traffic asks the same key service: `maxVaultOpsPerSecond` is what both may take together. When the
+ * service throttles, with or without it, all workers wait as long as it asks, fewer of them go on, and
+ * a call is tried six times before its row fails. A dry run estimates in its summary what the rotation
+ * will take.
+ *
  * It never disables a MEK version. It does not help against a DEK that leaked: its documents have to
  * be encrypted again.
  *

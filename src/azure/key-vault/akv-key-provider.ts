@@ -39,7 +39,8 @@ import { VaultCalls } from './vault-calls.js';
  * ago, else two; the first of a process has one more, in which the vault asks for a token.
  *
  * @throws TypeError or RangeError for options that make no sense. The methods throw
- * {@link KeyProviderError}: where it is `retryable` it was tried `maxAttempts` times already.
+ * {@link KeyProviderError}: where it is `retryable` it was tried `maxAttempts` times already, but for
+ * throttled calls of a rewrap, which tries those again itself.
  *
  * @example
  * ```ts
