@@ -11,7 +11,7 @@ import {
 import { PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { deferred, turn } from '../support/deferred.js';
 import { rejection } from '../support/failure.js';
-import { hear, onMessage } from '../support/hear.js';
+import { hear, hearCalls, onMessage } from '../support/hear.js';
 import {
   pull,
   pullUntil,
@@ -142,14 +142,16 @@ describe('a rewrap', () => {
       const options = args.at(-1) as DekStoreOptions | undefined;
       options?.onRequestCharge?.(1.25);
     };
-    const messages = hear('rewrap');
-    const { events } = await rewrap(process);
+    const [messages, calls] = [hear('rewrap'), hearCalls('store')];
+    const { events, summary } = await rewrap(process);
     const charges = events.map(({ requestCharge }) => requestCharge);
     const failed = events.filter(({ type }) => type === 'failed');
     expect(failed[0]?.requestCharge).toBeGreaterThan(0);
     expect(
       messages.slice(1).map(({ event }) => 'requestCharge' in event && event.requestCharge),
     ).toEqual(charges.map((charge) => charge ?? false));
+    const ofCalls = calls.reduce((sum, { requestCharge = 0 }) => sum + requestCharge, 0);
+    expect(ofCalls).toBe(summary.requestCharge);
   });
 
   it('gets to its caller as it was, whatever a subscriber does to what it is told', async () => {
