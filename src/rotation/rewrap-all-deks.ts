@@ -54,7 +54,7 @@ export interface RewrapEncryption {
  * unwrap that again, and write over the etag that was read. The wrap before stays in the row as
  * `previousWrap`, so the earlier MEK version must not be disabled for ever by this alone.
  *
- * It never disables a MEK version. It does not help against a DEK that leaked: its documents have to
+ * To go back, use `rollbackRotation`. It never disables a MEK version. It does not help against a DEK that leaked: its documents have to
  * be encrypted again.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
