@@ -36,7 +36,7 @@ interface DekRowHead {
   readonly mac?: string;
 }
 
-/** A wrap that the DEK was last unwrapped from, kept until it is pruned. */
+/** The wrap that the DEK was last unwrapped from, or that a rollback displaced; kept until it is pruned. */
 export interface PreviousWrap extends KeyWrap {
   readonly epoch: number;
 }

@@ -65,8 +65,8 @@ export interface RewrapEncryption {
  * a call is tried six times before its row fails. A dry run estimates in its summary what the rotation
  * will take.
  *
- * It never disables a MEK version. It does not help against a DEK that leaked: its documents have to
- * be encrypted again.
+ * To go back, use `rollbackRotation`. This never disables a MEK version, and it does not help against a
+ * DEK that leaked: its documents have to be encrypted again.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns Events as they happen. The last one is `finished` and carries the summary, which the

@@ -27,7 +27,7 @@ const OPTIONS: readonly string[] = [
   'verifyFlips',
 ];
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @internal @throws TypeError or RangeError for options that make no sense. */
 export function readRollbackOptions(
   options: RollbackRotationOptions,
   providers: ConfiguredProviders,

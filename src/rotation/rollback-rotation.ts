@@ -16,7 +16,7 @@ import { readRollbackOptions, type RollbackRotationOptions } from './rollback-op
  * Before it begins, the target wraps and unwraps a random key, and unwraps one wrap that is stored under
  * it; if either fails, nothing is written. Wraps that flip are not opened one by one unless
  * `verifyFlips` says so: a dry run does it for all of them. One that turns out to be broken later is
- * repaired from the wrap that was kept for it, as soon as the row is rewrapped or rolled back again.
+ * repaired from the wrap that was kept for it, by a rotation to another version or by rolling back again.
  *
  * An unfinished rotation is rolled back to where it came from without `takeOver`; over any other one
  * that is unfinished, it needs it. A process that still rewraps the other way stops with

@@ -24,8 +24,8 @@ import { upkeepRows } from './upkeep-rows.js';
  * version is not needed for either.
  *
  * For each row it first unwraps the DEK with the row's primary wrap and checks the commitment. If that
- * fails, the row is `failed` and keeps its previous wrap: a rewrap repairs it from there. The row's
- * epoch stays.
+ * fails, the row is `failed` and keeps its previous wrap: a rotation to another version, or a rollback,
+ * repairs it from there. The row's epoch stays.
  *
  * Nothing happens before the first `next()`; stop and run it again as you do with `rewrapAllDeks`. A
  * finished one that is run again with the same `rewrappedBefore` writes nothing. It needs no lease, and

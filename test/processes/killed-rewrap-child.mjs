@@ -1,10 +1,10 @@
 /**
- * A child process: rewraps the DEKs of a file. At a given call it stands still, all of it at once, to
+ * A child process: rewraps the DEKs of a file, or rolls them back. At a given call it stands still, all of it at once, to
  * be killed just there; without one it runs to the end and prints the summary.
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
+import { EnvKeyProvider, rewrapAllDeks, rollbackRotation } from '@bytelyst/field-encrypt';
 import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
 
@@ -13,7 +13,7 @@ const PATIENCE_MS = 120_000;
 /** A vault and a database far away answer in no order: rows under way are then at any step. */
 const LONGEST_ANSWER_MS = 2;
 
-const { file, keys, target, point } = JSON.parse(process.argv[2]);
+const { file, keys, target, point, back } = JSON.parse(process.argv[2]);
 const [key, ...previousKeys] = keys;
 let pass = 'none';
 let hasBegun = false;
@@ -58,7 +58,8 @@ function watched(subject) {
   return new Proxy(subject, { get });
 }
 
-const rewrapping = rewrapAllDeks(
+const rotate = back ? rollbackRotation : rewrapAllDeks;
+const rewrapping = rotate(
   {
     product: 'notelett',
     keyProviders: [watched(new EnvKeyProvider({ key, previousKeys }))],

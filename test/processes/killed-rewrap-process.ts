@@ -31,8 +31,8 @@ export async function finishRewrap(world: World, target: string): Promise<Rewrap
   return JSON.parse(output) as RewrapSummary;
 }
 
-function start({ file, keys }: World, target: string, point?: Point): Child {
-  const args = [SCRIPT, JSON.stringify({ file, keys, target, point })];
+function start({ file, keys, back = false }: World, target: string, point?: Point): Child {
+  const args = [SCRIPT, JSON.stringify({ file, keys, target, point, back })];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;

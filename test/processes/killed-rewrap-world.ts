@@ -41,6 +41,8 @@ export interface World {
   readonly provider: EnvKeyProvider;
   /** Notes that nobody writes any more: `body of …`, in the workspace `seeded`. */
   readonly seeded: readonly string[];
+  /** The children roll back, instead of rewrapping. */
+  readonly back?: boolean;
 }
 
 const SEEDED = 400;

@@ -27,6 +27,8 @@ export class KilledRotation {
   /** Of this rotation, however often it is begun again. */
   readonly #epoch: number;
   readonly #bytes: string;
+  /** Of the child that finished it. */
+  summary: RewrapSummary | undefined;
   #moved = 0;
 
   constructor(scene: Scene, target: string, epoch: number) {
@@ -55,7 +57,8 @@ export class KilledRotation {
   /** @returns What the traffic had done by then. */
   async finish(): Promise<TrafficCounts> {
     const { world, traffic } = this.#scene;
-    requireFinished(await finishRewrap(world, this.#target));
+    this.summary = await finishRewrap(world, this.#target);
+    requireFinished(this.summary);
     const counts = await traffic.pause();
     await this.#look(`After the rotation to ${this.#target}`);
     const { dekStore } = world;

@@ -62,6 +62,8 @@ describe('a search for rows that cannot be read', () => {
     ['of another document', { scope: ['notes', 'ws-1', 'another'] }],
     ['that is no list', { scope: 'notes' }],
     ['with an empty part', { scope: ['notes', ''] }],
+    ['with a part that is no text', { scope: ['notes', 7] }],
+    ['that is a number', { scope: 7 }],
     ['without parts', { scope: [] }],
     ['of a kind that there is not', { scopeKind: 7 }],
     ['of another kind', { scopeKind: 'shared' }],

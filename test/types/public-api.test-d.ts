@@ -1,11 +1,14 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   addRecoveryWraps,
+  assertRetirable,
   createFieldEncryptor,
   defineDocument,
   isFieldEncryptionError,
+  prunePreviousWraps,
   recoverDeks,
   rewrapAllDeks,
+  rollbackRotation,
   takeCensus,
   type CacheMessage,
   type CallErrorCode,
@@ -16,6 +19,7 @@ import {
   type FieldPath,
   type RecoveryEvent,
   type RecoverySummary,
+  type MekStillNeededError,
   type RewrapEvent,
   type RewrapMessage,
   type RewrapSummary,
@@ -193,6 +197,37 @@ describe('a rotation', () => {
       if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
     }
     expectTypeOf((await takeCensus(encryptor)).settled).toEqualTypeOf<boolean>();
+  });
+
+  it('goes back to a target, all of it', () => {
+    const target = { mekVersion: 'v' };
+    expectTypeOf(rollbackRotation(encryptor, { target, verifyFlips: true })).toEqualTypeOf<
+      AsyncGenerator<RewrapEvent, RewrapSummary, void>
+    >();
+    // @ts-expect-error -- no part of the rows
+    rollbackRotation(encryptor, { target, sourceVersion: 'v' });
+    // @ts-expect-error -- only of a rollback
+    rewrapAllDeks(encryptor, { target, verifyFlips: true });
+  });
+
+  it('is followed by a pruning that needs to know the end of the soak', () => {
+    const pruning = prunePreviousWraps(encryptor, { rewrappedBefore: new Date() });
+    expectTypeOf(pruning).toEqualTypeOf<AsyncGenerator<UpkeepEvent, UpkeepSummary, void>>();
+    // @ts-expect-error -- no soak
+    prunePreviousWraps(encryptor, {});
+  });
+
+  it('is followed by a retirement whose reasons narrow by type', () => {
+    const error: unknown = new Error();
+    if (isFieldEncryptionError(error) && error.code === 'MEK_STILL_NEEDED') {
+      expectTypeOf(error).toEqualTypeOf<MekStillNeededError>();
+      for (const reason of error.reasons) {
+        if (reason.type === 'backups') expectTypeOf(reason.until).toEqualTypeOf<string>();
+        if (reason.type === 'rows') expectTypeOf(reason.rows).toEqualTypeOf<number>();
+      }
+    }
+    // @ts-expect-error -- no word of backups
+    void assertRetirable(encryptor, { mek: { mekVersion: 'v' } }).catch(() => undefined);
   });
 });
 

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { rollbackRotation, type LiveDekRow, type RewrapSummary } from '../../../src/index.js';
+import {
+  assertRetirable,
+  prunePreviousWraps,
+  rollbackRotation,
+  type LiveDekRow,
+  type RewrapSummary,
+} from '../../../src/index.js';
 import { note } from '../../support/encryptor.js';
 import { MEK_NAME } from '../../support/azure/akv-provider.js';
 import { VaultWorld, type Product } from './vault-world.js';
@@ -66,5 +72,29 @@ describe.each(['vault', 'local'] as const)('a rollback with wrapMode %s', (wrapM
     await world.expectNothingWritten(made.memory, 'MEK_DISABLED', () =>
       rollBack({ ...made, encryptor: operator }),
     );
+  });
+});
+
+describe('retiring a version', () => {
+  it('asks the vault for one unwrap of each row that is pruned, and needs it no more', async () => {
+    const made = await rotated();
+    // It has its token already: without one, a first request more is counted.
+    const { encryptor } = made;
+    const mek = { mekVersion: world.first };
+    world.clock.advance(1);
+    world.forget();
+    const rewrappedBefore = new Date(world.clock.wallMs());
+    const pruning = prunePreviousWraps(encryptor, { rewrappedBefore });
+    let step = await pruning.next();
+    while (!step.done) step = await pruning.next();
+    expect(step.value).toMatchObject({ complete: true, changed: ROWS });
+    const { server } = world;
+    expect([server.count('unwrapKey'), server.count('wrapKey')]).toEqual([ROWS, 0]);
+    world.forget();
+    await assertRetirable(encryptor, { mek, backupWindowMs: 0 });
+    expect(server.count()).toBe(0);
+    server.updateKey(MEK_NAME, world.first, { enabled: false });
+    await world.expectReadable(made, world.provider());
+    await world.expectNothingWritten(made.memory, 'MEK_DISABLED', () => rollBack(made));
   });
 });
