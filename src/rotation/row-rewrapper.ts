@@ -75,8 +75,7 @@ export class RowRewrapper {
     const row = rowIn(item, this.#context.product);
     if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
     const decision = decide(row, this.#rotation, this.#policy);
-    const isWork = ['flip', 'move-epoch', 'rewrap'].includes(decision);
-    if (isWork && stage.isMine?.(row.id) === false) {
+    if (isWork(decision) && stage.isMine?.(row.id) === false) {
       return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
     }
     if (decision === 'rewrap' && !(await this.#isStillMine(row, item.etag, stage)))
@@ -242,6 +241,11 @@ export class RowRewrapper {
     await this.#rotation.read();
     return item;
   }
+}
+
+/** Whether a row is to be written. */
+function isWork(decision: RowDecision): boolean {
+  return decision !== 'current' && decision !== 'other-version' && decision !== 'ahead';
 }
 
 function isSameWrite(stored: DekRow, next: LiveDekRow): boolean {
