@@ -8,6 +8,8 @@ export interface PassStage {
   readonly shard?: RewrapShard;
   /** Rows of the scan that are left to others although they are not done; absent for none. */
   readonly isMine?: (dekId: string) => boolean;
+  /** Other workers are about, and sooner or later at the same rows. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ export class PassStages {
 
   constructor(shard: RewrapShard | undefined) {
     const hasPart = shard !== undefined && shard.count > 1;
-    this.#stages = hasPart ? [{ shard }, ...dealsFor(shard), {}] : [{}];
+    this.#stages = hasPart ? stagesFor(shard) : [{}];
   }
 
   get current(): PassStage {
@@ -41,7 +43,7 @@ export class PassStages {
     }
     if (isMine) {
       // Whatever it found done is done whoever did it, so a clean one is as good as any.
-      if (counter.isClean) this.#stages.splice(0, this.#stages.length, {});
+      if (counter.isClean) this.#stages.splice(0, this.#stages.length - 1);
       else this.#stages.shift();
       this.#before = counter.isClean ? counter : undefined;
       return false;
@@ -58,8 +60,9 @@ function isOver(before: RewrapCounter, last: RewrapCounter): boolean {
   return before.isClean || !last.isClean;
 }
 
-function dealsFor(shard: RewrapShard): PassStage[] {
-  return Array.from({ length: DEALS }, (_each, deal) => ({
-    isMine: (dekId) => isDealtTo(shard, deal + 1, dekId),
+function stagesFor(shard: RewrapShard): PassStage[] {
+  const deals = Array.from({ length: DEALS }, (_each, deal) => ({
+    isMine: (dekId: string) => isDealtTo(shard, deal + 1, dekId),
   }));
+  return [{ shard }, ...deals, {}].map((stage) => ({ ...stage, isShared: true }));
 }

@@ -43,14 +43,14 @@ async function* rewrapUntilClean(
   const tally = new RewrapTally(request.shard);
   const stages = new PassStages(request.shard);
   for (let pass = 1; pass <= MOST_PASSES; pass += 1) {
-    const { shard, isMine } = stages.current;
+    const stage = stages.current;
     const counter = yield* rewrapPass(context, {
       pass,
       purpose: stages.purpose,
-      shard,
+      shard: stage.shard,
       concurrency: request.concurrency,
       afterPage: () => rotation.read(),
-      settle: (item) => rewrapper.settle(item, isMine),
+      settle: (item) => rewrapper.settle(item, stage),
     });
     tally.add(counter);
     if (stages.isOverAfter(counter)) return tally;

@@ -9,6 +9,7 @@ import { contended, hasCode } from '../errors.js';
 import { mekIn, type KeyWrap } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { openDek, type OpenedDek } from './dek-opening.js';
+import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
@@ -35,6 +36,7 @@ export class RowRewrapper {
   readonly #rotation: Rotation;
   readonly #policy: RowPolicy;
   #hasVerified = false;
+  #hasRivals = false;
 
   constructor(context: RotationContext, rotation: Rotation, policy: RowPolicy) {
     this.#context = context;
@@ -46,18 +48,18 @@ export class RowRewrapper {
    * What becomes of a row that was read before the record was; when someone else writes it first, it
    * is read again and decided anew.
    *
-   * @param isMine - Which rows may be written; the others are left to other workers.
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
    * row alone is its outcome.
    */
-  async settle(item: StoredItem, isMine?: (dekId: string) => boolean): Promise<SettledRow> {
+  async settle(item: StoredItem, stage: PassStage = {}): Promise<SettledRow> {
     const dekId = idOf(item);
     let lostRaces = 0;
     try {
       for (let read: StoredItem | undefined = item; read; read = await this.#readAgain(dekId)) {
-        const outcome: RowOutcome | undefined = await this.#attempt(read, isMine);
+        const outcome: RowOutcome | undefined = await this.#attempt(read, stage);
         if (outcome) return { outcome, lostRace: lostRaces > 0 };
         lostRaces += 1;
+        this.#hasRivals = true;
         if (lostRaces === MOST_ATTEMPTS) throw contended(`Rewrapping DEK ${dekId}`, lostRaces);
       }
       return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
@@ -69,17 +71,22 @@ export class RowRewrapper {
   }
 
   /** `undefined` when the row is no longer as it was read. */
-  async #attempt(
-    item: StoredItem,
-    isMine: ((dekId: string) => boolean) | undefined,
-  ): Promise<RowOutcome | undefined> {
+  async #attempt(item: StoredItem, stage: PassStage): Promise<RowOutcome | undefined> {
     const row = rowIn(item, this.#context.product);
     if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
     const decision = decide(row, this.#rotation, this.#policy.sourceVersion);
-    if (isMine && !isMine(row.id) && (decision === 'rewrap' || decision === 'move-epoch')) {
+    if (isWork(decision) && stage.isMine?.(row.id) === false) {
       return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
     }
+    if (decision === 'rewrap' && !(await this.#isStillMine(row, item.etag, stage)))
+      return undefined;
     return this.#move(row, item.etag, decision);
+  }
+
+  /** A look at the store, where others may be at the same rows, costs less than a wrap in vain. */
+  async #isStillMine({ id }: LiveDekRow, etag: string, stage: PassStage): Promise<boolean> {
+    const isCrowded = stage.isShared === true && (!stage.shard || this.#hasRivals);
+    return !isCrowded || this.#hasEtag(id, etag);
   }
 
   async #move(
@@ -196,6 +203,11 @@ export class RowRewrapper {
     await this.#rotation.read();
     return item;
   }
+}
+
+/** Whether a row is to be written. */
+function isWork(decision: RowDecision): boolean {
+  return decision !== 'current' && decision !== 'other-version' && decision !== 'ahead';
 }
 
 function isSameWrite(stored: DekRow, next: LiveDekRow): boolean {
