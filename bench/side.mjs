@@ -2,6 +2,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
+/** One listener for all of them: there may be more than Node takes for a leak. */
+const running = new Set();
+// Ahead of whoever removes the files that they write.
+process.prependOnceListener('exit', () => {
+  for (const each of running) each.kill('SIGKILL');
+});
+
 export class Side {
   #script;
   #process;
@@ -18,8 +25,8 @@ export class Side {
     const url = new URL(script, import.meta.url);
     this.#process = fork(url, [JSON.stringify(job)], { execArgv });
     this.#ended = once(this.#process, 'exit');
-    // Ahead of whoever removes the files that it writes.
-    process.prependOnceListener('exit', () => this.#process.kill('SIGKILL'));
+    running.add(this.#process);
+    this.#process.once('exit', () => running.delete(this.#process));
   }
 
   /** @returns What one more step took, `{ wallMs, cpuMs, … }`, or `undefined` after the last one. */
