@@ -2,7 +2,8 @@
  * `npm run bench`: how near the library comes to the fastest plain loop on the machine at hand.
  *
  * The figures are ratios within one interleaved run, never absolute speeds. Options: `--json` prints
- * one JSON object; `--rounds <n>` measures for longer or shorter, 31 by default.
+ * one JSON object; `--rounds <n>` measures for longer or shorter, 31 by default. Instead of all that,
+ * `--scale` and `--fleet` measure what scale.mjs and fleet.mjs say.
  *
  * Needs `--expose-gc`, and `--max-semi-space-size=1`: with V8's own 16 MB one batch has no or one
  * collection of young objects, which alone makes it 10 % faster or slower; so it has dozens.
@@ -11,14 +12,24 @@
  */
 import { parseArgs } from 'node:util';
 import { measureBackfill } from './backfill.mjs';
+import { measureFleet, printFleet } from './fleet.mjs';
 import { hotPathPairs } from './hot-path.mjs';
 import { measure, median, speedRatio } from './measure.mjs';
 import { measureRewrap } from './rewrap.mjs';
+import { measureScale, printScale } from './scale.mjs';
 
 const MS_PER_S = 1000;
 const MIB = 2 ** 20;
 
-const { json, rounds } = readOptions();
+const { json, rounds, scale, fleet, rows } = readOptions();
+if (scale || fleet) {
+  const [figures, print] = scale
+    ? [await measureScale(rows), printScale]
+    : [await measureFleet(rounds), printFleet];
+  if (json) console.log(JSON.stringify({ node: process.version, figures }));
+  else print(figures);
+  process.exit();
+}
 const pairs = await hotPathPairs();
 const times = await measure(
   new Set(pairs.flatMap((pair) => [pair.measured, pair.against])),
@@ -37,13 +48,25 @@ else printTable();
 
 function readOptions() {
   const { values } = parseArgs({
-    options: { json: { type: 'boolean' }, rounds: { type: 'string', default: '31' } },
+    options: {
+      json: { type: 'boolean' },
+      scale: { type: 'boolean' },
+      fleet: { type: 'boolean' },
+      rounds: { type: 'string' },
+      rows: { type: 'string', default: '100000' },
+    },
   });
-  const count = Number(values.rounds);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new RangeError('"--rounds" expected 1 or more');
+  const usual = values.fleet ? '3' : '31';
+  const count = numberIn('rounds', values.rounds ?? usual, 1);
   if (!globalThis.gc) throw new Error('Run it as "npm run bench", which passes --expose-gc');
-  return { json: values.json, rounds: count };
+  const { json, scale, fleet } = values;
+  return { json, scale, fleet, rounds: count, rows: numberIn('rows', values.rows, 20_000) };
+}
+
+function numberIn(name, text, least) {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new RangeError(`"--${name}" expected ${least} or more`);
 }
 
 function detailsOf({ measured, against }) {
