@@ -174,6 +174,29 @@ describe('a rotation over a Cosmos store', () => {
     expect(server.count('create', 'replace', 'delete')).toBe(0);
   });
 
+  it('is shared by workers with a shard each', async () => {
+    server.account.mostItemsOnPage = Infinity;
+    bench = await dekBench(server, { readLagMs: 0 });
+    notes = await copyNotes(24);
+    const target = { mekVersion: await versionOf('b') };
+    const shards = [0, 1, 2].map((index) => ({ index, count: 3 }));
+    const summaries = await Promise.all(
+      shards.map(async (shard) => {
+        const rewrapping = rewrapAllDeks(processWith('b', 'a'), { target, shard });
+        for await (const event of rewrapping) if (event.type === 'finished') return event.summary;
+        throw new Error('The last event is not "finished"');
+      }),
+    );
+    expect(summaries.map(({ complete, failed }) => [complete, failed])).toEqual([
+      [true, 0],
+      [true, 0],
+      [true, 0],
+    ]);
+    expect(await countOnOtherVersions()).toBe(0);
+    expect((await storedRows()).every(({ epoch }) => epoch === 2)).toBe(true);
+    await expectAllReadable();
+  });
+
   it('waits longer where the account’s reads lag: a fence and twice the lag', async () => {
     const dekStore = new CosmosDekStore(bench.container, { readLagMs: 7_000, clock: bench.clock });
     const [keyProviders, clock] = [[envKeys('b', 'a')], new AutoClock()];
