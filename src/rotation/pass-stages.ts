@@ -1,7 +1,8 @@
 /** Which rows the scans of a rewrap are over, one stage after the other. @module */
+import type { StoredItem } from '../store/dek-store.js';
 import type { RewrapCounter } from './rewrap-counter.js';
 import type { PassEvent } from './rewrap-event.js';
-import { DEALS, isDealtTo, type RewrapShard } from './rewrap-shard.js';
+import { DEALS, inOwnOrder, isDealtTo, type RewrapShard } from './rewrap-shard.js';
 
 export interface PassStage {
   /** The scan is over these rows alone; absent for all of them. */
@@ -10,6 +11,8 @@ export interface PassStage {
   readonly isMine?: (dekId: string) => boolean;
   /** Other workers are about, and sooner or later at the same rows. */
   readonly isShared?: boolean;
+  /** In which order the rows of a page are taken; absent for that of the store. */
+  readonly inOrder?: (items: readonly StoredItem[]) => readonly StoredItem[];
 }
 
 /**
@@ -64,5 +67,8 @@ function stagesFor(shard: RewrapShard): PassStage[] {
   const deals = Array.from({ length: DEALS }, (_each, deal) => ({
     isMine: (dekId: string) => isDealtTo(shard, deal + 1, dekId),
   }));
-  return [{ shard }, ...deals, {}].map((stage) => ({ ...stage, isShared: true }));
+  const everything = {
+    inOrder: (items: readonly StoredItem[]) => inOwnOrder(shard, items),
+  };
+  return [{ shard }, ...deals, everything].map((stage) => ({ ...stage, isShared: true }));
 }

@@ -14,6 +14,8 @@ export interface PassPlan {
   readonly concurrency: number;
   /** Over these rows alone. */
   readonly shard?: RewrapShard | undefined;
+  /** @default the store's */
+  readonly inOrder?: ((items: readonly StoredItem[]) => readonly StoredItem[]) | undefined;
   /** After each page was read, and before any of its rows is written. */
   readonly afterPage: () => Promise<unknown>;
   readonly settle: (item: StoredItem) => Promise<SettledRow>;
@@ -21,7 +23,7 @@ export interface PassPlan {
 
 export async function* rewrapPass(
   { dekStore, product, signal }: RotationContext,
-  { pass, purpose, concurrency, shard, afterPage, settle }: PassPlan,
+  { pass, purpose, concurrency, shard, inOrder, afterPage, settle }: PassPlan,
 ): AsyncGenerator<PassedEvent | PassEvent | RewrapRowEvent, RewrapCounter, void> {
   const rows = { product, ...(shard && idRangeOf(shard)) };
   const total = await dekStore.count(rows, { signal });
@@ -29,7 +31,8 @@ export async function* rewrapPass(
   const counter = new RewrapCounter();
   for await (const items of dekRowPages(dekStore, rows, signal)) {
     await afterPage();
-    for await (const settled of settleConcurrently(items, settle, { concurrency, signal })) {
+    const ordered = inOrder ? inOrder(items) : items;
+    for await (const settled of settleConcurrently(ordered, settle, { concurrency, signal })) {
       counter.add(settled);
       yield { ...settled.outcome, counts: counter.counts };
     }

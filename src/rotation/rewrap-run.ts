@@ -48,6 +48,7 @@ async function* rewrapUntilClean(
       pass,
       purpose: stages.purpose,
       shard: stage.shard,
+      inOrder: stage.inOrder,
       concurrency: request.concurrency,
       afterPage: () => rotation.read(),
       settle: (item) => rewrapper.settle(item, stage),

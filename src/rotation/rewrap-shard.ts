@@ -5,7 +5,8 @@ import {
   requireKnownOptions,
   requirePlainObject,
 } from '../guards.js';
-import type { DekRowFilter } from '../store/dek-store.js';
+import type { DekRowFilter, StoredItem } from '../store/dek-store.js';
+import { idOf } from './row-decision.js';
 
 /** Which of how many workers this one is; the others have the same `count` and the other indexes. */
 export interface RewrapShard {
@@ -49,6 +50,16 @@ export function idRangeOf({
 export function isDealtTo({ index, count }: RewrapShard, deal: number, dekId: string): boolean {
   const from = DIGITS * deal;
   return Number.parseInt(dekId.slice(from, from + DIGITS), HEX) % count === index;
+}
+
+/** The rows of a page in an order that other workers do not have: they would be at the same ones. */
+export function inOwnOrder(
+  { index }: RewrapShard,
+  items: readonly StoredItem[],
+): readonly StoredItem[] {
+  const from = DIGITS + (index % (DEALS * DIGITS));
+  const ranked = items.map((item) => ({ item, rank: idOf(item).slice(from) }));
+  return ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ item }) => item);
 }
 
 function beginningOf(index: number, count: number): string {

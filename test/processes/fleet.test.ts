@@ -10,6 +10,7 @@ const KILLED = 3;
 /** Well before the end of a shard, and after the first rows. */
 const ROWS_UNTIL_KILL = 10;
 const UNDER_WAY = 2;
+const LIMIT_MS = 150_000;
 
 interface Write {
   readonly id: string;
@@ -70,26 +71,30 @@ async function requireReadable(world: World, key: string): Promise<void> {
   }
 }
 
-it('eight processes share a rotation, and rewrap every row once', async () => {
-  const world = await makeWorld();
-  const [, key] = world.keys;
-  const documents = seededBytes(world);
-  audit(world);
-  const workers = await startFleet(world, key);
-  expect(await Promise.all(workers.map((worker) => worker.end()))).toEqual(all('0'));
-  requireOnce(world, workers);
-  const summaries = workers.map(({ finish }) => finish?.summary);
-  expect(summaries.map((summary) => summary?.complete)).toEqual(all(true));
-  expect(summaries.map((summary) => summary?.failed)).toEqual(all(0));
-  const rewrapped = summaries.map((summary) => summary?.rewrapped ?? 0);
-  expect(rewrapped.every((rows) => rows > 0)).toBe(true);
-  expect(rewrapped.reduce((sum, rows) => sum + rows)).toBe(world.seeded.length);
-  const census = await takeCensus({ product: PRODUCT, dekStore: world.dekStore });
-  expect(census).toMatchObject({ settled: true, rotation: { epoch: 2, state: 'complete' } });
-  await requireReadable(world, key);
-  expect(seededBytes(world)).toBe(documents);
-  await requireNothingLeft(world, key);
-});
+it(
+  'eight processes share a rotation, and rewrap every row once',
+  { timeout: LIMIT_MS },
+  async () => {
+    const world = await makeWorld();
+    const [, key] = world.keys;
+    const documents = seededBytes(world);
+    audit(world);
+    const workers = await startFleet(world, key);
+    expect(await Promise.all(workers.map((worker) => worker.end()))).toEqual(all('0'));
+    requireOnce(world, workers);
+    const summaries = workers.map(({ finish }) => finish?.summary);
+    expect(summaries.map((summary) => summary?.complete)).toEqual(all(true));
+    expect(summaries.map((summary) => summary?.failed)).toEqual(all(0));
+    const rewrapped = summaries.map((summary) => summary?.rewrapped ?? 0);
+    expect(rewrapped.every((rows) => rows > 0)).toBe(true);
+    expect(rewrapped.reduce((sum, rows) => sum + rows)).toBe(world.seeded.length);
+    const census = await takeCensus({ product: PRODUCT, dekStore: world.dekStore });
+    expect(census).toMatchObject({ settled: true, rotation: { epoch: 2, state: 'complete' } });
+    await requireReadable(world, key);
+    expect(seededBytes(world)).toBe(documents);
+    await requireNothingLeft(world, key);
+  },
+);
 
 /** A second run of the same fleet. */
 async function requireNothingLeft(world: World, key: string): Promise<void> {
@@ -103,24 +108,28 @@ async function requireNothingLeft(world: World, key: string): Promise<void> {
   expect(writesIn(world)).toHaveLength(world.seeded.length);
 }
 
-it('one of eight is killed among its rows, and the others finish them', async () => {
-  const world = await makeWorld();
-  const [, key] = world.keys;
-  audit(world);
-  const workers = await startFleet(world, key, { index: KILLED, rows: ROWS_UNTIL_KILL });
-  const killed = workers[KILLED] as FleetWorker;
-  const ends = await Promise.all(workers.map((worker) => worker.end()));
-  expect(ends).toEqual(ends.map((_end, index) => (index === KILLED ? 'SIGKILL' : '0')));
-  expect(killed.finish).toBeUndefined();
-  expect(killed.reported.size).toBe(ROWS_UNTIL_KILL);
-  requireOnce(world, workers);
-  for (const { finish } of workers.filter((worker) => worker !== killed)) {
-    expect(finish?.summary).toMatchObject({ complete: true, failed: 0 });
-  }
-  const census = await takeCensus({ product: PRODUCT, dekStore: world.dekStore });
-  expect(census).toMatchObject({ settled: true, rotation: { epoch: 2, state: 'complete' } });
-  await requireReadable(world, key);
-});
+it(
+  'one of eight is killed among its rows, and the others finish them',
+  { timeout: LIMIT_MS },
+  async () => {
+    const world = await makeWorld();
+    const [, key] = world.keys;
+    audit(world);
+    const workers = await startFleet(world, key, { index: KILLED, rows: ROWS_UNTIL_KILL });
+    const killed = workers[KILLED] as FleetWorker;
+    const ends = await Promise.all(workers.map((worker) => worker.end()));
+    expect(ends).toEqual(ends.map((_end, index) => (index === KILLED ? 'SIGKILL' : '0')));
+    expect(killed.finish).toBeUndefined();
+    expect(killed.reported.size).toBe(ROWS_UNTIL_KILL);
+    requireOnce(world, workers);
+    for (const { finish } of workers.filter((worker) => worker !== killed)) {
+      expect(finish?.summary).toMatchObject({ complete: true, failed: 0 });
+    }
+    const census = await takeCensus({ product: PRODUCT, dekStore: world.dekStore });
+    expect(census).toMatchObject({ settled: true, rotation: { epoch: 2, state: 'complete' } });
+    await requireReadable(world, key);
+  },
+);
 
 function all<T>(value: T): T[] {
   return Array.from({ length: WORKERS }, () => value);

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idRangeOf, isDealtTo } from '../../src/rotation/rewrap-shard.js';
+import { idRangeOf, inOwnOrder, isDealtTo } from '../../src/rotation/rewrap-shard.js';
 import { isIn } from '../support/fleet.js';
 
 describe('the shards of a fleet', () => {
@@ -61,5 +62,24 @@ describe('the shards of a fleet', () => {
       [0, 1, 2, 3].filter((index) => isDealtTo({ index, count: 4 }, deal, id)),
     );
     expect(dealtTo).toEqual([[1], [2], [3]]);
+  });
+
+  it('have the rows of a page in an order of their own, all of them', () => {
+    const items = Array.from({ length: 200 }, (_each, index) => ({
+      value: { id: `${createHash('sha256').update(String(index)).digest('hex').slice(0, 32)}.1` },
+      etag: String(index),
+    }));
+    const broken = { value: undefined, etag: 'broken' };
+    const orders = Array.from({ length: 8 }, (_each, index) =>
+      inOwnOrder({ index, count: 8 }, [...items, broken]).map(({ etag }) => etag),
+    );
+    for (const order of orders) {
+      expect(new Set(order)).toEqual(new Set([...items, broken].map(({ etag }) => etag)));
+    }
+    // Two of them are hardly ever near each other.
+    const [one = [], other = []] = orders;
+    const near = one.filter((etag, place) => Math.abs(other.indexOf(etag) - place) < 4);
+    expect(near.length).toBeLessThan(30);
+    expect(new Set(orders.map((order) => order.join())).size).toBe(8);
   });
 });

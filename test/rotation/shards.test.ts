@@ -102,6 +102,18 @@ describe('workers that share a rotation', () => {
     ]);
   });
 
+  it('take what nobody was dealt in an order of their own, so that two are not at the same rows', async () => {
+    const [, workers] = await fleet(2);
+    const shards = [6, 7].map((index) => ({ index, count: 8 }));
+    const ended = await inTurns(workers, shards);
+    const orders = ended.map(({ events }) => {
+      const last = splitByPass(events).at(-1) ?? [];
+      return ofType({ events: last }, 'current').map(({ dekId }) => dekId);
+    });
+    expect(orders[0]).not.toEqual(orders[1]);
+    expect(new Set(orders[0])).toEqual(new Set(orders[1]));
+  });
+
   it('leave rows of others to them as well where only the epoch is to be written', async () => {
     const [before, [worker]] = await fleet(1);
     await rewrap(worker as Setup);
