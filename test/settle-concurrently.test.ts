@@ -153,7 +153,7 @@ describe('settleConcurrently', () => {
     await results.return();
     expect(abandoned).toBe(1);
     const quick = (item: number): Promise<number> => Promise.resolve(item);
-    for await (const item of settleConcurrently(ITEMS, quick, options)) void item;
+    for await (const item of settleConcurrently(ITEMS, quick, options)) item;
     expect(abandoned).toBe(1);
   });
 });

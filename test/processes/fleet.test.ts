@@ -58,15 +58,6 @@ function requireOnce(world: World, workers: readonly FleetWorker[]): void {
     if (finish) expect(ids).toEqual(reported);
     else expect([...reported].filter((id) => !ids.has(id))).toEqual([]);
     expect(written.length - reported.size).toBeLessThanOrEqual(finish ? 0 : UNDER_WAY);
-    console.log(
-      index,
-      'wraps',
-      finish?.wraps,
-      'rewrapped',
-      finish?.summary.rewrapped,
-      'passes',
-      finish?.summary.passes,
-    );
   }
 }
 

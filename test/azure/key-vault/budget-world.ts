@@ -1,5 +1,5 @@
 /** A rewrap beside a reader on one test vault with a quota, both through the real SDK over HTTPS. */
-import type { AkvKeyProvider} from '../../../src/azure/key-vault/index.js';
+import type { AkvKeyProvider } from '../../../src/azure/key-vault/index.js';
 import { type AkvKeyProviderOptions } from '../../../src/azure/key-vault/index.js';
 import {
   createFieldEncryptor,
