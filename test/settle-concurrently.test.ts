@@ -153,7 +153,8 @@ describe('settleConcurrently', () => {
     await results.return();
     expect(abandoned).toBe(1);
     const quick = (item: number): Promise<number> => Promise.resolve(item);
-    for await (const item of settleConcurrently(ITEMS, quick, options)) item;
+    for await (const item of settleConcurrently(ITEMS, quick, options))
+      expect(ITEMS).toContain(item);
     expect(abandoned).toBe(1);
   });
 });

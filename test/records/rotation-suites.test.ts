@@ -5,26 +5,30 @@ overAuthenticatedRecords();
 
 await import('../rotation/rewrap.test.js');
 await import('../rotation/beside.test.js');
-await import('../rotation/lost-answers.test.js');
-await import('../rotation/stopping.test.js');
-await import('../rotation/census.test.js');
 await import('../rotation/guards.test.js');
 await import('../rotation/bad-rows.test.js');
-await import('../rotation/races/abort.test.js');
-await import('../rotation/races/everything-at-once.test.js');
-await import('../rotation/races/fence.test.js');
-await import('../rotation/races/late-creates.test.js');
-await import('../rotation/races/late-joiners.test.js');
-await import('../rotation/races/rollback.test.js');
-await import('../rotation/races/shred.test.js');
-await import('../rotation/races/two-rewrappers.test.js');
-await import('../rotation/races/writers.test.js');
-await import('../rotation/crashes/crashes.test.js');
-await import('../rotation/crashes/crossing.test.js');
-await import('../rotation/properties/sequences.test.js');
 await import('../rotation/rollback.test.js');
-await import('../rotation/rollback-proof.test.js');
-await import('../rotation/shards.test.js');
-await import('../rotation/shard-troubles.test.js');
-await import('../rotation/races/shards.test.js');
-await import('../rotation/unreadable-rows.test.js');
+await import('../rotation/crashes/crashes.test.js');
+
+// Each of them is run without macs either way.
+if (process.env['SLOW'] === '1') {
+  await import('../rotation/lost-answers.test.js');
+  await import('../rotation/stopping.test.js');
+  await import('../rotation/census.test.js');
+  await import('../rotation/races/abort.test.js');
+  await import('../rotation/races/everything-at-once.test.js');
+  await import('../rotation/races/fence.test.js');
+  await import('../rotation/races/late-creates.test.js');
+  await import('../rotation/races/late-joiners.test.js');
+  await import('../rotation/races/rollback.test.js');
+  await import('../rotation/races/shred.test.js');
+  await import('../rotation/races/two-rewrappers.test.js');
+  await import('../rotation/races/writers.test.js');
+  await import('../rotation/crashes/crossing.test.js');
+  await import('../rotation/properties/sequences.test.js');
+  await import('../rotation/rollback-proof.test.js');
+  await import('../rotation/shards.test.js');
+  await import('../rotation/shard-troubles.test.js');
+  await import('../rotation/races/shards.test.js');
+  await import('../rotation/unreadable-rows.test.js');
+}
