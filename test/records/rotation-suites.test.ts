@@ -8,7 +8,6 @@ await import('../rotation/beside.test.js');
 await import('../rotation/guards.test.js');
 await import('../rotation/bad-rows.test.js');
 await import('../rotation/rollback.test.js');
-await import('../rotation/crashes/crashes.test.js');
 
 // Each of them is run without macs either way.
 if (process.env['SLOW'] === '1') {
@@ -24,6 +23,7 @@ if (process.env['SLOW'] === '1') {
   await import('../rotation/races/shred.test.js');
   await import('../rotation/races/two-rewrappers.test.js');
   await import('../rotation/races/writers.test.js');
+  await import('../rotation/crashes/crashes.test.js');
   await import('../rotation/crashes/crossing.test.js');
   await import('../rotation/properties/sequences.test.js');
   await import('../rotation/rollback-proof.test.js');
