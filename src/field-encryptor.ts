@@ -306,7 +306,8 @@ export class FieldEncryptor {
    *
    * Backups of the DEK store still hold the rows: erasure is complete when they are gone too. Other
    * processes may open the document until their cached DEK expires. A later document with the same
-   * key gets a new DEK.
+   * key gets a new DEK. Where reads of the store may lag, as its `readLagMs` says, it takes that long to
+   * find a DEK that was made just before.
    *
    * @returns The dekIds shredded by this call.
    * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.

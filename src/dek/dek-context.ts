@@ -7,7 +7,7 @@ import type { DekCache } from './dek-cache.js';
 export interface DekContext {
   readonly product: string;
   readonly providers: ConfiguredProviders;
-  readonly dekStore: DekStore;
+  readonly dekStore: Required<DekStore>;
   readonly dekCache: DekCache;
   readonly clock: Clock;
 }
