@@ -1,6 +1,7 @@
 /** Says what a rewrap would do, having opened every DEK that it would rewrap, and writes nothing. @module */
 import { isLive } from '../dek/dek-row.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
+import { hasCode } from '../errors.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { openDek } from './dek-opening.js';
 import type { RecordReader } from './record-reader.js';
@@ -9,6 +10,7 @@ import type { RewrapRequest } from './rewrap-options.js';
 import { rewrapPass } from './rewrap-pass.js';
 import { RewrapTally } from './rewrap-tally.js';
 import { requireRotatable } from './rotation-beginning.js';
+import { superseded } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
 import { decide, idOf, rowAhead, rowIn, type Destination } from './row-decision.js';
 
@@ -24,10 +26,11 @@ export async function* rehearseRewrap(
     purpose: 'rewrap',
     concurrency: request.concurrency,
     afterPage: () => Promise.resolve(),
-    settle: async (item) => ({
-      outcome: await rehearseRow(context, destination, request, item),
-      lostRace: false,
-    }),
+    settle: async (item) => {
+      const outcome = await rehearseRow(context, destination, request, item);
+      if (outcome.type === 'failed') await requireSameRotation(outcome.error, destination, records);
+      return { outcome, lostRace: false };
+    },
   });
   tally.add(counter);
   return tally.summary(context.product, destination, true);
@@ -43,6 +46,17 @@ async function destinationOf(
   if (!record) return { epoch: 1, target };
   requireRotatable(record, target, takeOver);
   return { epoch: isSameMek(record, target) ? record.epoch : record.epoch + 1, target };
+}
+
+/** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
+async function requireSameRotation(
+  error: unknown,
+  { epoch }: Destination,
+  records: RecordReader,
+): Promise<void> {
+  if (!hasCode(error, 'ROTATION_RECORD_BEHIND')) return;
+  const record = (await records.read())?.record;
+  if (record && record.epoch > epoch) throw superseded(epoch, record);
 }
 
 async function rehearseRow(
