@@ -26,7 +26,7 @@ const RECORD = 'rotation';
 
 /**
  * A database whose writes are compare-and-set in one place, and whose reads may be late: a process may be
- * given what an item was up to `readLagMs` ago, but never older than what it saw or wrote itself.
+ * given what an item was up to `readLagMs` ago, but never older than what it wrote itself.
  */
 export class FakeDekStore {
   staleReads = 0;
@@ -241,7 +241,7 @@ export class FakeDekStore {
     const index = this.#random.int(this.#oldestFor(process, id, versions), newest);
     if (index < newest) this.staleReads += 1;
     const { json, etag } = versions[index] as Version;
-    this.#see(process, id, etag);
+    if (!this.#weather.readsGoBack) this.#see(process, id, etag);
     return json === undefined ? undefined : { value: JSON.parse(json) as unknown, etag };
   }
 

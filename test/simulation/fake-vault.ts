@@ -58,15 +58,15 @@ export class FakeVault {
     return ALL_MEKS.filter((name) => this.stateOf(name) !== 'absent');
   }
 
-  /** Whether any version may have looked unusable to somebody since then. */
-  wasDisturbedSince(atMs: number): boolean {
+  /** Whether one of the versions may have looked unusable to somebody since then. */
+  wasDisturbedSince(atMs: number, names: readonly MekName[] = this.made): boolean {
     const since = atMs - this.#lagMs;
     const isUnusable = (name: MekName): boolean =>
       this.#changes.some(
         (each, index) =>
           each.name === name && each.state !== 'enabled' && this.#untilMs(name, index) >= since,
       );
-    return this.made.some(isUnusable);
+    return names.some(isUnusable);
   }
 
   /** The newest that can be used. */

@@ -31,8 +31,8 @@ export class SeedFailure extends Error {
 /** Everybody who takes part; new actors are added here. */
 function cast({ weather }: Simulation): readonly Actor[] {
   return [
-    writer('writer-1', 9),
-    writer('writer-2', 9),
+    writer('writer-1', 12),
+    writer('writer-2', 12),
     carefulWriter('careful-writer', 6),
     oldWriter('old-writer', 3),
     reader('reader', 'migrate', 14),

@@ -52,6 +52,9 @@ export class SimProcess {
   readonly unwrapping = new Set<string>();
   /** Ciphertexts that it wrote for so long that it has to look at their rows again, and since when. */
   readonly toConfirm = new Map<string, { readonly dekId: string; readonly atMs: number }>();
+  /** DEKs whose MEK refused it, and those of them whose rows it read again. */
+  readonly refused = new Set<string>();
+  readonly readAgain = new Set<string>();
   /** Rows that it made with a copy of the record that had grown old by the answer. */
   readonly lateRows = new Map<string, number>();
 

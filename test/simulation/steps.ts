@@ -67,6 +67,10 @@ export class Steps implements WireHooks {
     if (process.isRehearsing) ok(!isWrite(method), `I7: a dry run of ${process.name} writes`);
     if (method === 'unwrapKey') this.#sentUnwrap(process, args[0] as KeyWrap);
     if (method === 'wrapKey' || method === 'unwrapKey') this.vaultCalls += 1;
+    if (subject === 'store' && method === 'get') {
+      const dekId = args[0] as string;
+      if (process.refused.has(dekId)) process.readAgain.add(dekId);
+    }
     if (subject === 'store') this.#sim.rows.onSend(call);
     if (subject === 'documents') this.#sim.documentChecks.onSend(call);
     if (process.operation?.hasLanded && isWrite(method) && subject === 'documents') {
@@ -140,7 +144,7 @@ export class Steps implements WireHooks {
     if (call.fault) process.faults += 1;
     if (method === 'unwrapKey') process.unwrapping.delete((args[0] as KeyWrap).wrappedDek);
     if (!outcome.ok) {
-      this.#met(codeOf(outcome.error));
+      this.#met(call, codeOf(outcome.error));
       return;
     }
     if (method.endsWith('Rotation')) this.#sawRecord(process, outcome.value, sentAtMs, method);
@@ -163,7 +167,10 @@ export class Steps implements WireHooks {
     }
   }
 
-  #met(code: string): void {
+  #met({ process, method, args }: Call, code: string): void {
+    if (method === 'unwrapKey' && code.startsWith('MEK_')) {
+      process.refused.add(this.#sim.rows.dekIdOf(args[0] as KeyWrap) ?? '');
+    }
     this.#sim.tally.add('disabled MEK versions that were met', code === 'MEK_DISABLED');
     this.#sim.tally.add('unknown MEK versions that were met', code === 'MEK_VERSION_UNKNOWN');
   }

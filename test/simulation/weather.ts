@@ -4,6 +4,8 @@ import type { Random } from './random.js';
 export interface Weather {
   /** How late a read of the DEK store may be. */
   readonly lagMs: number;
+  /** A read may be given an earlier version than the read before it was; never than its own writes. */
+  readonly readsGoBack: boolean;
   /** How late the vault may take notice of what the operator does. */
   readonly vaultLagMs: number;
   /** Of calls: refused, lost on the way, or answered twice. */
@@ -28,6 +30,7 @@ export const FENCE_TTL_MS = 1_000;
 export function weatherOf(random: Random): Weather {
   return {
     lagMs: random.pick([0, 0, 40, 150, 500]),
+    readsGoBack: random.chance(0.3),
     vaultLagMs: random.pick([0, 0, 100]),
     faultRate: random.pick([0, 0.01, 0.03, 0.08]),
     slowRate: random.pick([0.01, 0.04, 0.1]),

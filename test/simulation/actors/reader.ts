@@ -9,8 +9,10 @@ import {
   type Field,
   type SimDocument,
 } from '../ledger.js';
+import { nameOf } from '../../support/rotation/meks.js';
 import { codeOf, type Since } from '../explanations.js';
-import type { Actor, Life } from '../simulation.js';
+import type { SimProcess } from '../sim-process.js';
+import type { Actor, Life, Simulation } from '../simulation.js';
 import { IDS } from './writer.js';
 
 /** Reads documents, one or many at once, through a cache. */
@@ -28,6 +30,8 @@ export function reader(name: string, mode: EncryptionMode, rounds: number): Acto
     const reading = { ...life, encryptor };
     for (; left > 0; left -= 1) {
       await sim.pause(life, 0, 500);
+      life.process.refused.clear();
+      life.process.readAgain.clear();
       if (sim.random.chance(0.3)) await readPage(reading, mode);
       else await readOne(reading, mode, sim.random.pick(IDS));
     }
@@ -111,8 +115,34 @@ function requireRefusal(
     sim.tally.add('plaintext that was refused', true);
     return;
   }
-  if (sim.explanations.require(process, error, since) !== 'DEK_SHREDDED') return;
+  const code = sim.explanations.require(process, error, since);
+  if (code.startsWith('MEK_')) {
+    requireReadAgain(process, document);
+    requireInTrouble(sim, document, since.atMs);
+  }
+  if (code !== 'DEK_SHREDDED') return;
   const isReplaced = sim.documents.find(document.id)?.etag !== etag;
   const isErased = envelopesIn(document).some(([, { dekId }]) => sim.erased.has(dekId));
   ok(isReplaced || isErased, `I1: ${document.id} cannot be read any more`);
+}
+
+/** I12: another process may have rewrapped it, so that its row is looked at once more. */
+function requireReadAgain({ name, readAgain }: SimProcess, document: SimDocument): void {
+  const hasLooked = envelopesIn(document).some(([, { dekId }]) => readAgain.has(dekId));
+  ok(hasLooked, `I12: ${name} gave up on ${document.id} without another look at the row`);
+}
+
+/** I12: a DEK that was rewrapped long ago does not need the version that is off. */
+function requireInTrouble(
+  { dekStore, vault, weather }: Simulation,
+  document: SimDocument,
+  sinceMs: number,
+): void {
+  const isInTrouble = envelopesIn(document).some(([, { dekId }]) => {
+    const row = dekStore.row(dekId);
+    if (!row || row.state === 'shredded') return true;
+    const isMoving = dekStore.changedAtMs(dekId) >= sinceMs - weather.lagMs;
+    return isMoving || vault.wasDisturbedSince(sinceMs, [nameOf(row)]);
+  });
+  ok(isInTrouble, `I12: ${document.id} was not read, and its DEK is under a version that is on`);
 }

@@ -16,11 +16,15 @@ export const IDS = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6'];
 /** Changes documents, or makes them, one change after the other. */
 export function writer(name: string, rounds: number): Actor {
   let left = rounds;
+  let id = '';
   const act = async (life: Life): Promise<void> => {
     const { sim } = life;
     for (; left > 0; left -= 1) {
-      await sim.pause(life, 0, 600);
-      await write(life, sim.random.pick(IDS));
+      // Somebody who types writes the same document again and again.
+      const isAgain = id !== '' && sim.random.chance(0.5);
+      if (!isAgain) id = sim.random.pick(IDS);
+      await sim.pause(life, 0, isAgain ? 150 : 600);
+      await write(life, id);
     }
   };
   return { name, role: 'writer', act };

@@ -334,4 +334,24 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a row that was read before it was rewrapped is not read again',
+    patches: [
+      {
+        file: 'dek/dek-loader.ts',
+        from: "if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;",
+        to: 'if (error) throw error;',
+      },
+    ],
+  },
+  {
+    name: 'a rotation is complete whatever its last scan has found',
+    patches: [
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'if (tally.isClean) await complete(rotation, context);',
+        to: 'await complete(rotation, context);',
+      },
+    ],
+  },
 ];
