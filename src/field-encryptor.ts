@@ -209,7 +209,9 @@ export class FieldEncryptor {
    *
    * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
    * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again, with what is
-   * stored by then, only as long as no write of this call landed. `undefined` leaves the document as it is.
+   * stored by then, only as long as no write of this call is known to have landed: where the store's
+   * transport repeats a write by itself, and someone else writes over it in between, it may be made
+   * twice. `undefined` leaves the document as it is.
    * @param options - `signal` stops before the next step; a write that was sent may still land.
    * @returns What is stored then, with its etag; `undefined` where there is nothing.
    * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change` returns other key parts; what `change` throws; what
@@ -320,6 +322,8 @@ export class FieldEncryptor {
    * processes may open the document until their cached DEK expires. A later document with the same
    * key gets a new DEK; make it one `fenceTtlMs` later at the earliest, or in this process: for so long
    * another one may seal under the row that it read before, and what it seals is lost.
+   * Where reads of the store may lag, as its `readLagMs` says, it takes that long to
+   * find a DEK that was made just before.
    *
    * @returns The dekIds shredded by this call.
    * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.

@@ -8,7 +8,7 @@ import type { RecoveryKey } from './recovery-key.js';
 export interface DekContext {
   readonly product: string;
   readonly providers: ConfiguredProviders;
-  readonly dekStore: DekStore;
+  readonly dekStore: Required<DekStore>;
   readonly dekCache: DekCache;
   readonly clock: Clock;
   readonly recoveryKey?: RecoveryKey | undefined;

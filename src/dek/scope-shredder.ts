@@ -16,7 +16,8 @@ export interface RowItem<Row extends DekRow = DekRow> {
 
 /**
  * Writes a tombstone over each live row, and lists again until none is live: a generation made in
- * the meantime is found by the next round.
+ * the meantime is found by the next round. Where reads may lag, the last round begins so much later
+ * than the first: a DEK that was made just before it is found as well.
  *
  * @returns The dekIds shredded by this call; none on a second one.
  */
@@ -25,7 +26,9 @@ export async function shredScope(
   scopeId: string,
 ): Promise<string[]> {
   const shredded: string[] = [];
+  const startMs = context.clock.monotonicMs();
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const sentMs = context.clock.monotonicMs();
     const listed = await context.dekStore.listScope(scopeId);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
@@ -39,7 +42,10 @@ export async function shredScope(
       for (const { row } of items) context.dekCache.invalidate(row.id);
       scopeRows.forget(scopeId);
     }
-    if (live.length === 0) return shredded;
+    if (live.length > 0) continue;
+    const seesAllMs = startMs + (await context.dekStore.readLagMs());
+    if (sentMs >= seesAllMs) return shredded;
+    await context.clock.sleep(seesAllMs - context.clock.monotonicMs());
   }
   throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
 }

@@ -29,7 +29,8 @@ import {
  * Reads only. Nothing happens before the first `next()`. Documents are read once, and the rows that a
  * page of them names in one go; what is found missing is looked up again, the row and then the
  * document, before it is reported. It unwraps nothing: that a row is there does not prove that it opens,
- * which a dry run of `rewrapAllDeks` does.
+ * which a dry run of `rewrapAllDeks` does. Where reads of the store may lag, as its `readLagMs` says, a DEK
+ * that was made so little before may be taken for absent: run it again before you restore anything.
  *
  * @param encryption - A `FieldEncryptor`, or its product and store.
  * @returns An event for each missing DEK of a document, and for each document that could not be

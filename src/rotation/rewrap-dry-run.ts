@@ -1,6 +1,6 @@
 /** Says what a rewrap would do, having opened every DEK that it would rewrap, and writes nothing. @module */
 import { isLive, type LiveDekRow } from '../dek/dek-row.js';
-import { TamperedError } from '../errors.js';
+import { hasCode, TamperedError } from '../errors.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { VaultBudget } from '../provider/vault-budget.js';
 import type { StoredItem } from '../store/dek-store.js';
@@ -13,6 +13,7 @@ import type { RewrapRequest } from './rewrap-options.js';
 import { rewrapPass } from './rewrap-pass.js';
 import { RewrapTally } from './rewrap-tally.js';
 import { requireRotatable } from './rotation-beginning.js';
+import { superseded } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
 import type { RunCharge } from './run-charge.js';
 import { decide, idOf, rowAhead, rowIn, type Destination } from './row-decision.js';
@@ -32,10 +33,11 @@ export async function* rehearseRewrap(
     concurrency: request.concurrency,
     shard: new PassStages(request.shard).current.shard,
     afterPage: () => Promise.resolve(),
-    settle: async (item) => ({
-      outcome: await rehearseRow({ context, destination, request, estimator }, item),
-      lostRace: false,
-    }),
+    settle: async (item) => {
+      const outcome = await rehearseRow({ context, destination, request, estimator }, item);
+      if (outcome.type === 'failed') await requireSameRotation(outcome.error, destination, records);
+      return { outcome, lostRace: false };
+    },
   });
   tally.add(counter);
   const estimate = await estimator.estimate(charge.total, budget.callsPerSecond);
@@ -59,6 +61,17 @@ async function destinationOf(
   if (!record) return { epoch: 1, target };
   requireRotatable(record, target, request);
   return { epoch: isSameMek(record, target) ? record.epoch : record.epoch + 1, target };
+}
+
+/** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
+async function requireSameRotation(
+  error: unknown,
+  { epoch }: Destination,
+  records: RecordReader,
+): Promise<void> {
+  if (!hasCode(error, 'ROTATION_RECORD_BEHIND')) return;
+  const record = (await records.read())?.record;
+  if (record && record.epoch > epoch) throw superseded(epoch, record);
 }
 
 async function rehearseRow(rehearsal: Rehearsal, item: StoredItem): Promise<RowOutcome> {

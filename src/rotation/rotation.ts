@@ -53,7 +53,7 @@ export class Rotation {
   }
 }
 
-function superseded(epoch: number, by: RotationRecord | undefined): FieldEncryptionError {
+export function superseded(epoch: number, by: RotationRecord | undefined): FieldEncryptionError {
   const what = by
     ? `is at epoch ${String(by.epoch)} now, with the target ${describeMek(by)}`
     : 'is gone from the store';

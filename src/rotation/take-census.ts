@@ -57,7 +57,8 @@ export interface Census {
  *
  * Reads only: the rotation record first, then every row once, through whatever lock or charge the
  * store has for that. Rows that change while it reads are counted as they were met. It unwraps nothing,
- * so a row counts by what it says of itself.
+ * so a row counts by what it says of itself. Where reads of the store may lag, as its `readLagMs` says,
+ * what was written so little before may be missed: wait so long before you rely on it.
  *
  * @param encryption - A `FieldEncryptor`, or its product and store.
  * @throws Errors of the store; TamperedError or `ROW_UNSUPPORTED` for a rotation record that cannot be

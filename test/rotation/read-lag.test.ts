@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { takeCensus, type DekRow, type DekStore, type StoredItem } from '../../src/index.js';
 import type { MemoryDekStore } from '../../src/testing/index.js';
-import { encryptAny, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';
+import { encryptAny, KEY, note, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, rejection, refused } from '../support/failure.js';
 import type { ManualClock } from '../support/clock.js';
 import {
@@ -215,5 +215,49 @@ describe('a writer that is told late of a rotation', () => {
     expect(await rest).toMatchObject({ complete: true, epoch: 2, rewrapped: 3 });
     const census = await takeCensus({ product: PRODUCT, dekStore: before.memory });
     expect(census).toMatchObject({ settled: true, behind: 0, active: 3 });
+  });
+});
+
+describe('a shred', () => {
+  /** An eraser that is told of no row before it is so old. */
+  async function eraserOf(before: Setup, lagMs: number): Promise<Setup> {
+    const madeAtMs = before.clock.monotonicMs();
+    await writeNotes(before, 1);
+    const listScope = async (scopeId: string): Promise<readonly StoredItem[]> => {
+      const items = await before.memory.listScope(scopeId);
+      return before.clock.monotonicMs() - madeAtMs >= lagMs ? items : [];
+    };
+    const readLagMs = (): Promise<number> => Promise.resolve(lagMs);
+    return setup({ beside: before, dekStore: withOwn(before.memory, { listScope, readLagMs }) });
+  }
+
+  it('finds a DEK that another process made just before, and takes no longer than the lag', async () => {
+    const before = setup();
+    const eraser = await eraserOf(before, LAG_MS);
+    const [row] = await rows(before);
+    const shredding = eraser.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    await before.clock.run(LAG_MS);
+    expect(await shredding).toEqual({ shredded: [row?.id] });
+    expect(await rows(before)).toMatchObject([{ state: 'shredded' }]);
+  });
+
+  it('looks again where the look before was sent too early, and answered late', async () => {
+    const before = setup();
+    const eraser = await eraserOf(before, LAG_MS);
+    eraser.store.after = async (method, result) => {
+      if (method === 'listScope') await before.clock.sleep(2 * LAG_MS);
+      return result;
+    };
+    const shredding = eraser.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    await before.clock.run(10 * LAG_MS);
+    expect((await shredding).shredded).toHaveLength(1);
+  });
+
+  it('waits for nothing where reads do not lag', async () => {
+    const before = setup();
+    const eraser = await eraserOf(before, 0);
+    const { shredded } = await eraser.encryptor.shred(note, { ...KEY, id: 'note-0' });
+    expect(shredded).toHaveLength(1);
+    expect(before.clock.sleeping).toBe(0);
   });
 });

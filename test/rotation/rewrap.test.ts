@@ -14,7 +14,7 @@ import {
   PRODUCT,
   setup,
 } from '../support/encryptor.js';
-import { rejection } from '../support/failure.js';
+import { failure, refused, rejection } from '../support/failure.js';
 import {
   alterRow,
   envKeys,
@@ -387,6 +387,20 @@ describe('a dry run', () => {
     });
     const { summary } = await rewrap(operator, { dryRun: true, takeOver: true });
     expect(summary).toMatchObject({ epoch: 3, wouldRewrap: 1 });
+  });
+
+  it('stops where another rotation goes on beside it, and blames no row', async () => {
+    const { before, operator } = await written(2);
+    const rehearsing = await start(operator, { dryRun: true, concurrency: 1 });
+    expect((await rehearsing.next()).value).toMatchObject({ type: 'pass' });
+    await rewrap(withKeys(before, ['b', 'a']));
+    await rewrap(withKeys(before, ['c', 'b', 'a']));
+    expect(await failure(rehearsing.next())).toEqual(
+      refused(
+        'ROTATION_SUPERSEDED',
+        `The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/${await versionOf('c')}: nothing more was written; find out who changed it before you start again`,
+      ),
+    );
   });
 
   it('of a finished rotation finds everything current', async () => {

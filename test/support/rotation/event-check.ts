@@ -1,13 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import {
-  isFieldEncryptionError,
-  type DekRow,
-  type RewrapCounts,
-  type RewrapEvent,
-  type RewrapSummary,
+import type {
+  DekRow,
+  DekStore,
+  RewrapCounts,
+  RewrapEvent,
+  RewrapSummary,
 } from '../../../src/index.js';
-import type { Execution } from './journal.js';
-import type { Watch } from './watch.js';
+import type { Execution, Journal } from './journal.js';
 
 const NOTHING: RewrapCounts = {
   scanned: 0,
@@ -22,9 +21,17 @@ const LEFT_FOR_LATER: readonly string[] = ['other-shard', 'other-version'];
 
 type RowEvent = Extract<RewrapEvent, { readonly counts: RewrapCounts; readonly dekId: string }>;
 
+/** What happened, as far as a rewrap can speak of it. */
+export interface Witness {
+  readonly journal: Pick<Journal, 'wrote'> & {
+    readonly executions: readonly Pick<Execution, 'args' | 'code' | 'method' | 'process'>[];
+  };
+  readonly memory: Pick<DekStore, 'get'>;
+}
+
 /** Compares what a rewrap says with what happened. */
 export class EventCheck {
-  readonly #watch: Watch;
+  readonly #watch: Witness;
   readonly #process: string;
   #epoch = 0;
   #mekVersion = '';
@@ -32,7 +39,7 @@ export class EventCheck {
   #passBegan = 0;
   #passes: { readonly purpose: string; isClean: boolean }[] = [];
 
-  constructor(watch: Watch, process: string) {
+  constructor(watch: Witness, process: string) {
     this.#watch = watch;
     this.#process = process;
   }
@@ -71,7 +78,7 @@ export class EventCheck {
     deepEqual({ ...last, rewrapped: 0 }, { ...NOTHING, scanned, current, skipped, failed });
     equal(summary.rewrapped, sum, 'I9: the summary does not add up');
     if (!summary.complete) return;
-    equal(this.#passes.at(-1)?.purpose, 'verify', 'the last scan was not to verify');
+    equal(this.#passes.at(-1)?.purpose, 'verify', 'I11: the last scan was not to verify');
     const clean = this.#passes.slice(-2).filter(({ isClean }) => isClean);
     equal(clean.length, 2, 'I11: fewer than two scans that found nothing to do');
   }
@@ -93,7 +100,7 @@ export class EventCheck {
     }
     if (type === 'failed' && !isUnreachable(event.error)) this.#requireUnwritten(dekId);
     if (type === 'rewrapped' || (type === 'current' && event.epochMoved)) {
-      ok(this.#watch.journal.wrote(dekId, this.#epoch), `${dekId} is reported, and unwritten`);
+      ok(this.#watch.journal.wrote(dekId, this.#epoch), `I9: ${dekId} is reported, and unwritten`);
     }
     if (type === 'rewrapped' || type === 'current') await this.#requireDurable(dekId);
   }
@@ -102,8 +109,8 @@ export class EventCheck {
     const item = await this.#watch.memory.get(dekId);
     const row = item?.value as DekRow;
     if (row.state === 'shredded' || row.epoch > this.#epoch) return;
-    equal(row.epoch, this.#epoch, `${dekId} is reported as done, and is not`);
-    equal(row.mekVersion, this.#mekVersion, `${dekId} is reported as done, and is not`);
+    equal(row.epoch, this.#epoch, `I9: ${dekId} is reported as done, and is not`);
+    equal(row.mekVersion, this.#mekVersion, `I9: ${dekId} is reported as done, and is not`);
   }
 
   /** I7: a row that is reported as failed is as it was. */
@@ -115,7 +122,7 @@ export class EventCheck {
   }
 
   /** Of this pass, the lost ones too. */
-  #ownReplaces(): readonly Execution[] {
+  #ownReplaces(): Witness['journal']['executions'] {
     const { executions } = this.#watch.journal;
     return executions
       .slice(this.#passBegan)
@@ -125,5 +132,5 @@ export class EventCheck {
 
 /** The write may have been executed all the same, and only its answer lost. */
 function isUnreachable(error: unknown): boolean {
-  return isFieldEncryptionError(error) && error.code === 'STORE_UNAVAILABLE';
+  return (error as { readonly code?: unknown }).code === 'STORE_UNAVAILABLE';
 }

@@ -19,14 +19,14 @@ const STATES = ['fencing', 'rewrapping', 'complete'];
  * rotation is complete only over rows that are. Only what changed is looked at anew.
  */
 export class Invariants {
-  readonly #journal: Journal;
+  readonly #journal: Pick<Journal, 'lateCreates'>;
   readonly #deks = new Map<string, string>();
   /** The MEK version that each epoch stands for. */
   readonly #targets = new Map<number, string>();
   #rows: ReadonlyMap<string, RowItem> = new Map();
   #record: RotationRecord | undefined;
 
-  constructor(journal: Journal) {
+  constructor(journal: Pick<Journal, 'lateCreates'>) {
     this.#journal = journal;
   }
 
@@ -52,18 +52,18 @@ export class Invariants {
     const before = this.#record;
     this.#record = record;
     if (!record) {
-      equal(before, undefined, 'the rotation record is gone');
+      equal(before, undefined, 'I5: the rotation record is gone');
       return;
     }
     for (const each of [...record.history, record]) {
       const target = mekOf(each);
-      equal(this.#targets.get(each.epoch) ?? target, target, 'an epoch changed its target');
+      equal(this.#targets.get(each.epoch) ?? target, target, 'I4: an epoch changed its target');
       this.#targets.set(each.epoch, target);
     }
     if (!before) return;
     ok(record.epoch >= before.epoch, 'I4: the epoch of the record fell');
     if (record.epoch > before.epoch) return;
-    ok(STATES.indexOf(record.state) >= STATES.indexOf(before.state), 'the rotation went back');
+    ok(STATES.indexOf(record.state) >= STATES.indexOf(before.state), 'I4: the rotation went back');
   }
 
   #checkRow(row: DekRow, before: DekRow | undefined): void {
@@ -71,7 +71,7 @@ export class Invariants {
     const recordEpoch = this.#record?.epoch ?? 0;
     ok(row.epoch <= recordEpoch, `I4: the epoch of ${row.id} is above the record's`);
     if (row.state === 'shredded') return;
-    equal(mekOf(row), this.#targets.get(row.epoch), `${row.id} is not on its epoch's target`);
+    equal(mekOf(row), this.#targets.get(row.epoch), `I4: ${row.id} is not on its epoch's target`);
     this.#checkDek(row);
     if (before) checkPreviousWrap(row, before as LiveDekRow);
   }
@@ -84,7 +84,11 @@ export class Invariants {
     }
     equal(this.#deks.get(row.id) ?? dek, dek, `I2: the DEK of ${row.id} changed`);
     this.#deks.set(row.id, dek);
-    equal(row.commitment, commitmentTo(Buffer.from(dek, 'hex'), row.id), 'the commitment is wrong');
+    equal(
+      row.commitment,
+      commitmentTo(Buffer.from(dek, 'hex'), row.id),
+      'I2: the commitment is wrong',
+    );
     const { previousWrap, recoveryWrap } = row;
     if (recoveryWrap) equal(dekInRecoveryWrap(row), dek, 'I6: the recovery wrap holds another DEK');
     if (previousWrap) equal(dekIn(previousWrap, row.id), dek, 'I6: the last good wrap is lost');
@@ -95,7 +99,7 @@ export class Invariants {
     const record = this.#record;
     if (record?.state !== 'complete' || row.state === 'shredded') return;
     if (row.epoch === record.epoch && mekOf(row) === mekOf(record)) return;
-    ok(this.#journal.lateCreates.has(row.id), `complete, but for ${row.id}`);
+    ok(this.#journal.lateCreates.has(row.id), `I11: complete, but for ${row.id}`);
   }
 }
 
@@ -115,8 +119,8 @@ function dekIn(wrap: KeyWrap, dekId: string): string {
 function checkSuccession(row: DekRow, before: DekRow): void {
   ok(before.state !== 'shredded', `I5: the tombstone ${row.id} was written over`);
   ok(row.epoch >= before.epoch, `I4: the epoch of ${row.id} fell`);
-  deepEqual(identityOf(row), identityOf(before), 'the row became another');
-  if (row.state === 'active') equal(before.state, 'active', 'a retired row is active again');
+  deepEqual(identityOf(row), identityOf(before), 'I5: the row became another');
+  if (row.state === 'active') equal(before.state, 'active', 'I5: a retired row is active again');
 }
 
 function identityOf(row: DekRow): unknown {
@@ -137,7 +141,7 @@ function checkPreviousWrap(row: LiveDekRow, before: LiveDekRow): void {
     const isAdded = row.recoveryWrap?.recoveryKeyId !== before.recoveryWrap?.recoveryKeyId;
     const [now, then] = isAdded ? [row, before].map((each) => without(each, 'recoveryWrap')) : [];
     const kept = stillActive({ ...(now ?? row), epoch: before.epoch }, before);
-    deepEqual(kept, then ?? before, 'more was written');
+    deepEqual(kept, then ?? before, 'I7: more was written');
     return;
   }
   if (row.recoveryWrap && isDeepStrictEqual(row.previousWrap, before.previousWrap)) {
@@ -146,7 +150,7 @@ function checkPreviousWrap(row: LiveDekRow, before: LiveDekRow): void {
   }
   const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion, epoch } = before;
   const expected = { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion, epoch };
-  deepEqual(row.previousWrap, expected, 'the previous wrap is not the wrap before');
+  deepEqual(row.previousWrap, expected, 'I6: the previous wrap is not the wrap before');
 }
 
 function withoutPreviousWrap({ previousWrap, ...row }: LiveDekRow): unknown {

@@ -1,4 +1,4 @@
-import { createDecipheriv, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import {
   EnvKeyProvider,
   type KeyWrap,
@@ -50,13 +50,20 @@ export function openWrap(wrap: KeyWrap): Buffer {
   return Buffer.concat([decipher.update(wrapped), decipher.final()]);
 }
 
+/** A DEK as the MEK wraps it, by Node alone. */
+export function wrapUnder(name: MekName, dek: Uint8Array): string {
+  const cipher = createCipheriv('id-aes256-wrap', fromHex(MEKS[name].mekHex), KEY_WRAP_IV);
+  return Buffer.concat([cipher.update(dek), cipher.final()]).toString('base64url');
+}
+
 /** What a row has to commit to, by Node alone. */
 export function commitmentTo(dek: Uint8Array, dekId: string): string {
   const info = tuple('field-encrypt/v1/commitment', PRODUCT, dekId);
   return Buffer.from(hkdfSync('sha256', dek, '', info, 32)).toString('base64url');
 }
 
-function tuple(...parts: readonly string[]): Buffer {
+/** docs/format.md, "Notation", by Node alone. */
+export function tuple(...parts: readonly (Uint8Array | string)[]): Buffer {
   return Buffer.concat(
     parts.flatMap((part) => {
       const length = Buffer.alloc(4);

@@ -13,6 +13,12 @@ export class Tally {
     for (const [name, count] of this.#counts) ok(count > 0, `It never happened: ${name}`);
   }
 
+  /** A line for each, by name. */
+  toLines(): string {
+    const sorted = [...this.#counts].sort(([one], [other]) => one.localeCompare(other));
+    return sorted.map(([name, count]) => `${String(count).padStart(8)} ${name}`).join('\n');
+  }
+
   toString(): string {
     return JSON.stringify(Object.fromEntries(this.#counts));
   }

@@ -1,0 +1,206 @@
+import { deepEqual, ok } from 'node:assert/strict';
+import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
+import { envelopesIn, keyOf, type SimDocument } from '../ledger.js';
+import type { Actor, Life } from '../simulation.js';
+import { FENCE_TTL_MS } from '../weather.js';
+import { IDS, write } from './writer.js';
+
+type Action = (life: Life) => Promise<void>;
+
+/** Does what operators do, and takes back what would stop everything for good. */
+export function operator(name: string, rounds: number): Actor {
+  let left = rounds;
+  const act = async (life: Life): Promise<void> => {
+    const { sim } = life;
+    const actions = [rotate, rotate, rollBack, disable, remove, retire, retire, erase, setClock];
+    for (; left > 0; left -= 1) {
+      await sim.pause(life, 100, 1_500);
+      const isLast = left === 1 && sim.weather.restores;
+      await (isLast ? restore : sim.random.pick(actions))(life);
+    }
+  };
+  return { name, role: 'operator', act };
+}
+
+/** Kills others at whatever call comes next. */
+export function crasher(name: string, rounds: number): Actor {
+  const act = async (life: Life): Promise<void> => {
+    const { sim } = life;
+    for (let left = rounds; left > 0; left -= 1) {
+      await sim.pause(life, 100, 900);
+      const { mortals, random } = sim;
+      if (mortals.length === 0 || !random.chance(sim.weather.crashRate)) continue;
+      const process = random.pick(mortals);
+      process.diesAtCall = process.calls + random.int(1, 8);
+    }
+  };
+  return { name, role: 'operator', act };
+}
+
+const rotate: Action = async ({ sim }) => {
+  const next = ALL_MEKS.find((name) => sim.vault.stateOf(name) === 'absent');
+  if (!next) return rollBack({ sim } as Life);
+  sim.vault.set(next, 'enabled');
+  sim.wanted = next;
+};
+
+const rollBack: Action = async ({ sim }) => {
+  const { vault, random } = sim;
+  await Promise.resolve();
+  sim.wanted = random.pick(vault.made);
+  use(sim, sim.wanted);
+};
+
+function use({ vault, outOfUse }: Life['sim'], name: MekName): void {
+  vault.set(name, 'enabled');
+  for (const mekVersion of outOfUse) {
+    if (nameOf({ mekVersion }) === name) outOfUse.delete(mekVersion);
+  }
+}
+
+/** Too early, and back again: whatever needs it has to wait. */
+const disable: Action = (life) => interrupt(life, 'disabled');
+
+/** Soft-deleted by mistake, and recovered. */
+const remove: Action = (life) => interrupt(life, 'deleted');
+
+async function interrupt(life: Life, state: 'deleted' | 'disabled'): Promise<void> {
+  const { sim } = life;
+  const name = sim.random.pick(sim.vault.made);
+  if (sim.vault.stateOf(name) !== 'enabled') return;
+  sim.vault.set(name, state);
+  await sim.pause(life, 200, 2_500);
+  sim.vault.set(name, 'enabled');
+  sim.tally.add(`MEK versions that were ${state}`, true);
+}
+
+/** As it has to be done: a settled census, one fence more, another census. */
+const retire: Action = async (life) => {
+  const { sim, process } = life;
+  const since = sim.explanations.since(process);
+  try {
+    const before = await unusedVersions(life);
+    await sim.pause(life, FENCE_TTL_MS + 2 * sim.weather.lagMs, 2_500 + 2 * sim.weather.lagMs);
+    const after = await unusedVersions(life);
+    if (!before || before.epoch !== after?.epoch) return;
+    const name = before.names.find((each) => after.names.includes(each));
+    if (!name || sim.wanted === name) return;
+    sim.vault.set(name, 'disabled');
+    sim.outOfUse.add(targetAt(name).mekVersion);
+    sim.tally.add('MEK versions that were retired', true);
+  } catch (error) {
+    sim.explanations.require(process, error, since);
+  }
+};
+
+interface Unused {
+  readonly epoch: number;
+  readonly names: readonly MekName[];
+}
+
+async function unusedVersions({ sim, encryptor }: Life): Promise<Unused | undefined> {
+  const census = await sim.library.takeCensus(encryptor);
+  if (!census.settled || !census.rotation) return undefined;
+  const used = [census.rotation, ...census.wraps.filter((each) => each.active + each.retired > 0)];
+  const isUsed = (name: MekName): boolean => used.some((each) => nameOf(each) === name);
+  const names = sim.vault.made.filter(
+    (name) => sim.vault.stateOf(name) === 'enabled' && !isUsed(name),
+  );
+  return { epoch: census.rotation.epoch, names };
+}
+
+/** A document is erased: deleted, and its DEKs destroyed. */
+const erase: Action = async (life) => {
+  const { sim, process, encryptor, documents } = life;
+  const isNew = sim.random.chance(0.5);
+  const id = isNew ? `e${String(sim.nextRev())}` : sim.random.pick(IDS);
+  if (isNew) await writeFirst(life, id);
+  const since = sim.explanations.since(process);
+  try {
+    const item = await documents.get(keyOf(id)).catch(() => undefined);
+    if (item) await documents.delete(keyOf(id), item.etag).catch(() => undefined);
+    const reading = item && decrypt(life, item.document).catch(() => undefined);
+    const startMs = sim.timeline.nowMs;
+    await encryptor.shred(sim.definition, keyOf(id));
+    requireNoneLeft(sim, id, startMs);
+    await reading;
+    if (item) await requireRevoked(life, item.document);
+    sim.tally.add('documents that were erased', true);
+  } catch (error) {
+    sim.explanations.require(process, error, since);
+  }
+};
+
+/** Made by another process just before, so that a late read may not know of it yet. */
+async function writeFirst({ sim }: Life, id: string): Promise<void> {
+  const owner = sim.spawn(`owner ${String(sim.nextRev())}`, 'writer');
+  await write(owner, id);
+}
+
+/** I5: every DEK that was there when it began is gone for good. */
+function requireNoneLeft({ dekStore }: Life['sim'], id: string, startMs: number): void {
+  for (const { row } of dekStore.rows.values()) {
+    if (row.scope.at(-1) !== id || row.state === 'shredded') continue;
+    ok(dekStore.appearedAtMs(row.id) > startMs, `I5: ${row.id} outlived its shredding`);
+  }
+}
+
+/** I16: where it was shredded nothing opens a copy any more, reads that were under way included. */
+async function requireRevoked(life: Life, copy: SimDocument): Promise<void> {
+  if (envelopesIn(copy).length === 0) return;
+  const isOpen = await decrypt(life, copy).then(
+    () => true,
+    () => false,
+  );
+  ok(!isOpen, `I16: ${copy.id} was erased, and a copy of it opens`);
+}
+
+function decrypt({ sim, encryptor }: Life, document: SimDocument): Promise<unknown> {
+  return encryptor.decryptDocument(sim.definition, document as never);
+}
+
+const setClock: Action = async ({ sim }) => {
+  await Promise.resolve();
+  const { mortals, random } = sim;
+  if (mortals.length === 0 || sim.weather.skewMs === 0) return;
+  random.pick(mortals).clock.jump(random.int(-1_500, 1_500));
+  sim.tally.add('clocks that were set', true);
+};
+
+/** Everything stops, the DEK store is set back, what is lost is named, and everything goes on. */
+export const restore: Action = async ({ sim }) => {
+  const { dekStore, random, rows, timeline, vault } = sim;
+  sim.isHalted = sim.wire.isCalm = true;
+  sim.stopAll();
+  for (const name of vault.made) use(sim, name);
+  rows.pause();
+  dekStore.restore(timeline.nowMs - random.int(100, 5_000));
+  rows.resume();
+  await nameTheLost(sim);
+  sim.tally.add('restores', true);
+  sim.isHalted = sim.wire.isCalm = false;
+};
+
+/** I20: what cannot be read any more is named, all of it and nothing else. */
+async function nameTheLost(sim: Life['sim']): Promise<void> {
+  const { encryptor, process, documents } = sim.spawn('restorer', 'operator');
+  await process.clock.sleep(sim.weather.vaultLagMs);
+  const named: string[] = [];
+  const lost = sim.documents.all.flatMap(({ document }) =>
+    [...new Set(envelopesIn(document).map(([, { dekId }]) => dekId))]
+      .filter((dekId) => !sim.dekStore.row(dekId))
+      .map((dekId) => `${document.id} ${dekId}`),
+  );
+  for await (const event of sim.library.findMissingDeks(encryptor, sim.definition, documents)) {
+    sim.secrecy.hears(event);
+    if (event.type !== 'missing' || event.reason !== 'absent') continue;
+    named.push(`${String(event.key['id'])} ${event.dekId}`);
+  }
+  deepEqual(named.sort(), lost.sort(), 'I20: the report of what is lost is not exact');
+  sim.tally.add('DEKs that a restore lost', lost.length);
+  for (const id of new Set(lost.map((each) => each.split(' ')[0] ?? ''))) {
+    const item = await documents.get(keyOf(id));
+    if (item) await documents.delete(keyOf(id), item.etag);
+  }
+  for (const { document } of sim.documents.all) sim.documentChecks.requireReadable(document);
+}

@@ -1,0 +1,127 @@
+import type {
+  RewrapAllDeksOptions,
+  RewrapEvent,
+  RewrapSummary,
+  StoredItem,
+} from '../../../src/index.js';
+import { EventCheck, type Witness } from '../../support/rotation/event-check.js';
+import { targetAt, type MekName } from '../../support/rotation/meks.js';
+import { codeOf } from '../explanations.js';
+import type { Random } from '../random.js';
+import type { Actor, Life, Simulation } from '../simulation.js';
+
+/** Rewraps to whatever it takes for the right version, is left, aborted, or goes to the end. */
+export function rewrapper(
+  name: string,
+  rounds: number,
+  targetOf: (sim: Simulation) => MekName,
+): Actor {
+  let left = rounds;
+  const act = async (life: Life): Promise<void> => {
+    const { sim } = life;
+    for (; left > 0; left -= 1) {
+      await sim.pause(life, 0, 2_500);
+      await rewrapOnce(life, targetOf(sim));
+    }
+  };
+  return { name, role: 'rewrapper', act };
+}
+
+async function rewrapOnce(life: Life, name: MekName): Promise<void> {
+  const { sim, process } = life;
+  const { random } = sim;
+  const aborter = new AbortController();
+  const options: RewrapAllDeksOptions = {
+    target: targetAt(name),
+    concurrency: random.int(1, 3),
+    verify: random.pick(['all', 'all', 'first', 'none']),
+    takeOver: random.chance(0.7),
+    dryRun: random.chance(0.15),
+    ...(random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
+    signal: aborter.signal,
+  };
+  const stopsAfter = random.chance(0.25) ? random.int(1, 25) : Infinity;
+  const stop = random.pick(['abort', 'leave'] as const);
+  const since = sim.explanations.since(process);
+  try {
+    const pull = async (events: readonly RewrapEvent[]): Promise<boolean> => {
+      await sim.pause(life, 0, mostPauseMs(options, random));
+      if (events.length < stopsAfter) return true;
+      sim.tally.add(`rewraps that were stopped: ${stop}`, true);
+      if (stop === 'abort') {
+        process.isAborted = true;
+        aborter.abort(STOPPED);
+      }
+      return stop === 'abort';
+    };
+    await driveRewrap(life, options, { pull });
+  } catch (error) {
+    if (error !== STOPPED) sim.explanations.require(process, error, since);
+    if (codeOf(error) === 'ROTATION_SUPERSEDED') sim.tally.add('rewraps that were overtaken', true);
+  }
+}
+
+/** Whoever pulls may be slow; a rehearsal is read by people. */
+function mostPauseMs({ dryRun }: RewrapAllDeksOptions, random: Random): number {
+  if (dryRun) return 900;
+  return random.chance(0.02) ? 1_800 : 15;
+}
+
+const STOPPED = new Error('stopped by the one who started it');
+
+export interface DriveOptions {
+  /** Before each event; false leaves the rewrap. */
+  readonly pull?: (events: readonly RewrapEvent[]) => Promise<boolean>;
+  /** The code with which rows may fail beside what has happened in this world. */
+  readonly expected?: string;
+}
+
+/** Pulls a rewrap to its end, or until `pull` says no, and checks what it says: I7, I9, I11. */
+export async function driveRewrap(
+  { sim, process, encryptor }: Life,
+  options: RewrapAllDeksOptions,
+  { pull = () => Promise.resolve(true), expected }: DriveOptions = {},
+): Promise<{ readonly events: readonly RewrapEvent[]; readonly summary?: RewrapSummary }> {
+  const events: RewrapEvent[] = [];
+  const check = options.dryRun ? undefined : new EventCheck(witnessOf(sim), process.name);
+  begin(process, options);
+  const rewrapping = sim.library.rewrapAllDeks(encryptor, options);
+  const since = sim.explanations.since(process);
+  try {
+    while (await pull(events)) {
+      const { done, value } = await rewrapping.next();
+      if (done) {
+        check?.finish(events, value);
+        return { events, summary: value };
+      }
+      events.push(value);
+      sim.secrecy.hears(value);
+      await check?.see(value);
+      const isExpected = value.type === 'failed' && codeOf(value.error) === expected;
+      if (value.type === 'failed' && !isExpected)
+        sim.explanations.require(process, value.error, since);
+      sim.tally.add('rows that were rewrapped', value.type === 'rewrapped');
+    }
+    await rewrapping.return(undefined as never);
+    return { events };
+  } finally {
+    process.isIdle = true;
+    process.isRehearsing = process.isAborted = false;
+  }
+}
+
+function begin(
+  process: Life['process'],
+  { verify = 'all', dryRun = false }: RewrapAllDeksOptions,
+): void {
+  process.isIdle = false;
+  process.verifies = verify === 'all';
+  process.isRehearsing = dryRun;
+  process.unwrapped.clear();
+}
+
+function witnessOf({ rows, dekStore }: Simulation): Witness {
+  const get = (dekId: string): Promise<StoredItem> =>
+    Promise.resolve({ value: dekStore.row(dekId), etag: '' });
+  return { journal: rows, memory: { get } };
+}

@@ -1,0 +1,84 @@
+import { fail, ok } from 'node:assert/strict';
+import type { SimProcess } from './sim-process.js';
+import type { Simulation } from './simulation.js';
+
+/** When something was begun, to be compared with what went wrong since. */
+export interface Since {
+  readonly atMs: number;
+  readonly faults: number;
+  readonly lateRecords: number;
+}
+
+const OUTAGES = ['KEY_PROVIDER_THROTTLED', 'KEY_PROVIDER_UNAVAILABLE', 'STORE_UNAVAILABLE'];
+const LOST_TO_OTHERS = [
+  'CONTENDED',
+  'MIGRATION_SUPERSEDED',
+  'MIGRATION_UNDER_WAY',
+  'ROTATION_SUPERSEDED',
+  'ROTATION_UNFINISHED',
+];
+
+/** Whether what a caller is told has happened indeed: an error for nothing is a violation. */
+export class Explanations {
+  readonly #sim: Simulation;
+
+  constructor(sim: Simulation) {
+    this.#sim = sim;
+  }
+
+  since({ faults, lateRecords }: SimProcess): Since {
+    return { atMs: this.#sim.timeline.nowMs, faults, lateRecords };
+  }
+
+  /** @returns The code. @throws What is no error of the library, or has no cause in this world. */
+  require(process: SimProcess, error: unknown, since: Since): string {
+    const code = codeOf(error);
+    if (code === 'ERR_ASSERTION') throw error as Error;
+    this.#sim.secrecy.hears(error);
+    this.#sim.tally.add(`told ${process.role}: ${code}`, true);
+    if (LOST_TO_OTHERS.includes(code)) return code;
+    if (OUTAGES.includes(code)) {
+      ok(process.faults > since.faults, `I7: ${process.name} was told ${code} for nothing`);
+      return code;
+    }
+    this.#requireCause(process, error, code, since);
+    return code;
+  }
+
+  #requireCause(process: SimProcess, error: unknown, code: string, since: Since): void {
+    const { name, lateRecords } = process;
+    const { atMs } = since;
+    const { dekId = '' } = error as { readonly dekId?: string };
+    const { vault, dekStore, weather } = this.#sim;
+    switch (code) {
+      case 'MEK_DISABLED':
+      case 'MEK_VERSION_UNKNOWN':
+        ok(vault.wasDisturbedSince(atMs), `I12: ${name} was told ${code}, and none was off`);
+        return;
+      case 'DEK_NOT_FOUND':
+        ok(
+          dekStore.appearedAtMs(dekId) >= atMs - weather.lagMs && weather.lagMs > 0,
+          `I1: ${name} was told that ${dekId} is gone`,
+        );
+        return;
+      case 'DEK_SHREDDED':
+        ok(dekStore.row(dekId)?.state === 'shredded', `I5: ${name} took ${dekId} for shredded`);
+        return;
+      case 'ROTATION_RECORD_BEHIND':
+      case 'ROTATION_RECORD_MISSING':
+        ok(lateRecords > since.lateRecords, `I4: ${name} was told ${code}: ${String(error)}`);
+        return;
+      case 'CIPHER_STALE':
+        ok(process.role === 'careful writer', `I5: ${name} holds no cipher`);
+        return;
+      default:
+        fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} was told ${String(error)}`);
+    }
+  }
+}
+
+/** By what it says of itself: a copy of the library has classes of its own. */
+export function codeOf(error: unknown): string {
+  const { code, name } = error as { readonly code?: unknown; readonly name?: string };
+  return typeof code === 'string' ? code : (name ?? String(error));
+}

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { withMutatedCopy } from './mutants/mutated-copy.js';
+import { MUTANTS } from './mutants/mutants.js';
+
+const RUN = join(import.meta.dirname, 'run.ts');
+const TRY = join(import.meta.dirname, 'mutants', 'try-mutants.ts');
+
+/** Found by the first seeds: a look at whether mutants are found at all. */
+const FEW = ['no fence before the rows', 'one pass only', 'no commitment check'];
+
+interface Ended {
+  readonly code: number;
+  readonly lines: readonly string[];
+}
+
+/** A copy of `src` is compiled by `tsx`, and so in a process of its own. */
+async function run(...args: readonly string[]): Promise<Ended> {
+  const running = promisify(execFile)(execPath, ['--import', 'tsx', ...args]);
+  const { stdout, code } = await running.then(
+    (ended) => ({ ...ended, code: 0 }),
+    (error: unknown) => error as { readonly stdout: string; readonly code: number },
+  );
+  return { code, lines: stdout.trimEnd().split('\n') };
+}
+
+it('finds mutants, and nothing in a copy that is left as it is', async () => {
+  const only = process.env['SLOW'] === '1' ? MUTANTS.map(({ name }) => name) : FEW;
+  const args = only.flatMap((name) => ['--only', name]);
+  const { code, lines } = await run(RUN, '--mutants', ...args);
+  expect(lines.filter((line) => line.startsWith('FAIL'))).toEqual([]);
+  expect(lines.at(-1)).toBe(`${String(only.length + 1)} passed, 0 failed`);
+  expect(code).toBe(0);
+});
+
+it('fails for a mutant that survives', async () => {
+  const mutant = {
+    name: 'harmless',
+    patches: [{ file: 'clock.ts', from: 'Math.random()', to: 'Math.random() / 2' }],
+  };
+  const script = `
+    import { tryMutants } from ${JSON.stringify(TRY)};
+    const counts = await tryMutants(console.log, ${JSON.stringify([mutant])}, 2);
+    console.log(JSON.stringify(counts));`;
+  const { lines } = await run('--input-type=module', '--eval', script);
+  expect(lines).toEqual([
+    'ok   no mutant: a copy that is left as it is: survived 2 seeds',
+    'FAIL harmless: survived 2 seeds',
+    '{"passed":1,"failed":1}',
+  ]);
+});
+
+it.each([
+  ['nowhere', 'Math.chance()', /^The patch does not apply: src\/clock\.ts has 0 times\n/],
+  ['in several places', 'readonly ', /^The patch does not apply: src\/clock\.ts has \d+ times\n/],
+])('refuses a patch for text that stands %s', async (_where, from, message) => {
+  const patches = [{ file: 'clock.ts', from, to: '' }];
+  await expect(withMutatedCopy(patches, () => Promise.resolve())).rejects.toThrow(message);
+});
+
+it('has enough mutants, each with a name of its own', () => {
+  expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+  expect(MUTANTS.length).toBeGreaterThanOrEqual(12);
+});

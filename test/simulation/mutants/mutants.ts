@@ -1,0 +1,357 @@
+/** One place of `src`, found by its exact text. */
+export interface Patch {
+  /** Below `src`. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A fault that somebody might build in, and that a seed has to find. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+/** Text that stands just once in its file; what stands no more has to be written anew. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'no epoch guard: a rewrapper goes on after another has taken over',
+    patches: [
+      {
+        file: 'rotation/rotation.ts',
+        from: 'if (copy?.record.epoch === this.epoch) return copy;',
+        to: 'if (copy) return copy;',
+      },
+    ],
+  },
+  {
+    name: 'rows of a later epoch are taken for older ones',
+    patches: [
+      {
+        file: 'rotation/row-decision.ts',
+        from: "if (row.epoch > epoch) return 'ahead';",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'upsert for replace: the etag of a row is ignored',
+    patches: [
+      {
+        file: 'rotation/row-rewrapper.ts',
+        from: 'await this.#context.dekStore.replace(next, etag);',
+        to: 'const now = await this.#context.dekStore.get(next.id); await this.#context.dekStore.replace(next, now?.etag ?? etag);',
+      },
+    ],
+  },
+  {
+    name: 'no fence before the rows',
+    patches: [
+      {
+        file: 'rotation/fence.ts',
+        from: 'yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a fence that leaves out how late reads may be',
+    patches: [
+      {
+        file: 'rotation/fence.ts',
+        from: 'yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);',
+        to: 'yield* countDown(fenceMs(copy.record), clock, signal);',
+      },
+    ],
+  },
+  {
+    name: 'a cache put without a generation check',
+    patches: [
+      {
+        file: 'dek/single-flight.ts',
+        from: 'if (this.#flights.get(key) === flight) keep(value);',
+        to: 'keep(value);',
+      },
+    ],
+  },
+  {
+    name: 'a cache that never forgets',
+    patches: [
+      {
+        file: 'dek/expiring-map.ts',
+        from: 'if (elapsedBetween(entry.since, now) < this.#ttlMs) return entry.value;',
+        to: 'if (now) return entry.value;',
+      },
+      {
+        file: 'dek/expiring-map.ts',
+        from: '{ ttl: left }',
+        to: '{ ttl: 86_400_000 }',
+      },
+    ],
+  },
+  {
+    name: 'each of concurrent misses asks the vault',
+    patches: [
+      {
+        file: 'dek/single-flight.ts',
+        from: 'this.#flights.get(key) ?? this.#start(key, work, keep)',
+        to: 'this.#start(key, work, keep)',
+      },
+    ],
+  },
+  {
+    name: 'no commitment check',
+    patches: [
+      {
+        file: 'dek/dek-unwrapper.ts',
+        from: 'return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));',
+        to: 'return timingSafeEqual(Buffer.from(commitment), Buffer.from(commitment)) || !row;',
+      },
+    ],
+  },
+  {
+    name: 'one pass only',
+    patches: [
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'if (before && isOver(before, counter)) return tally;',
+        to: 'return tally;',
+      },
+    ],
+  },
+  {
+    name: 'no scan to verify',
+    patches: [
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'return before.isClean || !last.isClean;',
+        to: 'return true;',
+      },
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'if (before && isOver(before, counter)) return tally;',
+        to: 'if (isOver(before ?? counter, counter)) return tally;',
+      },
+    ],
+  },
+  {
+    name: '412 taken for success',
+    patches: [
+      {
+        file: 'rotation/row-rewrapper.ts',
+        from: "if (hasCode(error, 'ETAG_MISMATCH')) return false;",
+        to: "if (hasCode(error, 'ETAG_MISMATCH')) return true;",
+      },
+    ],
+  },
+  {
+    name: 'new wraps are not opened again before they replace the old',
+    patches: [
+      {
+        file: 'rotation/row-rewrapper.ts',
+        from: "if (verify === 'none' ||",
+        to: "if (verify !== 'none' ||",
+      },
+    ],
+  },
+  {
+    name: 'the previous wrap is dropped',
+    patches: [
+      {
+        file: 'dek/rewrapped-row.ts',
+        from: 'return { ...row, ...wrap, epoch, previousWrap, rewrappedAt };',
+        to: 'return { ...row, ...wrap, epoch, rewrappedAt, ...(row.previousWrap && { previousWrap }) };',
+      },
+    ],
+  },
+  {
+    name: 'rows on the target keep their epoch',
+    patches: [
+      {
+        file: 'rotation/row-decision.ts',
+        from: "return row.epoch === epoch ? 'current' : 'move-epoch';",
+        to: "return 'current';",
+      },
+    ],
+  },
+  {
+    name: 'the record is not read again after a page, nor when it is old',
+    patches: [
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'afterPage: () => rotation.read(),',
+        to: 'afterPage: () => Promise.resolve(),',
+      },
+      {
+        file: 'rotation/rotation.ts',
+        from: 'if (this.#records.freshCopy()?.record.epoch !== this.epoch) await this.read();',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a DEK is made by whatever copy of the record is at hand',
+    patches: [
+      {
+        file: 'dek/dek-creator.ts',
+        from: 'if (!this.#records.isFresh(copy)) return undefined;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a create that was answered late is not looked after',
+    patches: [
+      {
+        file: 'dek/new-row-upkeep.ts',
+        from: 'if (records.isFresh(copy)) return written.row;',
+        to: 'if (written.row) return written.row;',
+      },
+    ],
+  },
+  {
+    name: 'writers seal by rows however old',
+    patches: [
+      {
+        file: 'dek/scope-rows.ts',
+        from: 'return listing && elapsedBetween(listing.readAt, now) < fenceTtlMs ? listing : undefined;',
+        to: 'return listing && elapsedBetween(listing.readAt, now) < fenceTtlMs * 60 ? listing : undefined;',
+      },
+      {
+        file: 'dek/scope-rows.ts',
+        from: 'return elapsedMs(this.#context.clock, readAt) < fenceTtlMs;',
+        to: 'return elapsedMs(this.#context.clock, readAt) < fenceTtlMs * 60;',
+      },
+    ],
+  },
+  {
+    name: 'a write that landed late is not confirmed',
+    patches: [
+      {
+        file: 'dek/sealing-deks.ts',
+        from: 'if (elapsedMs(clock, rowReadAt) < fenceTtlMs) return true;',
+        to: 'if (elapsedMs(clock, rowReadAt) >= 0) return true;',
+      },
+    ],
+  },
+  {
+    name: 'a re-encryption shreds without its wait',
+    patches: [
+      {
+        file: 'migration/reencrypt-documents.ts',
+        from: 'yield* waitForWriters(context);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'documents are written without compare-and-set',
+    patches: [
+      {
+        file: 'cipher/document-updater.ts',
+        from: ': await store.replace(write.document, etag, { signal });',
+        to: ': await store.replace(write.document, (await lookUp(update))?.etag ?? etag, { signal });',
+      },
+    ],
+  },
+  {
+    name: 'a change whose answer was lost is made again',
+    patches: [
+      {
+        file: 'cipher/document-updater.ts',
+        from: 'if (stored && write.hasLandedIn(stored.document)) return stored;',
+        to: 'if (stored && hasCode(error, "STORE_UNAVAILABLE")) return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'a backfill that leaves documents with one plain field',
+    patches: [
+      {
+        file: 'migration/backfill-documents.ts',
+        from: 'return plain > 0 ? { document, fields: plain } : undefined;',
+        to: 'return plain > 1 ? { document, fields: plain } : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'mode strict lets plaintext through',
+    patches: [
+      {
+        file: 'cipher/read-plan.ts',
+        from: 'if (passesPlaintext) return 1;',
+        to: 'if (passesPlaintext || path) return 1;',
+      },
+    ],
+  },
+  {
+    name: 'a nonce is used again',
+    patches: [
+      {
+        file: 'crypto/aead.ts',
+        from: 'return nonces[used++] as Uint8Array;',
+        to: 'used += 1; return nonces[0] as Uint8Array;',
+      },
+    ],
+  },
+  {
+    name: 'generations that a restore may have lost are made again',
+    patches: [
+      {
+        file: 'dek/dek-creator.ts',
+        from: 'Math.max(highest + 1, copy.record.generationFloor)',
+        to: 'Math.max(highest + 1, 1)',
+      },
+    ],
+  },
+  {
+    name: 'a rewrap goes on after it was left',
+    patches: [
+      {
+        file: 'settle-concurrently.ts',
+        from: '    await Promise.all(running);\n',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a shred that leaves what late reads have missed',
+    patches: [
+      {
+        file: 'dek/scope-shredder.ts',
+        from: 'if (sentMs >= seesAllMs) return shredded;',
+        to: 'if (sentMs < Infinity) return shredded;',
+      },
+    ],
+  },
+  {
+    name: 'a dry run that blames the record for a rotation beside it',
+    patches: [
+      {
+        file: 'rotation/rewrap-dry-run.ts',
+        from: 'if (record && record.epoch > epoch) throw superseded(epoch, record);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a row that was read before it was rewrapped is not read again',
+    patches: [
+      {
+        file: 'dek/dek-loader.ts',
+        from: "if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;",
+        to: 'if (error) throw error;',
+      },
+    ],
+  },
+  {
+    name: 'a rotation is complete whatever its last scan has found',
+    patches: [
+      {
+        file: 'rotation/rewrap-run.ts',
+        from: 'if (tally.isClean) await complete(rotation, context);',
+        to: 'await complete(rotation, context);',
+      },
+    ],
+  },
+];

@@ -1,0 +1,263 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import type { DekRow, LiveDekRow } from '../../src/index.js';
+import { PRODUCT } from '../support/encryptor.js';
+import { readGolden } from '../support/golden.js';
+import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
+import { inPlaceOf } from '../support/rotation/tampering.js';
+import { backfill, driveMigration, reencrypt } from './actors/migrator.js';
+import { requireRead } from './actors/reader.js';
+import { driveRewrap } from './actors/rewrapper.js';
+import { codeOf } from './explanations.js';
+import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
+import type { Actor, Life, Simulation } from './simulation.js';
+
+const EVERYTHING_LANDED_MS = 20_000;
+
+/** After the storm: everything is enabled and run again, and what must hold at rest is looked at. */
+export const judge: Actor = {
+  name: 'judge',
+  role: 'judge',
+  act: async (life) => {
+    const { sim } = life;
+    sim.wire.isCalm = true;
+    await life.process.clock.sleep(EVERYTHING_LANDED_MS);
+    for (const name of sim.vault.made) sim.vault.set(name, 'enabled');
+    sim.outOfUse.clear();
+    await untilSeen(life);
+    await removeErased(life);
+    if (!sim.dekStore.record) return;
+    await requireConvergence(sim);
+    await requireBackfilled(sim);
+    if (sim.random.chance(0.5)) await requireReencrypted(sim);
+    await requireTamperingFound(sim);
+    await requireOldRecordFound(sim);
+    await requireLastVersionEnough(sim);
+    requireSecrecy(sim);
+  },
+};
+
+/** What raced with an erasure, and lost. */
+async function removeErased({ sim, documents }: Life): Promise<void> {
+  for (const { document, etag } of sim.documents.all) {
+    const isErased = envelopesIn(document).some(([, { dekId }]) => sim.erased.has(dekId));
+    if (isErased) await documents.delete(keyOf(document.id), etag);
+  }
+}
+
+/** I8 and I12: a rerun with everything enabled completes, and another writes nothing. */
+async function requireConvergence(sim: Simulation, name = nameOf(recordOf(sim))): Promise<void> {
+  await rewrapTo(sim, name);
+  requireSettledRows(sim);
+  const { writes } = sim.dekStore;
+  const { vaultCalls } = sim.steps;
+  await rewrapTo(sim, name);
+  equal(sim.dekStore.writes, writes, 'I8: a rerun of a finished rotation writes');
+  equal(sim.steps.vaultCalls, vaultCalls + 2, 'I8: a rerun of a finished rotation wraps');
+}
+
+async function rewrapTo(sim: Simulation, name: MekName): Promise<void> {
+  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
+  const { summary, events } = await driveRewrap(life, { target: targetAt(name), takeOver: true });
+  const failed = events.filter(({ type }) => type === 'failed');
+  ok(summary?.complete, `I12: a quiet rerun is not complete: ${JSON.stringify(failed)}`);
+  await untilSeen(life);
+}
+
+/** Until everybody is given what was written, and the vault knows what it was told. */
+async function untilSeen({ sim, process }: Life): Promise<void> {
+  await process.clock.sleep(sim.weather.lagMs + sim.weather.vaultLagMs);
+}
+
+function requireSettledRows(sim: Simulation): void {
+  const { mekVersion, epoch, state } = recordOf(sim);
+  equal(state, 'complete', 'I8: the rotation is not complete');
+  for (const row of liveRows(sim)) {
+    equal(row.mekVersion, mekVersion, `I8: ${row.id} is not on the target`);
+    equal(row.epoch, epoch, `I8: ${row.id} is not at the epoch`);
+  }
+}
+
+async function requireBackfilled(sim: Simulation): Promise<void> {
+  const run = async (): Promise<number | undefined> => {
+    const life = sim.spawn(`backfill ${String(sim.nextRev())}`, 'backfill');
+    const summary = await driveMigration(life, backfill(life));
+    ok(summary?.complete, 'I19: a quiet backfill is not complete');
+    await untilSeen(life);
+    return summary.rewritten;
+  };
+  await run();
+  equal(await run(), 0, 'I8: a rerun of a finished backfill writes');
+  const { library, definition } = sim;
+  const { documents } = sim.spawn('counter', 'judge');
+  equal((await library.countPlaintext(definition, documents)).fields, 0, 'I18: plaintext is left');
+}
+
+/** I5: one generation of each document is left in use, and another run writes nothing. */
+async function requireReencrypted(sim: Simulation): Promise<void> {
+  const { wire, timeline } = sim;
+  let moment: Date | undefined;
+  const run = async (): Promise<void> => {
+    const life = sim.spawn(`re-encrypter ${String(sim.nextRev())}`, 're-encrypter');
+    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
+    moment ??= new Date(life.process.clock.wallMs());
+    const summary = await driveMigration(life, reencrypt(life, moment, true));
+    ok(summary?.complete, 'I19: a quiet re-encryption is not complete');
+    await untilSeen(life);
+  };
+  ok(wire.isCalm);
+  await run();
+  const { writes } = sim.documents;
+  await run();
+  equal(sim.documents.writes, writes, 'I8: a rerun of a finished re-encryption writes');
+  const used = new Set(sim.documents.all.map(({ document }) => document.id));
+  const active = liveRows(sim).filter(
+    ({ state, scope }) => state === 'active' && used.has(scope.at(-1) ?? ''),
+  );
+  const scopes = new Set(active.map(({ scopeId }) => scopeId));
+  equal(scopes.size, active.length, 'I5: two generations of a document are in use');
+}
+
+const WALL_MS = Date.UTC(2026, 0, 1);
+
+/** I7 and I14: an altered row is refused as what it is, named, and left as it is. */
+async function requireTamperingFound(sim: Simulation): Promise<void> {
+  const victim = liveRows(sim).find(({ id }) => documentUnder(sim, id));
+  const other = liveRows(sim).find(({ id }) => id !== victim?.id);
+  const document = victim && documentUnder(sim, victim.id);
+  if (!victim || !other || !document) return;
+  const altered = alter(sim, victim, other);
+  sim.rows.pause();
+  sim.dekStore.put(victim.id, altered);
+  const waiter = sim.spawn('waiter', 'judge');
+  await untilSeen(waiter);
+  equal(await codeOfReading(sim, document), 'TAMPERED', `I14: ${victim.id} was taken for sound`);
+  const name = sim.random.pick(ALL_MEKS.filter((each) => each !== nameOf(victim)));
+  sim.vault.set(name, 'enabled');
+  await untilSeen(waiter);
+  await requireRefused(sim, name, altered, victim);
+  sim.rows.resume();
+  await rewrapTo(sim, name);
+  sim.rows.lateCreates.clear();
+  await requireConvergence(sim, name);
+  sim.tally.add('tampering that was found', true);
+}
+
+/** I4: over a record from before, no row is written; each is named. */
+async function requireOldRecordFound(sim: Simulation): Promise<void> {
+  const record = recordOf(sim);
+  const before = record.history.at(-1);
+  if (!before) return;
+  const { epoch, keyProvider, mekName, mekVersion } = before;
+  sim.rows.pause();
+  sim.dekStore.put(record.id, { ...record, epoch, keyProvider, mekName, mekVersion });
+  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
+  await untilSeen(life);
+  const { rows } = sim.dekStore;
+  const options = { target: targetAt(nameOf(before)) };
+  const { events } = await driveRewrap(life, options, { expected: 'ROTATION_RECORD_BEHIND' });
+  const failed = new Set(events.flatMap((event) => (event.type === 'failed' ? event.dekId : [])));
+  deepEqual(
+    [...failed].sort(),
+    liveRows(sim).map(({ id }) => id),
+    'I4: a row ahead is not named',
+  );
+  deepEqual(sim.dekStore.rows, rows, 'I4: a row was written over a record from before');
+  sim.dekStore.put(record.id, record);
+  await untilSeen(life);
+  sim.rows.resume();
+}
+
+function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {
+  const { previousWrap, ...bare } = victim;
+  const broken = { ...bare, wrappedDek: other.wrappedDek } as LiveDekRow;
+  const ways: LiveDekRow[] = [
+    broken,
+    { ...victim, commitment: other.commitment },
+    inPlaceOf(victim, other),
+  ];
+  if (previousWrap) ways.push({ ...broken, previousWrap });
+  return random.pick(ways);
+}
+
+async function requireRefused(
+  sim: Simulation,
+  name: MekName,
+  altered: LiveDekRow,
+  sound: LiveDekRow,
+): Promise<void> {
+  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
+  const options = { target: targetAt(name), takeOver: true, verify: 'none' as const };
+  const { summary, events } = await driveRewrap(life, options, { expected: 'TAMPERED' });
+  const { id } = altered;
+  if (events.some((event) => event.type === 'rewrapped' && event.dekId === id && event.repaired)) {
+    sim.tally.add('rows that were repaired', true);
+    return;
+  }
+  const failed = events.flatMap((event) => (event.type === 'failed' ? [event] : []));
+  const named = new Map(failed.map(({ dekId, error }) => [dekId, codeOf(error)]));
+  deepEqual(named, new Map([[id, 'TAMPERED']]), 'I14: not just what was altered has failed');
+  ok(!summary?.complete, 'I14: a rotation came to its end over an altered row');
+  deepEqual(sim.dekStore.row(id), altered, 'I7: an altered row was written');
+  sim.dekStore.put(id, sound);
+  await untilSeen(life);
+}
+
+async function codeOfReading(sim: Simulation, document: SimDocument): Promise<string> {
+  const { encryptor } = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
+  try {
+    await encryptor.decryptDocument(sim.definition, document as never);
+    return 'opened';
+  } catch (error) {
+    sim.secrecy.hears(error);
+    return codeOf(error);
+  }
+}
+
+/** I1, I11 and I12: with every other version disabled, a new process reads everything. */
+async function requireLastVersionEnough(sim: Simulation): Promise<void> {
+  const { mekVersion } = recordOf(sim);
+  const census = await sim.library.takeCensus(sim.spawn('census', 'judge').encryptor);
+  ok(census.settled && census.behind === 0, 'I11: the census is not settled');
+  for (const name of sim.vault.made) {
+    if (name !== nameOf({ mekVersion })) sim.vault.set(name, 'disabled');
+  }
+  const life = sim.spawn('last reader', 'judge');
+  await untilSeen(life);
+  for (const { document } of sim.documents.all) {
+    const askedAtMs = sim.timeline.nowMs;
+    const plain = await life.encryptor.decryptDocument(sim.definition, document as never);
+    requireRead(life, 'strict', document, plain, askedAtMs);
+  }
+  const { findMissingDeks } = sim.library;
+  for await (const event of findMissingDeks(life.encryptor, sim.definition, life.documents)) {
+    equal(event.type, 'finished', 'I20: a DEK is said to be missing');
+  }
+}
+
+/** I13 */
+function requireSecrecy({ secrecy, rows }: Simulation): void {
+  const { cases } = readGolden<{ readonly cases: readonly { readonly mekHex: string }[] }>(
+    'meks.json',
+  );
+  secrecy.check([...rows.deks, ...cases.map(({ mekHex }) => mekHex)]);
+}
+
+function liveRows({ dekStore }: Simulation): readonly LiveDekRow[] {
+  const rows: readonly DekRow[] = [...dekStore.rows.values()].map(({ row }) => row);
+  return rows.filter(
+    (row): row is LiveDekRow => row.state !== 'shredded' && row.product === PRODUCT,
+  );
+}
+
+function documentUnder({ documents }: Simulation, dekId: string): SimDocument | undefined {
+  const all = documents.all.map(({ document }) => document);
+  return all.find((each) => envelopesIn(each).some(([, envelope]) => envelope.dekId === dekId));
+}
+
+function recordOf({ dekStore }: Simulation): NonNullable<FakeRecord> {
+  const { record } = dekStore;
+  if (!record) throw new Error('I8: there is no rotation record');
+  return record;
+}
+
+type FakeRecord = Simulation['dekStore']['record'];

@@ -1,0 +1,66 @@
+import type { DocumentOperation } from './ledger.js';
+import type { ProcessClock } from './process-clock.js';
+
+export type Role =
+  | 'backfill'
+  | 'careful writer'
+  | 'inspector'
+  | 'judge'
+  | 'old writer'
+  | 'operator'
+  | 'reader'
+  | 're-encrypter'
+  | 'rewrapper'
+  | 'writer';
+
+/** One life of an actor: it ends with a crash, and what it sent may still arrive. */
+export class SimProcess {
+  readonly name: string;
+  readonly role: Role;
+  readonly clock: ProcessClock;
+  isAlive = true;
+  /** Nothing that it sent arrives any more. */
+  isCutOff = false;
+  calls = 0;
+  diesAtCall = Infinity;
+  /** Faults that it was told of. */
+  faults = 0;
+  /** Reads of the record that were answered with an earlier one. */
+  lateRecords = 0;
+  /** The change of a document that it is about. */
+  operation: DocumentOperation | undefined;
+  /** Each new wrap is to be unwrapped again before it is stored. */
+  verifies = false;
+  /** It was told to stop: it may finish what it began, and begin nothing. */
+  isAborted = false;
+  /** It is to write nothing. */
+  isRehearsing = false;
+  /** Its iterator has ended: it has nothing to send. */
+  isIdle = false;
+
+  /** When the newest read of the record that it was answered was sent. */
+  recordReadAtMs = -Infinity;
+  /** When it was first told that the epoch is being fenced. */
+  readonly sawFencingAtMs = new Map<number, number>();
+  /** When the newest read was sent that showed it the row as active. */
+  readonly sawActiveAtMs = new Map<string, number>();
+  /** Wraps that it unwrapped in its present run. */
+  readonly unwrapped = new Set<string>();
+  /** When it last sent an unwrap of the DEK, or made it. */
+  readonly hadDekAtMs = new Map<string, number>();
+  /** Wraps that it waits for. */
+  readonly unwrapping = new Set<string>();
+  /** Ciphertexts that it wrote for so long that it has to look at their rows again, and since when. */
+  readonly toConfirm = new Map<string, { readonly dekId: string; readonly atMs: number }>();
+  /** DEKs whose MEK refused it, and those of them whose rows it read again. */
+  readonly refused = new Set<string>();
+  readonly readAgain = new Set<string>();
+  /** Rows that it made with a copy of the record that had grown old by the answer. */
+  readonly lateRows = new Map<string, number>();
+
+  constructor(name: string, role: Role, clock: ProcessClock) {
+    this.name = name;
+    this.role = role;
+    this.clock = clock;
+  }
+}

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import * as library from '../../src/index.js';
+import { coverage } from './coverage.js';
+import { runSeed } from './run-seed.js';
+
+const SEEDS = process.env['SLOW'] === '1' ? 2_000 : 100;
+/** Seeds that once found something. */
+const REGRESSIONS = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'regressions.json'), 'utf8'),
+) as readonly number[];
+
+it.each(REGRESSIONS)('seed %i holds, which once did not', async (seed) => {
+  await expect(runSeed(seed, library, coverage())).resolves.toBeDefined();
+});
+
+it('every invariant holds under every seed, and the seeds try everything', async () => {
+  const tally = coverage();
+  for (let seed = 1; seed <= SEEDS; seed += 1) await runSeed(seed, library, tally);
+  tally.requireAll();
+});
+
+it.each([1, 2, 3, 4])('seed %i happens in the same way again', async (seed) => {
+  const once = await runSeed(seed, library, coverage());
+  expect(await runSeed(seed, library, coverage())).toEqual(once);
+  const { digest } = await runSeed(seed + 1, library, coverage());
+  expect(digest).not.toBe(once.digest);
+});
