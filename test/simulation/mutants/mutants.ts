@@ -114,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/rewrap-run.ts',
-        from: 'if (before && isOver(before, counter)) return tally;',
+        from: 'if (stages.isOverAfter(counter)) return tally;',
         to: 'return tally;',
       },
     ],
@@ -123,14 +123,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no scan to verify',
     patches: [
       {
-        file: 'rotation/rewrap-run.ts',
+        file: 'rotation/pass-stages.ts',
         from: 'return before.isClean || !last.isClean;',
         to: 'return true;',
       },
       {
-        file: 'rotation/rewrap-run.ts',
-        from: 'if (before && isOver(before, counter)) return tally;',
-        to: 'if (isOver(before ?? counter, counter)) return tally;',
+        file: 'rotation/pass-stages.ts',
+        from: 'if (this.#before && isOver(this.#before, counter)) return true;',
+        to: 'if (isOver(this.#before ?? counter, counter)) return true;',
       },
     ],
   },
@@ -149,8 +149,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/row-rewrapper.ts',
-        from: "if (verify === 'none' ||",
-        to: "if (verify !== 'none' ||",
+        from: "if (verify === 'all') await this.#unwrapAgain(next);",
+        to: "if (verify !== 'all') await this.#unwrapAgain(next);",
       },
     ],
   },
@@ -159,8 +159,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'dek/rewrapped-row.ts',
-        from: 'return { ...row, ...wrap, epoch, previousWrap, rewrappedAt };',
-        to: 'return { ...row, ...wrap, epoch, rewrappedAt, ...(row.previousWrap && { previousWrap }) };',
+        from: '...(previousWrap && { previousWrap }),',
+        to: '...(previousWrap && row.previousWrap && { previousWrap }),',
       },
     ],
   },
