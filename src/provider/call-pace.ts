@@ -15,6 +15,7 @@ export class CallPace {
   readonly callsPerSecond: number;
   #factor = 1;
   #nextMs: number;
+  #madeMs = -Infinity;
 
   constructor(mostPerSecond: number, nowMs: number) {
     this.callsPerSecond = mostPerSecond * USABLE_SHARE;
@@ -24,13 +25,18 @@ export class CallPace {
   /** When the next call may be made; nobody else is told the same time. */
   reserve(nowMs: number): number {
     const atMs = Math.max(this.#nextMs, nowMs - MOST_SAVED_MS);
-    this.#nextMs = atMs + 1_000 / (this.callsPerSecond * this.#factor);
+    this.#nextMs = atMs + this.#intervalMs;
     return Math.max(atMs, nowMs);
   }
 
-  /** Forgets what was reserved and saved: whoever waits reserves again. */
+  /** The call was made: nothing that follows takes it back. */
+  made(nowMs: number): void {
+    this.#madeMs = nowMs;
+  }
+
+  /** Forgets what was reserved and saved: whoever waits reserves again, after the last call that was made. */
   restartAt(startMs: number): void {
-    this.#nextMs = startMs;
+    this.#nextMs = Math.max(startMs, this.#madeMs + this.#intervalMs);
   }
 
   cut(): void {
@@ -39,5 +45,9 @@ export class CallPace {
 
   raise(): void {
     this.#factor = Math.min(1, this.#factor + 1 / (this.callsPerSecond * RECOVERY_S));
+  }
+
+  get #intervalMs(): number {
+    return 1_000 / (this.callsPerSecond * this.#factor);
   }
 }

@@ -97,6 +97,7 @@ export class VaultGate {
       // A pause that began meanwhile is everybody's.
       if (pauses !== this.#pauses) continue;
       this.#calls += 1;
+      this.#pace?.made(this.#clock.monotonicMs());
       return pauses;
     }
   }

@@ -61,6 +61,14 @@ describe('maxVaultOpsPerSecond', () => {
     for (const gap of gapsBetween(world.vault.ops.slice(4))) expect(gap).toBeGreaterThan(40);
   });
 
+  it('is kept to though the service asks for shorter pauses than the pace makes', async () => {
+    const world = await budgetWorld(2);
+    world.vault.refuse = (count) => (count >= 3 && count <= 8 ? { retryAfterMs: 200 } : undefined);
+    await ran(world, { maxVaultOpsPerSecond: 0.7, reserveForTraffic: 0, concurrency: 1 });
+    expect(world.vault.refused()).toHaveLength(6);
+    for (const gap of gapsBetween(world.vault.ops)) expect(gap).toBeGreaterThan(1_000 / 0.7);
+  });
+
   it('does not go by the wall clock, which may be set back', async () => {
     const world = await budgetWorld(20);
     world.vault.refuse = () => {

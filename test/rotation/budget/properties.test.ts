@@ -76,6 +76,15 @@ it('asks nobody in a pause, keeps to its budget, and rewraps every row in the en
     examples: [
       [
         {
+          rows: 2,
+          concurrency: 1,
+          latencyMs: 1,
+          perSecond: 0.7,
+          refusals: [{ count: 7, retryAfterMs: 200 }],
+        },
+      ],
+      [
+        {
           rows: 3,
           concurrency: 1,
           latencyMs: 20,
