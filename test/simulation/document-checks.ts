@@ -33,13 +33,14 @@ export class DocumentChecks {
   }
 
   /** As a write leaves its process. */
-  onSend({ process, method, args, sentAtMs, sealed }: Call): void {
+  onSend({ process, method, args, sentAtMs, operation, sealed }: Call): void {
     if (method !== 'create' && method !== 'replace') return;
     for (const [, { ct, dekId }] of envelopesIn(args[0] as SimDocument)) {
       if (this.#everStored.has(ct)) continue;
       ok(!this.#everSent.has(ct), `I15: ${process.name} sent an envelope of ${dekId} twice`);
       this.#everSent.add(ct);
       sealed.set(ct, dekId);
+      operation?.ciphertexts.add(ct);
       if (process.role === 'writer') requireFreshRow(process, dekId, sentAtMs);
     }
   }

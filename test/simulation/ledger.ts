@@ -20,6 +20,8 @@ export interface DocumentOperation {
   hasLanded: boolean;
   /** A write of it landed and was answered with a lost race: nobody can tell once it is written over. */
   wasRepeated: boolean;
+  /** Of the envelopes that were sent for it. */
+  readonly ciphertexts: Set<string>;
 }
 
 /** Stands in every plaintext, so that none of them can slip out unseen. */

@@ -1,31 +1,13 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { withMutatedCopy } from './mutants/mutated-copy.js';
 import { MUTANTS } from './mutants/mutants.js';
+import { RUN, run } from './started.js';
 
-const RUN = join(import.meta.dirname, 'run.ts');
 const TRY = join(import.meta.dirname, 'mutants', 'try-mutants.ts');
 
 /** Found by the first seeds: a look at whether mutants are found at all. */
 const FEW = ['no fence before the rows', 'one pass only', 'no commitment check'];
-
-interface Ended {
-  readonly code: number;
-  readonly lines: readonly string[];
-}
-
-/** A copy of `src` is compiled by `tsx`, and so in a process of its own. */
-async function run(...args: readonly string[]): Promise<Ended> {
-  const running = promisify(execFile)(execPath, ['--import', 'tsx', ...args]);
-  const { stdout, code } = await running.then(
-    (ended) => ({ ...ended, code: 0 }),
-    (error: unknown) => error as { readonly stdout: string; readonly code: number },
-  );
-  return { code, lines: stdout.trimEnd().split('\n') };
-}
 
 it('finds mutants, and nothing in a copy that is left as it is', async () => {
   const only = process.env['SLOW'] === '1' ? MUTANTS.map(({ name }) => name) : FEW;

@@ -38,7 +38,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
     reader('reader', 'migrate', 14),
     reader('strict-reader', 'strict', 10),
     rewrapper('rewrapper-1', 3, (sim) => sim.wanted),
-    rewrapper('rewrapper-2', 2, (sim) => sim.random.pick(sim.vault.made)),
+    rewrapper('rewrapper-2', 3, (sim) => sim.random.pick(sim.vault.made)),
     backfiller('backfill', 2),
     reencrypter('re-encrypter', 2),
     inspector('inspector', 4),

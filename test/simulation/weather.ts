@@ -40,6 +40,6 @@ export function weatherOf(random: Random): Weather {
     cacheTtlMs: random.pick([600, 2_500, 20_000]),
     leaseTtlMs: random.pick([1_000, 3_000]),
     startsEmpty: random.chance(0.2),
-    restores: random.chance(0.25),
+    restores: random.chance(0.35),
   };
 }

@@ -43,7 +43,7 @@ async function writeOnce(life: Life, id: string): Promise<void> {
   const next = changed(item.document, operation);
   let write = await encryptor.beginWrite(sim.definition, next as never);
   requireFreshRow(process, write.document[operation.field].dekId, sim.timeline.nowMs);
-  await sim.pause(life, 0, 1_500);
+  await sim.pause(life, 0, 2_500);
   let landed = await replace(life, write.document, item);
   while (landed && !(await write.confirm())) {
     const stored = await documents.get(keyOf(id)).catch(() => undefined);

@@ -174,7 +174,7 @@ export const restore: Action = async ({ sim }) => {
   sim.stopAll();
   for (const name of vault.made) use(sim, name);
   rows.pause();
-  dekStore.restore(timeline.nowMs - random.int(100, 5_000));
+  dekStore.restore(timeline.nowMs - random.int(500, 12_000));
   rows.resume();
   await nameTheLost(sim);
   sim.tally.add('restores', true);

@@ -20,7 +20,7 @@ export function rewrapper(
   const act = async (life: Life): Promise<void> => {
     const { sim } = life;
     for (; left > 0; left -= 1) {
-      await sim.pause(life, 0, 2_500);
+      await sim.pause(life, 0, 1_500);
       await rewrapOnce(life, targetOf(sim));
     }
   };
@@ -35,7 +35,7 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
     target: targetAt(name),
     concurrency: random.int(1, 3),
     verify: random.pick(['all', 'all', 'first', 'none']),
-    takeOver: random.chance(0.7),
+    takeOver: random.chance(0.8),
     dryRun: random.chance(0.15),
     ...(random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
     signal: aborter.signal,
@@ -64,7 +64,7 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
 /** Whoever pulls may be slow; a rehearsal is read by people. */
 function mostPauseMs({ dryRun }: RewrapAllDeksOptions, random: Random): number {
   if (dryRun) return 900;
-  return random.chance(0.02) ? 1_800 : 15;
+  return random.chance(0.05) ? 1_800 : 15;
 }
 
 const STOPPED = new Error('stopped by the one who started it');

@@ -53,10 +53,11 @@ export async function write(life: Life, id: string): Promise<void> {
   process.operation = undefined;
 }
 
-/** I19: what stands is not asked for again. */
+/** I19: what stands is not asked for again, where the library can tell. */
 function changeOnce(stored: SimDocument | undefined, operation: DocumentOperation): SimDocument {
-  const { field, rev, id } = operation;
-  ok(stored?.revs[field] !== rev, `I19: a change of ${id} that stands is made again`);
+  const { id, ciphertexts } = operation;
+  const isKnown = stored && envelopesIn(stored).some(([, { ct }]) => ciphertexts.has(ct));
+  ok(!isKnown, `I19: a change of ${id} that stands is made again`);
   return changed(stored, operation);
 }
 
@@ -66,7 +67,14 @@ export function begun(
   id: string,
   field: Field = sim.random.pick(FIELDS),
 ): DocumentOperation {
-  const operation = { rev: sim.nextRev(), id, field, hasLanded: false, wasRepeated: false };
+  const operation = {
+    rev: sim.nextRev(),
+    id,
+    field,
+    hasLanded: false,
+    wasRepeated: false,
+    ciphertexts: new Set<string>(),
+  };
   process.operation = operation;
   return operation;
 }

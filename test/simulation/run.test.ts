@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import * as library from '../../src/index.js';
+import { coverage } from './coverage.js';
+import { runSeed } from './run-seed.js';
+import { RUN, run } from './started.js';
+
+it('replays a seed step by step in another process', async () => {
+  const { steps, digest } = await runSeed(7, library, coverage());
+  const { code, lines } = await run(RUN, '--seed', '7');
+  expect(lines).toEqual([`${String(steps)} steps, digest ${digest}`, '1 passed, 0 failed']);
+  expect(code).toBe(0);
+});
+
+it('counts what came about, and ends with a line of counts', async () => {
+  const { code, lines } = await run(RUN, '--seeds', '2', '--from', '5');
+  expect(lines.at(-1)).toMatch(/^\d+ passed, 0 failed$/);
+  expect(lines).toContainEqual(expect.stringMatching(/^ +[1-9]\d* documents that were read$/));
+  expect(code).toBe(0);
+});
+
+it.each([
+  ['--seed', 'first'],
+  ['--seeds', '-1'],
+  ['--sed', '1'],
+])('refuses %s %s', async (name, value) => {
+  const { code } = await run(RUN, `${name}=${value}`);
+  expect(code).not.toBe(0);
+});
