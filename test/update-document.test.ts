@@ -1,8 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError } from '../src/index.js';
-import { decryptAny, encryptAny, KEY, note, setup, type Loose } from './support/encryptor.js';
+import { reencryptDocuments, StoreError } from '../src/index.js';
+import type { MemoryDocumentStore } from '../src/testing/index.js';
+import {
+  decryptAny,
+  encryptAny,
+  KEY,
+  note,
+  setup,
+  type Loose,
+  type Setup,
+} from './support/encryptor.js';
 import { failure, rejection } from './support/failure.js';
+import { migrate } from './support/migrations.js';
 import { bodyOf, update, writing, type Change } from './support/writing.js';
+
+/** A fresh DEK, and the old one is gone for good. */
+async function renew({ encryptor, clock }: Setup, notes: MemoryDocumentStore): Promise<void> {
+  clock.advance(1_000);
+  const createdBefore = new Date(clock.wallMs());
+  const options = { createdBefore, shred: true };
+  const { summary } = await migrate(reencryptDocuments(encryptor, note, notes, options), clock);
+  expect(summary).toMatchObject({ complete: true, shredded: 1 });
+}
 
 describe('updateDocument', () => {
   it('does not take the same change of someone else for its own', async () => {
@@ -16,6 +35,38 @@ describe('updateDocument', () => {
     };
     const item = await update(all, count);
     expect(item?.['document']).toMatchObject({ edits: 2 });
+  });
+
+  it('begins again where the DEK that it read of was shredded, and the document has another', async () => {
+    const all = writing();
+    const { made, notes } = all;
+    await update(all, () => ({ ...KEY, body: 'x', title: 'kept' }));
+    const other = setup({ beside: made });
+    let changes = 0;
+    const change = async (stored: Loose | undefined): Promise<Loose> => {
+      changes += 1;
+      if (changes === 1) await renew(other, notes);
+      return { ...stored, body: 'y' };
+    };
+    const cold = { ...all, made: setup({ beside: made }) };
+    const item = await update(cold, change as never);
+    expect(changes).toBe(2);
+    const { encryptor } = setup({ beside: made });
+    expect(await decryptAny(encryptor, item?.['document'])).toEqual({
+      ...KEY,
+      body: 'y',
+      title: 'kept',
+    });
+  });
+
+  it('says so where the document itself is under a DEK that was shredded', async () => {
+    const all = writing();
+    await update(all, () => ({ ...KEY, body: 'x' }));
+    await setup({ beside: all.made }).encryptor.shred(note, KEY);
+    const cold = { ...all, made: setup({ beside: all.made }) };
+    expect(await rejection(update(cold, (stored) => ({ ...stored, title: 'y' })))).toMatchObject({
+      code: 'DEK_SHREDDED',
+    });
   });
 
   it('cannot tell whether a write landed that sealed nothing, and says so', async () => {

@@ -41,12 +41,27 @@ export class DocumentUpdater {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const changed = await change(stored?.document);
       if (changed === undefined) return stored;
-      const write = await this.#seal(update, changed, stored === undefined);
-      const written = await writeOver(update, write, stored?.etag);
+      const write = await this.#trySeal(update, changed, stored);
+      const written = write && (await writeOver(update, write, stored?.etag));
       if (written) return this.#untilItStands(update, write, written);
       stored = await lookUp(update);
     }
     throw contended('Updating the document', MOST_ATTEMPTS);
+  }
+
+  /** `undefined` when what was read named a DEK that is gone since, and someone else wrote another. */
+  async #trySeal(
+    update: DocumentUpdate,
+    changed: object,
+    stored: LooseItem | undefined,
+  ): Promise<DocumentWrite | undefined> {
+    try {
+      return await this.#seal(update, changed, stored === undefined);
+    } catch (error) {
+      if (!hasCode(error, 'DEK_SHREDDED')) throw error;
+      if ((await lookUp(update))?.etag === stored?.etag) throw error;
+      return undefined;
+    }
   }
 
   async #seal(
