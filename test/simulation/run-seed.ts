@@ -50,6 +50,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
 /** @throws SeedFailure */
 export async function runSeed(seed: number, library: Library, tally: Tally): Promise<SeedResult> {
   const sim = new Simulation(seed, library, tally);
+  sim.secrecy.listen();
   try {
     await setUp(sim);
     for (const actor of cast(sim)) sim.enter(actor);
@@ -61,6 +62,7 @@ export async function runSeed(seed: number, library: Library, tally: Tally): Pro
     throw new SeedFailure(seed, error, sim);
   } finally {
     sim.timeline.end();
+    sim.secrecy.stop();
   }
   return { digest: sim.digest, steps: sim.timeline.steps };
 }

@@ -1,10 +1,24 @@
 import { ok } from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
+import { CHANNELS } from '../support/secrets/secret-watch.js';
 import { CANARY } from './ledger.js';
 
 /** I13: nothing that is told to anybody holds plaintext or a key. */
 export class Secrecy {
   readonly #emitted: string[] = [];
+  readonly #listen = (message: unknown): void => {
+    this.hears(message);
+  };
+
+  /** To every channel: calls that are told of take other turns, so a seed needs it to happen in the same way. */
+  listen(): void {
+    for (const channel of CHANNELS) subscribe(channel, this.#listen);
+  }
+
+  stop(): void {
+    for (const channel of CHANNELS) unsubscribe(channel, this.#listen);
+  }
 
   hears(told: unknown): void {
     this.#emitted.push(told instanceof Error ? inspect(told) : JSON.stringify(told));
