@@ -37,6 +37,7 @@ const MUST_HAPPEN = [
   'rewraps that were stopped: leave',
   'rollbacks',
   'rotations that came to their end',
+  'rows that flipped back',
   'rows that were behind, and were brought along',
   'rows that were made behind a cursor',
   'rows that were made late',

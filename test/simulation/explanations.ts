@@ -68,6 +68,9 @@ export class Explanations {
       case 'ROTATION_RECORD_MISSING':
         ok(lateRecords > since.lateRecords, `I4: ${name} was told ${code}: ${String(error)}`);
         return;
+      case 'RangeError':
+        ok(lateRecords > since.lateRecords, `I4: ${name} was told that there is no way back`);
+        return;
       case 'CIPHER_STALE':
         ok(process.role === 'careful writer', `I5: ${name} holds no cipher`);
         return;

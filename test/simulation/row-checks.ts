@@ -1,5 +1,5 @@
 import { equal, ok } from 'node:assert/strict';
-import type { DekRow, KeyWrap, RotationRecord, StoredItem } from '../../src/index.js';
+import type { DekRow, KeyWrap, LiveDekRow, RotationRecord, StoredItem } from '../../src/index.js';
 import type { Witness } from '../support/rotation/event-check.js';
 import { Invariants } from '../support/rotation/invariants.js';
 import type { FakeDekStore } from './fake-dek-store.js';
@@ -9,6 +9,13 @@ import { FENCE_TTL_MS } from './weather.js';
 import type { Call } from './wire.js';
 
 type RowExecution = Witness['journal']['executions'][number];
+
+/** What a process was given of a row, and the epoch that it can have known of then. */
+interface RowRead {
+  readonly epoch: number;
+  readonly wrappedDek: string | undefined;
+  readonly kept: string | undefined;
+}
 
 /** What must hold of rows and the record after every step, whoever did it. */
 export class RowChecks {
@@ -22,8 +29,8 @@ export class RowChecks {
   #invariants: Invariants;
   readonly #deks = new Map<string, string>();
   readonly #epochs: { readonly epoch: number; readonly atMs: number }[] = [];
-  /** By process, row and etag: what it was given, and the epoch that it can have known of then. */
-  readonly #reads = new Map<string, { readonly epoch: number; readonly wrappedDek: unknown }>();
+  /** By process, row and etag. */
+  readonly #reads = new Map<string, RowRead>();
   readonly #written = new Set<string>();
   readonly #retiredAtMs = new Map<string, number>();
   readonly #dekOfWrap = new Map<string, string>();
@@ -170,9 +177,10 @@ export class RowChecks {
   #addReads({ name }: SimProcess, answer: unknown): void {
     const epoch = this.epochKnownAt(this.#timeline.nowMs);
     for (const { value, etag } of itemsIn(answer)) {
-      const { id, wrappedDek } = value as { readonly id: string; readonly wrappedDek?: unknown };
-      const key = `${name} ${id} ${etag}`;
-      if (!this.#reads.has(key)) this.#reads.set(key, { epoch, wrappedDek });
+      const { id, wrappedDek, previousWrap } = value as Partial<LiveDekRow>;
+      const key = `${name} ${String(id)} ${etag}`;
+      const kept = previousWrap?.wrappedDek;
+      if (!this.#reads.has(key)) this.#reads.set(key, { epoch, wrappedDek, kept });
     }
   }
 
@@ -180,10 +188,12 @@ export class RowChecks {
     return this.#reads.get(`${name} ${id} ${etag}`);
   }
 
-  /** I6: what replaces a wrap was opened again before, where that is asked for. */
+  /** I6: what replaces a wrap was opened again before, where that is asked for, or had been kept. */
   #requireVerified(process: SimProcess, row: DekRow, etag: string): void {
     if (!process.verifies || row.state === 'shredded') return;
-    if (this.#readOf(process, row, etag)?.wrappedDek === row.wrappedDek) return;
+    const read = this.#readOf(process, row, etag);
+    if (read?.wrappedDek === row.wrappedDek) return;
+    if (process.mayFlip && read?.kept === row.wrappedDek) return;
     ok(process.unwrapped.has(row.wrappedDek), `I6: a wrap of ${row.id} is stored unverified`);
   }
 

@@ -31,6 +31,8 @@ export class SimProcess {
   operation: DocumentOperation | undefined;
   /** Each new wrap is to be unwrapped again before it is stored. */
   verifies = false;
+  /** Rows may go back to the wrap that they kept, without a look at it. */
+  mayFlip = false;
   /** It was told to stop: it may finish what it began, and begin nothing. */
   isAborted = false;
   /** It is to write nothing. */

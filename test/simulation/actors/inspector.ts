@@ -53,7 +53,7 @@ function requireMissing({ sim }: Life, event: MissingDekEvent, sinceMs: number):
 async function lookForOrphans(life: Life): Promise<void> {
   const { sim, process, encryptor, documents } = life;
   const since = sim.explanations.since(process);
-  const options = { minAgeMs: 5_000 };
+  const options = { minAgeMs: 2_000 };
   const { findOrphanDeks } = sim.library;
   for await (const event of findOrphanDeks(encryptor, sim.definition, documents, options)) {
     sim.secrecy.hears(event);

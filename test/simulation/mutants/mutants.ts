@@ -354,4 +354,44 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a flip keeps nothing of the wrap that makes room',
+    patches: [
+      {
+        file: 'dek/rewrapped-row.ts',
+        from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
+        to: '...wrapIn(previousWrap), epoch, rewrappedAt };',
+      },
+    ],
+  },
+  {
+    name: 'a flip brings back the epoch of the wrap that it brings back',
+    patches: [
+      {
+        file: 'dek/rewrapped-row.ts',
+        from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
+        to: '...wrapIn(previousWrap), epoch: Math.min(epoch, previousWrap.epoch), rewrappedAt, previousWrap: primaryWrap(row) };',
+      },
+    ],
+  },
+  {
+    name: 'a rollback flips whatever wrap a row has kept',
+    patches: [
+      {
+        file: 'rotation/row-decision.ts',
+        from: 'if (rollback && row.previousWrap && isSameMek(row.previousWrap, target)) return',
+        to: 'if (rollback && row.previousWrap) return',
+      },
+    ],
+  },
+  {
+    name: 'flips that are to be verified are not',
+    patches: [
+      {
+        file: 'rotation/row-rewrapper.ts',
+        from: 'this.#policy.rollback?.verifyFlips && !(await opensFromPrevious(this.#context, row));',
+        to: 'this.#policy.rollback?.verifyFlips && !opensFromPrevious;',
+      },
+    ],
+  },
 ];
