@@ -30,6 +30,8 @@ const MUST_HAPPEN = [
   'migrations that were refused or superseded',
   'orphans that were found',
   'plaintext that was refused',
+  'previous wraps that were pruned',
+  'prunings that were refused or superseded',
   'reads that were late',
   'restores',
   'rewraps that were overtaken',

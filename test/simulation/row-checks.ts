@@ -21,6 +21,8 @@ interface RowRead {
 export class RowChecks {
   /** Rows that may be behind a finished rotation: their create came too late, or they were restored. */
   readonly lateCreates = new Set<string>();
+  /** Rows that were left with one wrap. */
+  readonly pruned = new Set<string>();
   readonly executions: RowExecution[] = [];
   moved = 0;
   readonly #store: FakeDekStore;
@@ -98,7 +100,10 @@ export class RowChecks {
       const ageMs = sentAtMs - process.recordReadAtMs;
       ok(ageMs < FENCE_TTL_MS, `I11: ${process.name} made a DEK by a record that is old`);
     }
-    if (method === 'replace') this.#requireVerified(process, args[0] as DekRow, args[1] as string);
+    if (method === 'replace') {
+      this.#requireVerified(process, args[0] as DekRow, args[1] as string);
+      this.#requireSoundPruning(process, args[0] as DekRow, args[1] as string);
+    }
     if (method === 'replaceRotation') {
       this.#requireFence(process, args[0] as RotationRecord, sentAtMs);
     }
@@ -140,6 +145,7 @@ export class RowChecks {
   #addRow(call: Call, row: DekRow): void {
     const { process, method } = call;
     const before = this.#rows.get(row.id);
+    if (hasPrevious(before) && !hasPrevious(row)) this.pruned.add(row.id);
     this.#written.add(`${row.id} ${String(row.epoch)}`);
     this.#note(row);
     this.#keepHistory(process, method, row);
@@ -197,6 +203,17 @@ export class RowChecks {
     ok(process.unwrapped.has(row.wrappedDek), `I6: a wrap of ${row.id} is stored unverified`);
   }
 
+  /** I6: what is to be the only wrap was opened, and no rotation that may need the other is under way. */
+  #requireSoundPruning(process: SimProcess, row: DekRow, etag: string): void {
+    const { name, role, toldCompleteAtMs, unwrapped } = process;
+    if (row.state === 'shredded' || !this.#readOf(process, row, etag)?.kept) return;
+    if (row.previousWrap) return;
+    equal(role, 'pruner', `I6: ${name} drops the previous wrap of ${row.id}`);
+    ok(unwrapped.has(row.wrappedDek), `I6: ${row.id} is pruned, and its primary wrap unopened`);
+    const isSettled = this.#timeline.nowMs - toldCompleteAtMs < FENCE_TTL_MS;
+    ok(isSettled, `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`);
+  }
+
   /** I11: a whole fence, since this very process learned of the epoch. */
   #requireFence(process: SimProcess, record: RotationRecord, sentAtMs: number): void {
     if (record.state !== 'rewrapping') return;
@@ -213,6 +230,10 @@ export class RowChecks {
     const agedMs = this.#timeline.nowMs - retiredAtMs;
     ok(agedMs >= wholeMs, `I11: ${name} shredded ${dekId} before its wait was over`);
   }
+}
+
+function hasPrevious(row: DekRow | undefined): boolean {
+  return row !== undefined && row.state !== 'shredded' && row.previousWrap !== undefined;
 }
 
 /** Shred and retire move nothing. */

@@ -4,6 +4,7 @@ import { PRODUCT } from '../support/encryptor.js';
 import { readGolden } from '../support/golden.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { inPlaceOf } from '../support/rotation/tampering.js';
+import { drivePrune } from './actors/pruner.js';
 import { backfill, driveMigration, reencrypt } from './actors/migrator.js';
 import { requireRead } from './actors/reader.js';
 import { driveRewrap } from './actors/rewrapper.js';
@@ -30,6 +31,7 @@ export const judge: Actor = {
     await requireBackfilled(sim);
     if (sim.random.chance(0.5)) await requireReencrypted(sim);
     await requireTamperingFound(sim);
+    if (sim.random.chance(0.5)) await requirePruned(sim);
     await requireOldRecordFound(sim);
     await requireLastVersionEnough(sim);
     requireSecrecy(sim);
@@ -119,6 +121,27 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
 
 const WALL_MS = Date.UTC(2026, 0, 1);
 
+/** I8: of every row one wrap is left, and another run writes nothing. */
+async function requirePruned(sim: Simulation): Promise<void> {
+  const { timeline, dekStore } = sim;
+  const rewrappedBefore = new Date(WALL_MS + timeline.nowMs);
+  const run = async (): Promise<void> => {
+    const life = sim.spawn(`pruner ${String(sim.nextRev())}`, 'pruner');
+    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
+    const { summary } = await drivePrune(life, { rewrappedBefore });
+    ok(summary?.complete, 'I6: a quiet pruning is not complete');
+    await untilSeen(life);
+  };
+  await run();
+  const { writes } = dekStore;
+  await run();
+  equal(dekStore.writes, writes, 'I8: a rerun of a finished pruning writes');
+  for (const { id, previousWrap, rewrappedAt = '' } of liveRows(sim)) {
+    const isOld = rewrappedAt < rewrappedBefore.toISOString();
+    ok(!previousWrap || !isOld, `I8: ${id} keeps its previous wrap`);
+  }
+}
+
 /** I7 and I14: an altered row is refused as what it is, named, and left as it is. */
 async function requireTamperingFound(sim: Simulation): Promise<void> {
   const victim = liveRows(sim).find(({ id }) => documentUnder(sim, id));
@@ -134,6 +157,7 @@ async function requireTamperingFound(sim: Simulation): Promise<void> {
   const name = sim.random.pick(ALL_MEKS.filter((each) => each !== nameOf(victim)));
   sim.vault.set(name, 'enabled');
   await untilSeen(waiter);
+  if (sim.random.chance(0.5)) await requireNotPruned(sim, altered);
   await requireRefused(sim, name, altered, victim);
   sim.rows.resume();
   await rewrapTo(sim, name);
@@ -175,8 +199,23 @@ function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): L
     { ...victim, commitment: other.commitment },
     inPlaceOf(victim, other),
   ];
-  if (previousWrap) ways.push({ ...broken, previousWrap });
+  // What can be repaired, as often as not.
+  if (previousWrap && random.chance(0.5)) return { ...broken, previousWrap };
   return random.pick(ways);
+}
+
+/** I6: of a row that does not open, nothing is taken away. */
+async function requireNotPruned(sim: Simulation, altered: LiveDekRow): Promise<void> {
+  const life = sim.spawn(`pruner ${String(sim.nextRev())}`, 'pruner');
+  const options = { rewrappedBefore: new Date(life.process.clock.wallMs()) };
+  const { events } = await drivePrune(life, options, { expected: 'TAMPERED' });
+  const failed = events.flatMap((event) => (event.type === 'failed' ? event.dekId : []));
+  const isOld = (altered.rewrappedAt ?? '9') < options.rewrappedBefore.toISOString();
+  const named = altered.previousWrap && isOld ? [altered.id] : [];
+  deepEqual([...new Set(failed)], named, 'I14: not just what was altered has failed');
+  deepEqual(sim.dekStore.row(altered.id), altered, 'I6: an altered row was pruned');
+  sim.tally.add('altered rows that were not pruned', named.length);
+  await untilSeen(life);
 }
 
 async function requireRefused(

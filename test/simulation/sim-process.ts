@@ -8,6 +8,7 @@ export type Role =
   | 'judge'
   | 'old writer'
   | 'operator'
+  | 'pruner'
   | 'reader'
   | 're-encrypter'
   | 'rewrapper'
@@ -42,6 +43,8 @@ export class SimProcess {
 
   /** When the newest read of the record that it was answered was sent. */
   recordReadAtMs = -Infinity;
+  /** When it was last told that the rotation is complete. */
+  toldCompleteAtMs = -Infinity;
   /** When it was first told that the epoch is being fenced. */
   readonly sawFencingAtMs = new Map<number, number>();
   /** When the newest read was sent that showed it the row as active. */

@@ -181,6 +181,7 @@ export class Steps implements WireHooks {
     if (method === 'getRotation') {
       process.recordReadAtMs = Math.max(process.recordReadAtMs, sentAtMs);
     }
+    if (record.state === 'complete') process.toldCompleteAtMs = this.#nowMs;
     const isNew = record.state === 'fencing' && !process.sawFencingAtMs.has(record.epoch);
     if (isNew) process.sawFencingAtMs.set(record.epoch, this.#nowMs);
   }

@@ -394,4 +394,39 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a previous wrap is pruned though the primary was not opened',
+    patches: [
+      {
+        file: 'upkeep/prune-previous-wraps.ts',
+        from: '    await requireSound(context, row);\n',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'previous wraps are pruned while a rotation is under way',
+    patches: [
+      {
+        file: 'upkeep/settled-rotation.ts',
+        from: "if (record.state !== 'complete') throw unfinished(record);",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a pruning looks at the rotation once',
+    patches: [
+      {
+        file: 'upkeep/upkeep-rows.ts',
+        from: '    await context.requireAllowed();\n    for await',
+        to: '    for await',
+      },
+      {
+        file: 'upkeep/row-tender.ts',
+        from: 'if (!this.#context.records.freshCopy()) await this.#requireAllowed();',
+        to: '',
+      },
+    ],
+  },
 ];
