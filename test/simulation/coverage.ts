@@ -27,6 +27,7 @@ const MUST_HAPPEN = [
   'MEK versions that were deleted',
   'MEK versions that were disabled',
   'MEK versions that were retired',
+  'MEK versions that were still needed',
   'migrations that were refused or superseded',
   'orphans that were found',
   'plaintext that was refused',

@@ -71,6 +71,9 @@ export class Explanations {
       case 'RangeError':
         ok(lateRecords > since.lateRecords, `I4: ${name} was told that there is no way back`);
         return;
+      case 'MEK_STILL_NEEDED':
+        ok(process.role === 'operator', `I11: ${name} retires nothing`);
+        return;
       case 'CIPHER_STALE':
         ok(process.role === 'careful writer', `I5: ${name} holds no cipher`);
         return;

@@ -1,11 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { DekRow, LiveDekRow } from '../../src/index.js';
+import type { DekRow, LiveDekRow, MekStillNeededError, RetirementReason } from '../../src/index.js';
 import { PRODUCT } from '../support/encryptor.js';
 import { readGolden } from '../support/golden.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { inPlaceOf } from '../support/rotation/tampering.js';
 import { drivePrune } from './actors/pruner.js';
 import { backfill, driveMigration, reencrypt } from './actors/migrator.js';
+import { requireRetirable } from './actors/operator.js';
 import { requireRead } from './actors/reader.js';
 import { driveRewrap } from './actors/rewrapper.js';
 import { codeOf } from './explanations.js';
@@ -125,6 +126,9 @@ const WALL_MS = Date.UTC(2026, 0, 1);
 async function requirePruned(sim: Simulation): Promise<void> {
   const { timeline, dekStore } = sim;
   const rewrappedBefore = new Date(WALL_MS + timeline.nowMs);
+  const kept = liveRows(sim).find(({ previousWrap }) => previousWrap)?.previousWrap;
+  if (kept?.mekVersion !== recordOf(sim).mekVersion)
+    await requireStillNeeded(sim, kept && nameOf(kept), ['previous-wraps']);
   const run = async (): Promise<void> => {
     const life = sim.spawn(`pruner ${String(sim.nextRev())}`, 'pruner');
     life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
@@ -140,6 +144,33 @@ async function requirePruned(sim: Simulation): Promise<void> {
     const isOld = rewrappedAt < rewrappedBefore.toISOString();
     ok(!previousWrap || !isOld, `I8: ${id} keeps its previous wrap`);
   }
+  const current = nameOf(recordOf(sim));
+  await requireStillNeeded(
+    sim,
+    sim.vault.made.find((name) => name !== current),
+    [],
+  );
+  const isUsed = liveRows(sim).length > 0;
+  await requireStillNeeded(sim, current, isUsed ? ['current-target', 'rows'] : ['current-target']);
+}
+
+/** I11: what stands against a version is named, and nothing else. */
+async function requireStillNeeded(
+  sim: Simulation,
+  name: MekName | undefined,
+  expected: readonly RetirementReason['type'][],
+): Promise<void> {
+  if (!name) return;
+  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
+  const reasons = await requireRetirable(life, name).then(
+    () => [],
+    (error: unknown) => {
+      if (codeOf(error) !== 'MEK_STILL_NEEDED') throw error;
+      return (error as MekStillNeededError).reasons;
+    },
+  );
+  const types = reasons.map(({ type }) => type);
+  deepEqual(types, expected, `I11: what stands against ${name} is not what is named`);
 }
 
 /** I7 and I14: an altered row is refused as what it is, named, and left as it is. */

@@ -74,8 +74,8 @@ export class Simulation {
   readonly erased = new Set<string>();
   /** Where the operator wants the rows to be. */
   wanted: MekName = 'a';
-  /** MEK versions that no row needed any more when they were disabled. */
-  readonly outOfUse = new Set<string>();
+  /** MEK versions that no row needed any more when they were disabled, and when. */
+  readonly outOfUse = new Map<string, number>();
   /** Nobody comes back before it is over. */
   isHalted = false;
   readonly #parts: Part[] = [];

@@ -104,7 +104,7 @@ export class Steps implements WireHooks {
     if (subject !== 'store') return;
     this.#sim.rows.onExecuted(call, outcome.ok ? outcome.value : undefined, code);
     if (outcome.ok && method === 'getRotation') this.#readRecord(process, outcome.value);
-    if (outcome.ok && /^(create|replace)$/.test(method)) this.#requireInUse(call.args[0] as DekRow);
+    if (outcome.ok && /^(create|replace)$/.test(method)) this.#requireInUse(call);
     if (outcome.ok && method === 'replace') this.#replaced(call, call.args[0] as DekRow);
     if (outcome.ok && method === 'replaceRotation') {
       this.#beganOrWentOn(call.args[0] as RotationRecord);
@@ -124,10 +124,13 @@ export class Steps implements WireHooks {
   }
 
   /** I11: nobody comes to need a version that a census found out of use. */
-  #requireInUse(row: DekRow): void {
-    if (row.state === 'shredded' || !this.#sim.outOfUse.has(row.mekVersion)) return;
+  #requireInUse({ method, args, sentAtMs }: Call): void {
+    const row = args[0] as DekRow;
+    const sinceMs = row.state === 'shredded' ? undefined : this.#sim.outOfUse.get(row.mekVersion);
+    if (row.state === 'shredded' || sinceMs === undefined) return;
     const isTarget = this.#sim.dekStore.record?.mekVersion === row.mekVersion;
-    const isLate = this.#sim.rows.lateCreates.has(row.id);
+    const isOnItsWay = method !== 'create' || sentAtMs <= sinceMs;
+    const isLate = isOnItsWay && this.#sim.rows.lateCreates.has(row.id);
     ok(isTarget || isLate, `I11: ${row.id} needs ${nameOf(row)}, which was out of use`);
   }
 

@@ -23,9 +23,19 @@ export function rewrapper(
     for (; left > 0; left -= 1) {
       await sim.pause(life, 0, 2_500);
       await rewrapOnce(life, targetOf(sim));
+      if (sim.random.chance(0.3)) await goBack(life);
     }
   };
   return { name, role: 'rewrapper', act };
+}
+
+/** The rotation turned out to be a mistake. */
+async function goBack(life: Life): Promise<void> {
+  const { sim } = life;
+  const before = sim.dekStore.record?.history.at(-1);
+  if (!before || sim.vault.stateOf(nameOf(before)) !== 'enabled') return;
+  sim.wanted = nameOf(before);
+  await rewrapOnce(life, sim.wanted);
 }
 
 async function rewrapOnce(life: Life, name: MekName): Promise<void> {

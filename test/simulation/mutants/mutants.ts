@@ -429,4 +429,54 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a version is retired without a wait of its own',
+    patches: [
+      {
+        file: 'retirement/assert-retirable.ts',
+        from: 'const waitMs = lagMs + fenceMs(record) + lagMs;',
+        to: 'const waitMs = Math.min(lagMs, fenceMs(record));',
+      },
+    ],
+  },
+  {
+    name: 'a version is retired that rows are under',
+    patches: [
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: "...rowsReason('rows', this.#under),",
+        to: '',
+      },
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: '...(isSameMek(record, this.#mek) ? [currentTargetReason(true)] : []),',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a version is retired that rows keep a wrap under',
+    patches: [
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: 'if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a version is retired though rows are behind the rotation',
+    patches: [
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: "      ...rowsReason('rows-behind', this.#behind),\n",
+        to: '',
+      },
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: "      ...rowsReason('rows', this.#under),\n",
+        to: '',
+      },
+    ],
+  },
 ];
