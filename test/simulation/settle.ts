@@ -11,6 +11,8 @@ import { requireRead } from './actors/reader.js';
 import { driveRewrap } from './actors/rewrapper.js';
 import { codeOf } from './explanations.js';
 import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
+import { withoutMac } from './row-checks.js';
+import { endOfTheWorld } from './settle-records.js';
 import type { Actor, Life, Simulation } from './simulation.js';
 
 const EVERYTHING_LANDED_MS = 20_000;
@@ -35,6 +37,7 @@ export const judge: Actor = {
     if (sim.random.chance(0.5)) await requirePruned(sim);
     await requireOldRecordFound(sim);
     await requireLastVersionEnough(sim);
+    await endOfTheWorld(sim);
     requireSecrecy(sim);
   },
 };
@@ -202,9 +205,10 @@ async function requireOldRecordFound(sim: Simulation): Promise<void> {
   const record = recordOf(sim);
   const before = record.history.at(-1);
   if (!before) return;
-  const { epoch, keyProvider, mekName, mekVersion } = before;
+  const earlier = sim.dekStore.recordAt(before.epoch);
+  if (!earlier) return;
   sim.rows.pause();
-  sim.dekStore.put(record.id, { ...record, epoch, keyProvider, mekName, mekVersion });
+  sim.dekStore.put(record.id, earlier);
   const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
   await untilSeen(life);
   const { rows } = sim.dekStore;
@@ -222,7 +226,7 @@ async function requireOldRecordFound(sim: Simulation): Promise<void> {
   sim.rows.resume();
 }
 
-function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {
+function alter({ random, weather }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {
   const { previousWrap, ...bare } = victim;
   const broken = { ...bare, wrappedDek: other.wrappedDek } as LiveDekRow;
   const ways: LiveDekRow[] = [
@@ -230,8 +234,12 @@ function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): L
     { ...victim, commitment: other.commitment },
     inPlaceOf(victim, other),
   ];
-  // What can be repaired, as often as not.
-  if (previousWrap && random.chance(0.5)) return { ...broken, previousWrap };
+  if (weather.hasRecordKey && random.chance(0.5)) {
+    const older = { ...victim, createdAt: '2025-12-31T00:00:00.000Z' };
+    return random.pick([withoutMac(victim), older]);
+  }
+  // Most often what can be repaired.
+  if (previousWrap && random.chance(0.8)) return { ...broken, previousWrap };
   return random.pick(ways);
 }
 
@@ -242,7 +250,8 @@ async function requireNotPruned(sim: Simulation, altered: LiveDekRow): Promise<v
   const { events } = await drivePrune(life, options, { expected: 'TAMPERED' });
   const failed = events.flatMap((event) => (event.type === 'failed' ? event.dekId : []));
   const isOld = (altered.rewrappedAt ?? '9') < options.rewrappedBefore.toISOString();
-  const named = altered.previousWrap && isOld ? [altered.id] : [];
+  const isMet = sim.weather.hasRecordKey || (altered.previousWrap && isOld);
+  const named = isMet ? [altered.id] : [];
   deepEqual([...new Set(failed)], named, 'I14: not just what was altered has failed');
   deepEqual(sim.dekStore.row(altered.id), altered, 'I6: an altered row was pruned');
   sim.tally.add('altered rows that were not pruned', named.length);

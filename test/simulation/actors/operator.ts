@@ -1,5 +1,6 @@
 import { deepEqual, ok } from 'node:assert/strict';
-import type { DekRow } from '../../../src/index.js';
+import type { DekRow, RotationRecord } from '../../../src/index.js';
+import { PRODUCT } from '../../support/encryptor.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
 import { envelopesIn, keyOf, type SimDocument } from '../ledger.js';
 import { drivePrune } from './pruner.js';
@@ -198,18 +199,28 @@ const setClock: Action = async ({ sim }) => {
 };
 
 /** Everything stops, the DEK store is set back, what is lost is named, and everything goes on. */
-export const restore: Action = async ({ sim }) => {
+export const restore: Action = async (life) => {
+  const { sim } = life;
   const { dekStore, random, rows, timeline, vault } = sim;
   sim.isHalted = sim.wire.isCalm = true;
   sim.stopAll();
   for (const name of vault.made) use(sim, name);
   rows.pause();
-  dekStore.restore(timeline.nowMs - random.int(100, 5_000));
+  const highest = dekStore.restore(timeline.nowMs - random.int(100, 5_000));
+  await raiseFloor(life, highest + 1);
   rows.resume();
   await nameTheLost(sim);
   sim.tally.add('restores', true);
   sim.isHalted = sim.wire.isCalm = false;
 };
+
+/** Whoever restores has what records are authenticated with. */
+async function raiseFloor({ encryptor }: Life, generationFloor: number): Promise<void> {
+  const item = await encryptor.dekStore.getRotation(PRODUCT);
+  if (!item) return;
+  const record = { ...(item.value as RotationRecord), generationFloor };
+  await encryptor.dekStore.replaceRotation(record, item.etag);
+}
 
 /** I20: what cannot be read any more is named, all of it and nothing else. */
 async function nameTheLost(sim: Life['sim']): Promise<void> {

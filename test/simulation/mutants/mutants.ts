@@ -479,4 +479,54 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a record without a mac is taken',
+    patches: [
+      {
+        file: 'store/record-seal.ts',
+        from: 'if (this.acceptsUnauthenticated) return { value };',
+        to: 'if (name) return { value };',
+      },
+    ],
+  },
+  {
+    name: 'the mac of a record is not looked at',
+    patches: [
+      {
+        file: 'store/record-seal.ts',
+        from: 'if (!isDigest(mac) || !isMacOf(key, record, mac as string)) throw forged(name);',
+        to: 'if (!isDigest(mac) || !isMacOf(key, record, mac as string)) void forged;',
+      },
+    ],
+  },
+  {
+    name: 'what is lost is counted in every scan',
+    patches: [
+      {
+        file: 'recovery/recovery-count.ts',
+        from: "if (event.type === 'pass') this.#losses = { ...NO_LOSSES };",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a recovered DEK is not compared with what its row commits to',
+    patches: [
+      {
+        file: 'recovery/recovery-opening.ts',
+        from: 'const isDek = bytes.length === DEK_BYTES;',
+        to: 'const isDek = bytes.length === DEK_BYTES; if (isDek) return bytes;',
+      },
+    ],
+  },
+  {
+    name: 'a DEK whose recovery wrap is of no use is given up',
+    patches: [
+      {
+        file: 'recovery/recovery-opening.ts',
+        from: 'const wraps = [primaryWrap(row), ...(row.previousWrap ? [row.previousWrap] : [])];',
+        to: 'const wraps = [primaryWrap(row)];',
+      },
+    ],
+  },
 ];
