@@ -49,6 +49,7 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
     verify: random.pick(['all', 'all', 'first', 'none']),
     takeOver: random.chance(0.7),
     dryRun: random.chance(0.15),
+    ...(random.chance(0.25) && { shard: { index: random.int(0, 1), count: 2 } }),
     ...(!rollback &&
       random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
     signal: aborter.signal,
@@ -120,6 +121,7 @@ export async function driveRewrap(
         return { events, summary: value };
       }
       events.push(value);
+      tellShard(sim, value);
       sim.secrecy.hears(value);
       await check?.see(value);
       const isExpected = value.type === 'failed' && codeOf(value.error) === expected;
@@ -134,6 +136,16 @@ export async function driveRewrap(
     process.isIdle = true;
     process.isRehearsing = process.isAborted = false;
   }
+}
+
+function tellShard({ tally }: Simulation, event: RewrapEvent): void {
+  tally.add('rotations that a shard has ended', isWholeByShard(event));
+  const isLeft = event.type === 'skipped' && event.reason === 'other-shard';
+  tally.add('rows that were left to another shard', isLeft);
+}
+
+function isWholeByShard(event: RewrapEvent): boolean {
+  return event.type === 'finished' && event.summary.complete && event.summary.shard !== undefined;
 }
 
 function begin(
