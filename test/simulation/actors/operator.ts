@@ -151,6 +151,8 @@ const erase: Action = async (life) => {
     const item = await documents.get(keyOf(id)).catch(() => undefined);
     if (item) await documents.delete(keyOf(id), item.etag).catch(() => undefined);
     const reading = item && decrypt(life, item.document).catch(() => undefined);
+    // Somebody who did not know of DEKs.
+    if (isNew && sim.random.chance(0.25)) return;
     const startMs = sim.timeline.nowMs;
     await encryptor.shred(sim.definition, keyOf(id));
     requireNoneLeft(sim, id, startMs);
