@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { DekRow, LiveDekRow, RecoveryEvent, RecoverySummary } from '../../src/index.js';
-import { PRODUCT } from '../support/encryptor.js';
 import { PAIR } from '../support/recovery-pairs.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { requireRead } from './actors/reader.js';
@@ -8,6 +7,7 @@ import { codeOf } from './explanations.js';
 import { envelopesIn } from './ledger.js';
 import { withoutMac } from './row-checks.js';
 import { RECORD_KEY, type Life, type Simulation } from './simulation.js';
+import { liveRows, untilSeen } from './stored-records.js';
 
 /** The last that happens in a world: its MEK is lost, or its records are authenticated from here on. */
 export async function endOfTheWorld(sim: Simulation): Promise<void> {
@@ -23,7 +23,7 @@ async function requireRecovered(sim: Simulation): Promise<void> {
   const altered = sim.random.chance(0.4) ? replaceRecoveryWrap(sim) : undefined;
   const lost = liveRows(sim).filter((row) => !opensStill(sim, row, { next, altered }));
   const life = spawnJudge(sim);
-  await settled(life);
+  await untilSeen(life);
   const { events, summary } = await recover(life, next);
   if (!summary) return;
   const last = events.slice(events.findLastIndex(({ type }) => type === 'pass'));
@@ -34,7 +34,7 @@ async function requireRecovered(sim: Simulation): Promise<void> {
   equal(summary.complete, ids.length === 0, 'I20: a recovery is complete over what is lost');
   if (altered) putBack(sim, altered);
   sim.rows.resume();
-  await settled(life);
+  await untilSeen(life);
   await requireReadableBut(sim, new Set(ids));
   sim.tally.add('DEKs that were recovered', summary.recovered);
   sim.tally.add('DEKs that were lost with their MEK', ids.length);
@@ -126,7 +126,7 @@ async function requireAllWrapped(sim: Simulation): Promise<void> {
       if (event.type === 'finished')
         ok(event.summary.complete, 'I12: a quiet upkeep is not complete');
     }
-    await settled(life);
+    await untilSeen(life);
   };
   await run();
   const { writes } = sim.dekStore;
@@ -147,7 +147,7 @@ async function requireResealed(sim: Simulation): Promise<void> {
       if (event.type === 'finished')
         ok(event.summary.complete, 'I12: a quiet upkeep is not complete');
     }
-    await settled(life);
+    await untilSeen(life);
   };
   await run();
   const { writes } = sim.dekStore;
@@ -168,15 +168,4 @@ function bareRows({ dekStore }: Simulation): readonly DekRow[] {
 
 function spawnJudge(sim: Simulation, options: Parameters<Simulation['spawn']>[2] = {}): Life {
   return sim.spawn(`judge ${String(sim.nextRev())}`, 'judge', options);
-}
-
-async function settled({ sim, process }: Life): Promise<void> {
-  await process.clock.sleep(sim.weather.lagMs + sim.weather.vaultLagMs);
-}
-
-function liveRows({ dekStore }: Simulation): readonly LiveDekRow[] {
-  const rows = [...dekStore.rows.values()].map(({ row }) => row);
-  return rows.filter(
-    (row): row is LiveDekRow => row.state !== 'shredded' && row.product === PRODUCT,
-  );
 }

@@ -1,19 +1,19 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { DekRow, LiveDekRow, MekStillNeededError, RetirementReason } from '../../src/index.js';
-import { PRODUCT } from '../support/encryptor.js';
+import type { LiveDekRow } from '../../src/index.js';
 import { readGolden } from '../support/golden.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { inPlaceOf } from '../support/rotation/tampering.js';
-import { drivePrune } from './actors/pruner.js';
 import { backfill, driveMigration, reencrypt } from './actors/migrator.js';
-import { requireRetirable } from './actors/operator.js';
 import { requireRead } from './actors/reader.js';
 import { driveRewrap } from './actors/rewrapper.js';
 import { codeOf } from './explanations.js';
 import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
+import { WALL_START_MS } from './process-clock.js';
 import { withoutMac } from './row-checks.js';
 import { endOfTheWorld } from './settle-records.js';
+import { requireNotPruned, requirePruned } from './settle-upkeep.js';
 import type { Actor, Life, Simulation } from './simulation.js';
+import { liveRows, recordOf, untilSeen } from './stored-records.js';
 
 const EVERYTHING_LANDED_MS = 20_000;
 
@@ -69,11 +69,6 @@ async function rewrapTo(sim: Simulation, name: MekName): Promise<void> {
   await untilSeen(life);
 }
 
-/** Until everybody is given what was written, and the vault knows what it was told. */
-async function untilSeen({ sim, process }: Life): Promise<void> {
-  await process.clock.sleep(sim.weather.lagMs + sim.weather.vaultLagMs);
-}
-
 function requireSettledRows(sim: Simulation): void {
   const { mekVersion, epoch, state } = recordOf(sim);
   equal(state, 'complete', 'I8: the rotation is not complete');
@@ -104,7 +99,7 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
   let moment: Date | undefined;
   const run = async (): Promise<void> => {
     const life = sim.spawn(`re-encrypter ${String(sim.nextRev())}`, 're-encrypter');
-    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
+    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_START_MS);
     moment ??= new Date(life.process.clock.wallMs());
     const summary = await driveMigration(life, reencrypt(life, moment, true));
     ok(summary?.complete, 'I19: a quiet re-encryption is not complete');
@@ -121,59 +116,6 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
   );
   const scopes = new Set(active.map(({ scopeId }) => scopeId));
   equal(scopes.size, active.length, 'I5: two generations of a document are in use');
-}
-
-const WALL_MS = Date.UTC(2026, 0, 1);
-
-/** I8: of every row one wrap is left, and another run writes nothing. */
-async function requirePruned(sim: Simulation): Promise<void> {
-  const { timeline, dekStore } = sim;
-  const rewrappedBefore = new Date(WALL_MS + timeline.nowMs);
-  const kept = liveRows(sim).find(({ previousWrap }) => previousWrap)?.previousWrap;
-  if (kept?.mekVersion !== recordOf(sim).mekVersion)
-    await requireStillNeeded(sim, kept && nameOf(kept), ['previous-wraps']);
-  const run = async (): Promise<void> => {
-    const life = sim.spawn(`pruner ${String(sim.nextRev())}`, 'pruner');
-    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
-    const { summary } = await drivePrune(life, { rewrappedBefore });
-    ok(summary?.complete, 'I6: a quiet pruning is not complete');
-    await untilSeen(life);
-  };
-  await run();
-  const { writes } = dekStore;
-  await run();
-  equal(dekStore.writes, writes, 'I8: a rerun of a finished pruning writes');
-  for (const { id, previousWrap, rewrappedAt = '' } of liveRows(sim)) {
-    const isOld = rewrappedAt < rewrappedBefore.toISOString();
-    ok(!previousWrap || !isOld, `I8: ${id} keeps its previous wrap`);
-  }
-  const current = nameOf(recordOf(sim));
-  await requireStillNeeded(
-    sim,
-    sim.vault.made.find((name) => name !== current),
-    [],
-  );
-  const isUsed = liveRows(sim).length > 0;
-  await requireStillNeeded(sim, current, isUsed ? ['current-target', 'rows'] : ['current-target']);
-}
-
-/** I11: what stands against a version is named, and nothing else. */
-async function requireStillNeeded(
-  sim: Simulation,
-  name: MekName | undefined,
-  expected: readonly RetirementReason['type'][],
-): Promise<void> {
-  if (!name) return;
-  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
-  const reasons = await requireRetirable(life, name).then(
-    () => [],
-    (error: unknown) => {
-      if (codeOf(error) !== 'MEK_STILL_NEEDED') throw error;
-      return (error as MekStillNeededError).reasons;
-    },
-  );
-  const types = reasons.map(({ type }) => type);
-  deepEqual(types, expected, `I11: what stands against ${name} is not what is named`);
 }
 
 /** I7 and I14: an altered row is refused as what it is, named, and left as it is. */
@@ -243,21 +185,6 @@ function alter({ random, weather }: Simulation, victim: LiveDekRow, other: LiveD
   return random.pick(ways);
 }
 
-/** I6: of a row that does not open, nothing is taken away. */
-async function requireNotPruned(sim: Simulation, altered: LiveDekRow): Promise<void> {
-  const life = sim.spawn(`pruner ${String(sim.nextRev())}`, 'pruner');
-  const options = { rewrappedBefore: new Date(life.process.clock.wallMs()) };
-  const { events } = await drivePrune(life, options, { expected: 'TAMPERED' });
-  const failed = events.flatMap((event) => (event.type === 'failed' ? event.dekId : []));
-  const isOld = (altered.rewrappedAt ?? '9') < options.rewrappedBefore.toISOString();
-  const isMet = sim.weather.hasRecordKey || (altered.previousWrap && isOld);
-  const named = isMet ? [altered.id] : [];
-  deepEqual([...new Set(failed)], named, 'I14: not just what was altered has failed');
-  deepEqual(sim.dekStore.row(altered.id), altered, 'I6: an altered row was pruned');
-  sim.tally.add('altered rows that were not pruned', named.length);
-  await untilSeen(life);
-}
-
 async function requireRefused(
   sim: Simulation,
   name: MekName,
@@ -321,22 +248,7 @@ function requireSecrecy({ secrecy, rows }: Simulation): void {
   secrecy.check([...rows.deks, ...cases.map(({ mekHex }) => mekHex)]);
 }
 
-function liveRows({ dekStore }: Simulation): readonly LiveDekRow[] {
-  const rows: readonly DekRow[] = [...dekStore.rows.values()].map(({ row }) => row);
-  return rows.filter(
-    (row): row is LiveDekRow => row.state !== 'shredded' && row.product === PRODUCT,
-  );
-}
-
 function documentUnder({ documents }: Simulation, dekId: string): SimDocument | undefined {
   const all = documents.all.map(({ document }) => document);
   return all.find((each) => envelopesIn(each).some(([, envelope]) => envelope.dekId === dekId));
 }
-
-function recordOf({ dekStore }: Simulation): NonNullable<FakeRecord> {
-  const { record } = dekStore;
-  if (!record) throw new Error('I8: there is no rotation record');
-  return record;
-}
-
-type FakeRecord = Simulation['dekStore']['record'];

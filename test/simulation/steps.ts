@@ -71,11 +71,18 @@ export class Steps implements WireHooks {
       const dekId = args[0] as string;
       if (process.refused.has(dekId)) process.readAgain.add(dekId);
     }
+    if (subject === 'store') this.#requireMac(call);
     if (subject === 'store') this.#sim.rows.onSend(call);
     if (subject === 'documents') this.#sim.documentChecks.onSend(call);
     if (process.operation?.hasLanded && isWrite(method) && subject === 'documents') {
       this.#sim.tally.add('writes that were sealed again', true);
     }
+  }
+
+  /** I14: who has the record key writes no record without a mac. */
+  #requireMac({ process, method, args }: Call): void {
+    if (!this.#sim.weather.hasRecordKey || !/^(create|replace)(Rotation)?$/.test(method)) return;
+    ok('mac' in (args[0] as object), `I14: ${process.name} sends a record without a mac`);
   }
 
   /** I16: of concurrent misses one asks the vault. */
