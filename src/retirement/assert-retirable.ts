@@ -144,8 +144,11 @@ async function requireUnneeded(
   }
   const copy = await records.readUnlessNew();
   const hasChanged = copy?.etag !== anchor.etag;
+  const seen = found.reasons(clock.wallMs(), backupWindowMs);
+  // What a rotation that began meanwhile has written is above the anchor's epoch, and as it is to be.
+  const isOvertaken = (copy?.record.epoch ?? 0) > anchor.record.epoch;
   const reasons: readonly RetirementReason[] = [
-    ...found.reasons(clock.wallMs(), backupWindowMs),
+    ...(isOvertaken ? seen.filter(({ type }) => type !== 'rows-ahead') : seen),
     ...(hasChanged ? [fenceReason()] : []),
   ];
   if (reasons.length > 0) throw stillNeeded(context, reasons);

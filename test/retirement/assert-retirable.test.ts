@@ -229,6 +229,19 @@ describe('the wait', () => {
     });
   });
 
+  it('takes no row of a rotation that begins meanwhile for one that the record has lost', async () => {
+    const [made, operator] = await left();
+    const mek = await targetOf('a');
+    const asked = rejection(assertRetirable(operator.encryptor, { mek, backupWindowMs: 0 }));
+    await operator.clock.run(1_000);
+    const other = withKeys(made, ['c', 'b', 'a']);
+    await (await start(other)).next();
+    await other.encryptor.encryptDocument(note, { ...KEY, id: 'new', body: 'text' } as never);
+    await operator.clock.run(FENCE_TTL_MS);
+    expect((await liveRows(made)).map(({ epoch }) => epoch)).toContain(3);
+    expect(await asked).toMatchObject({ retryable: true, reasons: [{ type: 'fence' }] });
+  });
+
   it('counts for nothing when the record is written during a scan', async () => {
     for (const scan of [1, 2, 3]) {
       const [made, operator] = await left();

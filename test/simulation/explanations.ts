@@ -1,4 +1,5 @@
 import { fail, ok } from 'node:assert/strict';
+import type { MekStillNeededError } from '../../src/index.js';
 import type { SimProcess } from './sim-process.js';
 import type { Simulation } from './simulation.js';
 
@@ -68,6 +69,16 @@ export class Explanations {
       case 'ROTATION_RECORD_MISSING':
         ok(lateRecords > since.lateRecords, `I4: ${name} was told ${code}: ${String(error)}`);
         return;
+      case 'RangeError':
+        ok(lateRecords > since.lateRecords, `I4: ${name} was told that there is no way back`);
+        return;
+      case 'MEK_STILL_NEEDED':
+        ok(process.role === 'operator', `I11: ${name} retires nothing`);
+        ok(
+          lateRecords > since.lateRecords || !saysAhead(error),
+          `I4: ${name} was told that rows are ahead: ${String(error)}`,
+        );
+        return;
       case 'CIPHER_STALE':
         ok(process.role === 'careful writer', `I5: ${name} holds no cipher`);
         return;
@@ -75,6 +86,10 @@ export class Explanations {
         fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} was told ${String(error)}`);
     }
   }
+}
+
+function saysAhead(error: unknown): boolean {
+  return (error as MekStillNeededError).reasons.some(({ type }) => type === 'rows-ahead');
 }
 
 /** By what it says of itself: a copy of the library has classes of its own. */

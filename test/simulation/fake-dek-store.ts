@@ -96,20 +96,28 @@ export class FakeDekStore {
     this.#write(id, JSON.stringify(item));
   }
 
+  /** The record as it was last at that epoch. */
+  recordAt(epoch: number): RotationRecord | undefined {
+    const records = (this.#items.get(RECORD) ?? []).flatMap(({ json }) =>
+      json === undefined ? [] : (JSON.parse(json) as RotationRecord),
+    );
+    return records.findLast((record) => record.epoch === epoch);
+  }
+
   /**
-   * From a backup as an operator has to: the rows as they were then, but for tombstones of later; the
-   * newest record stays, and no generation is made again that may have been lost.
+   * From a backup: the rows as they were then, but for tombstones of later. The newest record stays.
+   *
+   * @returns The highest generation that there was: no such may be made again.
    */
-  restore(toMs: number): void {
+  restore(toMs: number): number {
     const highest = Math.max(0, ...[...this.rows.values()].map(({ row }) => row.generation));
     for (const id of this.#rowIds()) {
       const now = this.row(id);
       const then = this.#items.get(id)?.findLast(({ atMs }) => atMs <= toMs) ?? NOTHING;
       if (now?.state !== 'shredded') this.#write(id, then.json);
     }
-    const { record } = this;
-    if (record) this.put(RECORD, { ...record, generationFloor: highest + 1 });
     this.#barrierMs = this.#timeline.nowMs;
+    return highest;
   }
 
   get(process: SimProcess, dekId: string): StoredItem | undefined {

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/index.js';
 import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
 
-const WALL_START_MS = Date.UTC(2026, 0, 1);
+export const WALL_START_MS = Date.UTC(2026, 0, 1);
 
 /** The clock of one process: its wall clock may go wrong, and be set. */
 export class ProcessClock implements Clock {

@@ -1,5 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
-import type { DekRow, KeyWrap, RotationRecord, StoredItem } from '../../src/index.js';
+import type { DekRow, KeyWrap, LiveDekRow, RotationRecord, StoredItem } from '../../src/index.js';
+import { without } from '../support/recovery-pairs.js';
 import type { Witness } from '../support/rotation/event-check.js';
 import { Invariants } from '../support/rotation/invariants.js';
 import type { FakeDekStore } from './fake-dek-store.js';
@@ -10,10 +11,19 @@ import type { Call } from './wire.js';
 
 type RowExecution = Witness['journal']['executions'][number];
 
+/** What a process was given of a row, and the epoch that it can have known of then. */
+interface RowRead {
+  readonly epoch: number;
+  readonly wrappedDek: string | undefined;
+  readonly kept: string | undefined;
+}
+
 /** What must hold of rows and the record after every step, whoever did it. */
 export class RowChecks {
   /** Rows that may be behind a finished rotation: their create came too late, or they were restored. */
   readonly lateCreates = new Set<string>();
+  /** Rows that were left with one wrap. */
+  readonly pruned = new Set<string>();
   readonly executions: RowExecution[] = [];
   moved = 0;
   readonly #store: FakeDekStore;
@@ -22,8 +32,8 @@ export class RowChecks {
   #invariants: Invariants;
   readonly #deks = new Map<string, string>();
   readonly #epochs: { readonly epoch: number; readonly atMs: number }[] = [];
-  /** By process, row and etag: what it was given, and the epoch that it can have known of then. */
-  readonly #reads = new Map<string, { readonly epoch: number; readonly wrappedDek: unknown }>();
+  /** By process, row and etag. */
+  readonly #reads = new Map<string, RowRead>();
   readonly #written = new Set<string>();
   readonly #retiredAtMs = new Map<string, number>();
   readonly #dekOfWrap = new Map<string, string>();
@@ -91,7 +101,10 @@ export class RowChecks {
       const ageMs = sentAtMs - process.recordReadAtMs;
       ok(ageMs < FENCE_TTL_MS, `I11: ${process.name} made a DEK by a record that is old`);
     }
-    if (method === 'replace') this.#requireVerified(process, args[0] as DekRow, args[1] as string);
+    if (method === 'replace') {
+      this.#requireVerified(process, args[0] as DekRow, args[1] as string);
+      this.#requireSoundPruning(process, args[0] as DekRow, args[1] as string);
+    }
     if (method === 'replaceRotation') {
       this.#requireFence(process, args[0] as RotationRecord, sentAtMs);
     }
@@ -115,7 +128,10 @@ export class RowChecks {
   check(): void {
     if (this.#isPaused) return;
     const { rows, record } = this.#store;
-    this.#invariants.check({ rows, record, etags: '' });
+    const bare = [...rows].map(
+      ([id, { row, etag }]) => [id, { row: withoutMac(row), etag }] as const,
+    );
+    this.#invariants.check({ rows: new Map(bare), record, etags: '' });
   }
 
   /** I2, over restores as well. */
@@ -133,6 +149,7 @@ export class RowChecks {
   #addRow(call: Call, row: DekRow): void {
     const { process, method } = call;
     const before = this.#rows.get(row.id);
+    if (hasPrevious(before) && !hasPrevious(row)) this.pruned.add(row.id);
     this.#written.add(`${row.id} ${String(row.epoch)}`);
     this.#note(row);
     this.#keepHistory(process, method, row);
@@ -170,9 +187,10 @@ export class RowChecks {
   #addReads({ name }: SimProcess, answer: unknown): void {
     const epoch = this.epochKnownAt(this.#timeline.nowMs);
     for (const { value, etag } of itemsIn(answer)) {
-      const { id, wrappedDek } = value as { readonly id: string; readonly wrappedDek?: unknown };
-      const key = `${name} ${id} ${etag}`;
-      if (!this.#reads.has(key)) this.#reads.set(key, { epoch, wrappedDek });
+      const { id, wrappedDek, previousWrap } = value as Partial<LiveDekRow>;
+      const key = `${name} ${String(id)} ${etag}`;
+      const kept = previousWrap?.wrappedDek;
+      if (!this.#reads.has(key)) this.#reads.set(key, { epoch, wrappedDek, kept });
     }
   }
 
@@ -180,16 +198,33 @@ export class RowChecks {
     return this.#reads.get(`${name} ${id} ${etag}`);
   }
 
-  /** I6: what replaces a wrap was opened again before, where that is asked for. */
+  /** I6: what replaces a wrap was opened again before, where that is asked for, or had been kept. */
   #requireVerified(process: SimProcess, row: DekRow, etag: string): void {
     if (!process.verifies || row.state === 'shredded') return;
-    if (this.#readOf(process, row, etag)?.wrappedDek === row.wrappedDek) return;
+    const read = this.#readOf(process, row, etag);
+    if (read?.wrappedDek === row.wrappedDek) return;
+    if (process.mayFlip && read?.kept === row.wrappedDek) return;
     ok(process.unwrapped.has(row.wrappedDek), `I6: a wrap of ${row.id} is stored unverified`);
+  }
+
+  /** I6: what is to be the only wrap was opened, and no rotation that may need the other is under way. */
+  #requireSoundPruning(process: SimProcess, row: DekRow, etag: string): void {
+    const { name, role, toldCompleteAtMs, unwrapped } = process;
+    if (row.state === 'shredded' || !this.#readOf(process, row, etag)?.kept) return;
+    if (row.previousWrap) return;
+    ok(
+      role === 'pruner' || role === 'operator',
+      `I6: ${name} drops the previous wrap of ${row.id}`,
+    );
+    ok(unwrapped.has(row.wrappedDek), `I6: ${row.id} is pruned, and its primary wrap unopened`);
+    const isSettled = this.#timeline.nowMs - toldCompleteAtMs < FENCE_TTL_MS;
+    ok(isSettled, `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`);
   }
 
   /** I11: a whole fence, since this very process learned of the epoch. */
   #requireFence(process: SimProcess, record: RotationRecord, sentAtMs: number): void {
-    if (record.state !== 'rewrapping') return;
+    // Whoever has restored writes the record as it was.
+    if (record.state !== 'rewrapping' || process.role === 'operator') return;
     const sawAtMs = process.sawFencingAtMs.get(record.epoch) ?? Infinity;
     const wholeMs = FENCE_TTL_MS + 2 * this.#lagMs;
     ok(sentAtMs - sawAtMs >= wholeMs, `I11: ${process.name} cut the fence short`);
@@ -203,6 +238,20 @@ export class RowChecks {
     const agedMs = this.#timeline.nowMs - retiredAtMs;
     ok(agedMs >= wholeMs, `I11: ${name} shredded ${dekId} before its wait was over`);
   }
+}
+
+interface Macs {
+  readonly mac?: string;
+  readonly macKeyId?: string;
+}
+
+/** What it says, whoever vouches for it. */
+export function withoutMac<Row extends DekRow>(row: Row): Row {
+  return without(row as Row & Macs, 'mac', 'macKeyId');
+}
+
+function hasPrevious(row: DekRow | undefined): boolean {
+  return row !== undefined && row.state !== 'shredded' && row.previousWrap !== undefined;
 }
 
 /** Shred and retire move nothing. */

@@ -3,6 +3,7 @@ import { carefulWriter } from './actors/careful-writer.js';
 import { inspector } from './actors/inspector.js';
 import { backfiller, reencrypter } from './actors/migrator.js';
 import { crasher, operator } from './actors/operator.js';
+import { pruner } from './actors/pruner.js';
 import { reader } from './actors/reader.js';
 import { rewrapper } from './actors/rewrapper.js';
 import { IDS, oldWriter, write, writePlain, writer } from './actors/writer.js';
@@ -42,6 +43,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
     backfiller('backfill', 2),
     reencrypter('re-encrypter', 2),
     inspector('inspector', 4),
+    pruner('pruner', 4),
     operator('operator', 8),
     ...(weather.crashRate > 0 ? [crasher('crasher', 25)] : []),
   ];

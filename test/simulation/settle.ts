@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { DekRow, LiveDekRow } from '../../src/index.js';
-import { PRODUCT } from '../support/encryptor.js';
+import type { LiveDekRow } from '../../src/index.js';
 import { readGolden } from '../support/golden.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { inPlaceOf } from '../support/rotation/tampering.js';
@@ -9,7 +8,12 @@ import { requireRead } from './actors/reader.js';
 import { driveRewrap } from './actors/rewrapper.js';
 import { codeOf } from './explanations.js';
 import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
+import { WALL_START_MS } from './process-clock.js';
+import { withoutMac } from './row-checks.js';
+import { endOfTheWorld } from './settle-records.js';
+import { requireNotPruned, requirePruned } from './settle-upkeep.js';
 import type { Actor, Life, Simulation } from './simulation.js';
+import { liveRows, recordOf, untilSeen } from './stored-records.js';
 
 const EVERYTHING_LANDED_MS = 20_000;
 
@@ -30,8 +34,10 @@ export const judge: Actor = {
     await requireBackfilled(sim);
     if (sim.random.chance(0.5)) await requireReencrypted(sim);
     await requireTamperingFound(sim);
+    if (sim.random.chance(0.5)) await requirePruned(sim);
     await requireOldRecordFound(sim);
     await requireLastVersionEnough(sim);
+    await endOfTheWorld(sim);
     requireSecrecy(sim);
   },
 };
@@ -61,11 +67,6 @@ async function rewrapTo(sim: Simulation, name: MekName): Promise<void> {
   const failed = events.filter(({ type }) => type === 'failed');
   ok(summary?.complete, `I12: a quiet rerun is not complete: ${JSON.stringify(failed)}`);
   await untilSeen(life);
-}
-
-/** Until everybody is given what was written, and the vault knows what it was told. */
-async function untilSeen({ sim, process }: Life): Promise<void> {
-  await process.clock.sleep(sim.weather.lagMs + sim.weather.vaultLagMs);
 }
 
 function requireSettledRows(sim: Simulation): void {
@@ -98,7 +99,7 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
   let moment: Date | undefined;
   const run = async (): Promise<void> => {
     const life = sim.spawn(`re-encrypter ${String(sim.nextRev())}`, 're-encrypter');
-    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_MS);
+    life.process.clock.jump(timeline.nowMs - life.process.clock.wallMs() + WALL_START_MS);
     moment ??= new Date(life.process.clock.wallMs());
     const summary = await driveMigration(life, reencrypt(life, moment, true));
     ok(summary?.complete, 'I19: a quiet re-encryption is not complete');
@@ -117,8 +118,6 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
   equal(scopes.size, active.length, 'I5: two generations of a document are in use');
 }
 
-const WALL_MS = Date.UTC(2026, 0, 1);
-
 /** I7 and I14: an altered row is refused as what it is, named, and left as it is. */
 async function requireTamperingFound(sim: Simulation): Promise<void> {
   const victim = liveRows(sim).find(({ id }) => documentUnder(sim, id));
@@ -134,6 +133,7 @@ async function requireTamperingFound(sim: Simulation): Promise<void> {
   const name = sim.random.pick(ALL_MEKS.filter((each) => each !== nameOf(victim)));
   sim.vault.set(name, 'enabled');
   await untilSeen(waiter);
+  if (sim.random.chance(0.5)) await requireNotPruned(sim, altered);
   await requireRefused(sim, name, altered, victim);
   sim.rows.resume();
   await rewrapTo(sim, name);
@@ -147,9 +147,10 @@ async function requireOldRecordFound(sim: Simulation): Promise<void> {
   const record = recordOf(sim);
   const before = record.history.at(-1);
   if (!before) return;
-  const { epoch, keyProvider, mekName, mekVersion } = before;
+  const earlier = sim.dekStore.recordAt(before.epoch);
+  if (!earlier) return;
   sim.rows.pause();
-  sim.dekStore.put(record.id, { ...record, epoch, keyProvider, mekName, mekVersion });
+  sim.dekStore.put(record.id, earlier);
   const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
   await untilSeen(life);
   const { rows } = sim.dekStore;
@@ -167,7 +168,7 @@ async function requireOldRecordFound(sim: Simulation): Promise<void> {
   sim.rows.resume();
 }
 
-function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {
+function alter({ random, weather }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {
   const { previousWrap, ...bare } = victim;
   const broken = { ...bare, wrappedDek: other.wrappedDek } as LiveDekRow;
   const ways: LiveDekRow[] = [
@@ -175,7 +176,12 @@ function alter({ random }: Simulation, victim: LiveDekRow, other: LiveDekRow): L
     { ...victim, commitment: other.commitment },
     inPlaceOf(victim, other),
   ];
-  if (previousWrap) ways.push({ ...broken, previousWrap });
+  if (weather.hasRecordKey && random.chance(0.5)) {
+    const older = { ...victim, createdAt: '2025-12-31T00:00:00.000Z' };
+    return random.pick([withoutMac(victim), older]);
+  }
+  // Most often what can be repaired.
+  if (previousWrap && random.chance(0.8)) return { ...broken, previousWrap };
   return random.pick(ways);
 }
 
@@ -242,22 +248,7 @@ function requireSecrecy({ secrecy, rows }: Simulation): void {
   secrecy.check([...rows.deks, ...cases.map(({ mekHex }) => mekHex)]);
 }
 
-function liveRows({ dekStore }: Simulation): readonly LiveDekRow[] {
-  const rows: readonly DekRow[] = [...dekStore.rows.values()].map(({ row }) => row);
-  return rows.filter(
-    (row): row is LiveDekRow => row.state !== 'shredded' && row.product === PRODUCT,
-  );
-}
-
 function documentUnder({ documents }: Simulation, dekId: string): SimDocument | undefined {
   const all = documents.all.map(({ document }) => document);
   return all.find((each) => envelopesIn(each).some(([, envelope]) => envelope.dekId === dekId));
 }
-
-function recordOf({ dekStore }: Simulation): NonNullable<FakeRecord> {
-  const { record } = dekStore;
-  if (!record) throw new Error('I8: there is no rotation record');
-  return record;
-}
-
-type FakeRecord = Simulation['dekStore']['record'];

@@ -8,6 +8,7 @@ export type Role =
   | 'judge'
   | 'old writer'
   | 'operator'
+  | 'pruner'
   | 'reader'
   | 're-encrypter'
   | 'rewrapper'
@@ -31,6 +32,8 @@ export class SimProcess {
   operation: DocumentOperation | undefined;
   /** Each new wrap is to be unwrapped again before it is stored. */
   verifies = false;
+  /** Rows may go back to the wrap that they kept, without a look at it. */
+  mayFlip = false;
   /** It was told to stop: it may finish what it began, and begin nothing. */
   isAborted = false;
   /** It is to write nothing. */
@@ -40,6 +43,8 @@ export class SimProcess {
 
   /** When the newest read of the record that it was answered was sent. */
   recordReadAtMs = -Infinity;
+  /** When it was last told that the rotation is complete. */
+  toldCompleteAtMs = -Infinity;
   /** When it was first told that the epoch is being fenced. */
   readonly sawFencingAtMs = new Map<number, number>();
   /** When the newest read was sent that showed it the row as active. */

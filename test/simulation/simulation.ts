@@ -9,6 +9,7 @@ import type {
   KeyProvider,
 } from '../../src/index.js';
 import { PRODUCT } from '../support/encryptor.js';
+import { PAIR } from '../support/recovery-pairs.js';
 import type { MekName } from '../support/rotation/meks.js';
 import type { Tally } from '../support/rotation/tally.js';
 import { DocumentChecks } from './document-checks.js';
@@ -51,6 +52,9 @@ interface Part {
   isOver: boolean;
 }
 
+/** Whoever can only write the database does not have it. */
+export const RECORD_KEY = Buffer.from('a record key for tests, 32 bytes').toString('base64');
+
 const MOST_STEPS = 60_000;
 
 /** One seed: processes over one vault and one database, of which one at a time takes one step. */
@@ -74,8 +78,8 @@ export class Simulation {
   readonly erased = new Set<string>();
   /** Where the operator wants the rows to be. */
   wanted: MekName = 'a';
-  /** MEK versions that no row needed any more when they were disabled. */
-  readonly outOfUse = new Set<string>();
+  /** MEK versions that no row needed any more when they were disabled, and when. */
+  readonly outOfUse = new Map<string, number>();
   /** Nobody comes back before it is over. */
   isHalted = false;
   readonly #parts: Part[] = [];
@@ -188,6 +192,8 @@ export class Simulation {
       dekCache,
       fenceTtlMs: FENCE_TTL_MS,
       clock,
+      ...(weather.hasRecordKey && { recordKey: RECORD_KEY }),
+      ...(random.chance(weather.recoveryRate) && { recoveryKey: PAIR.publicKey }),
       ...options,
     };
     const documents = wire.stub(process, 'documents', this.documents);

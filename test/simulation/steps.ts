@@ -71,11 +71,18 @@ export class Steps implements WireHooks {
       const dekId = args[0] as string;
       if (process.refused.has(dekId)) process.readAgain.add(dekId);
     }
+    if (subject === 'store') this.#requireMac(call);
     if (subject === 'store') this.#sim.rows.onSend(call);
     if (subject === 'documents') this.#sim.documentChecks.onSend(call);
     if (process.operation?.hasLanded && isWrite(method) && subject === 'documents') {
       this.#sim.tally.add('writes that were sealed again', true);
     }
+  }
+
+  /** I14: who has the record key writes no record without a mac. */
+  #requireMac({ process, method, args }: Call): void {
+    if (!this.#sim.weather.hasRecordKey || !/^(create|replace)(Rotation)?$/.test(method)) return;
+    ok('mac' in (args[0] as object), `I14: ${process.name} sends a record without a mac`);
   }
 
   /** I16: of concurrent misses one asks the vault. */
@@ -104,7 +111,7 @@ export class Steps implements WireHooks {
     if (subject !== 'store') return;
     this.#sim.rows.onExecuted(call, outcome.ok ? outcome.value : undefined, code);
     if (outcome.ok && method === 'getRotation') this.#readRecord(process, outcome.value);
-    if (outcome.ok && /^(create|replace)$/.test(method)) this.#requireInUse(call.args[0] as DekRow);
+    if (outcome.ok && /^(create|replace)$/.test(method)) this.#requireInUse(call);
     if (outcome.ok && method === 'replace') this.#replaced(call, call.args[0] as DekRow);
     if (outcome.ok && method === 'replaceRotation') {
       this.#beganOrWentOn(call.args[0] as RotationRecord);
@@ -124,10 +131,13 @@ export class Steps implements WireHooks {
   }
 
   /** I11: nobody comes to need a version that a census found out of use. */
-  #requireInUse(row: DekRow): void {
-    if (row.state === 'shredded' || !this.#sim.outOfUse.has(row.mekVersion)) return;
+  #requireInUse({ method, args, sentAtMs }: Call): void {
+    const row = args[0] as DekRow;
+    const sinceMs = row.state === 'shredded' ? undefined : this.#sim.outOfUse.get(row.mekVersion);
+    if (row.state === 'shredded' || sinceMs === undefined) return;
     const isTarget = this.#sim.dekStore.record?.mekVersion === row.mekVersion;
-    const isLate = this.#sim.rows.lateCreates.has(row.id);
+    const isOnItsWay = method !== 'create' || sentAtMs <= sinceMs;
+    const isLate = isOnItsWay && this.#sim.rows.lateCreates.has(row.id);
     ok(isTarget || isLate, `I11: ${row.id} needs ${nameOf(row)}, which was out of use`);
   }
 
@@ -181,6 +191,7 @@ export class Steps implements WireHooks {
     if (method === 'getRotation') {
       process.recordReadAtMs = Math.max(process.recordReadAtMs, sentAtMs);
     }
+    if (record.state === 'complete') process.toldCompleteAtMs = this.#nowMs;
     const isNew = record.state === 'fencing' && !process.sawFencingAtMs.has(record.epoch);
     if (isNew) process.sawFencingAtMs.set(record.epoch, this.#nowMs);
   }

@@ -21,6 +21,10 @@ export interface Weather {
   readonly leaseTtlMs: number;
   /** The store begins without a row and without a rotation record. */
   readonly startsEmpty: boolean;
+  /** Records have macs. */
+  readonly hasRecordKey: boolean;
+  /** Chance that a process makes recovery wraps; some do where it is being turned on. */
+  readonly recoveryRate: number;
   /** How far the operator goes. */
   readonly restores: boolean;
 }
@@ -39,6 +43,8 @@ export function weatherOf(random: Random): Weather {
     pageSize: random.int(1, 4),
     cacheTtlMs: random.pick([600, 2_500, 20_000]),
     leaseTtlMs: random.pick([1_000, 3_000]),
+    hasRecordKey: random.chance(0.4),
+    recoveryRate: random.pick([0, 0, 0, 0, 0.5, 1]),
     startsEmpty: random.chance(0.2),
     restores: random.chance(0.35),
   };

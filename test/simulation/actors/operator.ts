@@ -1,6 +1,9 @@
 import { deepEqual, ok } from 'node:assert/strict';
+import type { DekRow, RotationRecord } from '../../../src/index.js';
+import { PRODUCT } from '../../support/encryptor.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
 import { envelopesIn, keyOf, type SimDocument } from '../ledger.js';
+import { drivePrune } from './pruner.js';
 import type { Actor, Life } from '../simulation.js';
 import { FENCE_TTL_MS } from '../weather.js';
 import { IDS, write } from './writer.js';
@@ -53,9 +56,7 @@ const rollBack: Action = async ({ sim }) => {
 
 function use({ vault, outOfUse }: Life['sim'], name: MekName): void {
   vault.set(name, 'enabled');
-  for (const mekVersion of outOfUse) {
-    if (nameOf({ mekVersion }) === name) outOfUse.delete(mekVersion);
-  }
+  outOfUse.delete(targetAt(name).mekVersion);
 }
 
 /** Too early, and back again: whatever needs it has to wait. */
@@ -74,39 +75,69 @@ async function interrupt(life: Life, state: 'deleted' | 'disabled'): Promise<voi
   sim.tally.add(`MEK versions that were ${state}`, true);
 }
 
-/** As it has to be done: a settled census, one fence more, another census. */
+/** As it has to be done: pruned after a soak, and asked for; then it is disabled. */
 const retire: Action = async (life) => {
   const { sim, process } = life;
+  await untilSettled(life);
+  const others = sim.vault.made.filter((each) => !isInUse(sim, each));
+  if (others.length === 0) return rotate(life);
+  const name = sim.random.pick(sim.random.chance(0.2) ? sim.vault.made : others);
+  if (sim.vault.stateOf(name) !== 'enabled') return;
   const since = sim.explanations.since(process);
   try {
-    const before = await unusedVersions(life);
-    await sim.pause(life, FENCE_TTL_MS + 2 * sim.weather.lagMs, 2_500 + 2 * sim.weather.lagMs);
-    const after = await unusedVersions(life);
-    if (!before || before.epoch !== after?.epoch) return;
-    const name = before.names.find((each) => after.names.includes(each));
-    if (!name || sim.wanted === name) return;
+    const rewrappedBefore = new Date(process.clock.wallMs());
+    await drivePrune(life, { rewrappedBefore, mek: targetAt(name) });
+    process.isIdle = false;
+    await requireRetirable(life, name, sim.random.pick([0, 0, 300]));
+    if (sim.wanted === name) return;
     sim.vault.set(name, 'disabled');
-    sim.outOfUse.add(targetAt(name).mekVersion);
+    sim.outOfUse.set(targetAt(name).mekVersion, sim.timeline.nowMs);
     sim.tally.add('MEK versions that were retired', true);
   } catch (error) {
-    sim.explanations.require(process, error, since);
+    process.isIdle = false;
+    const code = sim.explanations.require(process, error, since);
+    sim.tally.add('MEK versions that were still needed', code === 'MEK_STILL_NEEDED');
   }
 };
 
-interface Unused {
-  readonly epoch: number;
-  readonly names: readonly MekName[];
+function isInUse({ dekStore, wanted }: Life['sim'], name: MekName): boolean {
+  return wanted === name || dekStore.record?.mekVersion === targetAt(name).mekVersion;
 }
 
-async function unusedVersions({ sim, encryptor }: Life): Promise<Unused | undefined> {
-  const census = await sim.library.takeCensus(encryptor);
-  if (!census.settled || !census.rotation) return undefined;
-  const used = [census.rotation, ...census.wraps.filter((each) => each.active + each.retired > 0)];
-  const isUsed = (name: MekName): boolean => used.some((each) => nameOf(each) === name);
-  const names = sim.vault.made.filter(
-    (name) => sim.vault.stateOf(name) === 'enabled' && !isUsed(name),
-  );
-  return { epoch: census.rotation.epoch, names };
+/** Whoever runs the rotation gets some time for it. */
+async function untilSettled(life: Life): Promise<void> {
+  const { dekStore } = life.sim;
+  for (let looks = 0; looks < 8 && dekStore.record?.state !== 'complete'; looks += 1) {
+    await life.sim.pause(life, 300, 1_500);
+  }
+}
+
+/** I11: behind an aged fence, and nothing was there that stands against it. */
+export async function requireRetirable(
+  { sim, encryptor }: Life,
+  name: MekName,
+  backupWindowMs = 0,
+): Promise<void> {
+  const { dekStore, library, timeline, weather } = sim;
+  const startMs = timeline.nowMs;
+  const isAged = ({ id }: DekRow): boolean => dekStore.changedAtMs(id) < startMs - weather.lagMs;
+  const against = rowsAgainst(sim, name).filter(isAged);
+  await library.assertRetirable(encryptor, { mek: targetAt(name), backupWindowMs });
+  const wholeMs = FENCE_TTL_MS + 2 * weather.lagMs;
+  ok(timeline.nowMs - startMs >= wholeMs, `I11: ${name} is said to be out of use too early`);
+  const left = against.filter(({ id }) => dekStore.changedAtMs(id) < startMs);
+  deepEqual(left, [], `I11: ${name} is said to be out of use`);
+}
+
+/** Rows that keep a MEK version in use. */
+function rowsAgainst({ dekStore }: Life['sim'], name: MekName): readonly DekRow[] {
+  const { record } = dekStore;
+  const isAgainst = (row: DekRow): boolean => {
+    if (row.state === 'shredded') return false;
+    const wraps = row.previousWrap ? [row, row.previousWrap] : [row];
+    return row.epoch !== record?.epoch || wraps.some((wrap) => nameOf(wrap) === name);
+  };
+  return [...dekStore.rows.values()].map(({ row }) => row).filter(isAgainst);
 }
 
 /** A document is erased: deleted, and its DEKs destroyed. */
@@ -120,6 +151,8 @@ const erase: Action = async (life) => {
     const item = await documents.get(keyOf(id)).catch(() => undefined);
     if (item) await documents.delete(keyOf(id), item.etag).catch(() => undefined);
     const reading = item && decrypt(life, item.document).catch(() => undefined);
+    // Somebody who did not know of DEKs.
+    if (isNew && sim.random.chance(0.25)) return;
     const startMs = sim.timeline.nowMs;
     await encryptor.shred(sim.definition, keyOf(id));
     requireNoneLeft(sim, id, startMs);
@@ -168,18 +201,28 @@ const setClock: Action = async ({ sim }) => {
 };
 
 /** Everything stops, the DEK store is set back, what is lost is named, and everything goes on. */
-export const restore: Action = async ({ sim }) => {
+export const restore: Action = async (life) => {
+  const { sim } = life;
   const { dekStore, random, rows, timeline, vault } = sim;
   sim.isHalted = sim.wire.isCalm = true;
   sim.stopAll();
   for (const name of vault.made) use(sim, name);
   rows.pause();
-  dekStore.restore(timeline.nowMs - random.int(500, 12_000));
+  const highest = dekStore.restore(timeline.nowMs - random.int(500, 12_000));
+  await raiseFloor(life, highest + 1);
   rows.resume();
   await nameTheLost(sim);
   sim.tally.add('restores', true);
   sim.isHalted = sim.wire.isCalm = false;
 };
+
+/** Whoever restores has what records are authenticated with. */
+async function raiseFloor({ encryptor }: Life, generationFloor: number): Promise<void> {
+  const item = await encryptor.dekStore.getRotation(PRODUCT);
+  if (!item) return;
+  const record = { ...(item.value as RotationRecord), generationFloor };
+  await encryptor.dekStore.replaceRotation(record, item.etag);
+}
 
 /** I20: what cannot be read any more is named, all of it and nothing else. */
 async function nameTheLost(sim: Life['sim']): Promise<void> {

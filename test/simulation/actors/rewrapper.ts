@@ -2,10 +2,11 @@ import type {
   RewrapAllDeksOptions,
   RewrapEvent,
   RewrapSummary,
+  RollbackRotationOptions,
   StoredItem,
 } from '../../../src/index.js';
 import { EventCheck, type Witness } from '../../support/rotation/event-check.js';
-import { targetAt, type MekName } from '../../support/rotation/meks.js';
+import { nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
 import { codeOf } from '../explanations.js';
 import type { Random } from '../random.js';
 import type { Actor, Life, Simulation } from '../simulation.js';
@@ -22,14 +23,25 @@ export function rewrapper(
     for (; left > 0; left -= 1) {
       await sim.pause(life, 0, 1_500);
       await rewrapOnce(life, targetOf(sim));
+      if (sim.random.chance(0.3)) await goBack(life);
     }
   };
   return { name, role: 'rewrapper', act };
 }
 
+/** The rotation turned out to be a mistake. */
+async function goBack(life: Life): Promise<void> {
+  const { sim } = life;
+  const before = sim.dekStore.record?.history.at(-1);
+  if (!before || sim.vault.stateOf(nameOf(before)) !== 'enabled') return;
+  sim.wanted = nameOf(before);
+  await rewrapOnce(life, sim.wanted);
+}
+
 async function rewrapOnce(life: Life, name: MekName): Promise<void> {
   const { sim, process } = life;
   const { random } = sim;
+  const rollback = wayBack(sim, name);
   const aborter = new AbortController();
   const options: RewrapAllDeksOptions = {
     target: targetAt(name),
@@ -37,7 +49,9 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
     verify: random.pick(['all', 'all', 'first', 'none']),
     takeOver: random.chance(0.8),
     dryRun: random.chance(0.15),
-    ...(random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
+    ...(random.chance(0.25) && { shard: { index: random.int(0, 1), count: 2 } }),
+    ...(!rollback &&
+      random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
     signal: aborter.signal,
   };
   const stopsAfter = random.chance(0.25) ? random.int(1, 25) : Infinity;
@@ -54,11 +68,18 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
       }
       return stop === 'abort';
     };
-    await driveRewrap(life, options, { pull });
+    await driveRewrap(life, options, { pull, rollback });
   } catch (error) {
     if (error !== STOPPED) sim.explanations.require(process, error, since);
     if (codeOf(error) === 'ROTATION_SUPERSEDED') sim.tally.add('rewraps that were overtaken', true);
   }
+}
+
+/** Where the rows have been they may flip back to. */
+function wayBack({ dekStore, random }: Simulation, name: MekName): DriveOptions['rollback'] {
+  const hasBeenThere = dekStore.record?.history.some((each) => nameOf(each) === name);
+  if (!hasBeenThere || random.chance(0.2)) return undefined;
+  return { verifyFlips: random.chance(0.5) };
 }
 
 /** Whoever pulls may be slow; a rehearsal is read by people. */
@@ -70,6 +91,8 @@ function mostPauseMs({ dryRun }: RewrapAllDeksOptions, random: Random): number {
 const STOPPED = new Error('stopped by the one who started it');
 
 export interface DriveOptions {
+  /** It is a rollback. */
+  readonly rollback?: Pick<Required<RollbackRotationOptions>, 'verifyFlips'> | undefined;
   /** Before each event; false leaves the rewrap. */
   readonly pull?: (events: readonly RewrapEvent[]) => Promise<boolean>;
   /** The code with which rows may fail beside what has happened in this world. */
@@ -80,12 +103,15 @@ export interface DriveOptions {
 export async function driveRewrap(
   { sim, process, encryptor }: Life,
   options: RewrapAllDeksOptions,
-  { pull = () => Promise.resolve(true), expected }: DriveOptions = {},
+  { pull = () => Promise.resolve(true), expected, rollback }: DriveOptions = {},
 ): Promise<{ readonly events: readonly RewrapEvent[]; readonly summary?: RewrapSummary }> {
   const events: RewrapEvent[] = [];
   const check = options.dryRun ? undefined : new EventCheck(witnessOf(sim), process.name);
-  begin(process, options);
-  const rewrapping = sim.library.rewrapAllDeks(encryptor, options);
+  begin(process, options, rollback);
+  const { rewrapAllDeks, rollbackRotation } = sim.library;
+  const rewrapping = rollback
+    ? rollbackRotation(encryptor, { ...options, ...rollback })
+    : rewrapAllDeks(encryptor, options);
   const since = sim.explanations.since(process);
   try {
     while (await pull(events)) {
@@ -95,12 +121,14 @@ export async function driveRewrap(
         return { events, summary: value };
       }
       events.push(value);
+      tellShard(sim, value);
       sim.secrecy.hears(value);
       await check?.see(value);
       const isExpected = value.type === 'failed' && codeOf(value.error) === expected;
       if (value.type === 'failed' && !isExpected)
         sim.explanations.require(process, value.error, since);
       sim.tally.add('rows that were rewrapped', value.type === 'rewrapped');
+      sim.tally.add('rows that flipped back', value.type === 'rewrapped' && value.flipped);
     }
     await rewrapping.return(undefined as never);
     return { events };
@@ -110,10 +138,22 @@ export async function driveRewrap(
   }
 }
 
+function tellShard({ tally }: Simulation, event: RewrapEvent): void {
+  tally.add('rotations that a shard has ended', isWholeByShard(event));
+  const isLeft = event.type === 'skipped' && event.reason === 'other-shard';
+  tally.add('rows that were left to another shard', isLeft);
+}
+
+function isWholeByShard(event: RewrapEvent): boolean {
+  return event.type === 'finished' && event.summary.complete && event.summary.shard !== undefined;
+}
+
 function begin(
   process: Life['process'],
   { verify = 'all', dryRun = false }: RewrapAllDeksOptions,
+  rollback: DriveOptions['rollback'],
 ): void {
+  process.mayFlip = rollback?.verifyFlips === false;
   process.isIdle = false;
   process.verifies = verify === 'all';
   process.isRehearsing = dryRun;

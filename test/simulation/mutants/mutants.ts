@@ -1,3 +1,5 @@
+import { OPERATION_MUTANTS } from './operation-mutants.js';
+
 /** One place of `src`, found by its exact text. */
 export interface Patch {
   /** Below `src`. */
@@ -354,4 +356,5 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  ...OPERATION_MUTANTS,
 ];
