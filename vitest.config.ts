@@ -13,8 +13,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: isSlow ? [] : PROGRAMS,
-    // One more than Vitest takes on a machine of two cores: much of the time is spent waiting.
-    maxWorkers: 2,
+    // Two more than Vitest takes on a machine of two cores: much of the time is spent waiting.
+    maxWorkers: 3,
     setupFiles: ['test/support/property-runs.ts', 'test/support/watch-for-secrets.ts'],
     testTimeout: isSlow ? 600_000 : 60_000,
     hookTimeout: 60_000,

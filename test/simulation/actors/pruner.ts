@@ -23,11 +23,15 @@ async function pruneOnce(life: Life): Promise<void> {
   const { random } = sim;
   const since = sim.explanations.since(process);
   const soakMs = random.int(0, 2_000);
-  const options = { concurrency: random.int(1, 3), dryRun: random.chance(0.15) };
+  const rewrappedBefore = ago(life, soakMs);
+  const options = { rewrappedBefore, concurrency: random.int(1, 3), dryRun: random.chance(0.15) };
   const stopsAfter = random.chance(0.15) ? random.int(1, 12) : Infinity;
   try {
-    await drivePrune(life, { ...options, rewrappedBefore: ago(life, soakMs) }, { stopsAfter });
+    await drivePrune(life, options, { stopsAfter });
   } catch (error) {
+    // Its clock was set back before it began.
+    const isToCome = rewrappedBefore.getTime() > process.clock.wallMs();
+    if (error instanceof RangeError && isToCome) return;
     const code = sim.explanations.require(process, error, since);
     sim.tally.add('prunings that were refused or superseded', code.startsWith('ROTATION'));
   }
