@@ -4,6 +4,9 @@ import { inspect } from 'node:util';
 import { CHANNELS } from '../support/secrets/secret-watch.js';
 import { CANARY } from './ledger.js';
 
+/** Of a call, its end: by then its message has all that is ever in it. */
+const TOLD_LAST = CHANNELS.filter((name) => !/:(start|end|asyncStart)$/.test(name));
+
 /** I13: nothing that is told to anybody holds plaintext or a key. */
 export class Secrecy {
   readonly #emitted: string[] = [];
@@ -13,11 +16,11 @@ export class Secrecy {
 
   /** To every channel: calls that are told of take other turns, so a seed needs it to happen in the same way. */
   listen(): void {
-    for (const channel of CHANNELS) subscribe(channel, this.#listen);
+    for (const channel of TOLD_LAST) subscribe(channel, this.#listen);
   }
 
   stop(): void {
-    for (const channel of CHANNELS) unsubscribe(channel, this.#listen);
+    for (const channel of TOLD_LAST) unsubscribe(channel, this.#listen);
   }
 
   hears(told: unknown): void {
