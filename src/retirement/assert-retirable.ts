@@ -9,11 +9,10 @@ import { countDown, fenceMs } from '../rotation/fence.js';
 import { RecordReader, type RecordCopy } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { DEFAULT_FENCE_TTL_MS } from '../rotation/rotation-record.js';
+import { chargedDekStore } from '../rotation/charged-dek-store.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import type { Census } from '../rotation/take-census.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
 import {
   readRetirementOptions,
   type AssertRetirableOptions,
@@ -122,10 +121,7 @@ function contextOf(
   requireIdentifier('product', product);
   const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readRetirementOptions(options, providers);
-  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
-  const dekStore = new MeteredDekStore(checked, (units) => {
-    charge.add(units);
-  });
+  const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
   const records = new RecordReader({ product, dekStore, clock, firstMek, fenceTtlMs });
   return { product, dekStore, records, clock, request };

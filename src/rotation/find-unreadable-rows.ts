@@ -9,11 +9,10 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { idOf, rowIn } from './row-decision.js';
+import { chargedDekStore } from './charged-dek-store.js';
 import { RunCharge } from './run-charge.js';
 import type { UnreadableRowsEvent, UnreadableRowsSummary } from './unreadable-event.js';
 
@@ -55,10 +54,7 @@ export async function* findUnreadableRows(
   requireIdentifier('product', product);
   const signal = readSignal(options);
   const charge = new RunCharge();
-  const checked = new CheckedDekStore(dekStore, { product, clock });
-  const store = new MeteredDekStore(checked, (units) => {
-    charge.add(units);
-  });
+  const store = chargedDekStore(dekStore, { product, clock }, charge);
   let counts = { scanned: 0, readable: 0, unreadable: 0 };
   for await (const items of dekRowPages(store, { product }, signal)) {
     for (const item of items) {

@@ -8,9 +8,7 @@ import { requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { VaultBudget } from '../provider/vault-budget.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
 import type { DekOpening } from './dek-opening.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
@@ -22,6 +20,7 @@ import {
 } from './rewrap-options.js';
 import { runRewrap } from './rewrap-run.js';
 import { requireWayBack } from './rollback-proof.js';
+import { chargedDekStore } from './charged-dek-store.js';
 import { RunCharge } from './run-charge.js';
 import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
 
@@ -120,10 +119,7 @@ export async function* rotate(
   const providers = budget.over(configured);
   const request = { ...options, concurrency: budget };
   const charge = new RunCharge();
-  const checked = new CheckedDekStore(dekStore, { product, clock });
-  const store = new MeteredDekStore(checked, (units) => {
-    charge.add(units);
-  });
+  const store = chargedDekStore(dekStore, { product, clock }, charge);
   const parts = { product, providers, dekStore: store, dekCache, clock, target, signal };
   const context = { ...parts, recoveryKey, ...(opening && { opening }) };
   const records = new RecordReader({

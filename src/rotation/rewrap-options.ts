@@ -2,23 +2,17 @@
 import {
   ownProperties,
   requireBoolean,
-  requireIntegerBetween,
   requireKnownOptions,
   requireOneOf,
   requirePlainObject,
-  requireSignal,
 } from '../guards.js';
-import {
-  BUDGET_OPTIONS,
-  readBudgetOptions,
-  type VaultBudgetLimits,
-  type VaultBudgetOptions,
-} from '../provider/budget-options.js';
+import { BUDGET_OPTIONS, type VaultBudgetOptions } from '../provider/budget-options.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
 import type { WorkLimit } from '../settle-concurrently.js';
 import { readShard, type RewrapShard } from './rewrap-shard.js';
+import { readRunOptions, type RunRequest } from './run-options.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
@@ -59,14 +53,10 @@ export interface RewrapAllDeksOptions extends VaultBudgetOptions {
 }
 
 /** @internal */
-export interface CheckedRewrapOptions extends RowPolicy {
+export interface CheckedRewrapOptions extends RowPolicy, RunRequest {
   readonly target: MekReference;
-  readonly concurrency: number;
-  readonly limits: VaultBudgetLimits;
-  readonly dryRun: boolean;
   readonly takeOver: boolean;
   readonly shard: RewrapShard | undefined;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** @internal */
@@ -86,8 +76,6 @@ export const REWRAP_OPTIONS: readonly (keyof RewrapAllDeksOptions)[] = [
   'signal',
   ...BUDGET_OPTIONS,
 ];
-const DEFAULT_CONCURRENCY = 8;
-const MOST_CONCURRENCY = 1_000;
 
 /** @throws TypeError or RangeError for options that make no sense. */
 export function readRewrapOptions(
@@ -97,16 +85,12 @@ export function readRewrapOptions(
   requirePlainObject('options', options);
   requireKnownOptions(options, REWRAP_OPTIONS);
   const own = ownProperties(options as RewrapAllDeksOptions);
-  const { concurrency = DEFAULT_CONCURRENCY, verify = 'all', dryRun = false } = own;
-  const { takeOver = false, sourceVersion, signal } = own;
+  const { verify = 'all', takeOver = false, sourceVersion } = own;
+  const run = readRunOptions(own);
   const shard = own.shard === undefined ? undefined : readShard(own.shard);
-  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   requireOneOf('verify', verify, ['all', 'first', 'none']);
-  requireBoolean('dryRun', dryRun);
   requireBoolean('takeOver', takeOver);
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
-  if (signal !== undefined) requireSignal('signal', signal);
   const target = readConfiguredMek('target', own.target, providers);
-  const limits = readBudgetOptions(own);
-  return { target, sourceVersion, concurrency, limits, verify, dryRun, takeOver, shard, signal };
+  return { ...run, target, sourceVersion, verify, takeOver, shard };
 }

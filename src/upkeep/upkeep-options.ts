@@ -1,18 +1,7 @@
 /** What an upkeep of DEK rows is asked to do, checked before anything happens. @module */
-import {
-  ownProperties,
-  requireBoolean,
-  requireIntegerBetween,
-  requireKnownOptions,
-  requirePlainObject,
-  requireSignal,
-} from '../guards.js';
-import {
-  BUDGET_OPTIONS,
-  readBudgetOptions,
-  type VaultBudgetLimits,
-  type VaultBudgetOptions,
-} from '../provider/budget-options.js';
+import { ownProperties, requireKnownOptions, requirePlainObject } from '../guards.js';
+import { BUDGET_OPTIONS, type VaultBudgetOptions } from '../provider/budget-options.js';
+import { readRunOptions, type RunRequest } from '../rotation/run-options.js';
 
 export interface UpkeepOptions extends VaultBudgetOptions {
   /** Rows under way at once, 1 to 1 000. @default 8 */
@@ -24,12 +13,7 @@ export interface UpkeepOptions extends VaultBudgetOptions {
 }
 
 /** @internal */
-export interface UpkeepRequest {
-  readonly concurrency: number;
-  readonly limits: VaultBudgetLimits;
-  readonly dryRun: boolean;
-  readonly signal: AbortSignal | undefined;
-}
+export type UpkeepRequest = RunRequest;
 
 const OPTIONS: readonly (keyof UpkeepOptions)[] = [
   'concurrency',
@@ -37,8 +21,6 @@ const OPTIONS: readonly (keyof UpkeepOptions)[] = [
   'signal',
   ...BUDGET_OPTIONS,
 ];
-const DEFAULT_CONCURRENCY = 8;
-const MOST_CONCURRENCY = 1_000;
 
 /**
  * @param more - Names of options that only this upkeep has, and checks itself.
@@ -50,10 +32,5 @@ export function readUpkeepOptions(
 ): UpkeepRequest {
   requirePlainObject('options', options);
   requireKnownOptions(options, [...more, ...OPTIONS]);
-  const own = ownProperties(options as UpkeepOptions);
-  const { concurrency = DEFAULT_CONCURRENCY, dryRun = false, signal } = own;
-  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
-  requireBoolean('dryRun', dryRun);
-  if (signal !== undefined) requireSignal('signal', signal);
-  return { concurrency, limits: readBudgetOptions(own), dryRun, signal };
+  return readRunOptions(ownProperties(options as UpkeepOptions));
 }

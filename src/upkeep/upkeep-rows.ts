@@ -8,11 +8,10 @@ import { dekRowPages } from '../rotation/dek-row-pages.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { DEFAULT_FENCE_TTL_MS } from '../rotation/rotation-record.js';
+import { chargedDekStore } from '../rotation/charged-dek-store.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
 import { RowTender, type NextRow } from './row-tender.js';
 import { UpkeepCounter } from './upkeep-counter.js';
 import type { UpkeepContext } from './upkeep-context.js';
@@ -52,10 +51,7 @@ function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): Upke
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
   const providers = budget.over(new ConfiguredProviders(keyProviders, { product, clock }));
-  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
-  const dekStore = new MeteredDekStore(checked, (units) => {
-    charge.add(units);
-  });
+  const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
   const records = new RecordReader({ product, dekStore, clock, firstMek, fenceTtlMs });
   const context: UpkeepContext = {
