@@ -41,6 +41,22 @@ async function lateRow(made: Setup): Promise<ActiveDekRow> {
   return found as ActiveDekRow;
 }
 
+const RETIRED_AT = '2026-01-02T03:04:05.000Z';
+
+/** A re-encryption retires the row that the writer is about to replace. */
+function retireBeforeReplace(
+  made: Setup,
+  writer: Setup,
+  changes: Partial<ActiveDekRow> = {},
+): void {
+  writer.store.before = async (method) => {
+    if (method !== 'replace') return;
+    writer.store.before = () => undefined;
+    const { id } = await lateRow(made);
+    await alterRow(made, id, { ...changes, state: 'retired', retiredAt: RETIRED_AT });
+  };
+}
+
 describe('a create that lands after a whole rotation', () => {
   it('is brought to the rotation by its writer, who has the DEK at hand', async () => {
     const { made, writer, gate, writing } = await lateCreate();
@@ -167,6 +183,50 @@ describe('a create that lands after a whole rotation', () => {
     await writing;
     expect(await lateRow(made)).toMatchObject({ epoch: 3, mekVersion: await versionOf('c') });
     expect((await takeCensus(made.encryptor)).settled).toBe(true);
+  });
+
+  it('brings its row along where a re-encryption has retired it first', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    await rewrap(withKeys(made, ['b', 'a']));
+    retireBeforeReplace(made, writer);
+    gate.resolve();
+    const stored = await writing;
+    expect(stored['body']).toMatchObject({ dekId: expect.stringMatching(/\.2$/) as string });
+    const [versionA, versionB] = [await versionOf('a'), await versionOf('b')];
+    expect(await lateRow(made)).toMatchObject({
+      state: 'retired',
+      retiredAt: RETIRED_AT,
+      epoch: 2,
+      mekVersion: versionB,
+      previousWrap: { mekVersion: versionA, epoch: 1 },
+    });
+    expect((await takeCensus(made.encryptor)).settled).toBe(true);
+  });
+
+  it('moves the epoch alone of a retired row that is on the target', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    await rewrap(withKeys(made, ['b', 'a']));
+    await rewrap(withKeys(made, ['a', 'b']));
+    writer.provider.reset();
+    retireBeforeReplace(made, writer);
+    gate.resolve();
+    await writing;
+    const row = await lateRow(made);
+    expect(row).toMatchObject({ state: 'retired', epoch: 3, mekVersion: await versionOf('a') });
+    expect(row).not.toHaveProperty('previousWrap');
+    // One wrap is that of the next generation.
+    expect(writer.provider.calls).toEqual({ wrapKey: 1 });
+    expect((await takeCensus(made.encryptor)).settled).toBe(true);
+  });
+
+  it('does not take over a retired row with another key', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    await rewrap(withKeys(made, ['b', 'a']));
+    const commitment = Buffer.alloc(32).toString('base64url');
+    retireBeforeReplace(made, writer, { commitment });
+    gate.resolve();
+    expect(await rejection(writing)).toMatchObject({ code: 'TAMPERED' });
+    expect(await lateRow(made)).toMatchObject({ state: 'retired', commitment, epoch: 1 });
   });
 
   it('makes another DEK where its own was shredded meanwhile', async () => {

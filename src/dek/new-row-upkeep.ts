@@ -8,7 +8,7 @@ import type { StoredItem } from '../store/dek-store.js';
 import { alteredItem, requireNoMac } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
-import { parseDekRow, type ActiveDekRow } from './dek-row.js';
+import { isLive, parseDekRow, type ActiveDekRow, type LiveDekRow } from './dek-row.js';
 import { wrapDek } from './dek-wraps.js';
 import { primaryWrap, rewrappedRow } from './rewrapped-row.js';
 
@@ -18,11 +18,17 @@ export interface WrittenRow {
   readonly etag: string;
 }
 
+interface LiveRow {
+  readonly row: LiveDekRow;
+  readonly etag: string;
+}
+
 const MOST_ATTEMPTS = 8;
 
 /**
  * A create that was acknowledged after its copy of the record had grown old may have landed behind
- * a rotation's last scan: only its writer, who has the DEK in memory, can still see to the row.
+ * a rotation's last scan: only its writer, who has the DEK in memory, can still see to the row. So it
+ * does where a re-encryption has retired the row in the meantime: envelopes may need it still.
  *
  * @param copy - The copy of the record that the row was made by.
  * @returns The row as it is then; `undefined` when it is no longer active.
@@ -33,38 +39,42 @@ export async function keepUpWithRotation(
   { dek, written, copy }: { dek: Dek; written: WrittenRow; copy: RecordCopy },
 ): Promise<ActiveDekRow | undefined> {
   if (records.isFresh(copy)) return written.row;
-  let current: WrittenRow | undefined = written;
+  let current: LiveRow | undefined = written;
   for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
     // Read after the row was there: the scans of any later rotation see it.
     const { record } = await records.readOrCreate();
-    if (current.row.epoch >= record.epoch) return current.row;
+    if (current.row.epoch >= record.epoch) return ifActive(current.row);
     current = await moveRow(context, dek, current, record);
   }
   if (!current) return undefined;
   throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
 }
 
-/** The row after the attempt, whoever wrote it. */
+function ifActive(row: LiveDekRow): ActiveDekRow | undefined {
+  return row.state === 'active' ? row : undefined;
+}
+
+/** The row after the attempt, whoever wrote it; `undefined` when it is live no more. */
 async function moveRow(
   context: DekContext,
   dek: Dek,
-  { row, etag }: WrittenRow,
+  { row, etag }: LiveRow,
   record: RotationRecord,
-): Promise<WrittenRow | undefined> {
+): Promise<LiveRow | undefined> {
   const next = await movedRow(context, dek, row, record);
   try {
     const item = await context.dekStore.replace(next, etag);
     return { row: next, etag: item.etag };
   } catch (error) {
     if (!hasCode(error, 'ETAG_MISMATCH')) throw error;
-    return activeRowIn(await context.dekStore.get(row.id), dek);
+    return liveRowIn(await context.dekStore.get(row.id), dek);
   }
 }
 
-function activeRowIn(item: StoredItem | undefined, dek: Dek): WrittenRow | undefined {
+function liveRowIn(item: StoredItem | undefined, dek: Dek): LiveRow | undefined {
   if (!item) return undefined;
   const row = parseDekRow(item.value, dek.id);
-  if (row.state !== 'active') return undefined;
+  if (!isLive(row)) return undefined;
   if (row.commitment !== dek.commitment) throw alteredItem(`DEK row ${dek.id}`, 'commitment');
   return { row, etag: item.etag };
 }
@@ -72,9 +82,9 @@ function activeRowIn(item: StoredItem | undefined, dek: Dek): WrittenRow | undef
 async function movedRow(
   context: DekContext,
   dek: Dek,
-  row: ActiveDekRow,
+  row: LiveDekRow,
   record: RotationRecord,
-): Promise<ActiveDekRow> {
+): Promise<LiveDekRow> {
   requireNoMac(row, `DEK row ${row.id}`);
   const { epoch } = record;
   if (isSameMek(row, record)) return { ...row, epoch };
