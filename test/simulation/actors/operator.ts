@@ -212,6 +212,7 @@ export const restore: Action = async (life) => {
   await raiseFloor(life, highest + 1);
   rows.resume();
   await nameTheLost(sim);
+  await untilKnown(life);
   sim.tally.add('restores', true);
   sim.isHalted = sim.wire.isCalm = false;
 };
@@ -222,6 +223,11 @@ async function raiseFloor({ encryptor }: Life, generationFloor: number): Promise
   if (!item) return;
   const record = { ...(item.value as RotationRecord), generationFloor };
   await encryptor.dekStore.replaceRotation(record, item.etag);
+}
+
+/** Nobody is given the record without the floor any more, nor acts on a copy from before. */
+async function untilKnown({ sim, process }: Life): Promise<void> {
+  await process.clock.sleep(FENCE_TTL_MS + 2 * sim.weather.lagMs);
 }
 
 /** I20: what cannot be read any more is named, all of it and nothing else. */
