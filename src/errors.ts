@@ -1,4 +1,5 @@
 /** Every failure that a caller may have to tell apart. @module */
+import { brandClass, isInstanceOf } from './error-brand.js';
 import type { RetirementReason } from './retirement/retirement-reason.js';
 
 /** Failures of a {@link KeyProviderError}. */
@@ -64,6 +65,9 @@ export interface ErrorDetails {
  * `code` is stable: switch on it, never on the message. Messages and properties name places
  * (dekId, path, version), never plaintext, key bytes or ciphertext. Misuse of a function is a
  * `TypeError` or `RangeError` instead; an aborted call rejects with `signal.reason`.
+ *
+ * `instanceof` also holds for errors of another copy of this package in the same process. Another version
+ * may have a `code` that this one does not list: give a `switch` a `default`.
  */
 export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name: string = 'FieldEncryptionError';
@@ -71,6 +75,14 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
   readonly retryable: boolean;
   declare readonly dekId?: string;
   declare readonly path?: string;
+
+  static {
+    brandClass(this, 'FieldEncryptionError');
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstanceOf(this, value);
+  }
 
   constructor(code: Code, message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
@@ -88,6 +100,10 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
 export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
   override readonly name: string = 'TamperedError';
 
+  static {
+    brandClass(this, 'TamperedError');
+  }
+
   constructor(message: string, details: ErrorDetails = {}) {
     super('TAMPERED', message, details);
   }
@@ -97,6 +113,10 @@ export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
 export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode> {
   override readonly name: string = 'KeyProviderError';
   declare readonly retryAfterMs?: number;
+
+  static {
+    brandClass(this, 'KeyProviderError');
+  }
 
   constructor(
     code: KeyProviderErrorCode,
@@ -115,6 +135,10 @@ export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode>
 export class StoreError extends FieldEncryptionError<StoreErrorCode> {
   override readonly name: string = 'StoreError';
 
+  static {
+    brandClass(this, 'StoreError');
+  }
+
   constructor(code: StoreErrorCode, message: string, details: ErrorDetails = {}) {
     super(code, message, { retryable: code === 'STORE_UNAVAILABLE', ...details });
   }
@@ -131,6 +155,10 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
   override readonly name: string = 'ConfigurationError';
   readonly problems: readonly ConfigurationProblem[];
 
+  static {
+    brandClass(this, 'ConfigurationError');
+  }
+
   constructor(problems: readonly ConfigurationProblem[], details: ErrorDetails = {}) {
     const lines = problems.map(({ variable, problem }) => `\n- ${variable} ${problem}`);
     super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`, details);
@@ -142,6 +170,10 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
 export class MekStillNeededError extends FieldEncryptionError<'MEK_STILL_NEEDED'> {
   override readonly name: string = 'MekStillNeededError';
   readonly reasons: readonly RetirementReason[];
+
+  static {
+    brandClass(this, 'MekStillNeededError');
+  }
 
   constructor(mek: string, reasons: readonly RetirementReason[], details: ErrorDetails = {}) {
     const lines = reasons.map(({ message }) => `\n- ${message}`);
@@ -159,7 +191,10 @@ export type AnyFieldEncryptionError =
   | StoreError
   | TamperedError;
 
-/** True for any error of this library; narrows to the union whose `code` can be switched on. */
+/**
+ * True for any error of this library, of another copy or version of it too; narrows to the union whose
+ * `code` can be switched on. Another version may have a code that is not in it: add a `default`.
+ */
 export function isFieldEncryptionError(error: unknown): error is AnyFieldEncryptionError {
   return error instanceof FieldEncryptionError;
 }

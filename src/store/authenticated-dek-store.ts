@@ -14,6 +14,9 @@ import type {
 } from './dek-store.js';
 import type { RecordName, RecordSeal } from './record-seal.js';
 
+/** All copies of the package that a process has loaded find the same symbol. */
+const BRAND = Symbol.for('@bytelyst/field-encrypt/authenticated-dek-store');
+
 /** Nobody outside sees a mac: they are put on with every write, and checked and taken off with every read. */
 export class AuthenticatedDekStore implements DekStore {
   /** The id of the key that new macs are made with. */
@@ -24,6 +27,15 @@ export class AuthenticatedDekStore implements DekStore {
   readonly #seal: RecordSeal;
   /** Absent where the store itself does not say. */
   declare readonly readLagMs?: (options?: DekStoreOptions) => Promise<number>;
+
+  /** One of another copy counts: a second mac over the first would leave rows that neither copy reads. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return (value as Partial<Record<typeof BRAND, unknown>> | null)?.[BRAND] === true;
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
 
   constructor(store: DekStore, seal: RecordSeal) {
     const checked = new CheckedDekStore(store);
