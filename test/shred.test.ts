@@ -14,7 +14,7 @@ import {
   setup,
   type Setup,
 } from './support/encryptor.js';
-import { failure, refused, rejection, tampered } from './support/failure.js';
+import { failure, refused, rejection } from './support/failure.js';
 import { activeRow, tombstone } from './support/rows.js';
 
 const SCOPE = '6ba93ee4f21c83cde16a191438027014';
@@ -245,22 +245,5 @@ describe('a load that is under way while a document is shredded', () => {
       shreddedError(`${SCOPE}.1`),
     );
     expect(process.dekCache.size).toBe(1);
-  });
-});
-
-describe('the last generation there can be', () => {
-  it('is followed by none: a refusal, and nothing is written', async () => {
-    const made = setup();
-    await sealed(made.encryptor, 'text');
-    await made.encryptor.shred(note, KEY);
-    await made.memory.create(tombstone(PARTS, Number.MAX_SAFE_INTEGER));
-    const other = setup({ beside: made });
-    const before = await contentsOf(made.memory);
-    expect(await failure(encryptAny(other.encryptor, { ...KEY, body: 'text' }))).toEqual(
-      tampered(
-        `The DEK rows of scope ${SCOPE} leave no generation for another, and nobody makes so many: restore them from a backup`,
-      ),
-    );
-    expect(await contentsOf(made.memory)).toEqual(before);
   });
 });

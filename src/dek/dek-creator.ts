@@ -7,7 +7,7 @@ import type { DekContext } from './dek-context.js';
 import { Dek } from './dek.js';
 import type { ActiveDekRow } from './dek-row.js';
 import { wrapDek } from './dek-wraps.js';
-import { dekIdOf, type KeyScope } from './key-scope.js';
+import { dekIdOf, highestCredibleGeneration, type KeyScope } from './key-scope.js';
 import { keepUpWithRotation, type WrittenRow } from './new-row-upkeep.js';
 import {
   isSealable,
@@ -68,9 +68,7 @@ export class DekCreator {
   ): Promise<SealableListing | undefined> {
     const { product, dekCache, clock } = this.#context;
     const copy = await this.#records.fresh();
-    const highest = Math.max(known.highestGeneration, above);
-    const generation = Math.max(highest + 1, copy.record.generationFloor);
-    if (generation > Number.MAX_SAFE_INTEGER) throw noGenerationLeft(scope.scopeId);
+    const generation = nextGeneration(scope.scopeId, copy.record, known.highestGeneration, above);
     const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), momentOf(clock));
     const row = await this.#newRow(scope, generation, dek, copy.record);
     // Last thing before the create: a rotation may have passed while the key was being wrapped.
@@ -130,8 +128,20 @@ export class DekCreator {
   }
 }
 
+/** Above all that are known, but for one that is too high to be true. */
+function nextGeneration(
+  scopeId: string,
+  { generationFloor }: RotationRecord,
+  ...known: readonly number[]
+): number {
+  const most = highestCredibleGeneration(generationFloor);
+  const highest = Math.max(...known.filter((generation) => generation <= most));
+  if (highest === most) throw noGenerationLeft(scopeId);
+  return Math.max(highest + 1, generationFloor);
+}
+
 function noGenerationLeft(scopeId: string): TamperedError {
   return new TamperedError(
-    `The DEK rows of scope ${scopeId} leave no generation for another, and nobody makes so many: restore them from a backup`,
+    `The DEK rows of scope ${scopeId} leave no generation for another, and this library never makes so many: restore them from a backup, or delete the forged one`,
   );
 }

@@ -9,6 +9,7 @@ import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
 import { unwrapDek } from './dek-unwrapper.js';
+import type { GenerationBound } from './generation-bound.js';
 
 /** A DEK, or why it could not be had. */
 export type DekOutcome =
@@ -27,9 +28,11 @@ interface BulkRead {
 
 export class DekLoader {
   readonly #context: DekContext;
+  readonly #bound: GenerationBound;
 
-  constructor(context: DekContext) {
+  constructor(context: DekContext, bound: GenerationBound) {
     this.#context = context;
+    this.#bound = bound;
   }
 
   /**
@@ -37,9 +40,10 @@ export class DekLoader {
    * provider reports. A failed read is never taken for "absent".
    */
   load(dekId: string): Promise<Dek> {
-    return this.#context.dekCache.getOrLoad(dekId, async () =>
-      this.#unwrap(liveRow(await this.#context.dekStore.get(dekId), dekId)),
-    );
+    return this.#context.dekCache.getOrLoad(dekId, async () => {
+      await this.#bound.require(dekId);
+      return this.#unwrap(liveRow(await this.#context.dekStore.get(dekId), dekId));
+    });
   }
 
   /** The DEK of a row that was just read: unwrapped only if the cache does not hold it. */
@@ -83,9 +87,10 @@ export class DekLoader {
     const { dekCache } = this.#context;
     // A DEK that was forgotten since may be the one whose turn has come: it is read again.
     if (bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
-    return dekCache.getOrLoad(dekId, async () =>
-      this.#unwrap(liveRow((await bulk.items).get(dekId), dekId)),
-    );
+    return dekCache.getOrLoad(dekId, async () => {
+      await this.#bound.require(dekId);
+      return this.#unwrap(liveRow((await bulk.items).get(dekId), dekId));
+    });
   }
 
   /** Reads a row again, once, when its MEK refuses it: another process may have rewrapped it. */

@@ -4,6 +4,7 @@ import { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
+import { GenerationBound } from './generation-bound.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
 
@@ -20,8 +21,9 @@ export function dekServices(context: DekContext, fenceTtlMs: number): DekService
   const { providers } = context;
   const firstMek = (): Promise<MekReference> => providers.currentMek();
   const records = new RecordReader({ ...context, firstMek, fenceTtlMs });
-  const scopeRows = new ScopeRows(context);
-  const loader = new DekLoader(context);
+  const bound = new GenerationBound(records);
+  const scopeRows = new ScopeRows(context, bound);
+  const loader = new DekLoader(context, bound);
   const creator = new DekCreator(context, records, scopeRows);
   const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
   return { context, records, scopeRows, loader, sealing };

@@ -17,6 +17,9 @@ const SCOPE_ID = /^[0-9a-f]{32}$/;
 const DEK_ID = /^[0-9a-f]{32}\.[1-9][0-9]{0,15}$/;
 const SCOPE_ID_LENGTH = 32;
 
+/** How far a generation may be above the rotation record's `generationFloor`. */
+export const MOST_GENERATIONS_ABOVE_FLOOR = 2 ** 20;
+
 export function keyScope(kind: ScopeKind, product: string, parts: readonly string[]): KeyScope {
   return { kind, product, parts, scopeId: scopeIdOf(kind, product, parts) };
 }
@@ -52,6 +55,14 @@ export function isDekOf({ scopeId }: KeyScope, dekId: string): boolean {
 /** The scope that a dekId belongs to. */
 export function scopeIdIn(dekId: string): string {
   return dekId.slice(0, SCOPE_ID_LENGTH);
+}
+
+/**
+ * The highest generation that counts while the rotation record has this floor. A row or an envelope above
+ * it is refused and raises nothing: else one forged number would use up a scope.
+ */
+export function highestCredibleGeneration(generationFloor: number): number {
+  return Math.min(generationFloor + MOST_GENERATIONS_ABOVE_FLOOR, Number.MAX_SAFE_INTEGER);
 }
 
 /** Which generation of its scope a dekId names. */

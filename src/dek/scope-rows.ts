@@ -5,13 +5,14 @@ import { alteredItem } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
 import { ExpiringMap } from './expiring-map.js';
+import type { GenerationBound } from './generation-bound.js';
 import { SingleFlight } from './single-flight.js';
 
 export interface ScopeListing {
   /** Highest active generation: the one that seals. */
   readonly active: ActiveDekRow | undefined;
   readonly live: readonly LiveDekRow[];
-  /** Highest generation in any state, tombstones included; 0 for none. */
+  /** Highest credible generation in any state, tombstones included; 0 for none. */
   readonly highestGeneration: number;
   /** When the read was sent. */
   readonly readAt: Moment;
@@ -37,11 +38,13 @@ function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
 
 export class ScopeRows {
   readonly #context: DekContext;
+  readonly #bound: GenerationBound;
   readonly #listings: ExpiringMap<ScopeListing>;
   readonly #reads = new SingleFlight<ScopeListing>();
 
-  constructor(context: DekContext) {
+  constructor(context: DekContext, bound: GenerationBound) {
     this.#context = context;
+    this.#bound = bound;
     const { dekCache, clock } = context;
     this.#listings = new ExpiringMap({
       maxEntries: dekCache.maxEntries,
@@ -93,10 +96,9 @@ export class ScopeRows {
   async #list(scopeId: string): Promise<ScopeListing> {
     const readAt = momentOf(this.#context.clock);
     const items = await this.#context.dekStore.listScope(scopeId);
-    return scopeListing(
-      items.map(({ value }) => rowOfScope(value, scopeId)),
-      readAt,
-    );
+    const rows = items.map(({ value }) => rowOfScope(value, scopeId));
+    // A census and `findUnreadableRows` report forged generations; here they must not block a writer.
+    return scopeListing(await this.#bound.credible(rows), readAt);
   }
 }
 

@@ -14,10 +14,12 @@ import type { DekStore } from '../store/dek-store.js';
 
 export class DekGenerations {
   readonly #items: readonly RowItem[];
+  readonly #byId: ReadonlyMap<string, DekRow>;
   readonly #createdBefore: string;
 
   private constructor(items: readonly RowItem[], createdBefore: string) {
     this.#items = items;
+    this.#byId = new Map(items.map(({ row }) => [row.id, row]));
     this.#createdBefore = createdBefore;
   }
 
@@ -80,7 +82,7 @@ export class DekGenerations {
   }
 
   #rowOf(dekId: string): DekRow | undefined {
-    return this.#items.find(({ row }) => row.id === dekId)?.row;
+    return this.#byId.get(dekId);
   }
 }
 

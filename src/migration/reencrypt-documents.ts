@@ -2,6 +2,7 @@
 import { systemClock } from '../clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { DekLoader } from '../dek/dek-loader.js';
+import { GenerationBound } from '../dek/generation-bound.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -134,14 +135,15 @@ async function* waitForWriters(
 }
 
 function sourceLoader(
-  { product, clock, dekStore }: MigrationContext,
+  { product, clock, dekStore, services }: MigrationContext,
   source: ReencryptSource,
 ): DekLoader {
-  return new DekLoader({
+  const context = {
     product,
     clock,
     providers: new ConfiguredProviders([source.keyProvider], { product, clock }),
     dekStore: source.dekStore ? new CheckedDekStore(source.dekStore, { product, clock }) : dekStore,
     dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
-  });
+  };
+  return new DekLoader(context, new GenerationBound(services.records));
 }

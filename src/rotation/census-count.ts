@@ -1,5 +1,6 @@
 /** Adds up the rows of a census. @module */
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { requireCredible } from '../dek/generation-bound.js';
 import { isSameMek, mekIn, type MekReference } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RotationRecord } from './rotation-record.js';
@@ -29,6 +30,7 @@ export class CensusCount {
     this.#totals.rows += 1;
     try {
       const row = rowIn(item, this.#product);
+      if (this.#record) requireCredible(row, this.#record);
       if (isLive(row)) this.#addLive(row);
       else this.#totals.shredded += 1;
       return row;

@@ -1,7 +1,9 @@
 /** Finds every DEK row that cannot be read. @module */
 import { systemClock, type Clock } from '../clock.js';
-import { isScope, isScopeKind } from '../dek/dek-row.js';
+import { isScope, isScopeKind, type DekRow } from '../dek/dek-row.js';
+import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../dek/key-scope.js';
+import { hasCode } from '../errors.js';
 import {
   ownProperties,
   requireIdentifier,
@@ -13,6 +15,7 @@ import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { idOf, rowIn } from './row-decision.js';
 import { chargedDekStore } from './charged-dek-store.js';
+import { parseRotationRecord, type RotationRecord } from './rotation-record.js';
 import { RunCharge } from './run-charge.js';
 import type { UnreadableRowsEvent, UnreadableRowsSummary } from './unreadable-event.js';
 
@@ -55,10 +58,11 @@ export async function* findUnreadableRows(
   const signal = readSignal(options);
   const charge = new RunCharge();
   const store = chargedDekStore(dekStore, { product, clock }, charge);
+  const bound = new GenerationBound(floorSource(store, product, signal));
   let counts = { scanned: 0, readable: 0, unreadable: 0 };
   for await (const items of dekRowPages(store, { product }, signal)) {
     for (const item of items) {
-      const failure = failureOf(item, product);
+      const failure = await failureOf(item, product, bound);
       const name = failure ? 'unreadable' : 'readable';
       counts = { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
       if (!failure) continue;
@@ -79,10 +83,39 @@ function readSignal(options: FindUnreadableRowsOptions): AbortSignal | undefined
   return signal;
 }
 
-function failureOf(item: StoredItem, product: string): { readonly error: unknown } | undefined {
+/** Read once, and only where a row is so high that the floor decides; a broken record decides nothing. */
+function floorSource(
+  store: DekStore,
+  product: string,
+  signal: AbortSignal | undefined,
+): FloorSource {
+  let reading: Promise<{ readonly record: RotationRecord } | undefined> | undefined;
+  const read = async (): Promise<{ readonly record: RotationRecord } | undefined> => {
+    try {
+      const item = await store.getRotation(product, { signal });
+      return item && { record: parseRotationRecord(item.value, product) };
+    } catch (error) {
+      if (hasCode(error, 'RECORD_KEY_UNKNOWN', 'ROW_UNSUPPORTED', 'TAMPERED')) return undefined;
+      throw error;
+    }
+  };
+  return { freshCopy: () => undefined, read: () => (reading ??= read()) };
+}
+
+async function failureOf(
+  item: StoredItem,
+  product: string,
+  bound: GenerationBound,
+): Promise<{ readonly error: unknown } | undefined> {
+  const row = readable(item, product);
+  if ('error' in row) return row;
+  const error = await bound.refusalOf(row.id);
+  return error && { error };
+}
+
+function readable(item: StoredItem, product: string): DekRow | { readonly error: unknown } {
   try {
-    rowIn(item, product);
-    return undefined;
+    return rowIn(item, product);
   } catch (error) {
     return { error };
   }

@@ -58,9 +58,11 @@ async function destinationOf(
   request: RewrapRequest,
 ): Promise<Destination> {
   const record = (await records.readUnlessNew())?.record;
-  if (!record) return { epoch: 1, target };
+  if (!record) return { epoch: 1, target, generationFloor: 1 };
   requireRotatable(record, target, request);
-  return { epoch: isSameMek(record, target) ? record.epoch : record.epoch + 1, target };
+  const { generationFloor } = record;
+  const epoch = isSameMek(record, target) ? record.epoch : record.epoch + 1;
+  return { epoch, target, generationFloor };
 }
 
 /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */

@@ -29,7 +29,11 @@ export class RewrapTally {
     return this.#last?.isClean === true;
   }
 
-  summary(product: string, { epoch, target }: Destination, dryRun: boolean): RewrapSummary {
+  summary(
+    product: string,
+    { epoch, target }: Omit<Destination, 'generationFloor'>,
+    dryRun: boolean,
+  ): RewrapSummary {
     const {
       scanned = 0,
       current = 0,

@@ -8,6 +8,7 @@ import type { RotationRecord } from './rotation-record.js';
 export class Rotation {
   readonly epoch: number;
   readonly target: MekReference;
+  #generationFloor: number;
   readonly #records: RecordReader;
   readonly #dekStore: DekStore;
 
@@ -16,6 +17,12 @@ export class Rotation {
     this.#dekStore = dekStore;
     this.epoch = record.epoch;
     this.target = mekIn(record);
+    this.#generationFloor = record.generationFloor;
+  }
+
+  /** As last read: an operator may raise it meanwhile. */
+  get generationFloor(): number {
+    return this.#generationFloor;
   }
 
   /**
@@ -25,8 +32,9 @@ export class Rotation {
    */
   async read(): Promise<RecordCopy> {
     const copy = await this.#records.read();
-    if (copy?.record.epoch === this.epoch) return copy;
-    throw superseded(this.epoch, copy?.record);
+    if (copy?.record.epoch !== this.epoch) throw superseded(this.epoch, copy?.record);
+    this.#generationFloor = copy.record.generationFloor;
+    return copy;
   }
 
   /** Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch. */

@@ -1,5 +1,6 @@
 /** What a rotation has to do with a row. @module */
 import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { requireCredible } from '../dek/generation-bound.js';
 import { FieldEncryptionError } from '../errors.js';
 import { isSameMek, type MekReference } from '../provider/key-wrap.js';
 import { alteredItem, requireNoMac } from '../store/item-shape.js';
@@ -9,6 +10,8 @@ import type { StoredItem } from '../store/dek-store.js';
 export interface Destination {
   readonly epoch: number;
   readonly target: MekReference;
+  /** Of the rotation record: rows far above it are forged. */
+  readonly generationFloor: number;
 }
 
 /** Which rows a rotation leaves out, and whether it goes back. */
@@ -35,9 +38,10 @@ export function rowIn({ value, error }: StoredItem, product: string): DekRow {
 
 export function decide(
   row: LiveDekRow,
-  { epoch, target }: Destination,
+  { epoch, target, generationFloor }: Destination,
   { sourceVersion, rollback }: RowChoice,
 ): RowDecision {
+  requireCredible(row, { generationFloor });
   requireNoMac(row, `DEK row ${row.id}`);
   if (row.epoch > epoch) return 'ahead';
   if (isSameMek(row, target)) return row.epoch === epoch ? 'current' : 'move-epoch';

@@ -1,6 +1,7 @@
 /** Changes one DEK row at a time, over the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
 import { parseDekRow, type DekRow } from '../dek/dek-row.js';
+import { GenerationBound } from '../dek/generation-bound.js';
 import { contended, hasCode } from '../errors.js';
 import { idOf, rowIn } from '../rotation/row-decision.js';
 import type { StoredItem } from '../store/dek-store.js';
@@ -23,11 +24,13 @@ const MOST_ATTEMPTS = 8;
 export class RowTender {
   readonly #context: UpkeepContext;
   readonly #next: NextRow;
+  readonly #bound: GenerationBound;
   #end: { readonly error: unknown } | undefined;
 
   constructor(context: UpkeepContext, next: NextRow) {
     this.#context = context;
     this.#next = next;
+    this.#bound = new GenerationBound(context.records);
   }
 
   /**
@@ -56,6 +59,7 @@ export class RowTender {
   /** `undefined` when the row is no longer as it was read. */
   async #attempt(item: StoredItem, dekId: string): Promise<UpkeepOutcome | undefined> {
     const row = rowIn(item, this.#context.product);
+    await this.#bound.require(row.id);
     const next = await this.#next(row, item);
     if (next === undefined) return { type: 'current', dekId };
     if (typeof next === 'string') return { type: 'skipped', dekId, reason: next };

@@ -301,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'dek/dek-creator.ts',
-        from: 'Math.max(highest + 1, copy.record.generationFloor)',
+        from: 'Math.max(highest + 1, generationFloor)',
         to: 'Math.max(highest + 1, 1)',
       },
     ],

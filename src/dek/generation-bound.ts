@@ -1,0 +1,76 @@
+/** Tells a generation that this library can have made from a forged one. @module */
+import { TamperedError } from '../errors.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+import {
+  generationIn,
+  highestCredibleGeneration,
+  MOST_GENERATIONS_ABOVE_FLOOR,
+} from './key-scope.js';
+
+/** Credible under every rotation record: no floor is below 1. */
+const ALWAYS_CREDIBLE = highestCredibleGeneration(1);
+
+type FloorHolder = { readonly record: Pick<RotationRecord, 'generationFloor'> } | undefined;
+
+/** Where the floor is read; a `RecordReader` is one. */
+export interface FloorSource {
+  freshCopy(): FloorHolder;
+  read(): Promise<FloorHolder>;
+}
+
+/** Reads the rotation record only for a generation that neither every record nor the copy at hand allows. */
+export class GenerationBound {
+  readonly #records: FloorSource;
+
+  constructor(records: FloorSource) {
+    this.#records = records;
+  }
+
+  /** @throws TamperedError where the dekId names a generation that is too high. */
+  async require(dekId: string): Promise<void> {
+    const refusal = await this.refusalOf(dekId);
+    if (refusal) throw refusal;
+  }
+
+  /** What {@link GenerationBound.require} would throw. */
+  async refusalOf(dekId: string): Promise<TamperedError | undefined> {
+    const generation = generationIn(dekId);
+    if (generation <= ALWAYS_CREDIBLE) return undefined;
+    const isTooHigh = generation > (await this.#mostCredible(generation));
+    return isTooHigh ? generationTooHigh(dekId) : undefined;
+  }
+
+  /** The rows without those of a generation that is too high. */
+  async credible<Row extends { readonly generation: number }>(
+    rows: readonly Row[],
+  ): Promise<readonly Row[]> {
+    const highest = rows.reduce((most, { generation }) => Math.max(most, generation), 0);
+    if (highest <= ALWAYS_CREDIBLE) return rows;
+    const most = await this.#mostCredible(highest);
+    return rows.filter(({ generation }) => generation <= most);
+  }
+
+  async #mostCredible(wanted: number): Promise<number> {
+    const copy = this.#records.freshCopy();
+    const known = copy ? highestCredibleGeneration(copy.record.generationFloor) : 0;
+    if (wanted <= known) return known;
+    const read = await this.#records.read();
+    // Reading goes on without a rotation record, and then there is no floor to go by.
+    return read ? highestCredibleGeneration(read.record.generationFloor) : Infinity;
+  }
+}
+
+/** @throws TamperedError for a row of a generation that is too high under this rotation record. */
+export function requireCredible(
+  { id, generation }: { readonly id: string; readonly generation: number },
+  { generationFloor }: Pick<RotationRecord, 'generationFloor'>,
+): void {
+  if (generation > highestCredibleGeneration(generationFloor)) throw generationTooHigh(id);
+}
+
+function generationTooHigh(dekId: string): TamperedError {
+  return new TamperedError(
+    `DEK ${dekId} is refused: its generation is more than ${String(MOST_GENERATIONS_ABOVE_FLOOR)} above the rotation record's generationFloor, and this library never makes one so high; restore what names it from a backup, or delete the forged row`,
+    { dekId },
+  );
+}
