@@ -14,6 +14,7 @@ import type {
   AnyDefinition,
   DocumentKey,
   EncryptedDocument,
+  OtherProperties,
   PlainDocument,
   StoredDocument,
 } from './document/typed-document.js';
@@ -46,9 +47,6 @@ import { recordAuthenticationOf, withRecordKey } from './store/authenticate-reco
 import { CheckedDekStore } from './store/checked-dek-store.js';
 import type { DekStore } from './store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
-
-/** A stored document's own properties beside those of its type, `_etag` for one. */
-type Others<D extends AnyDefinition, X> = Omit<X, keyof PlainDocument<D>>;
 
 const DEFAULT_CONCURRENCY = 16;
 const MOST_CONCURRENCY = 1_000;
@@ -153,9 +151,9 @@ export class FieldEncryptor {
   encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
-  ): Promise<EncryptedDocument<D> & Others<D, X>> {
+  ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
     const written = this.#writer.write(definition, document);
-    return written.then((each) => each.document as EncryptedDocument<D> & Others<D, X>);
+    return written.then((each) => each.document as EncryptedDocument<D> & OtherProperties<D, X>);
   }
 
   /**
@@ -197,7 +195,7 @@ export class FieldEncryptor {
   async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
-  ): Promise<DocumentWrite<EncryptedDocument<D> & Others<D, X>>> {
+  ): Promise<DocumentWrite<EncryptedDocument<D> & OtherProperties<D, X>>> {
     const written = await this.#writer.write(definition, document);
     return new DocumentWrite({ definition, services: this.#deks, writer: this.#writer }, written);
   }
@@ -274,9 +272,9 @@ export class FieldEncryptor {
     definition: D,
     stored: X,
     options: DecryptDocumentOptions<D> = {},
-  ): Promise<Others<D, X> & PlainDocument<D>> {
+  ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
     const read = this.#reader.read(definition, stored, options.expect);
-    return read as Promise<Others<D, X> & PlainDocument<D>>;
+    return read as Promise<OtherProperties<D, X> & PlainDocument<D>>;
   }
 
   /**
@@ -290,13 +288,13 @@ export class FieldEncryptor {
     definition: D,
     list: readonly X[],
     options: DecryptDocumentsOptions<D> = {},
-  ): Promise<DecryptOutcome<Others<D, X> & PlainDocument<D>>[]> {
+  ): Promise<DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[]> {
     const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
     requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
     signal?.throwIfAborted();
     const { expect } = options;
     const read = await this.#reader.readMany(definition, list, { expect, concurrency, signal });
-    return read as DecryptOutcome<Others<D, X> & PlainDocument<D>>[];
+    return read as DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[];
   }
 
   /**

@@ -63,9 +63,11 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
 /**
  * Defines which fields of a document are encrypted and which properties name it.
  *
- * Call it with the document's type, then with the shape. A misspelt path does not compile. Every
- * ciphertext is bound to product, collection, key parts and path: renaming any of them, or
- * moving a document to another key, needs a re-encryption.
+ * Call it with the document's type, then with the shape. A misspelt path does not compile: a path is
+ * made of properties that the type itself names. An index signature names none, and every type that
+ * extends `ItemDefinition` of `@azure/cosmos` has one; nor does `any`. Every ciphertext is bound to
+ * product, collection, key parts and path: renaming any of them, or moving a document to another key,
+ * needs a re-encryption.
  *
  * > [!WARNING]
  * > The key must include the tenant (`workspaceId`), or two tenants' documents share a place.

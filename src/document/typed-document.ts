@@ -8,29 +8,53 @@ type Reserved = '.' | '[' | ']' | '{' | '}' | '*' | '#';
 /** Bounds the look into types that contain themselves. */
 type Shallower = [never, 0, 1, 2, 3, 4, 5];
 
+/**
+ * Names that a type declares. An index signature takes every name, a misspelt one too, so it declares
+ * none; `any` declares none either. Of a union, the names that each of its members has.
+ */
+type DeclaredName<T> = 0 extends 1 & T
+  ? never
+  : keyof { [K in keyof T as IsIndexSignature<K> extends true ? never : K]-?: T[K] } & string;
+
+/** What may be absent satisfies an index signature, and no declared property. */
+type IsIndexSignature<K> = K extends PropertyKey
+  ? Partial<Record<K, unknown>> extends Record<K, unknown>
+    ? true
+    : false
+  : never;
+
 /** Every path that can be declared for a document type, six levels deep. */
 export type FieldPath<T, Depth extends number = 6> = [Depth] extends [never]
   ? never
   : T extends Indivisible
     ? never
     : {
-        [K in keyof T & string]: K extends `${string}${Reserved}${string}`
+        [K in DeclaredName<T> & keyof T]: K extends `${string}${Reserved}${string}`
           ? never
           : PathFrom<NonNullable<T[K]>, K, Depth>;
-      }[keyof T & string];
+      }[DeclaredName<T> & keyof T];
 
 type PathFrom<V, K extends string, Depth extends number> =
   | K
-  | (V extends Indivisible
+  | (0 extends 1 & V
       ? never
-      : V extends readonly (infer E)[]
-        ? `${K}[]` | `${K}[].${FieldPath<NonNullable<E>, Shallower[Depth]>}`
-        : `${K}.${FieldPath<V, Shallower[Depth]>}`);
+      : V extends Indivisible
+        ? never
+        : V extends readonly (infer E)[]
+          ? `${K}[]` | `${K}[].${FieldPath<NonNullable<E>, Shallower[Depth]>}`
+          : `${K}.${FieldPath<V, Shallower[Depth]>}`);
 
 /** Properties that can be key parts: those that always hold a string. */
 export type KeyProperty<T> = {
-  [K in keyof T & string]: T[K] extends string ? K : never;
-}[keyof T & string];
+  [K in DeclaredName<T> & keyof T]: T[K] extends string ? K : never;
+}[DeclaredName<T> & keyof T];
+
+/** What a document has beside the properties of its definition's type: `_etag`, say. */
+export type OtherProperties<D extends AnyDefinition, X> = [X] extends [never]
+  ? unknown
+  : [keyof X] extends [never]
+    ? Pick<X, keyof X>
+    : { [K in keyof X as K extends DeclaredName<PlainDocument<D>> ? never : K]: X[K] };
 
 export type AnyDefinition = DocumentDefinition<object, string, string>;
 
@@ -58,11 +82,22 @@ export type DeclaredPath<D extends AnyDefinition> =
 
 type Form = 'either' | 'sealed';
 
-type Leaf<V, F extends Form> = F extends 'sealed' ? Envelope | Extract<V, undefined> : Envelope | V;
+type Leaf<V, F extends Form> = F extends 'sealed'
+  ? Envelope | (unknown extends V ? undefined : Extract<V, undefined>)
+  : Envelope | V;
 
 type Mapped<T, P extends string, F extends Form> = {
-  [K in keyof T]: K extends string ? MappedProperty<T[K], K, P, F> : T[K];
+  [K in keyof T]: IsIndexSignature<K> extends true
+    ? Indexed<T, P, F> | T[K]
+    : K extends string
+      ? MappedProperty<T[K], K, P, F>
+      : T[K];
 };
+
+/** What an index signature has to allow besides, as the declared properties lie under it. */
+type Indexed<T, P extends string, F extends Form> = {
+  [K in DeclaredName<T> & keyof T]: MappedProperty<T[K], K, P, F>;
+}[DeclaredName<T> & keyof T];
 
 type MappedProperty<V, K extends string, P extends string, F extends Form> = K extends P
   ? Leaf<V, F>
