@@ -7,6 +7,7 @@ const PROGRAMS = [
   'test/azure/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/run.test.ts',
+  'test/package/tarball.test.ts',
 ];
 
 export default defineConfig({
