@@ -25,7 +25,7 @@ it('fails for a mutant that survives', async () => {
   };
   const script = `
     import { tryMutants } from ${JSON.stringify(TRY)};
-    const counts = await tryMutants(console.log, ${JSON.stringify([mutant])}, 2);
+    const counts = await tryMutants(console.log, { mutants: ${JSON.stringify([mutant])}, mostSeeds: 2 });
     console.log(JSON.stringify(counts));`;
   const { lines } = await run('--input-type=module', '--eval', script);
   expect(lines).toEqual([

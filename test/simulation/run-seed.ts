@@ -23,10 +23,13 @@ export class SeedFailure extends Error {
 
   constructor(seed: number, violation: unknown, sim: Simulation) {
     const said = violation instanceof Error ? (violation.stack ?? violation.message) : '';
-    const replay = `replay: npm run test:sim -- --seed ${String(seed)}`;
-    super(`Seed ${String(seed)}: ${said}\n${sim.report(said)}\n${replay}`);
+    super(`Seed ${String(seed)}: ${said}\n${sim.report(said)}\n${replayOf(seed)}`);
     this.log = sim.steps.log;
   }
+}
+
+export function replayOf(seed: number): string {
+  return `replay: npm run test:sim -- --seed ${String(seed)}`;
 }
 
 /** Everybody who takes part; new actors are added here. */

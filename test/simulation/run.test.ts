@@ -11,17 +11,11 @@ it('replays a seed step by step in another process', async () => {
   expect(code).toBe(0);
 });
 
-it('counts what came about, and ends with a line of counts', async () => {
-  const { code, lines } = await run(RUN, '--seeds', '2', '--from', '5');
-  expect(lines.at(-1)).toMatch(/^\d+ passed, 0 failed$/);
-  expect(lines).toContainEqual(expect.stringMatching(/^ +[1-9]\d* documents that were read$/));
-  expect(code).toBe(0);
-});
-
 it.each([
   ['--seed', 'first'],
   ['--seeds', '-1'],
   ['--sed', '1'],
+  ['--jobs', '0'],
 ])('refuses %s %s', async (name, value) => {
   const { code } = await run(RUN, `${name}=${value}`);
   expect(code).not.toBe(0);

@@ -6,6 +6,7 @@ import { coverage } from './coverage.js';
 import { MUTANTS, type Mutant } from './mutants/mutants.js';
 import { tryMutants } from './mutants/try-mutants.js';
 import { runSeed, SeedFailure } from './run-seed.js';
+import { MANY_SEEDS, trySeeds, type Counts } from './try-seeds.js';
 
 /** Seeds that once found something. */
 const REGRESSIONS = JSON.parse(
@@ -17,17 +18,23 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '1' },
     steps: { type: 'string', default: '40' },
     mutants: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
   },
 });
 
-const result = values.mutants
-  ? await tryMutants(console.log, mutantsAsked())
-  : await trySeeds(seedsAsked());
+const jobs = wholeNumber('--jobs', values.jobs, 1);
+const result = await asAsked();
 console.log(`${String(result.passed)} passed, ${String(result.failed)} failed`);
 process.exitCode = result.failed > 0 ? 1 : 0;
+
+function asAsked(): Promise<Counts> {
+  if (values.mutants) return tryMutants(console.log, { mutants: mutantsAsked(), jobs });
+  if (values.seed !== undefined) return trySeed(wholeNumber('--seed', values.seed));
+  return trySeeds(seedsAsked(), jobs, { say: console.log, complain: console.error });
+}
 
 function mutantsAsked(): readonly Mutant[] {
   const { only } = values;
@@ -37,46 +44,28 @@ function mutantsAsked(): readonly Mutant[] {
 }
 
 function seedsAsked(): readonly number[] {
-  if (values.seed !== undefined) return [wholeNumber('--seed', values.seed)];
   const count = wholeNumber('--seeds', values.seeds);
   const first = wholeNumber('--from', values.from);
-  return [...REGRESSIONS, ...Array.from({ length: count }, (_each, index) => first + index)];
+  const seeds = Array.from({ length: count }, (_each, index) => first + index);
+  return count < MANY_SEEDS ? seeds : [...REGRESSIONS, ...seeds];
 }
 
-function wholeNumber(name: string, text: string): number {
+function wholeNumber(name: string, text: string, least = 0): number {
   const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new RangeError(`${name} expected a whole number from 0 on, got "${text}"`);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new RangeError(`${name} expected a whole number from ${String(least)} on, got "${text}"`);
 }
 
-async function trySeeds(seeds: readonly number[]): Promise<{ passed: number; failed: number }> {
-  const tally = coverage();
-  const failed = new Set<number>();
-  for (const seed of seeds) {
-    try {
-      const { steps, digest } = await runSeed(seed, library, tally);
-      if (seeds.length === 1) console.log(`${String(steps)} steps, digest ${digest}`);
-    } catch (error) {
-      failed.add(seed);
-      if (seeds.length === 1) tellSteps(error);
-      console.error(error instanceof Error ? error.message : error);
-    }
-  }
-  if (seeds.length > 1) console.log(tally.toLines());
-  const counts = { passed: seeds.length - failed.size, failed: failed.size };
-  // Fewer seeds need not come to everything.
-  if (seeds.length < 100) return counts;
+/** One seed, and where it fails what led there, the newest last. */
+async function trySeed(seed: number): Promise<Counts> {
   try {
-    tally.requireAll();
-    return counts;
+    const { steps, digest } = await runSeed(seed, library, coverage());
+    console.log(`${String(steps)} steps, digest ${digest}`);
+    return { passed: 1, failed: 0 };
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return { ...counts, failed: counts.failed + 1 };
+    if (!(error instanceof SeedFailure)) throw error;
+    console.error(error.log.slice(-wholeNumber('--steps', values.steps)).join('\n'));
+    console.error(error.message);
+    return { passed: 0, failed: 1 };
   }
-}
-
-/** What led there, the newest last. */
-function tellSteps(error: unknown): void {
-  if (!(error instanceof SeedFailure)) return;
-  console.error(error.log.slice(-wholeNumber('--steps', values.steps)).join('\n'));
 }

@@ -1,7 +1,5 @@
-import { coverage } from '../coverage.js';
-import type { Library } from '../library.js';
-import { runSeed, SeedFailure } from '../run-seed.js';
-import { withMutatedCopy } from './mutated-copy.js';
+import { outcomesOf, type Settled } from '../jobs/outcomes.js';
+import type { Counts } from '../try-seeds.js';
 import { MUTANTS, type Mutant } from './mutants.js';
 
 /** Within so many seeds a mutant has to be found, and a copy that is not changed must not. */
@@ -9,44 +7,51 @@ const MOST_SEEDS = 300;
 const CONTROL_SEEDS = 20;
 const CONTROL: Mutant = { name: 'no mutant: a copy that is left as it is', patches: [] };
 
-/** Counts mutants that were found, and the control that was not; a survivor is a failure. */
+export interface TryMutantsOptions {
+  readonly mutants?: readonly Mutant[];
+  readonly mostSeeds?: number;
+  /** Processes that share the mutants. */
+  readonly jobs?: number;
+}
+
+/**
+ * Counts mutants that were found, and the control that was not, and says how many seeds each one took; a
+ * survivor is a failure.
+ */
 export async function tryMutants(
   say: (line: string) => void,
-  mutants: readonly Mutant[] = MUTANTS,
-  mostSeeds = MOST_SEEDS,
-): Promise<{ readonly passed: number; readonly failed: number }> {
+  { mutants = MUTANTS, mostSeeds = MOST_SEEDS, jobs = 1 }: TryMutantsOptions = {},
+): Promise<Counts> {
   const counts = { passed: 0, failed: 0 };
-  for (const mutant of [CONTROL, ...mutants]) {
+  const all = [CONTROL, ...mutants];
+  const tasks = all.map((mutant) => {
     const most = mutant === CONTROL ? Math.min(mostSeeds, CONTROL_SEEDS) : mostSeeds;
-    const found = await firstFailure(mutant, most);
-    const isAsItShould = found.isFound !== (mutant === CONTROL);
+    return {
+      patches: mutant.patches,
+      seeds: Array.from({ length: most }, (_each, nth) => nth + 1),
+    };
+  });
+  let nth = 0;
+  for await (const settled of outcomesOf(tasks, jobs)) {
+    const mutant = all[nth++] ?? CONTROL;
+    const isAsItShould = isFound(settled) === (mutant !== CONTROL);
     counts[isAsItShould ? 'passed' : 'failed'] += 1;
-    say(`${isAsItShould ? 'ok  ' : 'FAIL'} ${mutant.name}: ${found.what}`);
+    say(`${isAsItShould ? 'ok  ' : 'FAIL'} ${mutant.name}: ${whatOf(settled)}`);
   }
   return counts;
 }
 
-interface Found {
-  readonly isFound: boolean;
-  readonly what: string;
+/** `undefined` where nobody can tell: the patch does not apply, or its process died. */
+function isFound(settled: Settled): boolean | undefined {
+  return 'outcome' in settled ? settled.outcome.failure !== undefined : undefined;
 }
 
-async function firstFailure({ patches }: Mutant, most: number): Promise<Found> {
-  try {
-    return await withMutatedCopy(patches, (library) => tryUntilFound(library, most));
-  } catch (error) {
-    return { isFound: false, what: error instanceof Error ? error.message : String(error) };
+function whatOf(settled: Settled): string {
+  if ('error' in settled) {
+    return settled.error instanceof Error ? settled.error.message : String(settled.error);
   }
-}
-
-async function tryUntilFound(library: Library, most: number): Promise<Found> {
-  for (let seed = 1; seed <= most; seed += 1) {
-    try {
-      await runSeed(seed, library, coverage());
-    } catch (error) {
-      if (!(error instanceof SeedFailure)) throw error;
-      return { isFound: true, what: error.message.split('\n')[0] ?? '' };
-    }
-  }
-  return { isFound: false, what: `survived ${String(most)} seeds` };
+  const { tried, failure } = settled.outcome;
+  const seeds = `${String(tried)} ${tried === 1 ? 'seed' : 'seeds'}`;
+  if (failure === undefined) return `survived ${seeds}`;
+  return `found in ${seeds}: ${failure.split('\n')[0] ?? ''}`;
 }

@@ -8,6 +8,15 @@ export class Tally {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + Number(happened));
   }
 
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** What was counted elsewhere. */
+  addAll(counts: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(counts)) this.add(name, count);
+  }
+
   /** @throws AssertionError naming what never came about. */
   requireAll(): void {
     for (const [name, count] of this.#counts) ok(count > 0, `It never happened: ${name}`);
