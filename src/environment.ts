@@ -4,6 +4,7 @@ import { parseRecoveryKey } from './dek/recovery-key.js';
 import { EnvironmentReader, type Environment } from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { parseMekBytes } from './provider/mek-bytes.js';
+import { isProduction } from './production.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from './provider/vault-names.js';
 
 /** What is allowed in production only when the code says so. */
@@ -64,13 +65,13 @@ export function readEnvironment(
   context: EnvironmentContext,
 ): EnvironmentSettings {
   const reader = new EnvironmentReader(env);
-  const isProduction = env['NODE_ENV'] === 'production';
-  const enabled = readEnabled(reader, isProduction, context);
+  const inProduction = isProduction(env);
+  const enabled = readEnabled(reader, inProduction, context);
   const seen = new Set<string>();
   const settings = {
     enabled,
     product: readProduct(reader),
-    keys: readKeys(reader, { enabled, isProduction, allowances: context, seen }),
+    keys: readKeys(reader, { enabled, inProduction, allowances: context, seen }),
     recordKeys: readRecordKeys(reader, seen, context),
     recoveryKey: readRecoveryPem(reader),
     ...readGate(reader, enabled, context),
@@ -83,12 +84,12 @@ export function readEnvironment(
 
 function readEnabled(
   reader: EnvironmentReader,
-  isProduction: boolean,
+  inProduction: boolean,
   { insecureAllowDisabledInProduction }: InsecureAllowances,
 ): boolean {
   const variable = 'FIELD_ENCRYPT_ENABLED';
   const enabled = reader.oneOf(variable, ['true', 'false'], true) !== 'false';
-  if (!enabled && isProduction && insecureAllowDisabledInProduction !== true) {
+  if (!enabled && inProduction && insecureAllowDisabledInProduction !== true) {
     reader.report(
       variable,
       'is "false" while NODE_ENV is "production": turn it on, or pass insecureAllowDisabledInProduction: true',
@@ -129,7 +130,7 @@ function readGate(
 
 interface KeyContext {
   readonly enabled: boolean;
-  readonly isProduction: boolean;
+  readonly inProduction: boolean;
   readonly allowances: InsecureAllowances;
   /** Of every key so far: a record key that is a MEK too would be neither. */
   readonly seen: Set<string>;
@@ -161,11 +162,11 @@ function readEnvKeysBesideVault(
 
 function refuseInProduction(
   reader: EnvironmentReader,
-  { isProduction, allowances }: KeyContext,
+  { inProduction, allowances }: KeyContext,
   variable: string,
   what: string,
 ): void {
-  if (!isProduction || allowances.insecureAllowEnvKeysInProduction === true) return;
+  if (!inProduction || allowances.insecureAllowEnvKeysInProduction === true) return;
   reader.report(
     variable,
     `${what} while NODE_ENV is "production": use a key vault, or pass insecureAllowEnvKeysInProduction: true`,

@@ -29,8 +29,13 @@ export interface FieldEncryptorOptions {
    * @default 'strict'
    */
   readonly mode?: EncryptionMode;
-  /** `false` writes plaintext and reads both, for local work without keys. @default true */
+  /**
+   * `false` writes plaintext and reads both, for local work without keys; with `NODE_ENV=production` only
+   * beside `insecureAllowDisabledInProduction`. @default true
+   */
   readonly enabled?: boolean;
+  /** Lets `enabled: false` pass where `NODE_ENV` is `production`. @default false */
+  readonly insecureAllowDisabledInProduction?: boolean;
   /**
    * Called for each declared field that was plaintext and was passed through, once its document (or
    * `OpenDocument.open` its value) was read; as often as `plaintextReads` counts. It gets no

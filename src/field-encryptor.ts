@@ -37,6 +37,7 @@ import {
 } from './guards.js';
 import { ConfiguredProviders } from './provider/configured-providers.js';
 import type { KeyProvider } from './provider/key-provider.js';
+import { isProduction } from './production.js';
 import { checkReadiness, type Readiness } from './readiness.js';
 import {
   DEFAULT_FENCE_TTL_MS,
@@ -80,6 +81,7 @@ export class FieldEncryptor {
     requireIdentifier('product', product);
     requireOneOf('mode', mode, ['strict', 'migrate']);
     requireBoolean('enabled', enabled);
+    if (!enabled) requireDisabledAllowed(own);
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
     if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     const recoveryKey = readRecoveryKey(own.recoveryKey);
@@ -338,11 +340,13 @@ export class FieldEncryptor {
    * Tries what the encryptor depends on: reads the rotation record, and has each key provider wrap
    * and unwrap a random key.
    *
-   * @returns What failed and how long each check took, and whether records are authenticated; it does not
-   * throw for a failed check.
+   * @returns What failed and how long each check took, whether encryption is on, and whether records are
+   * authenticated; it does not throw for a failed check.
    */
   checkReadiness(): Promise<Readiness> {
-    return checkReadiness(this.#deks.context, recordAuthenticationOf(this.dekStore));
+    const { enabled, mode, dekStore } = this;
+    const recordAuthentication = recordAuthenticationOf(dekStore);
+    return checkReadiness(this.#deks.context, { enabled, mode, recordAuthentication });
   }
 }
 
@@ -355,4 +359,15 @@ export class FieldEncryptor {
  */
 export function createFieldEncryptor(options: FieldEncryptorOptions): FieldEncryptor {
   return new FieldEncryptor(options);
+}
+
+/** As `initEncryption` does for `FIELD_ENCRYPT_ENABLED`: plaintext in production is meant, or a mistake. */
+function requireDisabledAllowed({
+  insecureAllowDisabledInProduction: isAllowed = false,
+}: Pick<FieldEncryptorOptions, 'insecureAllowDisabledInProduction'>): void {
+  requireBoolean('insecureAllowDisabledInProduction', isAllowed);
+  if (isAllowed || !isProduction(process.env)) return;
+  throw new RangeError(
+    '"enabled" is false while NODE_ENV is "production": turn it on, or pass insecureAllowDisabledInProduction: true',
+  );
 }

@@ -105,6 +105,7 @@ export interface InitEncryptionOptions extends InsecureAllowances {
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
   const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = options;
   const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = options;
+  const { insecureAllowDisabledInProduction } = options;
   const settings = readEnvironment(env, options);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
   const dekCache = new DekCache({
@@ -122,6 +123,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(insecureAcceptUnauthenticatedRecords !== undefined && {
       insecureAcceptUnauthenticatedRecords,
     }),
+    ...(insecureAllowDisabledInProduction !== undefined && { insecureAllowDisabledInProduction }),
     ...(mode && { mode }),
     ...(recoveryKey !== undefined && { recoveryKey }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),

@@ -2,6 +2,7 @@
 import type { Clock } from './clock.js';
 import type { DekContext } from './dek/dek-context.js';
 import { makeRoundTrip } from './dek/mek-round-trip.js';
+import type { EncryptionMode } from './field-encryptor-options.js';
 import type { MekReference } from './provider/key-wrap.js';
 import { parseRotationRecord } from './rotation/rotation-record.js';
 import type { RecordAuthentication } from './store/authenticate-records.js';
@@ -21,6 +22,10 @@ export interface Readiness {
   /** True when every check passed. */
   readonly ready: boolean;
   readonly checks: readonly ReadinessCheck[];
+  /** `false`: this process writes plaintext, whatever else is ready. */
+  readonly enabled: boolean;
+  /** What this process does with plaintext in a declared field. */
+  readonly mode: EncryptionMode;
   /**
    * `'required'`: DEK rows and the rotation record need a true mac. `'optional'`: those without one are
    * accepted, as `insecureAcceptUnauthenticatedRecords` says. `'off'`: there is no `recordKey`.
@@ -30,7 +35,7 @@ export interface Readiness {
 
 export async function checkReadiness(
   context: DekContext,
-  recordAuthentication: RecordAuthentication,
+  settings: Pick<Readiness, 'enabled' | 'mode' | 'recordAuthentication'>,
 ): Promise<Readiness> {
   const { clock, providers } = context;
   let target: MekReference | undefined;
@@ -47,7 +52,7 @@ export async function checkReadiness(
       ),
     );
   }
-  return { ready: checks.every(({ ok }) => ok), checks, recordAuthentication };
+  return { ready: checks.every(({ ok }) => ok), checks, ...settings };
 }
 
 /** The MEK that new DEKs are wrapped with; it must be configured, or no document can be created. */

@@ -25,6 +25,8 @@ describe('checkReadiness', () => {
         { name: 'key-provider env/env', ok: true, ...DURATION },
         { name: 'key-provider other/env', ok: true, ...DURATION },
       ],
+      enabled: true,
+      mode: 'strict',
       recordAuthentication: 'off',
     });
     expect(made.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
@@ -44,6 +46,12 @@ describe('checkReadiness', () => {
     expect(await other.encryptor.checkReadiness()).toMatchObject({ ready: true });
     expect(version).toBe('env-2e78b39dca20f0b4');
     expect(other.provider.calls).toEqual({ wrapKey: 1, unwrapKey: 1 });
+  });
+
+  it('says whether encryption is on, and what is done with plaintext', async () => {
+    const { encryptor } = setup({ enabled: false, mode: 'migrate' });
+    const readiness = await encryptor.checkReadiness();
+    expect(readiness).toMatchObject({ ready: true, enabled: false, mode: 'migrate' });
   });
 
   it('says how long each check took', async () => {
@@ -68,6 +76,8 @@ describe('checkReadiness', () => {
         { name: 'dek-store', ok: false, ...DURATION, error: outage },
         { name: 'key-provider env/env', ok: true, ...DURATION },
       ],
+      enabled: true,
+      mode: 'strict',
       recordAuthentication: 'off',
     });
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFieldEncryptor, EnvKeyProvider, type KeyProvider } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { encryptAny, KEY, MEK_HEX, OTHER_MEK_HEX, setup } from '../support/encryptor.js';
@@ -79,5 +79,36 @@ describe('options of an encryptor that make no sense', () => {
     await encryptAny(encryptor, { ...KEY, body: 'text' });
     const record = await memory.getRotation('notelett');
     expect(record?.value).toMatchObject({ fenceTtlMs: 30_000 });
+  });
+});
+
+describe('an encryptor that is off in production', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('is refused, unless it is said to be meant', () => {
+    const off = { ...sound, enabled: false };
+    expect(createFieldEncryptor(off).enabled).toBe(false);
+    vi.stubEnv('NODE_ENV', 'production');
+    const refusal = {
+      name: 'RangeError',
+      message:
+        '"enabled" is false while NODE_ENV is "production": turn it on, or pass insecureAllowDisabledInProduction: true',
+    };
+    expect(failureOf(() => createFieldEncryptor(off))).toEqual(refusal);
+    const allowed = { ...off, insecureAllowDisabledInProduction: true };
+    expect(createFieldEncryptor(allowed).enabled).toBe(false);
+    const refused = { ...off, insecureAllowDisabledInProduction: false };
+    expect(failureOf(() => createFieldEncryptor(refused))).toEqual(refusal);
+    expect(createFieldEncryptor(sound).enabled).toBe(true);
+  });
+
+  it('is allowed by true, and by nothing like it', () => {
+    const options = { ...sound, enabled: false, insecureAllowDisabledInProduction: 'true' };
+    expect(failureOf(() => createFieldEncryptor(options as never))).toEqual({
+      name: 'TypeError',
+      message: '"insecureAllowDisabledInProduction" expected a boolean, got a string',
+    });
   });
 });
