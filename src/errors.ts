@@ -40,7 +40,8 @@ export type PlainErrorCode =
   | 'ROTATION_RECORD_MISSING'
   | 'ROTATION_SUPERSEDED'
   | 'ROTATION_UNFINISHED'
-  | 'ROW_UNSUPPORTED';
+  | 'ROW_UNSUPPORTED'
+  | 'TOO_MANY_DEKS';
 
 export type ErrorCode =
   | 'CONFIGURATION_INVALID'

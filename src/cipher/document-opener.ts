@@ -1,10 +1,14 @@
 /** Opens documents for work on single fields. @module */
 import type { DekServices } from '../dek/dek-services.js';
+import type { LiveDekRow } from '../dek/dek-row.js';
+import type { Dek } from '../dek/dek.js';
 import type { KeyScope } from '../dek/key-scope.js';
 import type { ScopeListing } from '../dek/scope-rows.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
+import { mapConcurrently } from '../map-concurrently.js';
 import type { DocumentReader } from './document-reader.js';
+import { DEKS_AT_ONCE, requireFewDeks } from '../dek/distinct-deks.js';
 import { OpenDocument } from './open-document.js';
 
 export class DocumentOpener {
@@ -30,7 +34,9 @@ export class DocumentOpener {
       ? await this.#sealingDek(place.scope)
       : undefined;
     const { live } = await this.#listing(place.scope);
-    const deks = await Promise.all(live.map((row) => loader.loadRow(row)));
+    requireFewDeks(place.scope.scopeId, live.length);
+    const load = (row: LiveDekRow): Promise<Dek> => loader.loadRow(row);
+    const deks = await mapConcurrently(live, load, { concurrency: DEKS_AT_ONCE });
     return new OpenDocument({
       definition,
       place,

@@ -7,7 +7,9 @@ import { draftOf, type DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { TamperedError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
+import { mapConcurrently } from '../map-concurrently.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
+import { DEKS_AT_ONCE } from '../dek/distinct-deks.js';
 import {
   isPlaintextHeard,
   plaintextPaths,
@@ -58,11 +60,21 @@ export class DocumentReader {
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
     const { context, loader } = this.#deks;
-    const deks: Dek[] = [];
-    for (const dekId of dekIds) {
-      deks.push(context.dekCache.get(dekId) ?? (await loader.load(dekId)));
-    }
-    return this.#finish(reading, (dekId) => deks[dekIds.indexOf(dekId)] as Dek);
+    const [first] = dekIds;
+    if (first === undefined || dekIds.length > 1) return this.#readMixed(reading);
+    const dek = context.dekCache.get(first) ?? (await loader.load(first));
+    return this.#finish(reading, () => dek);
+  }
+
+  /** One with several generations, or none. */
+  async #readMixed(reading: Reading): Promise<Record<string, unknown>> {
+    const { context, loader } = this.#deks;
+    const { dekIds } = reading.plan;
+    const load = async (dekId: string): Promise<Dek> =>
+      context.dekCache.get(dekId) ?? loader.load(dekId);
+    const loaded = await mapConcurrently(dekIds, load, { concurrency: DEKS_AT_ONCE });
+    const deks = new Map(dekIds.map((dekId, index) => [dekId, loaded[index] as Dek]));
+    return this.#finish(reading, (dekId) => deks.get(dekId) as Dek);
   }
 
   /** An outcome for each, in order; DEKs that are not in the cache are read in bulk. */

@@ -5,6 +5,7 @@ import type { DocumentDraft } from '../document/document-draft.js';
 import { FieldEncryptionError, TamperedError } from '../errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
 import { tamperedField } from './field-cipher.js';
+import { DistinctDeks } from '../dek/distinct-deks.js';
 import type { SealedSlot } from './write-plan.js';
 
 export interface ReadPlan {
@@ -18,7 +19,7 @@ export interface ReadPlan {
 /**
  * @param passesPlaintext - Whether plaintext in a declared field is passed through or refused.
  * @throws TamperedError for envelopes that are malformed or of another document, before any look-up;
- * FieldEncryptionError `PLAINTEXT_REFUSED`.
+ * FieldEncryptionError `PLAINTEXT_REFUSED` or `TOO_MANY_DEKS`.
  */
 export function planRead(
   draft: DocumentDraft,
@@ -26,7 +27,7 @@ export function planRead(
   passesPlaintext: boolean,
 ): ReadPlan {
   const sealed: SealedSlot[] = [];
-  const dekIds: string[] = [];
+  const named = new DistinctDeks();
   let passedThrough = 0;
   for (const { path, value } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw misplacedEnvelope(path);
@@ -38,12 +39,11 @@ export function planRead(
     if (looksLikeEnvelope(value)) {
       const previous = sealed.at(-1)?.envelope;
       const envelope = envelopeOf(value, field.path, place, previous);
-      const { dekId } = envelope;
-      if (dekId !== previous?.dekId && !dekIds.includes(dekId)) dekIds.push(dekId);
+      if (envelope.dekId !== previous?.dekId) named.add(envelope.dekId);
       sealed.push({ slot, envelope });
     } else passedThrough += passPlaintext(field.path, passesPlaintext);
   }
-  return { sealed, dekIds, passedThrough };
+  return { sealed, dekIds: named.dekIds, passedThrough };
 }
 
 /**

@@ -8,6 +8,7 @@ import { FieldEncryptionError } from '../errors.js';
 import { describeType } from '../guards.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
 import { encodeFieldValue } from './field-value.js';
+import { DistinctDeks } from '../dek/distinct-deks.js';
 
 export interface PlainSlot {
   readonly slot: FieldSlot;
@@ -27,7 +28,7 @@ export interface WritePlan {
 
 /**
  * @throws TypeError for values and containers that cannot be stored without loss; FieldEncryptionError
- * `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not this document's own.
+ * `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not this document's own, `TOO_MANY_DEKS`.
  */
 export function planWrite(draft: DocumentDraft, place: DocumentPlace): WritePlan {
   for (const { path, expected, value } of draft.misshapen) {
@@ -38,11 +39,15 @@ export function planWrite(draft: DocumentDraft, place: DocumentPlace): WritePlan
   }
   const plain: PlainSlot[] = [];
   const carried: SealedSlot[] = [];
+  let named: DistinctDeks | undefined;
   for (const slot of draft.slots) {
     const { value, field } = slot;
     if (value === undefined && !field.path.endsWith(ELEMENT_SUFFIX)) continue;
-    if (looksLikeEnvelope(value)) carried.push({ slot, envelope: ownEnvelope(value, slot, place) });
-    else plain.push({ slot, encoded: encodeFieldValue(value, field.path) });
+    if (looksLikeEnvelope(value)) {
+      const envelope = ownEnvelope(value, slot, place);
+      (named ??= new DistinctDeks()).add(envelope.dekId);
+      carried.push({ slot, envelope });
+    } else plain.push({ slot, encoded: encodeFieldValue(value, field.path) });
   }
   return { plain, carried };
 }

@@ -6,11 +6,13 @@ import type { DekContext } from './dek-context.js';
 import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
 import { ExpiringMap } from './expiring-map.js';
 import type { GenerationBound } from './generation-bound.js';
+import { MOST_DEKS_IN_DOCUMENT } from './distinct-deks.js';
 import { SingleFlight } from './single-flight.js';
 
 export interface ScopeListing {
   /** Highest active generation: the one that seals. */
   readonly active: ActiveDekRow | undefined;
+  /** The highest generations first, and no more than tell that there are too many. */
   readonly live: readonly LiveDekRow[];
   /** Highest credible generation in any state, tombstones included; 0 for none. */
   readonly highestGeneration: number;
@@ -26,11 +28,14 @@ export function isSealable(listing: ScopeListing): listing is SealableListing {
   return listing.active !== undefined;
 }
 
+/** Enough to tell that a scope has too many; what is planted beyond that must not fill memory. */
+const MOST_LIVE = MOST_DEKS_IN_DOCUMENT + 1;
+
 function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
   const highestFirst = [...rows].sort((a, b) => b.generation - a.generation);
   return {
     active: highestFirst.find((row) => row.state === 'active'),
-    live: highestFirst.filter(isLive),
+    live: highestFirst.filter(isLive).slice(0, MOST_LIVE),
     highestGeneration: highestFirst[0]?.generation ?? 0,
     readAt,
   };

@@ -1,4 +1,5 @@
 /** Tells for one document which DEKs it needs and nobody has. @module */
+import { DistinctDeks } from '../dek/distinct-deks.js';
 import { planRead } from '../cipher/read-plan.js';
 import { isLive, parseDekRow } from '../dek/dek-row.js';
 import { draftOf } from '../document/document-draft.js';
@@ -31,6 +32,8 @@ export type NamedDeks = {
 type Rows = ReadonlyMap<string, StoredItem>;
 
 const MOST_ATTEMPTS = 8;
+/** Named for one DEK of one document; more than any definition needs. */
+const MOST_PATHS = 100;
 
 export function namedDeks(
   { product, definition }: MissingCheckParts,
@@ -42,15 +45,25 @@ export function namedDeks(
     const place = definition.placeOf(product, document);
     const { sealed } = planRead(draft, place, true);
     const declared = sealed.map(({ slot, envelope }) => ({ ...envelope, path: slot.field.path }));
-    const pathsByDekId = new Map<string, readonly string[]>();
-    for (const { dekId, path } of [...declared, ...strayEnvelopes(document, { sealed, place })]) {
-      const paths = pathsByDekId.get(dekId) ?? [];
-      if (!paths.includes(path)) pathsByDekId.set(dekId, [...paths, path]);
-    }
-    return { key, etag, pathsByDekId };
+    const named = [...declared, ...strayEnvelopes(document, { sealed, place })];
+    return { key, etag, pathsByDekId: pathsByDekIdOf(named) };
   } catch (error) {
     return { key, etag, error };
   }
+}
+
+/** @throws FieldEncryptionError `TOO_MANY_DEKS`. */
+function pathsByDekIdOf(
+  envelopes: readonly { readonly dekId: string; readonly path: string }[],
+): ReadonlyMap<string, readonly string[]> {
+  const named = new DistinctDeks();
+  const pathsByDekId = new Map<string, Set<string>>();
+  for (const { dekId, path } of envelopes) {
+    named.add(dekId);
+    const paths = pathsByDekId.get(dekId) ?? new Set();
+    if (paths.size < MOST_PATHS) pathsByDekId.set(dekId, paths.add(path));
+  }
+  return new Map([...pathsByDekId].map(([dekId, paths]) => [dekId, [...paths]]));
 }
 
 /** One read for all DEKs that documents name, however many name one. */

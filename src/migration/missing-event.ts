@@ -26,7 +26,7 @@ interface DocumentEvent extends ChargedEvent {
 /** A DEK that a document needs, and nobody has. */
 export interface MissingDek {
   readonly dekId: string;
-  /** What it sealed in the document, declared or not. */
+  /** What it sealed in the document, declared or not: the first hundred. */
   readonly paths: readonly string[];
   /** `'absent'`: the row is gone, restore it from a backup. `'shredded'`: gone for good, on purpose. */
   readonly reason: 'absent' | 'shredded';

@@ -1,3 +1,4 @@
+import { boundErrors } from './bound-errors.js';
 import { migrationErrors } from './migration-errors.js';
 import { recordErrors } from './record-errors.js';
 import { recoveryErrors } from './recovery-errors.js';
@@ -5,6 +6,7 @@ import { retirementErrors } from './retirement-errors.js';
 
 /** The codes that one feature alone raises, each provoked, with its message. */
 export const featureErrors = {
+  ...boundErrors,
   ...migrationErrors,
   ...recordErrors,
   ...recoveryErrors,
