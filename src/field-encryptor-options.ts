@@ -20,7 +20,10 @@ export interface FieldEncryptorOptions {
   /** All providers whose MEKs rows may name; a new product starts with the first. */
   readonly keyProviders: readonly KeyProvider[];
   readonly dekStore: DekStore;
-  /** @default a cache of its own, with default limits */
+  /**
+   * Shared with other encryptors over the same `dekStore` object and product; any other is refused with a
+   * RangeError. @default a cache of its own, with default limits
+   */
   readonly dekCache?: DekCache;
   /**
    * `'strict'` refuses plaintext in a declared field on read; `'migrate'` passes it through and

@@ -24,6 +24,12 @@ export interface UnwrappedDek {
   readonly row: LiveDekRow;
 }
 
+/** Whose DEKs a cache holds. */
+interface CacheOwner {
+  readonly store: object;
+  readonly product: string;
+}
+
 interface Entry {
   readonly dek: Dek;
   readonly wrapDigest: string;
@@ -37,9 +43,10 @@ export const MOST_TTL_MS = 86_400_000;
 /**
  * A bounded cache of DEKs with a time limit and per-entry invalidation.
  *
- * One cache may serve several encryptors of a process, over one DEK store. Concurrent misses of one DEK share one load,
- * failures are never kept, and a load that finishes late never replaces a newer entry. Keys are
- * held as `KeyObject`s and do not show when the cache is printed.
+ * A cache belongs to the first DEK store and product that it is used with. Several encryptors of a process
+ * may share it if they share both: pass them the same store object. Concurrent misses of one DEK share one
+ * load, failures are never kept, and a load that finishes late never replaces a newer entry. Keys are held
+ * as `KeyObject`s and do not show when the cache is printed.
  *
  * @throws TypeError or RangeError for limits that are not whole numbers in range.
  *
@@ -60,6 +67,7 @@ export class DekCache {
   readonly #entries: ExpiringMap<Entry>;
   readonly #loads = new SingleFlight<UnwrappedDek>();
   #invalidations = 0;
+  #owner: CacheOwner | undefined;
 
   constructor(options: DekCacheOptions = {}) {
     const {
@@ -73,6 +81,18 @@ export class DekCache {
     this.ttlMs = ttlMs;
     this.#clock = clock;
     this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock, onRemoved: tellOfRemoval });
+  }
+
+  /**
+   * @internal To be called by everything that is given a cache, before it uses it.
+   *
+   * @param store - The caller's own, without the wrappers of the library.
+   * @throws RangeError where it holds the DEKs of another store or product: their dekIds are the same.
+   */
+  belongTo(store: object, product: string): void {
+    const own = (this.#owner ??= { store, product });
+    if (own.store !== store) throw anotherStore(own.product);
+    if (own.product !== product) throw anotherProduct(own.product, product);
   }
 
   /** DEKs held now. */
@@ -121,11 +141,15 @@ export class DekCache {
     this.#loads.supersede(row.id);
     const entry = this.#entries.get(row.id);
     if (!entry) return;
-    if (entry.dek.commitment !== row.commitment) {
-      this.#entries.delete(row.id);
-      throw anotherKey(row.id);
-    }
+    this.requireCommitted(entry.dek, row);
     if (entry.wrapDigest !== wrapDigest(row)) this.#set({ dek: entry.dek, row });
+  }
+
+  /** @internal As {@link DekCache.rewrapped} throws, of a DEK that is about to be used for the row. */
+  requireCommitted(dek: Dek, { id, commitment }: LiveDekRow): void {
+    if (dek.commitment === commitment) return;
+    this.#entries.delete(id);
+    throw anotherKey(id);
   }
 
   /** @internal As {@link DekCache.rewrapped} throws, but the entry stays: it is the evidence. */
@@ -178,6 +202,18 @@ export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: Key
 
 function tellOfRemoval(dekId: string, reason: RemovalReason): void {
   tellOfEviction(dekId, reason === 'deleted' ? 'invalidated' : reason);
+}
+
+function anotherStore(product: string): RangeError {
+  return new RangeError(
+    `"dekCache" holds DEKs of product "${product}" from another DEK store: give each DEK store a DekCache of its own, or pass the same store object wherever the cache is shared`,
+  );
+}
+
+function anotherProduct(own: string, product: string): RangeError {
+  return new RangeError(
+    `"dekCache" holds DEKs of product "${own}" and cannot serve product "${product}": give each product a DekCache of its own`,
+  );
 }
 
 function anotherKey(dekId: string): TamperedError {

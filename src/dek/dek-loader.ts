@@ -50,7 +50,10 @@ export class DekLoader {
   async loadRow(row: LiveDekRow): Promise<Dek> {
     const { dekCache } = this.#context;
     if (dekCache.peek(row.id)) dekCache.rewrapped(row);
-    return dekCache.getOrLoad(row.id, () => this.#unwrap(row));
+    const dek = await dekCache.getOrLoad(row.id, () => this.#unwrap(row));
+    // A load that was joined may have read the row before it was changed.
+    dekCache.requireCommitted(dek, row);
+    return dek;
   }
 
   /** Many at once: one bulk read for what is not in the cache, then unwraps side by side. */

@@ -1,6 +1,7 @@
 /** The parts that handle DEKs, put together. @module */
 import type { MekReference } from '../provider/key-wrap.js';
 import { RecordReader } from '../rotation/record-reader.js';
+import { originOf } from '../store/store-origin.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
@@ -18,7 +19,8 @@ export interface DekServices {
 
 /** @param fenceTtlMs - For a product's first rotation record only. */
 export function dekServices(context: DekContext, fenceTtlMs: number): DekServices {
-  const { providers } = context;
+  const { providers, dekStore, dekCache, product } = context;
+  dekCache.belongTo(originOf(dekStore), product);
   const firstMek = (): Promise<MekReference> => providers.currentMek();
   const records = new RecordReader({ ...context, firstMek, fenceTtlMs });
   const bound = new GenerationBound(records);

@@ -55,7 +55,8 @@ export class SealingDeks {
     const listing = this.#scopeRows.fresh(scopeId, fenceTtlMs, now);
     if (!listing || !isSealable(listing)) return undefined;
     const dek = this.#context.dekCache.get(listing.active.id, now);
-    return dek && sealingDek(dek, listing, fenceTtlMs);
+    if (dek?.commitment !== listing.active.commitment) return undefined;
+    return sealingDek(dek, listing, fenceTtlMs);
   }
 
   /** Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it. */

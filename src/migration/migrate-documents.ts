@@ -17,6 +17,7 @@ import {
 import { RunCharge } from '../rotation/run-charge.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
+import { originOf } from '../store/store-origin.js';
 import { acquireLease } from './acquire-lease.js';
 import type { AnyDocumentStore } from './document-pages.js';
 import type { MigrationContext, MigrationEncryption } from './migration-context.js';
@@ -126,6 +127,7 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
   const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
   const dekStore = new MeteredDekStore(checked, onRequestCharge);
+  sharedCache?.belongTo(originOf(encryption.dekStore), product);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const services = dekServices(parts, fenceTtlMs);

@@ -9,6 +9,7 @@ import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { VaultBudget } from '../provider/vault-budget.js';
 import type { DekStore } from '../store/dek-store.js';
+import { originOf } from '../store/store-origin.js';
 import type { DekOpening } from './dek-opening.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
@@ -30,7 +31,10 @@ export interface RewrapEncryption {
   /** Of every MEK version that rows still name, and of the target. */
   readonly keyProviders: readonly KeyProvider[];
   readonly dekStore: DekStore;
-  /** Told of each new wrap, so that its keys stay usable. Other processes need no signal. */
+  /**
+   * Told of each new wrap, so that its keys stay usable; used over this `dekStore` object alone. Other
+   * processes need no signal.
+   */
   readonly dekCache?: DekCache;
   /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
   readonly recoveryKey?: string;
@@ -115,6 +119,7 @@ export async function* rotate(
   const configured = new ConfiguredProviders(keyProviders, { product, clock });
   const options = readOptions(configured);
   const { target, dryRun, signal } = options;
+  dekCache?.belongTo(originOf(dekStore), product);
   const budget = new VaultBudget(options.limits, options.concurrency, clock);
   const providers = budget.over(configured);
   const request = { ...options, concurrency: budget };

@@ -13,6 +13,7 @@ import type {
   StoredItem,
 } from './dek-store.js';
 import type { RecordName, RecordSeal } from './record-seal.js';
+import { standsFor } from './store-origin.js';
 
 /** All copies of the package that a process has loaded find the same symbol. */
 const BRAND = Symbol.for('@bytelyst/field-encrypt/authenticated-dek-store');
@@ -40,6 +41,7 @@ export class AuthenticatedDekStore implements DekStore {
   constructor(store: DekStore, seal: RecordSeal) {
     const checked = new CheckedDekStore(store);
     this.#store = checked;
+    standsFor(this, store);
     this.#seal = seal;
     this.recordKeyId = seal.keys.current.id;
     this.acceptsUnauthenticated = seal.acceptsUnauthenticated;

@@ -16,6 +16,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import { standsFor } from './store-origin.js';
 
 const MOST_READ_LAG_MS = 3_600_000;
 
@@ -29,6 +30,7 @@ export class CheckedDekStore implements Required<DekStore> {
   /** @param source - Whose calls to tell of; absent for a store inside another one that is told of. */
   constructor(store: DekStore, source?: CallSource) {
     this.#store = store;
+    standsFor(this, store);
     this.#source = source;
   }
 

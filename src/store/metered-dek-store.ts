@@ -10,6 +10,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import { standsFor } from './store-origin.js';
 
 export class MeteredDekStore implements Required<DekStore> {
   readonly #store: Required<DekStore>;
@@ -17,6 +18,7 @@ export class MeteredDekStore implements Required<DekStore> {
 
   constructor(store: Required<DekStore>, listener: (units: number) => void) {
     this.#store = store;
+    standsFor(this, store);
     this.#listener = listener;
   }
 

@@ -12,6 +12,7 @@ import { chargedDekStore } from '../rotation/charged-dek-store.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import { settleConcurrently } from '../settle-concurrently.js';
 import type { StoredItem } from '../store/dek-store.js';
+import { originOf } from '../store/store-origin.js';
 import { RowTender, type NextRow } from './row-tender.js';
 import { UpkeepCounter } from './upkeep-counter.js';
 import type { UpkeepContext } from './upkeep-context.js';
@@ -52,6 +53,7 @@ function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): Upke
   requireIdentifier('product', product);
   const providers = budget.over(new ConfiguredProviders(keyProviders, { product, clock }));
   const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
+  dekCache?.belongTo(originOf(encryption.dekStore), product);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
   const records = new RecordReader({ product, dekStore, clock, firstMek, fenceTtlMs });
   const context: UpkeepContext = {

@@ -6,6 +6,7 @@ import {
   type DekRow,
   type FieldEncryptor,
 } from '../../../src/index.js';
+import { standsFor } from '../../../src/store/store-origin.js';
 import type { MemoryDekStore } from '../../../src/testing/index.js';
 import { PRODUCT, type Loose } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
@@ -29,6 +30,7 @@ export interface ProcessOptions {
   /** The first is current. @default all, or what the seed says */
   readonly keys?: readonly MekName[];
   readonly intercept?: Intercept;
+  /** Whoever is given one cache is in one process, and has one store. */
   readonly dekCache?: DekCache;
   /** @default none */
   readonly recoveryKey?: string;
@@ -77,6 +79,7 @@ export class Watch {
     const through =
       intercept ?? (async (call, execute) => (await this.executeInTurn(call, execute))());
     const store = intercepted(this.memory, { process: name, subject: 'store' }, through);
+    if (dekCache) standsFor(store, dekCache);
     const provider = intercepted(providerOf(keys), { process: name, subject: 'provider' }, through);
     const encryptor = createFieldEncryptor({
       product: PRODUCT,
