@@ -22,6 +22,7 @@ import {
 } from './support/encryptor.js';
 import { deferred, turn } from './support/deferred.js';
 import { rejection } from './support/failure.js';
+import { alterRecord } from './support/rotations.js';
 
 const FENCE_TTL_MS = 30_000;
 const OTHER_VERSION = 'env-c87645eed57bef29';
@@ -207,6 +208,26 @@ describe('sealing', () => {
     made.clock.advance(1);
     await sealed(made.encryptor, 'text');
     expect(made.store.calls['listScope']).toBe(1);
+  });
+
+  it('does not go by the fence of a record that was old when it came', async () => {
+    const made = setup();
+    await sealed(made.encryptor, 'text');
+    made.clock.advance(FENCE_TTL_MS);
+    made.store.after = async (method, result) => {
+      if (method !== 'getRotation') return result;
+      made.store.after = (_method, answer) => answer;
+      await alterRecord(made, { fenceTtlMs: 1_000, drainTtlMs: FENCE_TTL_MS });
+      made.clock.advance(FENCE_TTL_MS);
+      return result;
+    };
+    const cipher = await made.encryptor.openDocument(note, KEY, { createDek: true });
+    made.clock.advance(999);
+    expect(cipher.seal('body', 'text')).toHaveProperty('ct');
+    made.clock.advance(1);
+    expect(() => cipher.seal('body', 'text')).toThrow(
+      expect.objectContaining({ code: 'CIPHER_STALE' }) as Error,
+    );
   });
 
   it('reads anew when the wall clock went back', async () => {

@@ -91,9 +91,9 @@ export class SealingDeks {
         (await this.#scopeRows.read(scope.scopeId));
       const listing = await this.#creator.create(scope, known);
       const dek = await this.#loader.loadRow(listing.active);
-      if (this.#scopeRows.isFresh(listing, fenceTtlMs)) {
-        return sealingDek(dek, listing, fenceTtlMs);
-      }
+      // The answer may have come late, or the fence have changed: no process goes by a record that is old.
+      const fenceMs = this.#records.freshCopy()?.record.fenceTtlMs ?? 0;
+      if (this.#scopeRows.isFresh(listing, fenceMs)) return sealingDek(dek, listing, fenceMs);
     }
     throw contended(`Reading a row of scope ${scope.scopeId} within the fence`, MOST_ATTEMPTS);
   }
