@@ -1,7 +1,12 @@
-/** One table through a synchronous driver that other processes may be writing to. @module */
+/** One table through a synchronous driver that the application and other processes use too. @module */
 import type { Clock } from '../clock.js';
-import { isBusy, sqliteFailed, stayedBusy } from './sqlite-failure.js';
-import type { SqliteHandle, SqliteStatement, SqliteValue } from './sqlite-handle.js';
+import { BesideHandle } from './handle-beside.js';
+import { stateOf } from './handle-state.js';
+import { failureOf, insideTransaction, isBusy, stayedBusy } from './sqlite-failure.js';
+import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
+import { SqliteSession, type SqliteRow } from './sqlite-session.js';
+
+export type { SqliteRow } from './sqlite-session.js';
 
 export interface SqliteConnectionOptions {
   readonly handle: SqliteHandle;
@@ -11,10 +16,6 @@ export interface SqliteConnectionOptions {
   readonly clock: Clock;
 }
 
-export type SqliteRow = Readonly<Record<string, unknown>>;
-
-/** A driver waits for a lock with the event loop standing still: so it waits 20 ms, and we the rest. */
-const SETTINGS = ['busy_timeout=20', 'journal_mode=WAL', 'synchronous=FULL'];
 const PATIENCE_MS = 5_000;
 const FIRST_DELAY_MS = 5;
 const LONGEST_DELAY_MS = 100;
@@ -22,23 +23,25 @@ const LONGEST_RUN_MS = 20;
 
 export class SqliteConnection {
   readonly #options: SqliteConnectionOptions;
-  readonly #statements = new Map<string, SqliteStatement>();
-  #isReady = false;
+  readonly #own: SqliteSession;
+  readonly #beside: BesideHandle;
   #pauseAtMs: number;
   #pause: Promise<void> | undefined;
 
   constructor(options: SqliteConnectionOptions) {
     this.#options = options;
+    this.#own = new SqliteSession(options.handle, options.createTable);
+    this.#beside = new BesideHandle(options.handle, options.createTable);
     this.#pauseAtMs = options.clock.monotonicMs() + LONGEST_RUN_MS;
   }
 
-  /** Every row of the answer: a statement read only in part could hold its snapshot. */
+  /** What is committed now, whatever the application has open on the handle. */
   async all(
     sql: string,
     values: readonly SqliteValue[],
     signal: AbortSignal | undefined,
   ): Promise<readonly SqliteRow[]> {
-    return this.#whenFree(() => this.#statement(sql).all(...values) as SqliteRow[], signal);
+    return this.#whenFree(() => this.#read(sql, values), signal);
   }
 
   /** One statement, one transaction of its own. @returns How many rows it changed. */
@@ -47,39 +50,40 @@ export class SqliteConnection {
     values: readonly SqliteValue[],
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const write = (): number => Number(this.#statement(sql).run(...values).changes);
-    return this.#whenFree(() => this.#inTransaction(write), signal);
+    return this.#whenFree(() => this.#write(sql, values), signal);
   }
 
-  /**
-   * The lock is asked for by `exec`, which leaves nothing behind when it is refused. A prepared
-   * statement that was refused stays open with libsql: other writes would then be acknowledged
-   * without being committed, and rolled back when that statement runs again.
-   */
-  #inTransaction<T>(write: () => T): T {
-    const { handle } = this.#options;
-    handle.exec('BEGIN IMMEDIATE');
+  /** A statement that the application left open would show what was stored when it began. */
+  #read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+    if (stateOf(this.#options.handle) !== 'free') {
+      return this.#beside.session()?.read(sql, values) ?? this.#own.readAmidst(sql, values);
+    }
+    this.#beside.close();
+    return this.#own.read(sql, values);
+  }
+
+  #write(sql: string, values: readonly SqliteValue[]): number {
     try {
-      const result = write();
-      handle.exec('COMMIT');
-      return result;
+      return this.#own.write(sql, values);
     } catch (error) {
-      rollBack(handle);
-      throw error;
+      const state = stateOf(this.#options.handle);
+      if (state === 'transaction') throw insideTransaction(this.#options.table, error);
+      const session = state === 'statements' ? this.#beside.session() : undefined;
+      if (session === undefined) throw error;
+      return session.write(sql, values);
     }
   }
 
-  async #whenFree<T>(work: () => T, signal: AbortSignal | undefined): Promise<T> {
-    const { clock, table } = this.#options;
+  async #whenFree<T>(attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
     await this.#pauseNowAndThen();
+    const { clock, table } = this.#options;
     const startedMs = clock.monotonicMs();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
       signal?.throwIfAborted();
       try {
-        this.#prepareDatabase();
-        return work();
+        return attempt();
       } catch (error) {
-        if (!isBusy(error)) throw sqliteFailed(table, error);
+        if (!isBusy(error)) throw failureOf(table, error, this.#own.isReady);
         const isOutOfPatience = clock.monotonicMs() - startedMs >= PATIENCE_MS;
         if (isOutOfPatience) throw stayedBusy(table, PATIENCE_MS, error);
       }
@@ -104,30 +108,5 @@ export class SqliteConnection {
       this.#pauseAtMs = clock.monotonicMs() + LONGEST_RUN_MS;
       this.#pause = undefined;
     }
-  }
-
-  /** Part of every attempt until it succeeds once: many processes may be opening a new file. */
-  #prepareDatabase(): void {
-    if (this.#isReady) return;
-    const { handle, createTable } = this.#options;
-    for (const setting of SETTINGS) handle.exec(`PRAGMA ${setting}`);
-    handle.exec(createTable);
-    this.#isReady = true;
-  }
-
-  #statement(sql: string): SqliteStatement {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    const statement = this.#options.handle.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-}
-
-function rollBack(handle: SqliteHandle): void {
-  try {
-    handle.exec('ROLLBACK');
-  } catch {
-    // SQLite has done it by itself: a full disk, an I/O error.
   }
 }

@@ -21,7 +21,7 @@ import { columnText, requireTableName } from './sqlite-text.js';
 import { parseStoredJson } from './stored-json.js';
 
 export interface SqliteDekStoreOptions {
-  /** Created at the first call unless it exists. @default 'dek_store' */
+  /** Created at the first call unless it exists; a read-only handle needs it. @default 'dek_store' */
   readonly table?: string;
   /** Times the waits for a lock. @default systemClock */
   readonly clock?: Clock;
@@ -36,7 +36,7 @@ const IDS_AT_ONCE = 500;
  * For one machine: SQLite's locks do not hold across network file systems. Any number of processes
  * may use the file. Every acknowledged write is on disk (`synchronous=FULL`), every compare-and-set
  * is one statement. While another connection holds the write lock, calls wait without freezing the
- * event loop, for 5 s at most.
+ * event loop, for 5 s at most. The handle may be shared: see {@link SqliteHandle}.
  *
  * The columns `scope_id`, `id`, `type`, `product`, `state` and `mek_version` are for your own
  * queries; the item itself is the JSON in `item`. After a finished rewrap this answers 0:

@@ -3,19 +3,42 @@ import { StoreError } from '../errors.js';
 
 const BUSY = 5;
 const LOCKED = 6;
+const READONLY = 8;
 const PRIMARY_CODE = 0xff;
 const BUSY_CODE = /^SQLITE_(BUSY|LOCKED)(_|$)/;
+const READONLY_CODE = /^SQLITE_READONLY(_|$)/;
 
-/** Another connection has the lock; the call did nothing and may be made again. */
+/** Something else has the lock, or the handle; the call did nothing and may be made again. */
 export function isBusy(error: unknown): boolean {
+  return isHandleBusy(error) || hasCode(error, BUSY_CODE, [BUSY, LOCKED]);
+}
+
+/** better-sqlite3 refuses all else on a handle while it is iterated over. */
+function isHandleBusy(error: unknown): boolean {
+  return error instanceof TypeError && error.message.includes('busy executing a query');
+}
+
+/** The handle, or the file for this user, may be read only. */
+export function isReadOnlyFailure(error: unknown): boolean {
+  return hasCode(error, READONLY_CODE, [READONLY]);
+}
+
+function hasCode(error: unknown, name: RegExp, primaryCodes: readonly number[]): boolean {
   const { code, errcode } = (error ?? {}) as {
     readonly code?: unknown;
     readonly errcode?: unknown;
   };
-  if (typeof code === 'string' && BUSY_CODE.test(code)) return true;
-  if (typeof errcode !== 'number') return false;
-  const primary = errcode & PRIMARY_CODE;
-  return primary === BUSY || primary === LOCKED;
+  if (typeof code === 'string' && name.test(code)) return true;
+  return typeof errcode === 'number' && primaryCodes.includes(errcode & PRIMARY_CODE);
+}
+
+/** What a call that is not worth making again fails with. */
+export function failureOf(table: string, cause: unknown, isSetUp: boolean): StoreError {
+  if (cause instanceof StoreError) return cause;
+  if (isReadOnlyFailure(cause)) return readOnly(table, cause);
+  const { message } = (cause ?? {}) as { readonly message?: unknown };
+  const isAbsent = !isSetUp && String(message).startsWith('no such table');
+  return isAbsent ? absentTable(table, cause) : sqliteFailed(table, cause);
 }
 
 export function stayedBusy(table: string, patienceMs: number, cause: unknown): StoreError {
@@ -26,7 +49,32 @@ export function stayedBusy(table: string, patienceMs: number, cause: unknown): S
   );
 }
 
-export function sqliteFailed(table: string, cause: unknown): StoreError {
+/** Not waited for: the code that holds it open may be waiting for this call. */
+export function insideTransaction(table: string, cause: unknown): StoreError {
+  return new StoreError(
+    'STORE_FAILED',
+    `The SQLite table "${table}" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or give the store a handle of its own`,
+    { cause },
+  );
+}
+
+function absentTable(table: string, cause: unknown): StoreError {
+  return new StoreError(
+    'STORE_FAILED',
+    `The SQLite table "${table}" does not exist, and its handle cannot create it, being read-only or inside your own transaction: call the store once through a handle that can write`,
+    { cause },
+  );
+}
+
+function readOnly(table: string, cause: unknown): StoreError {
+  return new StoreError(
+    'STORE_FAILED',
+    `The SQLite table "${table}" was not written: its handle is read-only. Open the file for writing, and give that handle to the store`,
+    { cause },
+  );
+}
+
+function sqliteFailed(table: string, cause: unknown): StoreError {
   return new StoreError(
     'STORE_FAILED',
     `SQLite failed on the table "${table}": its own error is the cause of this one`,

@@ -6,14 +6,24 @@ export type SqliteValue = number | string;
 export interface SqliteStatement {
   run(...values: SqliteValue[]): { readonly changes: bigint | number };
   all(...values: SqliteValue[]): unknown[];
+  /** Reads the handle's own `busy_timeout`, so that it can be put back. */
+  get?(...values: SqliteValue[]): unknown;
 }
 
 /**
  * An open database of better-sqlite3, libsql or `node:sqlite` (`DatabaseSync`).
  *
- * It stays yours: the stores never close it. They set `busy_timeout`, `journal_mode` and
- * `synchronous` on it, and each of their writes is a transaction of its own. Hold none open on it
- * across an `await`: their writes are refused meanwhile, since yours might be rolled back.
+ * It stays yours, and you may go on using it: the stores never close it, never end a transaction of
+ * yours, and never make your statements part of theirs. Each of their writes is a transaction of its
+ * own, and each read sees what is committed. They set `journal_mode=WAL` and `synchronous=FULL` on it;
+ * `busy_timeout` is as you left it whenever a call is not running.
+ *
+ * - While a transaction of yours is open, writes are refused at once with `STORE_FAILED`: hold none
+ *   open across an `await` of a store.
+ * - While a statement of yours is open - an iterator that was not read to its end, or, with libsql, a
+ *   statement that was refused the lock - calls use a second connection to the same file, which the
+ *   first read after that closes. A database in memory cannot be opened twice.
+ * - A read-only handle reads; writes are refused with `STORE_FAILED`.
  */
 export interface SqliteHandle {
   prepare(sql: string): SqliteStatement;

@@ -1,0 +1,131 @@
+/** One open database: its settings, its statements, and each of them in a transaction of its own. @module */
+import { isReadOnlyFailure } from './sqlite-failure.js';
+import type { SqliteHandle, SqliteStatement, SqliteValue } from './sqlite-handle.js';
+
+export type SqliteRow = Readonly<Record<string, unknown>>;
+
+/** A driver waits for a lock with the event loop standing still: so it waits 20 ms, and we the rest. */
+const LONGEST_WAIT_MS = 20;
+const SETTINGS = ['journal_mode=WAL', 'synchronous=FULL'];
+
+/**
+ * Refused, with nothing changed, where the application has a transaction open, or a statement that
+ * writes: it would become part of our transaction, and be rolled back with it.
+ */
+const REQUIRE_NO_OTHER_WRITER = 'SAVEPOINT field_encrypt; RELEASE field_encrypt; BEGIN; COMMIT';
+const TAKE_SNAPSHOT = 'SELECT 1 FROM sqlite_master LIMIT 0';
+
+/**
+ * Locks are asked for by `exec`, which leaves nothing behind when it is refused. A prepared statement
+ * that was refused stays open with libsql: other writes would then be acknowledged without being
+ * committed, and reads would go on seeing what was stored when it began.
+ */
+export class SqliteSession {
+  readonly #handle: SqliteHandle;
+  readonly #createTable: string;
+  readonly #statements = new Map<string, SqliteStatement>();
+  #isReady = false;
+
+  constructor(handle: SqliteHandle, createTable: string) {
+    this.#handle = handle;
+    this.#createTable = createTable;
+  }
+
+  /** Whether the table is known to exist, and the file to be in WAL mode. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Every row of the answer: a statement read only in part could hold its snapshot. */
+  read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+    return this.#waitingShortly(() => {
+      this.#setUp();
+      this.#handle.exec('BEGIN');
+      return this.#committed(() => {
+        this.#handle.exec(TAKE_SNAPSHOT);
+        return this.#rows(sql, values);
+      });
+    });
+  }
+
+  /** For a handle that is not free, where there is no other: it sees what the application sees. */
+  readAmidst(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+    return this.#waitingShortly(() => this.#rows(sql, values));
+  }
+
+  /** @returns How many rows it changed. */
+  write(sql: string, values: readonly SqliteValue[]): number {
+    return this.#waitingShortly(() => {
+      this.#setUp();
+      this.#handle.exec(`${REQUIRE_NO_OTHER_WRITER}; BEGIN IMMEDIATE`);
+      return this.#committed(() => Number(this.#statement(sql).run(...values).changes));
+    });
+  }
+
+  #committed<T>(work: () => T): T {
+    try {
+      const result = work();
+      this.#handle.exec('COMMIT');
+      return result;
+    } catch (error) {
+      rollBack(this.#handle);
+      throw error;
+    }
+  }
+
+  /** The application's statements go on waiting for as long as it has chosen. */
+  #waitingShortly<T>(work: () => T): T {
+    const timeoutMs = this.#pragma('busy_timeout', 'timeout') ?? 0;
+    if (timeoutMs <= LONGEST_WAIT_MS) return work();
+    this.#handle.exec(`PRAGMA busy_timeout=${String(LONGEST_WAIT_MS)}`);
+    try {
+      return work();
+    } finally {
+      this.#handle.exec(`PRAGMA busy_timeout=${String(timeoutMs)}`);
+    }
+  }
+
+  /** Part of every attempt until it succeeds once: many processes may be opening a new file. */
+  #setUp(): void {
+    if (this.#isReady || this.#isReadOnly()) return;
+    this.#handle.exec(REQUIRE_NO_OTHER_WRITER);
+    try {
+      for (const setting of SETTINGS) this.#handle.exec(`PRAGMA ${setting}`);
+      this.#handle.exec(this.#createTable);
+      this.#isReady = true;
+    } catch (error) {
+      if (!isReadOnlyFailure(error)) throw error;
+    }
+  }
+
+  /** Not every driver says so: others are found out when SQLite refuses to write. */
+  #isReadOnly(): boolean {
+    const { readonly } = this.#handle as { readonly readonly?: unknown };
+    return readonly === true || this.#pragma('query_only', 'query_only') === 1;
+  }
+
+  #rows(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+    return this.#statement(sql).all(...values) as SqliteRow[];
+  }
+
+  #pragma(name: string, column: string): number | undefined {
+    const row = this.#statement(`PRAGMA ${name}`).get?.() as SqliteRow | undefined;
+    return row && Number(row[column]);
+  }
+
+  #statement(sql: string): SqliteStatement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#handle.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+function rollBack(handle: SqliteHandle): void {
+  try {
+    handle.exec('ROLLBACK');
+  } catch {
+    // SQLite has done it by itself: a full disk, an I/O error.
+  }
+}
