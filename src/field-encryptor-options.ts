@@ -96,7 +96,15 @@ export interface OpenDocumentOptions {
 }
 
 export interface UpdateDocumentOptions {
+  /** Stops before the next step, also while it waits for its turn; a write that was sent may still land. */
   readonly signal?: AbortSignal;
+  /**
+   * How often it reads, changes and writes, 1 to 1 000, before it gives up because another write came first
+   * each time. Between two attempts it waits for a random time, of 10 ms at most and then up to 1 s.
+   *
+   * @default 24
+   */
+  readonly attempts?: number;
 }
 
 /** Makes of a stored document the one to be stored. */

@@ -51,6 +51,7 @@ import type { DocumentStore, StoredDocumentItem } from './store/document-store.j
 
 const DEFAULT_CONCURRENCY = 16;
 const MOST_CONCURRENCY = 1_000;
+const MOST_ATTEMPTS = 1_000;
 
 /** Encrypts and decrypts documents; made by {@link createFieldEncryptor} or `initEncryption`. */
 export class FieldEncryptor {
@@ -203,18 +204,28 @@ export class FieldEncryptor {
   }
 
   /**
-   * Changes one stored document, or makes it: reads, seals and writes over the etag, and does so again
-   * when someone else was faster. Where the DEK was retired or shredded before the write landed, what
-   * was sealed is sealed and written again, before this resolves.
+   * Changes one stored document, or makes it: reads, seals and writes over the etag. When another write
+   * came first, it waits a random time and begins again with what is stored by then. Where the DEK was
+   * retired or shredded before the write landed, what was sealed is sealed and written again, before this
+   * resolves.
+   *
+   * Calls of this process for one document and one store object take turns, so that they do not lose races
+   * to each other. A call waits 10 s for its turn at most. One that is made while a `change` function is
+   * awaited does not wait, so that `change` may itself update the same document: that update is stored
+   * first, and `change` is called again with it.
+   *
+   * Each write has an envelope that no other write has: where `change` touches no declared field, the
+   * shortest envelope is sealed anew. By it, a write is recognised when its answer was lost or when it was
+   * repeated on the way to the database, and the change is made once. Two limits: a document without sealed
+   * fields has no envelope, and another process may have sealed the same field again in between. Then an
+   * error of the store may mean that the write has landed, and a repeated write may make the change twice.
    *
    * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
-   * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again, with what is
-   * stored by then, only as long as no write of this call is known to have landed: where the store's
-   * transport repeats a write by itself, and someone else writes over it in between, it may be made
-   * twice. `undefined` leaves the document as it is.
-   * @param options - `signal` stops before the next step; a write that was sent may still land.
+   * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again only as long as no
+   * write of this call is known to have landed. `undefined` leaves the document as it is.
    * @returns What is stored then, with its etag; `undefined` where there is nothing.
-   * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change` returns other key parts; what `change` throws; what
+   * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change`
+   * returns other key parts, and for `attempts` outside 1 to 1 000; what `change` throws; what
    * {@link FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
    *
    * @example
@@ -244,14 +255,16 @@ export class FieldEncryptor {
     store: DocumentStore<EncryptedDocument<D>>,
     key: DocumentKey<D>,
     change: DocumentChange<D>,
-    { signal }: UpdateDocumentOptions = {},
+    { signal, attempts }: UpdateDocumentOptions = {},
   ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
+    if (attempts !== undefined) requireIntegerBetween('attempts', attempts, 1, MOST_ATTEMPTS);
     const item = await this.#updater.update({
       definition,
       store: store as unknown as DocumentStore,
       key,
       change: change as DocumentUpdate['change'],
       signal,
+      attempts,
     });
     return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
   }

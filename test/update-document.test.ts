@@ -49,7 +49,7 @@ describe('updateDocument', () => {
       return { ...stored, body: 'y' };
     };
     const cold = { ...all, made: setup({ beside: made }) };
-    const item = await update(cold, change as never);
+    const item = await update(cold, change);
     expect(changes).toBe(2);
     const { encryptor } = setup({ beside: made });
     expect(await decryptAny(encryptor, item?.['document'])).toEqual({
@@ -69,9 +69,9 @@ describe('updateDocument', () => {
     });
   });
 
-  it('cannot tell whether a write landed that sealed nothing, and says so', async () => {
+  it('cannot tell whether a write of a document without sealed fields landed, and says so', async () => {
     const all = writing();
-    await update(all, () => ({ ...KEY, body: 'x', edits: 0 }));
+    await update(all, () => ({ ...KEY, edits: 0 }));
     const reset = new StoreError('STORE_UNAVAILABLE', 'connection reset');
     all.probe.after = (method, result) => {
       if (method === 'replace') throw reset;
@@ -195,12 +195,22 @@ describe('updateDocument', () => {
     all.probe.before = (method) => {
       if (method === 'replace') throw new StoreError('ETAG_MISMATCH', 'changed');
     };
-    expect(await failure(update(all, (stored) => ({ ...stored, body: 'y' })))).toEqual({
+    const change: Change = (stored) => ({ ...stored, body: 'y' });
+    const error = await rejection(update(all, change));
+    expect(error).toMatchObject({
       name: 'FieldEncryptionError',
       code: 'CONTENDED',
+      retryable: true,
       message:
-        'Updating the document did not succeed in 16 attempts: other processes were faster; try again',
+        'Updating the document did not succeed in 24 attempts: another write came first each time; try again, or raise "attempts"',
     });
+    expect(all.probe.calls['replace']).toBe(24);
+    all.probe.reset();
+    expect(await failure(update(all, change, { attempts: 1 }))).toMatchObject({
+      message:
+        'Updating the document did not succeed in 1 attempt: another write came first each time; try again, or raise "attempts"',
+    });
+    expect(all.probe.calls['replace']).toBe(1);
   });
 
   it('writes no other document than the one that it was asked for', async () => {

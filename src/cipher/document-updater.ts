@@ -1,9 +1,10 @@
 /** Changes a stored document, whoever else does the same. @module */
 import type { DekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { brokenContract, contended, hasCode } from '../errors.js';
+import { brokenContract, FieldEncryptionError, hasCode } from '../errors.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
+import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';
 
@@ -21,9 +22,14 @@ export interface DocumentUpdate {
   /** Where given, every envelope is opened with it, and sealed anew. */
   readonly resealFrom?: DekSource;
   readonly signal: AbortSignal | undefined;
+  /** How often it is tried, with longer and longer pauses. @default 24 */
+  readonly attempts?: number | undefined;
 }
 
-const MOST_ATTEMPTS = 16;
+/** With the pauses, enough for some fifty others that change the same document all the time. */
+const DEFAULT_ATTEMPTS = 24;
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 1_000;
 
 export class DocumentUpdater {
   readonly #services: DekServices;
@@ -36,17 +42,37 @@ export class DocumentUpdater {
 
   /** Reads, changes, seals and writes; from the read again when someone else was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
-    const { from, change } = update;
+    const { definition, key, store, signal } = update;
+    const { product, clock } = this.#services.context;
+    const { identity } = definition.placeOf(product, key);
+    const turn = await takeTurn(store, identity, { clock, signal });
+    try {
+      return await this.#updateInTurn(update, turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  async #updateInTurn(update: DocumentUpdate, turn: DocumentTurn): Promise<LooseItem | undefined> {
+    const { from, change, attempts = DEFAULT_ATTEMPTS } = update;
     let stored = from === undefined ? await lookUp(update) : checkedItem(from);
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const changed = await change(stored?.document);
+    for (let attempt = 1; ; attempt += 1) {
+      const changed = await turn.during(() => change(stored?.document));
       if (changed === undefined) return stored;
       const write = await this.#trySeal(update, changed, stored);
       const written = write && (await writeOver(update, write, stored?.etag));
       if (written) return this.#untilItStands(update, write, written);
+      if (attempt === attempts) throw contended('Updating the document', attempts);
+      await this.#pause(attempt, update);
       stored = await lookUp(update);
     }
-    throw contended('Updating the document', MOST_ATTEMPTS);
+  }
+
+  /** Of a random length up to one that doubles: those who met once do not meet again. */
+  #pause(attempt: number, { signal }: DocumentUpdate): Promise<void> {
+    const { clock } = this.#services.context;
+    const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+    return clock.sleep(mostMs * clock.jitter(), signal);
   }
 
   /** `undefined` when what was read named a DEK that is gone since, and someone else wrote another. */
@@ -82,7 +108,7 @@ export class DocumentUpdater {
     const sealing =
       isNew || resealFrom
         ? this.#writer.writeAnew(definition, document, resealFrom)
-        : this.#writer.write(definition, document);
+        : this.#writer.writeMarked(definition, document);
     return new DocumentWrite(parts, await sealing);
   }
 
@@ -92,17 +118,29 @@ export class DocumentUpdater {
     write: DocumentWrite,
     written: LooseItem,
   ): Promise<LooseItem | undefined> {
+    const { attempts = DEFAULT_ATTEMPTS } = update;
     let [landed, item] = [write, written];
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       if (await landed.confirm()) return item;
+      if (attempt > attempts) throw contended('Sealing the document again', attempts);
       const stored = await lookUp(update);
       const again = stored && (await landed.sealAgain(stored.document));
       if (!again) return stored;
       const replaced = await writeOver(update, again, stored.etag);
       if (replaced) [landed, item] = [again, replaced];
+      else await this.#pause(attempt, update);
     }
-    throw contended('Sealing the document again', MOST_ATTEMPTS);
   }
+}
+
+/** Nothing is wrong, and a later call may succeed. */
+function contended(what: string, attempts: number): FieldEncryptionError {
+  const tries = attempts === 1 ? '1 attempt' : `${String(attempts)} attempts`;
+  return new FieldEncryptionError(
+    'CONTENDED',
+    `${what} did not succeed in ${tries}: another write came first each time; try again, or raise "attempts"`,
+    { retryable: true },
+  );
 }
 
 /** `undefined` when someone else wrote first. */

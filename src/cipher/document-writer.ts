@@ -10,7 +10,13 @@ import { hasCode } from '../errors.js';
 import { ciphertextIn } from './envelope.js';
 import { fieldCipher } from './field-cipher.js';
 import { encodeFieldValue } from './field-value.js';
-import { planWrite, refusedEnvelope, type PlainSlot, type SealedSlot } from './write-plan.js';
+import {
+  planWrite,
+  refusedEnvelope,
+  type PlainSlot,
+  type SealedSlot,
+  type WritePlan,
+} from './write-plan.js';
 
 /** Gives the DEK that a document's envelope names. */
 export type DekSource = (dekId: string) => Promise<Dek>;
@@ -33,16 +39,38 @@ export class DocumentWriter {
   }
 
   /** A copy with every plain declared field sealed; envelopes that it brought along stay. */
-  async write(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
+  write(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
+    return this.#write(definition, document, () => undefined);
+  }
+
+  /**
+   * The same, told apart from every other write: where nothing is plain, the shortest envelope is made
+   * anew. Content alone would not do, since another writer can have made the same change.
+   */
+  writeMarked(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
+    return this.#write(definition, document, ({ plain, carried }) =>
+      plain.length === 0 ? shortest(carried) : undefined,
+    );
+  }
+
+  async #write(
+    definition: AnyDefinition,
+    document: object,
+    markIn: (plan: WritePlan) => SealedSlot | undefined,
+  ): Promise<WrittenDocument> {
     const draft = draftOf(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
-    const { plain, carried } = planWrite(draft, place);
-    for (const each of carried) {
-      await this.#openOwn(each, place);
+    const plan = planWrite(draft, place);
+    const mark = markIn(plan);
+    const marked: PlainSlot[] = [];
+    for (const each of plan.carried) {
+      const value = await this.#openOwn(each, place);
+      const { slot } = each;
       // The envelope that was checked, not the object that was passed in: it could answer twice.
-      each.slot.fill(each.envelope);
+      slot.fill(each.envelope);
+      if (each === mark) marked.push({ slot, encoded: encodeFieldValue(value, slot.field.path) });
     }
-    return this.#sealed(draft.document, place, plain);
+    return this.#sealed(draft.document, place, [...plan.plain, ...marked]);
   }
 
   /**
@@ -114,4 +142,11 @@ export class DocumentWriter {
     const { context, loader } = this.#deks;
     return context.dekCache.get(dekId) ?? loader.load(dekId);
   }
+}
+
+function shortest(carried: readonly SealedSlot[]): SealedSlot | undefined {
+  return carried.reduce<SealedSlot | undefined>(
+    (found, each) => (found && found.envelope.ct.length <= each.envelope.ct.length ? found : each),
+    undefined,
+  );
 }

@@ -161,6 +161,7 @@ export class CosmosServer implements AsyncDisposable {
       response.destroy();
       return;
     }
+    if (fault?.repeated) await this.#answering.answer(request, record);
     const answer = await this.#answering.answer(request, record, fault);
     if (fault?.hang) return;
     if (fault?.resetAfter) {

@@ -19,6 +19,8 @@ export interface CosmosFault {
   readonly resetBefore?: boolean;
   /** It was done, and the connection is cut instead of an answer. */
   readonly resetAfter?: boolean;
+  /** Something on the way sends it a second time, and only the second answer arrives. */
+  readonly repeated?: boolean;
   /** It was done, and half of the answer arrives. */
   readonly cutAnswer?: boolean;
 
