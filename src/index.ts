@@ -227,6 +227,7 @@ export type {
   DekRowFilter,
   DekRowPage,
   DekStore,
+  DekStoreItem,
   DekStoreOptions,
   ListDekRowsOptions,
   StoredItem,

@@ -4,7 +4,7 @@ import type { DekContext } from './dek/dek-context.js';
 import { makeRoundTrip } from './dek/mek-round-trip.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import type { MekReference } from './provider/key-wrap.js';
-import { parseRotationRecord } from './rotation/rotation-record.js';
+import { parseRotationRecord, readRotationItem } from './rotation/rotation-record.js';
 import type { RecordAuthentication } from './store/authenticate-records.js';
 import { requireNoMac } from './store/item-shape.js';
 
@@ -61,7 +61,7 @@ async function rotationTarget({
   product,
   providers,
 }: DekContext): Promise<MekReference | undefined> {
-  const item = await dekStore.getRotation(product);
+  const item = await readRotationItem(dekStore, product);
   if (item === undefined) return undefined;
   const target = parseRotationRecord(item.value, product);
   requireNoMac(target, `The rotation record of "${product}"`);

@@ -114,7 +114,7 @@ describe('checkReadiness', () => {
     await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const item = await made.memory.getRotation(PRODUCT);
     const record = { ...(item?.value as RotationRecord), keyProvider: 'akv', mekName: 'mek' };
-    await made.memory.replaceRotation(record, item?.etag as string);
+    await made.memory.replaceItem(record, item?.etag as string);
     const { ready, checks } = await made.encryptor.checkReadiness();
     expect(ready).toBe(false);
     expect(describeError(checks[0]?.error)).toEqual(

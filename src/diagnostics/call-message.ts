@@ -37,8 +37,10 @@ export interface StoreMessage extends CallMessage {
   readonly method: keyof DekStore;
   /** Of `create`, `get` and `replace`. */
   readonly dekId?: string;
-  /** Of `listScope`. */
+  /** Of `listScope`, `listItems` and the calls for one item that is no row. */
   readonly scopeId?: string;
+  /** Of `createItem`, `getItem`, `replaceItem` and `deleteItem`: `"rotation"` for the rotation record. */
+  readonly itemId?: string;
   /** Request units of all its requests; absent where the store reported none. */
   readonly requestCharge?: number;
 }

@@ -1,6 +1,6 @@
 /** Reads and writes the lease of a collection. @module */
 import { hasCode } from '../errors.js';
-import { parseLease, type Lease } from '../rotation/lease.js';
+import { parseLease, readLeaseItem, type Lease } from '../rotation/lease.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 
 export interface LeaseCopy {
@@ -19,7 +19,7 @@ export async function readLease(
   { product, collection, dekStore }: LeasePlace,
   signal?: AbortSignal,
 ): Promise<LeaseCopy | undefined> {
-  const item = await dekStore.getLease(product, collection, { signal });
+  const item = await readLeaseItem(dekStore, product, collection, { signal });
   return item && { lease: parseLease(item.value, product, collection), etag: item.etag };
 }
 
@@ -49,7 +49,7 @@ function write(
   lease: Lease,
   etag: string | undefined,
 ): Promise<StoredItem> {
-  return etag === undefined ? dekStore.createLease(lease) : dekStore.replaceLease(lease, etag);
+  return etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
 }
 
 function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolean {

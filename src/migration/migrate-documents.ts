@@ -58,11 +58,9 @@ const DEK_STORE_METHODS = [
   'listScope',
   'replace',
   'count',
-  'getRotation',
-  'createRotation',
-  'getLease',
-  'createLease',
-  'replaceLease',
+  'createItem',
+  'getItem',
+  'replaceItem',
 ] as const;
 
 export async function* migrateDocuments(job: MigrationJob): MigrationEvents {

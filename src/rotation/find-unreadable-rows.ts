@@ -15,7 +15,7 @@ import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { idOf, rowIn } from './row-decision.js';
 import { chargedDekStore } from './charged-dek-store.js';
-import { parseRotationRecord, type RotationRecord } from './rotation-record.js';
+import { parseRotationRecord, readRotationItem, type RotationRecord } from './rotation-record.js';
 import { RunCharge } from './run-charge.js';
 import type { UnreadableRowsEvent, UnreadableRowsSummary } from './unreadable-event.js';
 
@@ -92,7 +92,7 @@ function floorSource(
   let reading: Promise<{ readonly record: RotationRecord } | undefined> | undefined;
   const read = async (): Promise<{ readonly record: RotationRecord } | undefined> => {
     try {
-      const item = await store.getRotation(product, { signal });
+      const item = await readRotationItem(store, product, { signal });
       return item && { record: parseRotationRecord(item.value, product) };
     } catch (error) {
       if (hasCode(error, 'RECORD_KEY_UNKNOWN', 'ROW_UNSUPPORTED', 'TAMPERED')) return undefined;

@@ -1,4 +1,5 @@
 /** Lets one migration at a time work on a collection: docs/format.md, "Lease". @module */
+import type { DekStore, DekStoreOptions, StoredItem } from '../store/dek-store.js';
 import {
   alteredItem,
   is,
@@ -30,6 +31,15 @@ export function leaseId(collection: string): string {
 
 export function leaseScopeId(product: string): string {
   return `lease:${product}`;
+}
+
+export function readLeaseItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  collection: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(leaseScopeId(product), leaseId(collection), options);
 }
 
 const SHAPE: ItemShape = {

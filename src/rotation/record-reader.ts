@@ -7,6 +7,7 @@ import { requireNoMac } from '../store/item-shape.js';
 import {
   firstRotationRecord,
   parseRotationRecord,
+  readRotationItem,
   type RotationRecord,
 } from './rotation-record.js';
 
@@ -61,7 +62,7 @@ export class RecordReader {
   async read(): Promise<RecordCopy | undefined> {
     const { product, dekStore, clock } = this.#options;
     const readAt = momentOf(clock);
-    const item = await dekStore.getRotation(product);
+    const item = await readRotationItem(dekStore, product);
     if (item === undefined) return undefined;
     const { value, etag, authenticatedBy } = item;
     const record = parseRotationRecord(value, product);
@@ -103,7 +104,7 @@ export class RecordReader {
     const mek = await firstMek();
     const now = timestampOf(clock);
     try {
-      await dekStore.createRotation(firstRotationRecord(product, mek, fenceTtlMs, now));
+      await dekStore.createItem(firstRotationRecord(product, mek, fenceTtlMs, now));
     } catch (error) {
       if (!hasCode(error, 'ALREADY_EXISTS')) throw error;
     }

@@ -79,7 +79,7 @@ async function tryBegin(
   { etag }: RecordCopy,
 ): Promise<boolean> {
   try {
-    await dekStore.replaceRotation(next, etag);
+    await dekStore.replaceItem(next, etag);
     return true;
   } catch (error) {
     if (hasCode(error, 'ETAG_MISMATCH')) return false;

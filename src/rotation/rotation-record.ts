@@ -1,5 +1,6 @@
 /** Says which MEK version wraps new DEKs: docs/format.md, "Rotation record". @module */
 import { isMekVersion, type MekReference } from '../provider/key-wrap.js';
+import type { DekStore, DekStoreOptions, StoredItem } from '../store/dek-store.js';
 import {
   alteredItem,
   is,
@@ -58,6 +59,14 @@ export const MOST_HISTORY = 64;
 
 export function rotationScopeId(product: string): string {
   return `rotation:${product}`;
+}
+
+export function readRotationItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(rotationScopeId(product), ROTATION_ID, options);
 }
 
 const isFenceTtl: PropertyTest = (value) =>

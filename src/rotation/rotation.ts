@@ -49,7 +49,7 @@ export class Rotation {
    */
   async replace({ etag }: RecordCopy, next: RotationRecord): Promise<boolean> {
     try {
-      await this.#dekStore.replaceRotation(next, etag);
+      await this.#dekStore.replaceItem(next, etag);
       return true;
     } catch (error) {
       // The answer may have been lost after the write.

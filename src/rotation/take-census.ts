@@ -6,7 +6,7 @@ import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { CensusCount } from './census-count.js';
-import { parseRotationRecord, type RotationState } from './rotation-record.js';
+import { parseRotationRecord, readRotationItem, type RotationState } from './rotation-record.js';
 
 export interface TakeCensusOptions {
   /** Rejects with its reason. */
@@ -81,7 +81,7 @@ export async function takeCensus(
   const { product, dekStore, clock = systemClock } = encryption;
   requireIdentifier('product', product);
   const store = new CheckedDekStore(dekStore, { product, clock });
-  const item = await store.getRotation(product, { signal });
+  const item = await readRotationItem(store, product, { signal });
   const count = new CensusCount(product, item && parseRotationRecord(item.value, product));
   for await (const items of dekRowPages(store, { product }, signal)) {
     for (const each of items) count.add(each);

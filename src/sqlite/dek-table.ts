@@ -1,5 +1,6 @@
-/** The table of DEK rows, rotation records and leases, and its SQL. @module */
+/** The table of DEK rows and other items, and its SQL. @module */
 import type { DekRowFilter } from '../store/dek-store.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../store/item-types.js';
 import type { SqliteValue } from './sqlite-handle.js';
 import { columnText } from './sqlite-text.js';
 
@@ -22,6 +23,9 @@ export interface TableItem {
 }
 
 const READ = 'scope_id, id, etag, item';
+const TYPES = NO_ROW_TYPES.map((type) => `'${type}'`).join(', ');
+/** A row whose type was edited must not be hidden from a rotation: its scope still shows it. */
+const ROWS = `(type NOT IN (${TYPES}) OR instr(scope_id, '${NO_ROW_MARK}') = 0)`;
 
 /** The statements of one table. Nothing is bound but text without U+0000 and integers. */
 export class DekTable {
@@ -69,6 +73,19 @@ export class DekTable {
     return { sql, values: [columnText(scopeId)] };
   }
 
+  delete(scopeId: string, id: string, etag: string): Query {
+    const sql = `DELETE FROM ${this.#name} WHERE scope_id = ? AND id = ? AND etag = ?`;
+    return { sql, values: [...keyOf(scopeId, id), columnText(etag)] };
+  }
+
+  listItems(scopeId: string, limit: number, after?: PageEnd): Query {
+    const onlyAfter = after ? ' AND (scope_id, id) > (?, ?)' : '';
+    return {
+      sql: `SELECT ${READ} FROM ${this.#name} WHERE scope_id = ?${onlyAfter} ORDER BY id LIMIT ?`,
+      values: [columnText(scopeId), ...(after ?? []), limit],
+    };
+  }
+
   list(filter: DekRowFilter, limit: number, after?: PageEnd): Query {
     const { sql, values } = rowsOf(filter);
     const onlyAfter = after ? ' AND (scope_id, id) > (?, ?)' : '';
@@ -93,7 +110,7 @@ function rowsOf({ product, mekVersion, idFrom, idBefore }: DekRowFilter): Query 
     ['id < ?', idBefore],
   ];
   const asked = conditions.filter((each): each is [string, string] => each[1] !== undefined);
-  const sql = ["type NOT IN ('rotation', 'lease')", ...asked.map(([condition]) => condition)];
+  const sql = [ROWS, ...asked.map(([condition]) => condition)];
   return { sql: sql.join(' AND '), values: asked.map(([, text]) => columnText(text)) };
 }
 

@@ -31,7 +31,7 @@ const MOST_PAGE_SIZE = 10_000;
 const IDS_AT_ONCE = 500;
 
 /**
- * Keeps DEK rows, rotation records and leases in one table of a SQLite file.
+ * Keeps DEK rows, rotation records, leases and the like in one table of a SQLite file.
  *
  * For one machine: SQLite's locks do not hold across network file systems. Any number of processes
  * may use the file. Every acknowledged write is on disk (`synchronous=FULL`), every compare-and-set
@@ -94,11 +94,33 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
+  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#page((limit, after) => this.#table.list(filter, limit, after), options);
+  }
+
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#page((limit, after) => this.#table.listItems(scopeId, limit, after), options);
+  }
+
+  async deleteItem(
+    scopeId: string,
+    id: string,
+    etag: string,
+    options?: DekStoreOptions,
+  ): Promise<void> {
+    if (await this.#wrote(this.#table.delete(scopeId, id, etag), options)) return;
+    throw lostRace(id);
+  }
+
+  async #page(
+    queryOf: (limit: number, after?: PageEnd) => Query,
+    options: ListDekRowsOptions = {},
+  ): Promise<DekRowPage> {
     const { pageSize = 100, continuation } = options;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     const after = continuation === undefined ? undefined : pageEndIn(continuation);
-    const rows = await this.#all(this.#table.list(filter, pageSize + 1, after), options);
+    const rows = await this.#all(queryOf(pageSize + 1, after), options);
     const page = rows.slice(0, pageSize);
     const items = page.map((row) => this.#itemOrError(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
@@ -111,7 +133,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @internal */
-  protected async createItem(item: TableItem, options?: DekStoreOptions): Promise<StoredItem> {
+  protected async createKeyed(item: TableItem, options?: DekStoreOptions): Promise<StoredItem> {
     const etag = randomUUID();
     const json = JSON.stringify(item);
     if (await this.#wrote(this.#table.create(item, etag, json), options)) {
@@ -121,7 +143,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @internal */
-  protected async replaceItem(
+  protected async replaceKeyed(
     item: TableItem,
     oldEtag: string,
     options?: DekStoreOptions,
@@ -131,14 +153,11 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     if (await this.#wrote(this.#table.replace(item, oldEtag, etag, json), options)) {
       return { value: JSON.parse(json) as unknown, etag };
     }
-    throw new StoreError(
-      'ETAG_MISMATCH',
-      `The item ${item.id} was changed or removed by someone else`,
-    );
+    throw lostRace(item.id);
   }
 
   /** @internal */
-  protected async getItem(
+  protected async getKeyed(
     scopeId: string,
     id: string,
     options?: DekStoreOptions,
@@ -171,6 +190,10 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     const value = parseStoredJson(item, this.#tableName, id, { dekId: dekIdOrNone(id) });
     return { value, etag: String(etag) };
   }
+}
+
+function lostRace(id: string): StoreError {
+  return new StoreError('ETAG_MISMATCH', `The item ${id} was changed or removed by someone else`);
 }
 
 function dekIdOrNone(id: unknown): string | undefined {

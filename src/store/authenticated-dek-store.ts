@@ -1,17 +1,17 @@
-/** A DEK store that authenticates every row and rotation record under a key of its own. @module */
+/** A DEK store that authenticates its rows and other items, leases excepted, under a key. @module */
 import { dekIdIn, NO_DEK_ID, type DekRow } from '../dek/dek-row.js';
 import { isFieldEncryptionError, TamperedError } from '../errors.js';
-import type { Lease } from '../rotation/lease.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
 import { CheckedDekStore } from './checked-dek-store.js';
 import type {
   DekRowFilter,
   DekRowPage,
   DekStore,
+  DekStoreItem,
   DekStoreOptions,
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import { hasNoMac, nameOfItem, type ItemKey } from './item-name.js';
 import type { RecordName, RecordSeal } from './record-seal.js';
 import { standsFor } from './store-origin.js';
 
@@ -62,7 +62,9 @@ export class AuthenticatedDekStore implements DekStore {
     options?: DekStoreOptions,
   ): Promise<ReadonlyMap<string, StoredItem>> {
     const found = await this.#store.getMany(dekIds, options);
-    return new Map([...found].map(([dekId, item]) => [dekId, this.#openAlone(item, dekId)]));
+    return new Map(
+      [...found].map(([dekId, item]) => [dekId, openAlone(item, () => this.#openRow(item, dekId))]),
+    );
   }
 
   async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
@@ -76,56 +78,46 @@ export class AuthenticatedDekStore implements DekStore {
 
   async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
     const page = await this.#store.list(filter, options);
-    return { ...page, items: page.items.map((item) => this.#openAlone(item)) };
+    return { ...page, items: page.items.map((item) => openAlone(item, () => this.#openRow(item))) };
   }
 
   count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
     return this.#store.count(filter, options);
   }
 
-  async getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    const item = await this.#store.getRotation(product, options);
-    return item && this.#open(item, { item: `The rotation record of "${product}"` });
+  async createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
+    if (hasNoMac(item)) return this.#store.createItem(item, options);
+    return this.#written(await this.#store.createItem(this.#seal.seal(item), options));
   }
 
-  async createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#written(await this.#store.createRotation(this.#seal.seal(record), options));
+  async getItem(
+    scopeId: string,
+    id: string,
+    options?: DekStoreOptions,
+  ): Promise<StoredItem | undefined> {
+    const item = await this.#store.getItem(scopeId, id, options);
+    return item && this.#openItem(item, { scopeId, id });
   }
 
-  async replaceRotation(
-    record: RotationRecord,
+  async replaceItem(
+    item: DekStoreItem,
     etag: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem> {
-    const sealed = this.#seal.seal(record);
-    return this.#written(await this.#store.replaceRotation(sealed, etag, options));
+    if (hasNoMac(item)) return this.#store.replaceItem(item, etag, options);
+    return this.#written(await this.#store.replaceItem(this.#seal.seal(item), etag, options));
   }
 
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.#store.getLease(product, collection, options);
+  deleteItem(scopeId: string, id: string, etag: string, options?: DekStoreOptions): Promise<void> {
+    return this.#store.deleteItem(scopeId, id, etag, options);
   }
 
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#store.createLease(lease, options);
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#store.replaceLease(lease, etag, options);
-  }
-
-  /** One row that is not authentic must not hide the others. */
-  #openAlone(item: StoredItem, asked?: string): StoredItem {
-    if (item.error) return item;
-    try {
-      return this.#openRow(item, asked);
-    } catch (error) {
-      if (!isFieldEncryptionError(error)) throw error;
-      return { value: undefined, etag: item.etag, error };
-    }
+  async listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    const page = await this.#store.listItems(scopeId, options);
+    const items = page.items.map((item) =>
+      openAlone(item, () => this.#openItem(item, { scopeId, id: idIn(item.value) })),
+    );
+    return { ...page, items };
   }
 
   #openRow(item: StoredItem, asked?: string): StoredItem {
@@ -134,6 +126,18 @@ export class AuthenticatedDekStore implements DekStore {
     // Authentic, but not what was asked for: the mac is that of the row's own id.
     if (asked !== undefined && opened.authenticatedBy && dekIdIn(opened.value) !== asked) {
       throw elsewhere(asked);
+    }
+    return opened;
+  }
+
+  /** @param asked - Decides whether a mac is due: what is stored could say that none is. */
+  #openItem(item: StoredItem, asked: ItemKey): StoredItem {
+    if (hasNoMac(asked)) return item;
+    const name = nameOfItem(asked);
+    const opened = this.#open(item, { item: name });
+    // Authentic, but not what was asked for: the mac is that of the item's own place.
+    if (opened.authenticatedBy && !isAt(opened.value as ItemKey, asked)) {
+      throw itemFromElsewhere(name);
     }
     return opened;
   }
@@ -149,6 +153,30 @@ export class AuthenticatedDekStore implements DekStore {
     delete value['macKeyId'];
     return { ...item, value, authenticatedBy: this.recordKeyId };
   }
+}
+
+/** One item that is not authentic must not hide the others. */
+function openAlone(item: StoredItem, open: () => StoredItem): StoredItem {
+  if (item.error) return item;
+  try {
+    return open();
+  } catch (error) {
+    if (!isFieldEncryptionError(error)) throw error;
+    return { value: undefined, etag: item.etag, error };
+  }
+}
+
+function isAt({ scopeId, id }: ItemKey, asked: ItemKey): boolean {
+  return scopeId === asked.scopeId && id === asked.id;
+}
+
+function idIn(value: unknown): string {
+  const id = (value as { readonly id?: unknown } | null | undefined)?.id;
+  return typeof id === 'string' ? id : '';
+}
+
+function itemFromElsewhere(item: string): TamperedError {
+  return new TamperedError(`${item} is another item, put in its place: restore it from a backup`);
 }
 
 function elsewhere(dekId: string): TamperedError {

@@ -5,13 +5,12 @@ import type { CallMessage, StoreMessage } from '../diagnostics/call-message.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract } from '../errors.js';
-import type { Lease } from '../rotation/lease.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import type {
   DekRowFilter,
   DekRowPage,
   DekStore,
+  DekStoreItem,
   DekStoreOptions,
   ListDekRowsOptions,
   StoredItem,
@@ -36,7 +35,7 @@ export class CheckedDekStore implements Required<DekStore> {
 
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
     return this.#call({ method: 'create', dekId: row.id }, options, async (own) =>
-      item('S6', 'create', await this.#store.create(row, own)),
+      storedItem('S6', 'create', await this.#store.create(row, own)),
     );
   }
 
@@ -53,7 +52,7 @@ export class CheckedDekStore implements Required<DekStore> {
     return this.#call({ method: 'getMany' }, options, async (own) => {
       const found: unknown = await this.#store.getMany(dekIds, own);
       if (!(found instanceof Map)) throw brokenStore('S3', 'getMany');
-      for (const each of found.values()) item('S3', 'getMany', each);
+      for (const each of found.values()) storedItem('S3', 'getMany', each);
       return found as ReadonlyMap<string, StoredItem>;
     });
   }
@@ -66,7 +65,7 @@ export class CheckedDekStore implements Required<DekStore> {
 
   replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
     return this.#call({ method: 'replace', dekId: row.id }, options, async (own) =>
-      item('S6', 'replace', await this.#store.replace(row, etag, own)),
+      storedItem('S6', 'replace', await this.#store.replace(row, etag, own)),
     );
   }
 
@@ -86,48 +85,36 @@ export class CheckedDekStore implements Required<DekStore> {
     });
   }
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#call({ method: 'getRotation' }, options, async (own) =>
-      maybeItem('S9', 'getRotation', await this.#store.getRotation(product, own)),
+  createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call(aboutItem('createItem', item), options, async (own) =>
+      storedItem('S9', 'createItem', await this.#store.createItem(item, own)),
     );
   }
 
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#call({ method: 'createRotation' }, options, async (own) =>
-      item('S9', 'createRotation', await this.#store.createRotation(record, own)),
+  getItem(scopeId: string, id: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#call(aboutItem('getItem', { scopeId, id }), options, async (own) =>
+      maybeItem('S9', 'getItem', await this.#store.getItem(scopeId, id, own)),
     );
   }
 
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem> {
-    return this.#call({ method: 'replaceRotation' }, options, async (own) =>
-      item('S9', 'replaceRotation', await this.#store.replaceRotation(record, etag, own)),
+  replaceItem(item: DekStoreItem, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#call(aboutItem('replaceItem', item), options, async (own) =>
+      storedItem('S9', 'replaceItem', await this.#store.replaceItem(item, etag, own)),
     );
   }
 
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.#call({ method: 'getLease' }, options, async (own) =>
-      maybeItem('S9', 'getLease', await this.#store.getLease(product, collection, own)),
+  deleteItem(scopeId: string, id: string, etag: string, options?: DekStoreOptions): Promise<void> {
+    return this.#call(aboutItem('deleteItem', { scopeId, id }), options, (own) =>
+      this.#store.deleteItem(scopeId, id, etag, own),
     );
   }
 
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#call({ method: 'createLease' }, options, async (own) =>
-      item('S9', 'createLease', await this.#store.createLease(lease, own)),
-    );
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#call({ method: 'replaceLease' }, options, async (own) =>
-      item('S9', 'replaceLease', await this.#store.replaceLease(lease, etag, own)),
-    );
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#call({ method: 'listItems', scopeId }, options, async (own) => {
+      const page = await this.#store.listItems(scopeId, own);
+      items('S15', 'listItems', (page as Partial<DekRowPage> | null | undefined)?.items);
+      return page;
+    });
   }
 
   readLagMs(options?: DekStoreOptions): Promise<number> {
@@ -173,21 +160,28 @@ function trace<T, Options extends DekStoreOptions>(
   });
 }
 
+function aboutItem(
+  method: StoreMessage['method'],
+  { scopeId, id }: Pick<DekStoreItem, 'id' | 'scopeId'>,
+): Omit<StoreMessage, keyof CallMessage> {
+  return { method, scopeId, itemId: id };
+}
+
 /** Every wait is made longer by it: what is no duration would end the wait at once, or never. */
 export function isReadLag(answer: unknown): answer is number {
   return typeof answer === 'number' && answer >= 0 && answer <= MOST_READ_LAG_MS;
 }
 
 function maybeItem(rule: string, method: string, answer: unknown): StoredItem | undefined {
-  return answer === undefined ? undefined : item(rule, method, answer);
+  return answer === undefined ? undefined : storedItem(rule, method, answer);
 }
 
 function items(rule: string, method: string, answer: unknown): readonly StoredItem[] {
   if (!Array.isArray(answer)) throw brokenStore(rule, method);
-  return answer.map((each) => item(rule, method, each));
+  return answer.map((each) => storedItem(rule, method, each));
 }
 
-function item(rule: string, method: string, answer: unknown): StoredItem {
+function storedItem(rule: string, method: string, answer: unknown): StoredItem {
   const etag = (answer as Partial<StoredItem> | null | undefined)?.etag;
   if (typeof etag === 'string' && etag !== '') return answer as StoredItem;
   throw brokenStore(rule, method);

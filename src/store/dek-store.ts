@@ -1,8 +1,6 @@
 /** The contract between the library and whatever keeps DEK rows. @module */
 import type { DekRow } from '../dek/dek-row.js';
 import type { FieldEncryptionError } from '../errors.js';
-import type { Lease } from '../rotation/lease.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
 
 export interface DekStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
@@ -25,8 +23,8 @@ export interface StoredItem {
   /** Changes with every write of the item, and is never used again for it. */
   readonly etag: string;
   /**
-   * Only from `list` and `getMany`: why the value cannot be decoded, with the dekId as far as it is
-   * known. The value is `undefined` then: one broken row must not hide the others.
+   * Only from `list`, `getMany` and `listItems`: why the value cannot be decoded, with the dekId as far
+   * as it is known. The value is `undefined` then: one broken item must not hide the others.
    */
   readonly error?: FieldEncryptionError;
   /**
@@ -34,6 +32,18 @@ export interface StoredItem {
    * was taken off. Absent where it had none and `insecureAcceptUnauthenticatedRecords` lets that pass.
    */
   readonly authenticatedBy?: string;
+}
+
+/**
+ * An item that is no DEK row: the rotation record, a lease, and what later versions add. Its other
+ * properties are whatever its type has, as JSON.
+ */
+export interface DekStoreItem {
+  readonly id: string;
+  /** The type's own prefix, `":"` and the product: never what a row can have. */
+  readonly scopeId: string;
+  readonly type: string;
+  readonly product: string;
 }
 
 /** Which rows to list or count. */
@@ -48,7 +58,7 @@ export interface DekRowFilter {
 }
 
 export interface ListDekRowsOptions extends DekStoreOptions {
-  /** Rows a page at most. @default 100 */
+  /** Rows or items a page at most. @default 100 */
   readonly pageSize?: number;
   /** From the page before; absent for the first. */
   readonly continuation?: string | undefined;
@@ -61,7 +71,7 @@ export interface DekRowPage {
 }
 
 /**
- * Keeps DEK rows, rotation records and leases, all under the primary key (`scopeId`, `id`).
+ * Keeps DEK rows, and items that are no rows, all under the primary key (`scopeId`, `id`).
  *
  * Most users take `SqliteDekStore` or an adapter; implement this for another database, and run
  * `dekStoreContract` from `@bytelyst/field-encrypt/testing` against it. Implementations must:
@@ -79,11 +89,13 @@ export interface DekRowPage {
  * - **S6** return from each write the etag that the next read returns; each write has a new one, also
  *   when the content is the same.
  * - **S7** `list`: return each row that exists throughout the listing once, in pages no larger than
- *   asked, resumable from any continuation; rotation records and leases are left out, items of an
- *   unknown type are not.
+ *   asked, resumable from any continuation. Left out, also by `count`, is an item whose `type` is
+ *   `rotation`, `lease`, `definition`, `reencryption`, `member` or `proposal` and whose `scopeId` has a
+ *   colon. An item of any other type is given, and so is one of these types in the scope of a row: the
+ *   library refuses to go on over it.
  * - **S8** `list` and `count`: honour product, `mekVersion` and id range, all together.
- * - **S9** keep rotation records and leases with the rules of `create`, `get` and `replace`, apart
- *   from each other and for each product.
+ * - **S9** `createItem`, `getItem`, `replaceItem`: keep items that are no rows, with the rules of
+ *   `create`, `get` and `replace`, each under its `scopeId` and `id` and apart from all others.
  * - **S10** give back every string as it was written, U+0000, quotes and any Unicode included.
  * - **S11** make each acknowledged write durable, and visible to every process that reads after it (or
  *   later, within the bound of S13).
@@ -91,6 +103,12 @@ export interface DekRowPage {
  * - **S13** where a read may miss a write that another process was already told of, say by `readLagMs`
  *   for how many milliseconds at most, up to 3 600 000; absent means never. Reject where the bound
  *   cannot be found out, rather than name a smaller one: rotations wait for it.
+ * - **S14** `deleteItem`: remove the item only if its stored etag is the given one, else reject with
+ *   `ETAG_MISMATCH` and remove nothing; also when the item is gone. Of concurrent deletes and replaces
+ *   with one etag exactly one succeeds. The item may be created again, and no etag that it ever had comes
+ *   back.
+ * - **S15** `listItems`: return each item of the scope that exists throughout the listing once, and none
+ *   of another scope, in pages no larger than asked, resumable from any continuation.
  */
 export interface DekStore {
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem>;
@@ -104,21 +122,11 @@ export interface DekStore {
   list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage>;
   count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number>;
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined>;
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem>;
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem>;
-
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined>;
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem>;
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem>;
+  createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem>;
+  getItem(scopeId: string, id: string, options?: DekStoreOptions): Promise<StoredItem | undefined>;
+  replaceItem(item: DekStoreItem, etag: string, options?: DekStoreOptions): Promise<StoredItem>;
+  deleteItem(scopeId: string, id: string, etag: string, options?: DekStoreOptions): Promise<void>;
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage>;
 
   readLagMs?(options?: DekStoreOptions): Promise<number>;
 }

@@ -1,73 +1,54 @@
-/** Rows, rotation records and leases as items under one primary key: what such stores share. @module */
+/** Rows and other items under one primary key: what such stores share. @module */
 import type { DekRow } from '../dek/dek-row.js';
 import { scopeIdIn } from '../dek/key-scope.js';
-import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
-import { ROTATION_ID, rotationScopeId, type RotationRecord } from '../rotation/rotation-record.js';
-import type { DekStore, DekStoreOptions, StoredItem } from './dek-store.js';
+import type { DekStore, DekStoreItem, DekStoreOptions, StoredItem } from './dek-store.js';
 
-export type KeyedItem = DekRow | Lease | RotationRecord;
+export type KeyedItem = DekRow | DekStoreItem;
 
-type Keyed = Omit<DekStore, 'count' | 'getMany' | 'list' | 'listScope'>;
+type Keyed = Pick<
+  DekStore,
+  'create' | 'createItem' | 'get' | 'getItem' | 'replace' | 'replaceItem'
+>;
 
 export abstract class KeyedDekStore implements Keyed {
   /** @internal */
-  protected abstract createItem(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem>;
+  protected abstract createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem>;
 
   /** @internal */
-  protected abstract getItem(
+  protected abstract getKeyed(
     scopeId: string,
     id: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined>;
 
   /** @internal */
-  protected abstract replaceItem(
+  protected abstract replaceKeyed(
     item: KeyedItem,
     etag: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem>;
 
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.createItem(row, options);
+    return this.createKeyed(row, options);
   }
 
   get(dekId: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.getItem(scopeIdIn(dekId), dekId, options);
+    return this.getKeyed(scopeIdIn(dekId), dekId, options);
   }
 
   replace(row: DekRow, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.replaceItem(row, etag, options);
+    return this.replaceKeyed(row, etag, options);
   }
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.getItem(rotationScopeId(product), ROTATION_ID, options);
+  createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.createKeyed(item, options);
   }
 
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.createItem(record, options);
+  getItem(scopeId: string, id: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.getKeyed(scopeId, id, options);
   }
 
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem> {
-    return this.replaceItem(record, etag, options);
-  }
-
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.getItem(leaseScopeId(product), leaseId(collection), options);
-  }
-
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.createItem(lease, options);
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.replaceItem(lease, etag, options);
+  replaceItem(item: DekStoreItem, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.replaceKeyed(item, etag, options);
   }
 }

@@ -1,11 +1,10 @@
 /** A DEK store that tells one listener what every request of it costs. @module */
 import type { DekRow } from '../dek/dek-row.js';
-import type { Lease } from '../rotation/lease.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
 import type {
   DekRowFilter,
   DekRowPage,
   DekStore,
+  DekStoreItem,
   DekStoreOptions,
   ListDekRowsOptions,
   StoredItem,
@@ -53,36 +52,24 @@ export class MeteredDekStore implements Required<DekStore> {
     return this.#store.count(filter, this.#metered(options));
   }
 
-  getRotation(product: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
-    return this.#store.getRotation(product, this.#metered(options));
+  createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#store.createItem(item, this.#metered(options));
   }
 
-  createRotation(record: RotationRecord, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#store.createRotation(record, this.#metered(options));
+  getItem(scopeId: string, id: string, options?: DekStoreOptions): Promise<StoredItem | undefined> {
+    return this.#store.getItem(scopeId, id, this.#metered(options));
   }
 
-  replaceRotation(
-    record: RotationRecord,
-    etag: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem> {
-    return this.#store.replaceRotation(record, etag, this.#metered(options));
+  replaceItem(item: DekStoreItem, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
+    return this.#store.replaceItem(item, etag, this.#metered(options));
   }
 
-  getLease(
-    product: string,
-    collection: string,
-    options?: DekStoreOptions,
-  ): Promise<StoredItem | undefined> {
-    return this.#store.getLease(product, collection, this.#metered(options));
+  deleteItem(scopeId: string, id: string, etag: string, options?: DekStoreOptions): Promise<void> {
+    return this.#store.deleteItem(scopeId, id, etag, this.#metered(options));
   }
 
-  createLease(lease: Lease, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#store.createLease(lease, this.#metered(options));
-  }
-
-  replaceLease(lease: Lease, etag: string, options?: DekStoreOptions): Promise<StoredItem> {
-    return this.#store.replaceLease(lease, etag, this.#metered(options));
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#store.listItems(scopeId, this.#metered(options));
   }
 
   readLagMs(options?: DekStoreOptions): Promise<number> {

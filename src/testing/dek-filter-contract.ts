@@ -7,8 +7,8 @@ import type { DekStoreSubject } from './dek-store-subject.js';
 import { ODD_TEXTS } from './odd-texts.js';
 import { readAllPages } from './read-all-pages.js';
 import {
-  sampleLease,
-  sampleRecord,
+  disguisedRows,
+  sampleItems,
   sampleRow,
   sampleRows,
   sampleTombstone,
@@ -48,17 +48,25 @@ export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S8',
-    name: 'count leaves out rotation records and leases, and counts unknown types and tombstones',
+    name: 'count leaves out items that are no rows, and counts unknown types and tombstones',
     async check({ store }) {
       const { product } = sampleRow();
-      await store.createRotation(sampleRecord(product));
-      await store.createLease(sampleLease(product));
+      for (const item of sampleItems(product)) await store.createItem(item);
       assert.equal(await store.count({ product }), 0);
       await store.create(sampleTombstone({ document: 'gone' }));
       const later = { ...sampleRow({ document: 'later' }), type: 'kek' } as unknown as DekRow;
       await store.create(later);
       assert.equal(await store.count({ product }), 2);
       assert.equal(await store.count({ product, mekVersion: 'v1' }), 1);
+    },
+  },
+  {
+    rule: 'S8',
+    name: 'count counts a row whose type says that it is none',
+    async check({ store }) {
+      const { product } = sampleRow();
+      for (const row of disguisedRows()) await store.create(row);
+      assert.equal(await store.count({ product }), disguisedRows().length);
     },
   },
   {

@@ -1,6 +1,8 @@
 /** Cases about reading rows by id and by scope: S1 to S6. @module */
 import assert from 'node:assert/strict';
 import type { DekRow } from '../dek/dek-row.js';
+import { leaseScopeId, readLeaseItem } from '../rotation/lease.js';
+import { readRotationItem } from '../rotation/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { assertRejectsWith, assertSameItem, assertSameStored } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';
@@ -62,8 +64,9 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
         listScope: store.listScope(scopeId),
         list: store.list({ product }),
         count: store.count({ product }),
-        getRotation: store.getRotation(product),
-        getLease: store.getLease(product, 'notes'),
+        getItem: readRotationItem(store, product),
+        'getItem of another item': readLeaseItem(store, product, 'notes'),
+        listItems: store.listItems(leaseScopeId(product)),
       };
       const outcomes = await Promise.allSettled(Object.values(reads));
       const answered = Object.keys(reads).filter((_, at) => outcomes[at]?.status === 'fulfilled');
@@ -126,8 +129,8 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
     name: 'listScope gives an empty list for a scope without rows',
     async check({ store }) {
       await store.create(sampleRow({ document: 'n2' }));
-      await store.createRotation(sampleRecord());
-      await store.createLease(sampleLease());
+      await store.createItem(sampleRecord());
+      await store.createItem(sampleLease());
       assert.deepEqual(await store.listScope(sampleRow().scopeId), []);
     },
   },

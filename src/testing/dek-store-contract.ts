@@ -2,16 +2,17 @@
 import { cellCases, type Cell } from './cell-contract.js';
 import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
 import { DEK_FILTER_CASES } from './dek-filter-contract.js';
+import { DEK_ITEM_CASES } from './dek-item-contract.js';
+import { DEK_ITEM_LISTING_CASES } from './dek-item-listing-contract.js';
 import { DEK_LAG_CASES } from './dek-lag-contract.js';
 import { DEK_LISTING_CASES } from './dek-listing-contract.js';
 import { DEK_READING_CASES } from './dek-reading-contract.js';
-import { DEK_RECORD_CASES } from './dek-record-contract.js';
 import type { DekStoreSubject } from './dek-store-subject.js';
 import { DEK_VALUE_CASES } from './dek-value-contract.js';
 import { sampleRow } from './sample-items.js';
 
 /**
- * The contract of {@link DekStore}, one case or more for each rule `S1` to `S13`.
+ * The contract of {@link DekStore}, one case or more for each rule `S1` to `S15`.
  *
  * Run them with any test runner; they need none. Each case gets a fresh subject from `make` and
  * disposes of it. What they cannot see: durability across a power cut, and more processes than the
@@ -49,7 +50,8 @@ const CASES: readonly SubjectCase<DekStoreSubject>[] = [
   ...DEK_READING_CASES,
   ...DEK_LISTING_CASES,
   ...DEK_FILTER_CASES,
-  ...DEK_RECORD_CASES,
+  ...DEK_ITEM_CASES,
+  ...DEK_ITEM_LISTING_CASES,
   ...DEK_VALUE_CASES,
   ...DEK_LAG_CASES,
 ];

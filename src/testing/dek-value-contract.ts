@@ -1,6 +1,8 @@
 /** Cases about what a store gives back, to whom, and not after an abort: S10 to S12. @module */
 import assert from 'node:assert/strict';
 import { dekIdOf, scopeIdOf } from '../dek/key-scope.js';
+import { readLeaseItem } from '../rotation/lease.js';
+import { readRotationItem } from '../rotation/rotation-record.js';
 import {
   assertHonoursAbort,
   assertRejectsWith,
@@ -26,14 +28,13 @@ const READS: readonly StoreCall[] = [
   ['listScope', (store, signal) => store.listScope(scopeId, { signal })],
   ['list', (store, signal) => store.list({ product }, { ...(signal && { signal }) })],
   ['count', (store, signal) => store.count({ product }, { signal })],
-  ['getRotation', (store, signal) => store.getRotation(product, { signal })],
-  ['getLease', (store, signal) => store.getLease(product, 'notes', { signal })],
+  ['getItem', (store, signal) => readRotationItem(store, product, { signal })],
+  ['listItems', (store, signal) => store.listItems(scopeId, { ...(signal && { signal }) })],
 ];
 
 const CREATES: readonly StoreCall[] = [
   ['create', (store, signal) => store.create(sampleRow(), { signal })],
-  ['createRotation', (store, signal) => store.createRotation(sampleRecord(), { signal })],
-  ['createLease', (store, signal) => store.createLease(sampleLease(), { signal })],
+  ['createItem', (store, signal) => store.createItem(sampleRecord(), { signal })],
 ];
 
 export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
@@ -78,12 +79,12 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
     name: 'an acknowledged write is visible to whoever opens the data next',
     async check({ store, reopen }) {
       const row = await store.create(sampleRow());
-      const record = await store.createRotation(sampleRecord());
-      const lease = await store.createLease(sampleLease());
+      const record = await store.createItem(sampleRecord());
+      const lease = await store.createItem(sampleLease());
       const other = await reopen();
       assertSameStored(await other.get(id), row);
-      assertSameStored(await other.getRotation(product), record);
-      assertSameStored(await other.getLease(product, 'notes'), lease);
+      assertSameStored(await readRotationItem(other, product), record);
+      assertSameStored(await readLeaseItem(other, product, 'notes'), lease);
       assert.equal(await other.count({ product }), 1);
     },
   },
@@ -115,8 +116,18 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
     async check({ store }) {
       for (const [, call] of CREATES) await assertHonoursAbort((signal) => call(store, signal));
       assert.equal(await store.get(id), undefined);
-      assert.equal(await store.getRotation(product), undefined);
-      assert.equal(await store.getLease(product, 'notes'), undefined);
+      assert.equal(await readRotationItem(store, product), undefined);
+      assert.equal(await readLeaseItem(store, product, 'notes'), undefined);
+    },
+  },
+  {
+    rule: 'S12',
+    name: 'nothing is deleted once the signal has aborted',
+    async check({ store }) {
+      const lease = await store.createItem(sampleLease());
+      const { scopeId: scope, id: itemId } = sampleLease();
+      await assertHonoursAbort((signal) => store.deleteItem(scope, itemId, lease.etag, { signal }));
+      assertSameStored(await readLeaseItem(store, product, 'notes'), lease);
     },
   },
   {
@@ -124,20 +135,20 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
     name: 'nothing is replaced once the signal has aborted',
     async check({ store }) {
       const row = await store.create(sampleRow());
-      const record = await store.createRotation(sampleRecord());
-      const lease = await store.createLease(sampleLease());
+      const record = await store.createItem(sampleRecord());
+      const lease = await store.createItem(sampleLease());
       await assertHonoursAbort((signal) =>
         store.replace(sampleRow({ epoch: 2 }), row.etag, { signal }),
       );
       await assertHonoursAbort((signal) =>
-        store.replaceRotation(sampleRecord(product, 2), record.etag, { signal }),
+        store.replaceItem(sampleRecord(product, 2), record.etag, { signal }),
       );
       await assertHonoursAbort((signal) =>
-        store.replaceLease(sampleLease(product, 'notes', 'worker-2'), lease.etag, { signal }),
+        store.replaceItem(sampleLease(product, 'notes', 'worker-2'), lease.etag, { signal }),
       );
       assertSameStored(await store.get(id), row);
-      assertSameStored(await store.getRotation(product), record);
-      assertSameStored(await store.getLease(product, 'notes'), lease);
+      assertSameStored(await readRotationItem(store, product), record);
+      assertSameStored(await readLeaseItem(store, product, 'notes'), lease);
     },
   },
 ];

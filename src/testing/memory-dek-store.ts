@@ -1,6 +1,7 @@
 /** A DEK store in the memory of one process, for tests and first steps. @module */
 import { scopeIdIn } from '../dek/key-scope.js';
 import { requireIntegerBetween } from '../guards.js';
+import { readRotationItem, type RotationRecord } from '../rotation/rotation-record.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -9,6 +10,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from '../store/dek-store.js';
+import { isNoRow } from '../store/item-types.js';
 import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
@@ -44,19 +46,8 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
       .map(toItem);
   }
 
-  async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
-    const { pageSize = 100, continuation, signal } = options;
-    requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
-    await answerLater(signal);
-    const items: StoredItem[] = [];
-    let last: string | undefined;
-    for (const entry of this.#rows(continuation)) {
-      if (!matches(entry.value, filter)) continue;
-      if (items.length === pageSize) return { items, ...(last && { continuation: last }) };
-      items.push(toItem(entry));
-      last = entry.key;
-    }
-    return { items };
+  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#page((entry) => !isNoRow(entry) && matches(entry, filter), options);
   }
 
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
@@ -64,14 +55,38 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     return this.#rows().filter(({ value }) => matches(value, filter)).length;
   }
 
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#page((entry) => entry.scopeId === scopeId, options);
+  }
+
+  async deleteItem(
+    scopeId: string,
+    id: string,
+    etag: string,
+    options?: DekStoreOptions,
+  ): Promise<void> {
+    await answerLater(options?.signal);
+    this.#table.delete(keyOf(scopeId, id), etag, `The item ${id}`);
+  }
+
+  /** A shorthand for tests: `getItem` of the rotation record. No other store has it. */
+  getRotation(product: string): Promise<StoredItem | undefined> {
+    return readRotationItem(this, product);
+  }
+
+  /** A shorthand for tests: `replaceItem` with a rotation record. No other store has it. */
+  replaceRotation(record: RotationRecord, etag: string): Promise<StoredItem> {
+    return this.replaceItem(record, etag);
+  }
+
   /** @internal */
-  protected async createItem(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
+  protected async createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
     await answerLater(options?.signal);
     return toItem(this.#table.create(keyOf(item.scopeId, item.id), item, `The item ${item.id}`));
   }
 
   /** @internal */
-  protected async getItem(
+  protected async getKeyed(
     scopeId: string,
     id: string,
     options?: DekStoreOptions,
@@ -81,7 +96,7 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @internal */
-  protected async replaceItem(
+  protected async replaceKeyed(
     item: KeyedItem,
     etag: string,
     options?: DekStoreOptions,
@@ -91,14 +106,30 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     return toItem(this.#table.replace(key, item, etag, `The item ${item.id}`));
   }
 
+  async #page(
+    isAsked: (value: RowEntry['value']) => boolean,
+    { pageSize = 100, continuation, signal }: ListDekRowsOptions = {},
+  ): Promise<DekRowPage> {
+    requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
+    await answerLater(signal);
+    const items: StoredItem[] = [];
+    let last: string | undefined;
+    for (const entry of this.#table.entries(continuation) as RowEntry[]) {
+      if (!isAsked(entry.value)) continue;
+      if (items.length === pageSize) return { items, ...(last && { continuation: last }) };
+      items.push(toItem(entry));
+      last = entry.key;
+    }
+    return { items };
+  }
+
   #read(scopeId: string, id: string): StoredItem | undefined {
     const entry = this.#table.get(keyOf(scopeId, id));
     return entry && toItem(entry);
   }
 
-  #rows(after?: string): RowEntry[] {
-    const entries = this.#table.entries(after) as RowEntry[];
-    return entries.filter(({ value: { type } }) => type !== 'rotation' && type !== 'lease');
+  #rows(): RowEntry[] {
+    return (this.#table.entries() as RowEntry[]).filter(({ value }) => !isNoRow(value));
   }
 }
 

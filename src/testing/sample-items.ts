@@ -1,8 +1,14 @@
-/** Valid rows, records and leases for contract kits; no key is behind them. @module */
+/** Valid rows and other items for contract kits; no key is behind them. @module */
 import { encodeBase64url } from '../crypto/base64url.js';
-import { tombstoneOf, type ActiveDekRow, type ShreddedDekRow } from '../dek/dek-row.js';
+import {
+  tombstoneOf,
+  type ActiveDekRow,
+  type DekRow,
+  type ShreddedDekRow,
+} from '../dek/dek-row.js';
 import { dekIdOf, scopeIdOf } from '../dek/key-scope.js';
 import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
+import type { DekStoreItem } from '../store/dek-store.js';
 import { firstRotationRecord, type RotationRecord } from '../rotation/rotation-record.js';
 
 const WRAPPED_BYTES = 40;
@@ -70,6 +76,32 @@ export function sampleLease(product = 'sample', collection = 'notes', owner = 'w
     heartbeatAt: CREATED_AT,
     expiresAt: CREATED_AT,
   };
+}
+
+/** One of each known type that is no row, those of later versions included. */
+export function sampleItems(product = 'sample'): readonly DekStoreItem[] {
+  const inScope = (type: string, scope: string, id: string): DekStoreItem => ({
+    id,
+    scopeId: `${scope}:${product}`,
+    type,
+    product,
+  });
+  return [
+    sampleRecord(product),
+    sampleLease(product),
+    inScope('reencryption', 'lease', 'reencryption:notes'),
+    inScope('definition', 'definition', 'definition:notes'),
+    inScope('member', 'member', 'member:m-1'),
+    inScope('proposal', 'member', 'proposal'),
+  ];
+}
+
+/** Rows of which somebody changed the type, to hide them from every listing. */
+export function disguisedRows(): readonly DekRow[] {
+  return sampleItems().map(({ type }) => {
+    const row = sampleRow({ document: `disguised as ${type}` });
+    return { ...row, type } as unknown as DekRow;
+  });
 }
 
 /** Samples for as many documents, each a scope of its own. */

@@ -115,7 +115,7 @@ async function tryWrite(
   signal?.throwIfAborted();
   try {
     // Without the signal: once sent, a write is let finish.
-    await dekStore.replaceRotation(record, etag);
+    await dekStore.replaceItem(record, etag);
     return true;
   } catch (error) {
     if ((await records.read())?.etag === etag) throw error;

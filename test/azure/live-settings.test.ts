@@ -127,8 +127,8 @@ describe('the ledger of the live tests', () => {
     const store = notedDekStore(injectFaults(new MemoryDekStore(), down), ledger, 'deks-test');
     const lease = sampleLease('sample', 'a/b');
     await expect(store.create(row)).rejects.toThrow('down');
-    await expect(store.createRotation(sampleRecord())).rejects.toThrow('down');
-    await expect(store.createLease(lease)).rejects.toThrow('down');
+    await expect(store.createItem(sampleRecord())).rejects.toThrow('down');
+    await expect(store.createItem(lease)).rejects.toThrow('down');
     const has = (partition: string, id: string): boolean =>
       ledger.has({ container: 'deks-test', partition, id });
     expect(has(row.scopeId, row.id)).toBe(true);

@@ -191,7 +191,7 @@ describe('a rotation record', () => {
     let answers = 0;
     fresh.store.after = async (method, result) => {
       if (method !== 'getRotation' || answers++ > 0) return result;
-      await fresh.memory.createRotation({ ...record, epoch: 5, fenceTtlMs: 5_000 });
+      await fresh.memory.createItem({ ...record, epoch: 5, fenceTtlMs: 5_000 } as RotationRecord);
       return undefined;
     };
     const stored = await encryptAny(fresh.encryptor, { ...KEY, body: 'text' });
@@ -201,7 +201,7 @@ describe('a rotation record', () => {
 
   it('sets the floor of new generations', async () => {
     const fresh = setup();
-    await fresh.memory.createRotation({ ...record, generationFloor: 7 });
+    await fresh.memory.createItem({ ...record, generationFloor: 7 } as RotationRecord);
     const stored = await encryptAny(fresh.encryptor, { ...KEY, body: 'text' });
     expect(stored['body']).toMatchObject({ dekId: expect.stringMatching(/\.7$/) as string });
   });

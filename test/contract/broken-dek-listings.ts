@@ -7,6 +7,16 @@ import {
   type StoredLike,
 } from './broken-methods.js';
 
+/** Type, scope and id of one item of each known type that is no row. */
+const NO_ROWS = [
+  ['rotation', 'rotation', 'rotation'],
+  ['lease', 'lease', 'lease:notes'],
+  ['reencryption', 'lease', 'reencryption:notes'],
+  ['definition', 'definition', 'definition:notes'],
+  ['member', 'member', 'member:m-1'],
+  ['proposal', 'member', 'proposal'],
+] as const;
+
 const rowOf = (item: StoredLike) => item.value as DekRow;
 const idOf = (item: StoredLike) => rowOf(item).id;
 
@@ -118,10 +128,18 @@ export const BROKEN_DEK_LISTINGS: readonly Breakage[] = [
       return own(filter, options);
     };
   }),
-  broken('list gives rotation records', (own, calls) => async (filter, options) => {
+  ...NO_ROWS.map(([type, scope, id]) =>
+    broken(`list gives items of the type ${type}`, (own, calls) => async (filter, options) => {
+      const page = await own(filter, options);
+      const item = (await pick(calls, 'getItem')(`${scope}:${filter.product}`, id)) as
+        StoredLike | undefined;
+      return item && !page.continuation ? { ...page, items: [...page.items, item] } : page;
+    }),
+  ),
+  broken('list leaves out whatever says that it is no row', (own) => async (filter, options) => {
     const page = await own(filter, options);
-    const record = (await pick(calls, 'getRotation')(filter.product)) as StoredLike | undefined;
-    return record && !page.continuation ? { ...page, items: [...page.items, record] } : page;
+    const types = NO_ROWS.map(([type]) => type as string);
+    return { ...page, items: page.items.filter((item) => !types.includes(rowOf(item).type)) };
   }),
   broken('list leaves out items of an unknown type', (own) => async (filter, options) => {
     const page = await own(filter, options);
@@ -155,12 +173,23 @@ export const BROKEN_DEK_LISTINGS: readonly Breakage[] = [
   },
   {
     rule: 'S8',
-    name: 'count counts rotation records and leases',
+    name: 'count counts rotation records',
     methods: (own) => ({
       count: async (filter, options) => {
         const { product } = filter as DekRowFilter;
-        const record = await pick(own, 'getRotation')(product);
+        const record = await pick(own, 'getItem')(`rotation:${product}`, 'rotation');
         return Number(await pick(own, 'count')(filter, options)) + (record ? 1 : 0);
+      },
+    }),
+  },
+  {
+    rule: 'S8',
+    name: 'count leaves out whatever says that it is no row',
+    methods: (own) => ({
+      count: async (filter, options) => {
+        const page = (await pick(own, 'list')(filter, options)) as PageLike;
+        const types = NO_ROWS.map(([type]) => type as string);
+        return page.items.filter((item) => !types.includes(rowOf(item).type)).length;
       },
     }),
   },

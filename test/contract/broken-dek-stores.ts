@@ -10,11 +10,12 @@ import {
   type PageLike,
   type StoredLike,
 } from './broken-methods.js';
+import { BROKEN_DEK_ITEMS } from './broken-dek-items.js';
 import { BROKEN_DEK_LISTINGS } from './broken-dek-listings.js';
 
-const READS = ['get', 'getMany', 'listScope', 'list', 'count', 'getRotation', 'getLease'] as const;
-const WRITES = ['create', 'createRotation', 'createLease'] as const;
-const REPLACES = ['replace', 'replaceRotation', 'replaceLease'] as const;
+const READS = ['get', 'getMany', 'listScope', 'list', 'count', 'getItem', 'listItems'] as const;
+const WRITES = ['create', 'createItem'] as const;
+const REPLACES = ['replace', 'replaceItem', 'deleteItem'] as const;
 
 const EMPTY: Readonly<Record<(typeof READS)[number], unknown>> = {
   get: undefined,
@@ -22,8 +23,8 @@ const EMPTY: Readonly<Record<(typeof READS)[number], unknown>> = {
   listScope: [],
   list: { items: [] },
   count: 0,
-  getRotation: undefined,
-  getLease: undefined,
+  getItem: undefined,
+  listItems: { items: [] },
 };
 
 type Change = (own: Call, ...args: readonly unknown[]) => Promise<unknown>;
@@ -53,20 +54,14 @@ export const BROKEN_DEK_STORES: readonly Breakage[] = [
     rules: { create: 'S1', get: 'S2', replace: 'S5', etag: 'S6' },
   }),
   ...brokenCells({
-    create: 'createRotation',
-    get: 'getRotation',
-    replace: 'replaceRotation',
-    keyOf: (record) => [(record as DekRow).product],
-    rules: { create: 'S9', get: 'S9', replace: 'S9', etag: 'S9' },
-  }),
-  ...brokenCells({
-    create: 'createLease',
-    get: 'getLease',
-    replace: 'replaceLease',
-    keyOf: (lease) => [(lease as DekRow).product, (lease as DekRow).id.slice('lease:'.length)],
+    create: 'createItem',
+    get: 'getItem',
+    replace: 'replaceItem',
+    keyOf: (item) => [(item as DekRow).scopeId, (item as DekRow).id],
     rules: { create: 'S9', get: 'S9', replace: 'S9', etag: 'S9' },
   }),
   ...BROKEN_DEK_LISTINGS,
+  ...BROKEN_DEK_ITEMS,
   {
     rule: 'S1',
     name: 'a tombstone may be overwritten',
@@ -194,38 +189,6 @@ export const BROKEN_DEK_STORES: readonly Breakage[] = [
       return new Map([...found].map(([id, item]) => [id, { ...item, etag: `W/${item.etag}` }]));
     }),
   },
-  {
-    rule: 'S9',
-    name: 'all products share a rotation record',
-    methods: (own) => ({
-      getRotation: (_, options) => pick(own, 'getRotation')('shared', options),
-      createRotation: (record, options) =>
-        pick(own, 'createRotation')(
-          { ...(record as object), product: 'shared', scopeId: 'rotation:shared' },
-          options,
-        ),
-    }),
-  },
-  {
-    rule: 'S9',
-    name: 'all collections share a lease',
-    methods: (own) => ({
-      getLease: (product, _, options) => pick(own, 'getLease')(product, 'shared', options),
-      createLease: (lease, options) =>
-        pick(own, 'createLease')({ ...(lease as object), id: 'lease:shared' }, options),
-      replaceLease: (lease, etag, options) =>
-        pick(own, 'replaceLease')({ ...(lease as object), id: 'lease:shared' }, etag, options),
-    }),
-  },
-  {
-    rule: 'S9',
-    name: 'a lease on "rotation" is kept where the rotation record is',
-    methods: (own) => ({
-      getRotation: async (product, options) =>
-        (await pick(own, 'getLease')(product, 'rotation', options)) ??
-        pick(own, 'getRotation')(product, options),
-    }),
-  },
   ...(
     [
       ['cut at U+0000', (text: string) => text.split('\u0000')[0] ?? ''],
@@ -236,7 +199,7 @@ export const BROKEN_DEK_STORES: readonly Breakage[] = [
   ).map(([how, by]) => ({
     rule: 'S10',
     name: `strings come back ${how}`,
-    methods: changeAll(['get', 'getRotation', 'getLease', 'listScope'], async (own, ...args) =>
+    methods: changeAll(['get', 'getItem', 'listScope'], async (own, ...args) =>
       mapStrings(await own(...args), by),
     ),
   })),

@@ -129,7 +129,7 @@ const CASE_OF_ANOTHER_PROCESS =
   'S11 an acknowledged write is visible to whoever opens the data next';
 
 describeKit('keyProviderContract', numbered('K', 12), providerCases, BROKEN_KEY_PROVIDERS);
-describeKit('dekStoreContract', numbered('S', 13), dekCases, BROKEN_DEK_STORES);
+describeKit('dekStoreContract', numbered('S', 15), dekCases, BROKEN_DEK_STORES);
 describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
 
 describe('dekStoreContract, of a store that says how far its reads may lag', () => {

@@ -175,17 +175,18 @@ describe('calls that belong to a DEK', () => {
 describe('a call of a store', () => {
   const source = { product: PRODUCT, clock: new ManualClock() };
 
-  it('tells its method, and which DEK or scope it was about', async () => {
+  it('tells its method, and which DEK, scope or item it was about', async () => {
     const made = setup();
     const calls = hearCalls('store');
     const { dekId } = await sealed(made.encryptor, 'text');
     const [scopeId] = dekId.split('.');
     const about = { product: PRODUCT, durationMs: 0 };
+    const record = { scopeId: `rotation:${PRODUCT}`, itemId: 'rotation' };
     expect(calls).toEqual([
-      { ...about, method: 'getRotation' },
+      { ...about, ...record, method: 'getItem' },
       { ...about, method: 'count' },
-      { ...about, method: 'createRotation' },
-      { ...about, method: 'getRotation' },
+      { ...about, ...record, method: 'createItem' },
+      { ...about, ...record, method: 'getItem' },
       { ...about, method: 'listScope', scopeId },
       { ...about, method: 'create', dekId },
     ]);
@@ -223,7 +224,7 @@ describe('a call of a store', () => {
       const call = store[method].bind(store) as (...args: readonly unknown[]) => Promise<unknown>;
       await rejection(call({ id: 'x' }, 'etag'));
     }
-    expect(methods).toHaveLength(14);
+    expect(methods).toHaveLength(13);
     expect(names).toEqual(methods);
     expect(calls.map(({ method }) => method)).toEqual(methods);
     expect(calls.every(({ errorCode }) => errorCode === 'STORE_UNAVAILABLE')).toBe(true);

@@ -15,9 +15,10 @@ import {
   type Migration,
   type Notes,
 } from '../support/migrations.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
 
 async function leaseOf({ memory }: Setup): Promise<Lease> {
-  const item = await memory.getLease('notelett', 'notes');
+  const item = await readLeaseItem(memory, 'notelett', 'notes');
   return item?.value as Lease;
 }
 
@@ -90,7 +91,7 @@ describe('the lease of a collection', () => {
     const [made, collection] = [setup(), notes()];
     const long = new Date(made.clock.wallMs() - 10_000_000).toISOString();
     const expired = { heartbeatAt: long, expiresAt: new Date(Date.parse(long) + 1).toISOString() };
-    await made.memory.createLease({ ...sampleLease('notelett', 'notes'), ...expired });
+    await made.memory.createItem({ ...sampleLease('notelett', 'notes'), ...expired });
     const second = backfillDocuments(made.encryptor, note, collection.store);
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
   });
@@ -111,9 +112,9 @@ describe('the lease of a collection', () => {
       if (method !== 'listScope') return;
       made.store.before = () => undefined;
       made.clock.advance(30_000);
-      const item = await made.memory.getLease('notelett', 'notes');
+      const item = await readLeaseItem(made.memory, 'notelett', 'notes');
       const lease = { ...(item?.value as Lease), owner: 'another' };
-      await made.memory.replaceLease(lease, String(item?.etag));
+      await made.memory.replaceItem(lease, String(item?.etag));
     };
     const options = { concurrency: 1 };
     const migration = backfillDocuments(made.encryptor, note, collection.store, options);
@@ -124,10 +125,10 @@ describe('the lease of a collection', () => {
 
   it('is waited for at most ten minutes, whatever is stored', async () => {
     const [made, collection] = [setup(), notes()];
-    await made.memory.createLease({
+    await made.memory.createItem({
       ...sampleLease('notelett', 'notes'),
       expiresAt: '9999-01-01T00:00:00.000Z',
-    });
+    } as Lease);
     const second = backfillDocuments(made.encryptor, note, collection.store);
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 600_000 });
   });
@@ -184,17 +185,20 @@ describe('the lease of a collection', () => {
   it('is one for each collection', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 3);
-    await made.memory.createLease({
+    await made.memory.createItem({
       ...sampleLease('notelett', 'tasks'),
       expiresAt: '2999-01-01T00:00:00.000Z',
-    });
+    } as Lease);
     expect(eventsOf(await backfill(made, collection), 'lease')).toEqual([]);
   });
 
   it('that was altered stops every run before it writes', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 1);
-    await made.memory.createLease({ ...sampleLease('notelett', 'notes'), heartbeatAt: 'never' });
+    await made.memory.createItem({
+      ...sampleLease('notelett', 'notes'),
+      heartbeatAt: 'never',
+    } as Lease);
     expect(await failure(backfill(made, collection))).toEqual({
       name: 'TamperedError',
       code: 'TAMPERED',

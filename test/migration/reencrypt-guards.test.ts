@@ -36,6 +36,7 @@ import {
   type Notes,
 } from '../support/migrations.js';
 import { alterRow, envKeys, rewrap } from '../support/rotations.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const WIDE = looseDefinition('notes', ['workspaceId', 'id'], ['title', 'body']);
 const NARROW = looseDefinition('notes', ['workspaceId', 'id'], ['title']);
@@ -185,9 +186,9 @@ describe('a lease that is lost', () => {
 
 async function takeLease(made: Setup): Promise<void> {
   made.clock.advance(30_000);
-  const item = await made.memory.getLease('notelett', 'notes');
+  const item = await readLeaseItem(made.memory, 'notelett', 'notes');
   const lease = { ...(item?.value as Lease), owner: 'another' };
-  await made.memory.replaceLease(lease, String(item?.etag));
+  await made.memory.replaceItem(lease, String(item?.etag));
 }
 
 describe('a shred whose answer is lost', () => {

@@ -23,7 +23,7 @@ describe('a re-encryption', () => {
     const [before, collection] = await sealedNotes(1);
     const lost = new MemoryDekStore();
     const record = await before.memory.getRotation('notelett');
-    await lost.createRotation(record?.value as never);
+    await lost.createItem(record?.value as never);
     const made = setup({ memory: lost });
     made.clock.advance(before.clock.wallMs() - made.clock.wallMs());
     const source = { keyProvider: new EnvKeyProvider({ key: MEK_HEX }), dekStore: before.memory };

@@ -22,6 +22,7 @@ import {
   type SetupOptions,
 } from '../support/encryptor.js';
 import { PREVIOUS_RECORD_KEY, RECORD_KEY, RECORD_KEY_ID } from '../support/records.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const SCRIPT = join(import.meta.dirname, 'killed-reseal-child.mjs');
 const NOTES = 60;
@@ -94,7 +95,7 @@ it.each([
       expect((await decryptAny(reader.encryptor, each))['body']).toBe(`of ${String(each['id'])}`);
     }
     const { items } = await dekStore.list({ product: PRODUCT }, { pageSize: 10_000 });
-    const record = await dekStore.getRotation(PRODUCT);
+    const record = await readRotationItem(dekStore, PRODUCT);
     const ids = [...items, record].map((item) => (item?.value as DekRow).macKeyId);
     expect(new Set(ids)).toEqual(new Set([RECORD_KEY_ID]));
     expect(items).toHaveLength(stored.length + 1);

@@ -37,7 +37,8 @@ const RECORD_STEPS = { fencing: 'begin', rewrapping: 'fenced', complete: 'comple
 function stepOf(method, [first]) {
   if (method.endsWith('wrapKey') && !hasBegun) return 'round trip';
   if (method === 'unwrapKey') return first.mekVersion === target ? 'verify' : 'unwrapKey';
-  if (method === 'replaceRotation') return RECORD_STEPS[first.state];
+  if (method === 'getItem') return 'getRotation';
+  if (method === 'replaceItem') return RECORD_STEPS[first.state];
   if (method === 'list' && pass === 'verify') return 'last scan';
   return method;
 }

@@ -12,7 +12,7 @@ import type {
   StoredItem,
 } from '../../src/index.js';
 import { isSameMek } from '../../src/provider/key-wrap.js';
-import { parseRotationRecord } from '../../src/rotation/rotation-record.js';
+import { readRotationItem, parseRotationRecord } from '../../src/rotation/rotation-record.js';
 import type { SqliteDekStore } from '../../src/sqlite/index.js';
 import { PRODUCT } from '../support/encryptor.js';
 
@@ -87,7 +87,7 @@ export class DekWatch {
   }
 
   async #readRecord(): Promise<RotationRecord> {
-    const item = await this.#dekStore.getRotation(PRODUCT);
+    const item = await readRotationItem(this.#dekStore, PRODUCT);
     const record = parseRotationRecord(item?.value, PRODUCT);
     const isOlder = this.#record && record.epoch < this.#record.epoch;
     this.#check(!isOlder, 'the record', 'fell back behind its epoch');

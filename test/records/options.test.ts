@@ -5,9 +5,17 @@ import {
   createFieldEncryptor,
   StoreError,
   type DekStore,
+  type DekStoreItem,
 } from '../../src/index.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
-import { sampleLease, sampleRecord, sampleRow } from '../../src/testing/sample-items.js';
+import {
+  sampleItems,
+  sampleLease,
+  sampleRecord,
+  sampleRow,
+} from '../../src/testing/sample-items.js';
 import { envKeys } from '../support/rotations.js';
 import { failure, failureOf } from '../support/failure.js';
 import { probed } from '../support/probe.js';
@@ -143,13 +151,63 @@ describe('an authenticated store', () => {
     const inner = new MemoryDekStore();
     const outer = authenticateRecords(inner, { recordKey: RECORD_KEY });
     const row = await outer.create(sampleRow());
-    const record = await outer.createRotation(sampleRecord());
-    const lease = await outer.createLease(sampleLease());
+    const record = await outer.createItem(sampleRecord());
+    const lease = await outer.createItem(sampleLease());
     expect([row.authenticatedBy, record.authenticatedBy]).toEqual([RECORD_KEY_ID, RECORD_KEY_ID]);
     expect(await outer.get(sampleRow().id)).toEqual(row);
-    expect(await outer.getRotation('sample')).toEqual(record);
-    expect(lease).toEqual(await inner.getLease('sample', 'notes'));
+    expect(await readRotationItem(outer, 'sample')).toEqual(record);
+    expect(lease).toEqual(await readLeaseItem(inner, 'sample', 'notes'));
     expect(lease.value).not.toHaveProperty('mac');
+  });
+
+  it.each(sampleItems().filter(({ type }) => type !== 'lease'))(
+    'authenticates an item of the type $type as it does a row',
+    async (item) => {
+      const [inner, probe] = probed<DekStore>(new MemoryDekStore());
+      const outer = authenticateRecords(inner, { recordKey: RECORD_KEY });
+      const { scopeId, id } = item;
+      const created = await outer.createItem(item);
+      const written = await outer.replaceItem(item, created.etag);
+      const signed = await inner.getItem(scopeId, id);
+      expect(signed?.value).toMatchObject({ macKeyId: RECORD_KEY_ID });
+      expect(await outer.getItem(scopeId, id)).toEqual(written);
+      expect(written).toMatchObject({ value: item, authenticatedBy: RECORD_KEY_ID });
+      const altered = { ...(signed?.value as DekStoreItem), schema: 2 };
+      await inner.replaceItem(altered, signed?.etag ?? '');
+      const forged = await failure(outer.getItem(scopeId, id));
+      expect(forged).toMatchObject({ code: 'TAMPERED' });
+      const { items } = await outer.listItems(scopeId);
+      expect(items).toMatchObject([{ value: undefined, error: { code: 'TAMPERED' } }]);
+      probe.after = (method, result) => (method === 'listItems' ? result : signed);
+      expect(await failure(outer.getItem(scopeId, 'another'))).toMatchObject({ code: 'TAMPERED' });
+    },
+  );
+
+  it('takes no item for a lease because its type says so', async () => {
+    const inner = new MemoryDekStore();
+    const outer = authenticateRecords(inner, { recordKey: RECORD_KEY });
+    const item = { id: 'reencryption:notes', scopeId: 'lease:sample', product: 'sample' };
+    await inner.createItem({ ...item, type: 'lease' });
+    expect(await failure(outer.getItem(item.scopeId, item.id))).toEqual({
+      name: 'TamperedError',
+      code: 'TAMPERED',
+      message:
+        'The item "reencryption:notes" of "lease:sample" has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on',
+    });
+  });
+
+  it('names an item that was put in the place of another', async () => {
+    const [inner, probe] = probed<DekStore>(new MemoryDekStore());
+    const outer = authenticateRecords(inner, { recordKey: RECORD_KEY });
+    await outer.createItem(sampleRecord('other'));
+    const other = await inner.getItem('rotation:other', 'rotation');
+    probe.after = () => other;
+    expect(await failure(outer.getItem('rotation:sample', 'rotation'))).toEqual({
+      name: 'TamperedError',
+      code: 'TAMPERED',
+      message:
+        'The rotation record of "sample" is another item, put in its place: restore it from a backup',
+    });
   });
 
   it('passes on what the store itself cannot decode, as it is', async () => {
@@ -186,13 +244,15 @@ describe('an authenticated store', () => {
     await outer.replace(sampleRow(), etag, options);
     await outer.list({ product }, options);
     await outer.count({ product }, options);
-    const rotation = await outer.createRotation(sampleRecord(), options);
-    await outer.getRotation(product, options);
-    await outer.replaceRotation(sampleRecord(), rotation.etag, options);
-    const lease = await outer.createLease(sampleLease(), options);
-    await outer.getLease(product, 'notes', options);
-    await outer.replaceLease(sampleLease(), lease.etag, options);
-    expect(seen).toHaveLength(13);
+    const rotation = await outer.createItem(sampleRecord(), options);
+    await readRotationItem(outer, product, options);
+    await outer.replaceItem(sampleRecord(), rotation.etag, options);
+    const lease = await outer.createItem(sampleLease(), options);
+    await readLeaseItem(outer, product, 'notes', options);
+    const { etag: leaseEtag } = await outer.replaceItem(sampleLease(), lease.etag, options);
+    await outer.listItems(sampleLease().scopeId, options);
+    await outer.deleteItem(sampleLease().scopeId, sampleLease().id, leaseEtag, options);
+    expect(seen).toHaveLength(15);
     for (const [, given] of seen as [string, unknown][]) expect(given).toBe(options);
     expect(await outer.readLagMs?.(options)).toBe(70);
     expect('readLagMs' in authenticateRecords(inner, { recordKey: RECORD_KEY })).toBe(false);

@@ -30,6 +30,7 @@ import {
   writeNotes,
 } from '../support/rotations.js';
 import { OTHER_RECORD_KEY, RECORD_KEY } from '../support/records.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const authenticated = { recordKey: RECORD_KEY };
 
@@ -237,7 +238,7 @@ describe('one forged row', () => {
 
 describe('the rotation record', () => {
   const NAME = `The rotation record of "${PRODUCT}"`;
-  const read = (dekStore: DekStore): Promise<unknown> => dekStore.getRotation(PRODUCT);
+  const read = (dekStore: DekStore): Promise<unknown> => readRotationItem(dekStore, PRODUCT);
 
   it('is refused with any one property changed, dropped or added', async () => {
     const made = await rewrapped(1);
@@ -280,7 +281,7 @@ describe('the rotation record', () => {
     misled.store.after = (method, result) => (method === 'getRotation' ? item : result);
     const writing = encryptAny(misled.encryptor, { ...KEY, id: 'new', body: 'text' });
     expect(await failure(writing)).toEqual(
-      tampered(`${NAME} is not as it was written (product): restore it from a backup`),
+      tampered(`${NAME} is another item, put in its place: restore it from a backup`),
     );
   });
 });

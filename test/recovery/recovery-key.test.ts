@@ -14,6 +14,7 @@ import { MEK_HEX, note, PRODUCT } from '../support/encryptor.js';
 import { describeError, failure, failureOf } from '../support/failure.js';
 import { envKeys, targetOf } from '../support/rotations.js';
 import { newPrivateKey, PAIR, pairOf } from '../support/recovery-pairs.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const PRIVATE =
   'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';
@@ -124,7 +125,7 @@ describe('the option recoveryKey', () => {
     expect(await failure(rewrapping.next())).toEqual(expected);
     const documents = new MemoryDocumentStore({ key: note.key });
     expect(await failure(backfillDocuments(encryption, note, documents).next())).toEqual(expected);
-    expect(await parts.dekStore.getRotation(PRODUCT)).toBeUndefined();
+    expect(await readRotationItem(parts.dekStore, PRODUCT)).toBeUndefined();
   });
 });
 

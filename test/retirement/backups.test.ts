@@ -158,7 +158,7 @@ describe('backups', () => {
     const item = await made.memory.getRotation(PRODUCT);
     const { completedAt, ...value } = await record(made);
     expect(completedAt).toBeDefined();
-    await made.memory.replaceRotation(value, item?.etag ?? '');
+    await made.memory.replaceItem(value, item?.etag ?? '');
     expect(await reasonsOf(operator, { backupWindowMs: DAY_MS })).toMatchObject([
       { type: 'backups' },
     ]);

@@ -161,9 +161,9 @@ class LaggingReads {
     const isSeen = ({ atMs, item }: Written): boolean => own.has(item) || this.#isOld(atMs);
     return withOwn(memory, {
       readLagMs: () => Promise.resolve(LAG_MS),
-      getRotation: () => Promise.resolve(this.#records.findLast(isSeen)?.item),
-      replaceRotation: async (...args: Parameters<DekStore['replaceRotation']>) => {
-        const item = await memory.replaceRotation(...args);
+      getItem: () => Promise.resolve(this.#records.findLast(isSeen)?.item),
+      replaceItem: async (...args: Parameters<DekStore['replaceItem']>) => {
+        const item = await memory.replaceItem(...args);
         this.#records.push({ atMs: this.#clock.monotonicMs(), item });
         own.add(item);
         return item;

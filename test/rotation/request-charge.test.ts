@@ -15,8 +15,8 @@ interface Terms {
 }
 
 const PRICES: Readonly<Record<string, number>> = {
-  getRotation: 1,
-  replaceRotation: 5.71,
+  getItem: 1,
+  replaceItem: 5.71,
   count: 2.79,
   list: 2.83,
   replace: 10.29,
@@ -165,12 +165,11 @@ describe('MeteredDekStore', () => {
     replace: ['row', 'etag'],
     list: [{ product: 'p' }],
     count: [{ product: 'p' }],
-    getRotation: ['p'],
-    createRotation: ['record'],
-    replaceRotation: ['record', 'etag'],
-    getLease: ['p', 'notes'],
-    createLease: ['lease'],
-    replaceLease: ['lease', 'etag'],
+    createItem: ['item'],
+    getItem: ['scopeId', 'id'],
+    replaceItem: ['item', 'etag'],
+    deleteItem: ['scopeId', 'id', 'etag'],
+    listItems: ['scopeId'],
     readLagMs: [],
   };
 

@@ -110,7 +110,7 @@ describe('the fence', () => {
     const [before, operator] = await written(1);
     const item = await before.memory.getRotation('notelett');
     const slow = { ...(item?.value as object), fenceTtlMs: 1_000, drainTtlMs: 60_000 };
-    await before.memory.replaceRotation(slow as never, item?.etag ?? '');
+    await before.memory.replaceItem(slow as never, item?.etag ?? '');
     const [, fence] = await pullUntil(await start(operator), operator.clock, 'fence');
     expect(fence).toEqual({ type: 'fence', remainingMs: 60_000 });
     expect(await record(before)).toMatchObject({ fenceTtlMs: 1_000, drainTtlMs: 60_000 });
@@ -133,7 +133,7 @@ describe('the fence', () => {
     await pullUntil(rewrapping, operator.clock, 'fence');
     const item = await before.memory.getRotation('notelett');
     const longer = { ...(item?.value as object), fenceTtlMs: 45_000 };
-    await before.memory.replaceRotation(longer as never, item?.etag ?? '');
+    await before.memory.replaceItem(longer as never, item?.etag ?? '');
     const rest = await pullUntil(rewrapping, operator.clock, 'pass');
     expect(rest).toContainEqual({ type: 'fence', remainingMs: 45_000 });
   });

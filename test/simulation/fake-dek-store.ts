@@ -2,11 +2,12 @@ import type {
   DekRow,
   DekRowFilter,
   DekRowPage,
-  Lease,
+  DekStoreItem,
   ListDekRowsOptions,
   RotationRecord,
   StoredItem,
 } from '../../src/index.js';
+import { isDekId } from '../../src/dek/key-scope.js';
 import type { RowItem } from '../support/rotation/snapshot.js';
 import type { Library } from './library.js';
 import type { Random } from './random.js';
@@ -168,28 +169,27 @@ export class FakeDekStore {
     return this.#replace(process, row.id, row, etag);
   }
 
-  getRotation(process: SimProcess): StoredItem | undefined {
-    return this.#read(process, RECORD);
+  getItem(process: SimProcess, _scopeId: string, id: string): StoredItem | undefined {
+    return this.#read(process, id);
   }
 
-  createRotation(process: SimProcess, record: RotationRecord): StoredItem {
-    return this.#create(process, RECORD, record);
+  createItem(process: SimProcess, item: DekStoreItem): StoredItem {
+    return this.#create(process, item.id, item);
   }
 
-  replaceRotation(process: SimProcess, record: RotationRecord, etag: string): StoredItem {
-    return this.#replace(process, RECORD, record, etag);
+  replaceItem(process: SimProcess, item: DekStoreItem, etag: string): StoredItem {
+    return this.#replace(process, item.id, item, etag);
   }
 
-  getLease(process: SimProcess, _product: string, collection: string): StoredItem | undefined {
-    return this.#read(process, `lease:${collection}`);
+  deleteItem(process: SimProcess, _scopeId: string, id: string, etag: string): void {
+    this.#requireEtag(process, id, etag);
+    this.#see(process, id, this.#write(id, undefined));
   }
 
-  createLease(process: SimProcess, lease: Lease): StoredItem {
-    return this.#create(process, lease.id, lease);
-  }
-
-  replaceLease(process: SimProcess, lease: Lease, etag: string): StoredItem {
-    return this.#replace(process, lease.id, lease, etag);
+  listItems(process: SimProcess, scopeId: string): DekRowPage {
+    const ids = [...this.#items.keys()].filter((id) => !isDekId(id)).sort();
+    const items = this.#readAll(process, ids);
+    return { items: items.filter(({ value }) => (value as DekStoreItem).scopeId === scopeId) };
   }
 
   readLagMs(): number {
@@ -206,12 +206,15 @@ export class FakeDekStore {
   }
 
   #replace(process: SimProcess, id: string, item: object, etag: string): StoredItem {
-    const newest = this.#newest(id);
-    if (newest.json === undefined || newest.etag !== etag) {
-      this.#see(process, id, newest.etag);
-      throw new this.#library.StoreError('ETAG_MISMATCH', `The item ${id} was changed`);
-    }
+    this.#requireEtag(process, id, etag);
     return this.#written(process, id, item);
+  }
+
+  #requireEtag(process: SimProcess, id: string, etag: string): void {
+    const newest = this.#newest(id);
+    if (newest.json !== undefined && newest.etag === etag) return;
+    this.#see(process, id, newest.etag);
+    throw new this.#library.StoreError('ETAG_MISMATCH', `The item ${id} was changed`);
   }
 
   #written(process: SimProcess, id: string, item: object): StoredItem {
@@ -235,7 +238,7 @@ export class FakeDekStore {
   }
 
   #rowIds(): string[] {
-    return [...this.#items.keys()].filter((id) => id !== RECORD && !id.includes(':')).sort();
+    return [...this.#items.keys()].filter(isDekId).sort();
   }
 
   #readAll(process: SimProcess, ids: readonly string[]): StoredItem[] {

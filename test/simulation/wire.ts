@@ -1,3 +1,4 @@
+import { storeCallName } from '../support/store-call.js';
 import type { Library } from './library.js';
 import type { Random } from './random.js';
 import type { DocumentOperation } from './ledger.js';
@@ -11,6 +12,7 @@ export type Subject = 'documents' | 'provider' | 'store';
 export interface Call {
   readonly process: SimProcess;
   readonly subject: Subject;
+  /** As {@link storeCallName} says it. */
   readonly method: string;
   readonly args: readonly unknown[];
   readonly sentAtMs: number;
@@ -67,7 +69,7 @@ export class Wire {
         const member: unknown = Reflect.get(target, name);
         if (typeof member !== 'function' || typeof name !== 'string') return member;
         return (...args: readonly unknown[]) =>
-          this.#send(process, { subject, method: name, args }, () =>
+          this.#send(process, { subject, method: storeCallName(name, args), args }, () =>
             (member as Method).call(target, process, ...args),
           );
       },

@@ -8,6 +8,8 @@ import {
   sampleRows,
   sampleTombstone,
 } from '../../src/testing/sample-items.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const { id, scopeId, product } = sampleRow();
 
@@ -40,13 +42,13 @@ describe('stored text that is not JSON', () => {
 
   it('is never an absent rotation record or lease', async () => {
     const store = new SqliteDekStore(database, { table: 'keys' });
-    await store.createRotation(sampleRecord());
-    await store.createLease(sampleLease());
+    await store.createItem(sampleRecord());
+    await store.createItem(sampleLease());
     database.exec("UPDATE keys SET item = 'x'");
-    await expect(store.getRotation('sample')).rejects.toThrow(
+    await expect(readRotationItem(store, 'sample')).rejects.toThrow(
       'The item rotation in the SQLite table "keys" is not JSON: restore it from a backup',
     );
-    await expect(store.getLease('sample', 'notes')).rejects.toThrow(
+    await expect(readLeaseItem(store, 'sample', 'notes')).rejects.toThrow(
       'The item lease:notes in the SQLite table "keys" is not JSON: restore it from a backup',
     );
   });
@@ -132,8 +134,8 @@ describe('the raw table', () => {
     for (const row of sampleRows(3, { mekVersion: 'v1' })) await store.create(row);
     for (const row of sampleRows(2, { mekVersion: 'v2', document: 'm' })) await store.create(row);
     await store.create(sampleTombstone({ document: 'gone' }));
-    await store.createRotation({ ...sampleRecord(), mekVersion: 'v2' });
-    await store.createLease(sampleLease());
+    await store.createItem(Object.assign(sampleRecord(), { mekVersion: 'v2' }));
+    await store.createItem(sampleLease());
     expect(countRows("product = 'sample' AND type = 'dek'")).toBe(6);
     expect(countRows("mek_version <> 'v2'")).toBe(3);
     expect(countRows("state = 'shredded' AND mek_version IS NULL")).toBe(1);

@@ -14,6 +14,7 @@ import {
   type KeyProvider,
   type StoredDocument,
 } from '../../src/index.js';
+import { readRotationItem } from '../../src/rotation/rotation-record.js';
 import { recordAuthenticationOf } from '../../src/store/authenticate-records.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from './clock.js';
@@ -90,7 +91,11 @@ function newMemory(): MemoryDekStore {
   if (sharedRecordKey === undefined) return memory;
   const view = authenticateRecords(memory, { recordKey: sharedRecordKey });
   behind.set(view, memory);
-  return view as never;
+  const shorthands: Pick<MemoryDekStore, 'getRotation' | 'replaceRotation'> = {
+    getRotation: (product) => readRotationItem(view, product),
+    replaceRotation: (record, etag) => view.replaceItem(record, etag),
+  };
+  return Object.assign(view, shorthands) as never;
 }
 
 /** An encryptor over a memory store, with everything around it probed. */
@@ -156,7 +161,7 @@ export async function sealed(encryptor: FieldEncryptor, body: unknown): Promise<
 /** Everything in a store, etags included: equal before and after if nothing was written. */
 export async function contentsOf(store: DekStore, product: string = PRODUCT): Promise<unknown> {
   const { items } = await store.list({ product }, { pageSize: 10_000 });
-  return { items, rotation: await store.getRotation(product) };
+  return { items, rotation: await readRotationItem(store, product) };
 }
 
 export function freezeDeep<T>(value: T): T {

@@ -8,6 +8,7 @@ import { sampleLease } from '../../src/testing/sample-items.js';
 import { note, PRODUCT, setup } from './encryptor.js';
 import { rejection } from './failure.js';
 import { addPlain, migrate, migrateUntil, notes } from './migrations.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const plain = { type: FieldEncryptionError };
 
@@ -32,9 +33,9 @@ export const migrationErrors = {
       const first = backfillDocuments(made.encryptor, note, collection.store, options);
       await migrateUntil(first, made.clock, 'rewritten');
       made.clock.advance(30_000);
-      const item = await made.memory.getLease(PRODUCT, 'notes');
+      const item = await readLeaseItem(made.memory, PRODUCT, 'notes');
       const lease = { ...(item?.value as Lease), owner: 'another', kind: 'reencrypt' };
-      await made.memory.replaceLease(lease, String(item?.etag));
+      await made.memory.replaceItem(lease, String(item?.etag));
       return rejection(migrate(first, made.clock));
     },
     message:
@@ -46,10 +47,10 @@ export const migrationErrors = {
       const [made, collection] = [setup(), notes()];
       const [heartbeatAt, expiresAt] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:30.000Z'];
       const lease = { ...sampleLease(PRODUCT, 'notes', 'another'), heartbeatAt, expiresAt };
-      const { etag } = await made.memory.createLease(lease);
+      const { etag } = await made.memory.createItem(lease);
       const second = backfillDocuments(made.encryptor, note, collection.store);
       await migrateUntil(second, made.clock, 'lease');
-      await made.memory.replaceLease(lease, etag);
+      await made.memory.replaceItem(lease, etag);
       return rejection(migrate(second, made.clock));
     },
     message:

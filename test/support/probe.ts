@@ -1,4 +1,6 @@
-/** What went through a probed object, and ways to disturb it. */
+import { storeCallName } from './store-call.js';
+
+/** What went through a probed object, and ways to disturb it; calls by {@link storeCallName}. */
 export interface Probe {
   /** Calls of each method so far. */
   readonly calls: Readonly<Record<string, number>>;
@@ -32,13 +34,14 @@ export function probed<T extends object>(target: T): readonly [T, Probe] {
     },
   };
 
-  const call = async (method: string, args: readonly unknown[]): Promise<unknown> => {
+  const call = async (name: string, args: readonly unknown[]): Promise<unknown> => {
+    const method = storeCallName(name, args);
     calls[method] = (calls[method] ?? 0) + 1;
     const now = (inFlight[method] = (inFlight[method] ?? 0) + 1);
     mostInFlight[method] = Math.max(mostInFlight[method] ?? 0, now);
     try {
       await probe.before(method, args);
-      const result = await (Reflect.get(target, method) as Method).call(target, ...args);
+      const result = await (Reflect.get(target, name) as Method).call(target, ...args);
       return await probe.after(method, result);
     } finally {
       inFlight[method] = (inFlight[method] ?? 1) - 1;

@@ -179,5 +179,5 @@ export async function alterRecord(
 ): Promise<void> {
   const item = await made.memory.getRotation(PRODUCT);
   const altered = { ...(item?.value as RotationRecord), ...change };
-  await made.memory.replaceRotation(altered, item?.etag ?? '');
+  await made.memory.replaceItem(altered, item?.etag ?? '');
 }

@@ -10,7 +10,7 @@ import {
   type Lease,
 } from '../../src/index.js';
 import { ConfiguredProviders } from '../../src/provider/configured-providers.js';
-import { leaseId, leaseScopeId } from '../../src/rotation/lease.js';
+import { readLeaseItem, leaseId, leaseScopeId } from '../../src/rotation/lease.js';
 import { parseRotationRecord, type RotationRecord } from '../../src/rotation/rotation-record.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from '../support/clock.js';
@@ -143,7 +143,7 @@ describe('golden leases', () => {
     expect(leaseId(collection)).toBe(lease.id);
     expect(leaseScopeId(lease.product)).toBe(lease.scopeId);
     const store = new MemoryDekStore();
-    await store.createLease(lease);
-    expect((await store.getLease(lease.product, collection))?.value).toEqual(lease);
+    await store.createItem(lease);
+    expect((await readLeaseItem(store, lease.product, collection))?.value).toEqual(lease);
   });
 });

@@ -41,7 +41,7 @@ const QUERIES_AT_ONCE = 4;
 const ROWS_AT_ONCE = 100;
 
 /**
- * Keeps DEK rows, rotation records and leases in one container of Azure Cosmos DB.
+ * Keeps DEK rows, rotation records, leases and the like in one container of Azure Cosmos DB.
  *
  * Make the container with {@link ensureDekContainer}; its partition key is `/scopeId`. The identity of
  * your `CosmosClient` needs the role "Cosmos DB Built-in Data Contributor" on it, and nothing more.
@@ -131,6 +131,23 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     return { items: items.map(toStoredItem), ...rest };
   }
 
+  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  async listItems(scopeId: string, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
+    const { pageSize = 100, continuation } = options;
+    const request = { partitionKey: scopeId, pageSize, continuation };
+    const { items, ...rest } = await this.#queries.page(scopeQuery(scopeId), request, options);
+    return { items: items.map(toStoredItem), ...rest };
+  }
+
+  async deleteItem(
+    scopeId: string,
+    id: string,
+    etag: string,
+    options?: DekStoreOptions,
+  ): Promise<void> {
+    await this.#items.delete(placeOf({ scopeId, id }), etag, options);
+  }
+
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
     return this.#queries.count(countQuery(filter), options);
   }
@@ -142,13 +159,13 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @internal */
-  protected async createItem(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
+  protected async createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
     const { content, etag } = await this.#items.create(placeOf(item), rowContent(item), options);
     return toStoredItem({ ...content, _etag: etag });
   }
 
   /** @internal */
-  protected async replaceItem(
+  protected async replaceKeyed(
     item: KeyedItem,
     oldEtag: string,
     options?: DekStoreOptions,
@@ -159,7 +176,7 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   }
 
   /** @internal */
-  protected async getItem(
+  protected async getKeyed(
     scopeId: string,
     id: string,
     options?: DekStoreOptions,

@@ -2,9 +2,14 @@
 import type { JSONValue, SqlQuerySpec } from '@azure/cosmos';
 import { scopeIdIn } from '../../dek/key-scope.js';
 import type { DekRowFilter } from '../../store/dek-store.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../../store/item-types.js';
 
-/** Items of a type that nobody here knows, or of none, are rows that a scan must not pass over. */
-const ROWS = '(NOT IS_STRING(c.type) OR (c.type != "rotation" AND c.type != "lease"))';
+const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
+/**
+ * Items of a type that is not known here, or of none, are rows that a scan must not pass over. So are
+ * rows whose type was edited: their scope still shows them.
+ */
+const ROWS = `(NOT IS_STRING(c.type) OR NOT (c.type IN (${TYPES}) AND CONTAINS(c.scopeId, "${NO_ROW_MARK}")))`;
 
 export function listQuery(filter: DekRowFilter): SqlQuerySpec {
   return where('SELECT * FROM c', filter);

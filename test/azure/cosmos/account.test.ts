@@ -4,6 +4,7 @@ import { sampleRow } from '../../../src/testing/sample-items.js';
 import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { BackOffClock } from '../../support/azure/cosmos/back-off-clock.js';
 import { failure } from '../../support/failure.js';
+import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 const server = await CosmosServer.start();
 afterAll(() => server.stop());
@@ -36,7 +37,7 @@ describe('an account that takes writes in several regions', () => {
       store.listScope(row.scopeId),
       store.list({ product: row.product }),
       store.count({ product: row.product }),
-      store.getRotation(row.product),
+      readRotationItem(store, row.product),
       store.readLagMs(),
       notes.list(),
       notes.create({ scopeId: 's', id: 'n' }),

@@ -3,7 +3,7 @@ import type { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
 import type { StoredItem } from '../../../src/index.js';
 import { ODD_TEXTS } from '../../../src/testing/odd-texts.js';
 import { readAllPages } from '../../../src/testing/read-all-pages.js';
-import { sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
+import { sampleLease, sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
 import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { dekBench, type Bench } from '../../support/azure/cosmos/cosmos-bench.js';
 import { failure } from '../../support/failure.js';
@@ -50,7 +50,7 @@ describe('a listing', () => {
     expect(server.count()).toBe(6);
     const [first] = server.requests.filter(({ kind }) => kind === 'query');
     expect(first?.query).toBe(
-      'SELECT * FROM c WHERE c.product = @product AND (NOT IS_STRING(c.type) OR (c.type != "rotation" AND c.type != "lease"))',
+      'SELECT * FROM c WHERE c.product = @product AND (NOT IS_STRING(c.type) OR NOT (c.type IN ("rotation", "lease", "definition", "reencryption", "member", "proposal") AND CONTAINS(c.scopeId, ":")))',
     );
     expect(first?.partitionKey).toBeUndefined();
   });
@@ -197,6 +197,23 @@ describe('listScope', () => {
     expect(server.requests.filter(({ kind }) => kind === 'query')).toMatchObject([
       { query: 'SELECT * FROM c WHERE c.scopeId = @scopeId', partitionKey: `["${scopeId}"]` },
     ]);
+  });
+});
+
+describe('listItems', () => {
+  it('is one query of one partition for each page', async () => {
+    for (const name of ['a', 'b', 'c']) await store.createItem(sampleLease(PRODUCT, name));
+    const { scopeId } = sampleLease(PRODUCT);
+    const { items } = await readAllPages({ pageSize: 2 }, (continuation) =>
+      store.listItems(scopeId, { pageSize: 2, continuation }),
+    );
+    expect([...idsOf(items)].sort()).toEqual(['lease:a', 'lease:b', 'lease:c']);
+    const queries = server.requests.filter(({ kind }) => kind === 'query');
+    expect(queries).toHaveLength(2);
+    expect(queries[0]).toMatchObject({
+      query: 'SELECT * FROM c WHERE c.scopeId = @scopeId',
+      partitionKey: `["${scopeId}"]`,
+    });
   });
 });
 

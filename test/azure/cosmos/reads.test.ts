@@ -5,6 +5,8 @@ import { sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
 import { CosmosServer, type CosmosFault } from '../../support/azure/cosmos-server.js';
 import { dekBench, everythingIn, type Bench } from '../../support/azure/cosmos/cosmos-bench.js';
 import { failure, rejection } from '../../support/failure.js';
+import { readRotationItem } from '../../../src/rotation/rotation-record.js';
+import { readLeaseItem } from '../../../src/rotation/lease.js';
 
 const server = await CosmosServer.start();
 afterAll(() => server.stop());
@@ -33,8 +35,8 @@ const where = () => `the container "${bench.container.id}" in the database "test
 /** Every way to ask for a row that is there, or is not. */
 const READS: readonly (readonly [string, (absent?: boolean) => Promise<unknown>])[] = [
   ['get', (absent) => store.get((absent ? ABSENT : ROW).id)],
-  ['getRotation', () => store.getRotation('sample')],
-  ['getLease', () => store.getLease('sample', 'notes')],
+  ['getRotation', () => readRotationItem(store, 'sample')],
+  ['getLease', () => readLeaseItem(store, 'sample', 'notes')],
   ['getMany of one', () => store.getMany([ROW.id])],
   ['getMany of many', () => store.getMany(sampleRows(9).map(({ id }) => id))],
   ['listScope', () => store.listScope(ROW.scopeId)],
@@ -239,8 +241,8 @@ describe('a read that is denied', () => {
 describe('a read of what is absent', () => {
   it('gives undefined where the item alone is missing', async () => {
     expect(await store.get(ABSENT.id)).toBeUndefined();
-    expect(await store.getRotation('sample')).toBeUndefined();
-    expect(await store.getLease('sample', 'notes')).toBeUndefined();
+    expect(await readRotationItem(store, 'sample')).toBeUndefined();
+    expect(await readLeaseItem(store, 'sample', 'notes')).toBeUndefined();
     expect(server.requests.map(({ kind }) => kind)).toEqual(['read', 'read', 'read']);
   });
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sampleRow } from '../../../src/testing/sample-items.js';
+import { sampleLease, sampleRow } from '../../../src/testing/sample-items.js';
 import {
   CosmosServer,
   type CosmosFault,
@@ -103,6 +103,17 @@ describe('a replace that was done although', () => {
     const replaced = await store.replace(OLD, etag);
     expect(replaced.etag).not.toBe(etag);
     expect(server.count('replace')).toBe(1);
+  });
+});
+
+describe('a delete of an item that was done although', () => {
+  it.each(LOST_ANSWERS)('%s: is found by reading it again, and sent once', async (_name, fault) => {
+    const lease = sampleLease();
+    const created = await store.createItem(lease);
+    server.script({ on: 'delete', ...fault });
+    await store.deleteItem(lease.scopeId, lease.id, created.etag);
+    expect(await store.getItem(lease.scopeId, lease.id)).toBeUndefined();
+    expect(server.count('delete')).toBe(1);
   });
 });
 

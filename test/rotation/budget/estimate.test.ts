@@ -143,11 +143,11 @@ describe('the least time', () => {
 
 describe('the request units', () => {
   const PRICES: Readonly<Record<string, number>> = {
-    getRotation: 1,
+    getItem: 1,
     count: 2.79,
     list: 2.83,
     replace: 10.29,
-    replaceRotation: 5.71,
+    replaceItem: 5.71,
   };
 
   /** Bills what Cosmos DB does for small rows. */

@@ -173,7 +173,7 @@ describe('a rotation record from a backup, older than the rows', () => {
     const newest = await watch.memory.getRotation(PRODUCT);
     const older = seed.snapshot.record;
     if (!older || !newest) throw new Error('There is no record');
-    await watch.memory.replaceRotation(older, newest.etag);
+    await watch.memory.replaceItem(older, newest.etag);
     const { etags } = await snapshotOf(watch.memory);
     const driven = await rewrap(watch, { target: targetAt('a') });
     expect(endOf(driven)).toBe('incomplete');

@@ -10,6 +10,7 @@ import { requireSettled, requireSound } from '../../support/rotation/settling.js
 import type { Process } from '../../support/rotation/watch.js';
 import { schedules } from '../../support/rotation/schedule.js';
 import { World } from '../../support/rotation/world.js';
+import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 let seed: Seed;
 
@@ -21,9 +22,9 @@ const LONGER_TTL_MS = 3_000;
 
 /** As an operator will who wants fewer reads. */
 async function raiseTtl({ encryptor }: Process): Promise<void> {
-  const item = await encryptor.dekStore.getRotation(PRODUCT);
+  const item = await readRotationItem(encryptor.dekStore, PRODUCT);
   const record = { ...(item?.value as RotationRecord), fenceTtlMs: LONGER_TTL_MS };
-  await encryptor.dekStore.replaceRotation(record, item?.etag ?? '');
+  await encryptor.dekStore.replaceItem(record, item?.etag ?? '');
 }
 
 describe('a record that someone else changes under a rotation', () => {

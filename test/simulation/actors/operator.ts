@@ -7,6 +7,7 @@ import { drivePrune } from './pruner.js';
 import type { Actor, Life } from '../simulation.js';
 import { FENCE_TTL_MS } from '../weather.js';
 import { IDS, write } from './writer.js';
+import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 type Action = (life: Life) => Promise<void>;
 
@@ -219,10 +220,10 @@ export const restore: Action = async (life) => {
 
 /** Whoever restores has what records are authenticated with. */
 async function raiseFloor({ encryptor }: Life, generationFloor: number): Promise<void> {
-  const item = await encryptor.dekStore.getRotation(PRODUCT);
+  const item = await readRotationItem(encryptor.dekStore, PRODUCT);
   if (!item) return;
   const record = { ...(item.value as RotationRecord), generationFloor };
-  await encryptor.dekStore.replaceRotation(record, item.etag);
+  await encryptor.dekStore.replaceItem(record, item.etag);
 }
 
 /** Nobody is given the record without the floor any more, nor acts on a copy from before. */

@@ -1,7 +1,10 @@
+import { storeCallName } from '../store-call.js';
+
 /** A call of a store or a provider on its way. */
 export interface Call {
   readonly process: string;
   readonly subject: 'provider' | 'store';
+  /** As {@link storeCallName} says it. */
   readonly method: string;
   readonly args: readonly unknown[];
 }
@@ -25,8 +28,9 @@ export function intercepted<T extends object>(
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function' || typeof name !== 'string') return member;
       return (...given: readonly unknown[]) =>
-        intercept({ process, subject, method: name, args: given }, (args = given) =>
-          (member as Method).call(target, ...args),
+        intercept(
+          { process, subject, method: storeCallName(name, given), args: given },
+          (args = given) => (member as Method).call(target, ...args),
         );
     },
   });

@@ -60,7 +60,7 @@ export async function seedOf(options: SeedOptions): Promise<Seed> {
 /** A store of its own with what the snapshot holds. */
 export async function storeFrom({ rows, record }: Snapshot): Promise<MemoryDekStore> {
   const memory = new MemoryDekStore();
-  if (record) await memory.createRotation(record);
+  if (record) await memory.createItem(record);
   for (const { row } of rows.values()) await memory.create(row);
   return memory;
 }

@@ -1,5 +1,6 @@
 import type { DekRow, DekStore, RotationRecord } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
+import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 export interface RowItem {
   readonly row: DekRow;
@@ -16,7 +17,7 @@ export interface Snapshot {
 
 export async function snapshotOf(store: DekStore): Promise<Snapshot> {
   const { items } = await store.list({ product: PRODUCT }, { pageSize: 10_000 });
-  const rotation = await store.getRotation(PRODUCT);
+  const rotation = await readRotationItem(store, PRODUCT);
   const rows = items.map(({ value, etag }) => ({ row: value as DekRow, etag }));
   return {
     rows: new Map(rows.map((item) => [item.row.id, item])),
