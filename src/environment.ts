@@ -55,6 +55,7 @@ export interface EnvironmentSettings {
   readonly recordKeys: RecordKeySettings | undefined;
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
+  readonly minimumEpoch: number | undefined;
 }
 
 const KEY_TEXT = '32 bytes as base64, base64url or hex';
@@ -76,6 +77,7 @@ export function readEnvironment(
     recoveryKey: readRecoveryPem(reader),
     ...readGate(reader, enabled, context),
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
+    minimumEpoch: reader.integer('FIELD_ENCRYPT_MINIMUM_EPOCH', 1, Number.MAX_SAFE_INTEGER),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
   };
   reader.finish();

@@ -57,6 +57,12 @@ export interface FieldEncryptorOptions {
    */
   readonly fenceTtlMs?: number;
   /**
+   * The epoch of the newest rotation that this process has to know of, 1 or more: a rotation record below
+   * it was put back to an older one, and nothing is sealed by it. `checkReadiness` reports the epoch; raise
+   * this after each rotation, so that a restart does not forget it. @default 1
+   */
+  readonly minimumEpoch?: number;
+  /**
    * Turns record authentication on: DEK rows and the rotation record are written with a mac under this
    * key, and refused without a true one. 32 bytes as base64, base64url or hex, held by every process of
    * the product and by nobody who can only write the database. @default off

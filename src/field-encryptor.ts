@@ -39,6 +39,7 @@ import { ConfiguredProviders } from './provider/configured-providers.js';
 import type { KeyProvider } from './provider/key-provider.js';
 import { isProduction } from './production.js';
 import { checkReadiness, type Readiness } from './readiness.js';
+import { epochsSeenBy } from './rotation/epochs-seen.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,
@@ -67,6 +68,8 @@ export class FieldEncryptor {
   readonly clock: Clock;
   /** The RSA public key, PEM, that each DEK is wrapped for besides the MEK. */
   declare readonly recoveryKey?: string;
+  /** As given: no rotation record below it is followed. */
+  declare readonly minimumEpoch?: number;
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
@@ -100,9 +103,11 @@ export class FieldEncryptor {
     this.fenceTtlMs = fenceTtlMs;
     this.clock = clock;
     if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
+    if (own.minimumEpoch !== undefined) this.minimumEpoch = own.minimumEpoch;
     const checked = new CheckedDekStore(this.dekStore, { product, clock });
     const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
-    this.#deks = dekServices({ ...context, recoveryKey }, fenceTtlMs);
+    const epochs = epochsSeenBy(this);
+    this.#deks = dekServices({ ...context, recoveryKey }, { fenceTtlMs, epochs });
     this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
     this.#writer = new DocumentWriter(this.#deks, enabled);
     this.#updater = new DocumentUpdater(this.#deks, this.#writer);
@@ -359,7 +364,7 @@ export class FieldEncryptor {
   checkReadiness(): Promise<Readiness> {
     const { enabled, mode, dekStore } = this;
     const recordAuthentication = recordAuthenticationOf(dekStore);
-    return checkReadiness(this.#deks.context, { enabled, mode, recordAuthentication });
+    return checkReadiness(this.#deks, { enabled, mode, recordAuthentication });
   }
 }
 

@@ -71,6 +71,7 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, for the day on which the MEK is lost; `\n` may stand for its line ends |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
  * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
+ * | `FIELD_ENCRYPT_MINIMUM_EPOCH` | refuses a rotation record below it; raise it after each rotation |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
  *
@@ -108,6 +109,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   const { insecureAllowDisabledInProduction } = options;
   const settings = readEnvironment(env, options);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
+  const { minimumEpoch } = settings;
   const dekCache = new DekCache({
     ...(cacheMaxEntries !== undefined && { maxEntries: cacheMaxEntries }),
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
@@ -126,6 +128,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(insecureAllowDisabledInProduction !== undefined && { insecureAllowDisabledInProduction }),
     ...(mode && { mode }),
     ...(recoveryKey !== undefined && { recoveryKey }),
+    ...(minimumEpoch !== undefined && { minimumEpoch }),
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),
     ...(onPlaintextRead !== undefined && { onPlaintextRead }),
     ...(clock && { clock }),

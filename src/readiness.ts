@@ -1,12 +1,12 @@
 /** Tries everything that encryption depends on, before traffic does. @module */
 import type { Clock } from './clock.js';
 import type { DekContext } from './dek/dek-context.js';
+import type { DekServices } from './dek/dek-services.js';
 import { makeRoundTrip } from './dek/mek-round-trip.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import type { MekReference } from './provider/key-wrap.js';
-import { parseRotationRecord, readRotationItem } from './rotation/rotation-record.js';
+import type { RotationRecord } from './rotation/rotation-record.js';
 import type { RecordAuthentication } from './store/authenticate-records.js';
-import { requireNoMac } from './store/item-shape.js';
 
 /** One check and what came of it. */
 export interface ReadinessCheck {
@@ -22,6 +22,11 @@ export interface Readiness {
   /** True when every check passed. */
   readonly ready: boolean;
   readonly checks: readonly ReadinessCheck[];
+  /**
+   * Of the rotation record as it was read, for `minimumEpoch` of the next start; absent where there is no
+   * record, or it cannot be read.
+   */
+  readonly epoch?: number;
   /** `false`: this process writes plaintext, whatever else is ready. */
   readonly enabled: boolean;
   /** What this process does with plaintext in a declared field. */
@@ -34,13 +39,17 @@ export interface Readiness {
 }
 
 export async function checkReadiness(
-  context: DekContext,
+  { context, records }: DekServices,
   settings: Pick<Readiness, 'enabled' | 'mode' | 'recordAuthentication'>,
 ): Promise<Readiness> {
   const { clock, providers } = context;
-  let target: MekReference | undefined;
+  let target: RotationRecord | undefined;
   const store = await timed(clock, 'dek-store', async () => {
-    target = await rotationTarget(context);
+    const copy = await records.read();
+    target = copy?.record;
+    target = (await records.followed(copy))?.record;
+    // It must be configured, or no document can be created.
+    if (target) providers.find(target);
   });
   const checks = [store];
   for (const { id, mekName } of providers.all) {
@@ -52,21 +61,8 @@ export async function checkReadiness(
       ),
     );
   }
-  return { ready: checks.every(({ ok }) => ok), checks, ...settings };
-}
-
-/** The MEK that new DEKs are wrapped with; it must be configured, or no document can be created. */
-async function rotationTarget({
-  dekStore,
-  product,
-  providers,
-}: DekContext): Promise<MekReference | undefined> {
-  const item = await readRotationItem(dekStore, product);
-  if (item === undefined) return undefined;
-  const target = parseRotationRecord(item.value, product);
-  requireNoMac(target, `The rotation record of "${product}"`);
-  providers.find(target);
-  return target;
+  const epoch = target && { epoch: target.epoch };
+  return { ready: checks.every(({ ok }) => ok), checks, ...epoch, ...settings };
 }
 
 async function roundTrip(

@@ -128,6 +128,7 @@ describe('sealing', () => {
     const row = item?.value as DekRow & ActiveDekRow;
     const bytes = await made.keyProvider.unwrapKey(row);
     const wrap = await made.keyProvider.wrapKey(bytes, { mekVersion: OTHER_VERSION });
+    await alterRecord(made, { epoch: 2, mekVersion: OTHER_VERSION });
     await made.memory.replace({ ...row, ...wrap, epoch: 2 }, item?.etag as string);
     made.provider.reset();
     expect(await sealed(made.encryptor, 'text')).toMatchObject({ mekVersion: MEK_VERSION });

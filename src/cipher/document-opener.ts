@@ -6,10 +6,13 @@ import type { KeyScope } from '../dek/key-scope.js';
 import type { ScopeListing } from '../dek/scope-rows.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
+import { hasCode } from '../errors.js';
 import { mapConcurrently } from '../map-concurrently.js';
 import type { DocumentReader } from './document-reader.js';
 import { DEKS_AT_ONCE, requireFewDeks } from '../dek/distinct-deks.js';
-import { OpenDocument } from './open-document.js';
+import { OpenDocument, type OpenDocumentParts } from './open-document.js';
+
+const NOT_FOLLOWED = ['ROTATION_RECORD_BEHIND', 'ROTATION_RECORD_MISSING'] as const;
 
 export class DocumentOpener {
   readonly #deks: DekServices;
@@ -30,9 +33,7 @@ export class DocumentOpener {
   ): Promise<OpenDocument<D>> {
     const { context, loader } = this.#deks;
     const place = definition.placeOf(context.product, key);
-    const sealing = (await this.#seals(place.scope, createDek))
-      ? await this.#sealingDek(place.scope)
-      : undefined;
+    const { sealing, sealRefusal } = await this.#sealingFor(place.scope, createDek);
     const { live } = await this.#listing(place.scope);
     requireFewDeks(place.scope.scopeId, live.length);
     const load = (row: LiveDekRow): Promise<Dek> => loader.loadRow(row);
@@ -42,10 +43,27 @@ export class DocumentOpener {
       place,
       deks: sealing ? [...deks, sealing.dek] : deks,
       sealing,
+      sealRefusal,
       services: this.#deks,
       enabled: this.#enabled,
       reader: this.#reader,
     });
+  }
+
+  /** A rotation record that was put back stops sealing alone: opening goes on without it. */
+  async #sealingFor(
+    scope: KeyScope,
+    createDek: boolean,
+  ): Promise<Pick<OpenDocumentParts<AnyDefinition>, 'sealing' | 'sealRefusal'>> {
+    try {
+      const sealing = (await this.#seals(scope, createDek))
+        ? await this.#sealingDek(scope)
+        : undefined;
+      return { sealing };
+    } catch (error) {
+      if (createDek || !hasCode(error, ...NOT_FOLLOWED)) throw error;
+      return { sealing: undefined, sealRefusal: error as Error };
+    }
   }
 
   /** A lost rotation record stops writing alone: reading goes on without it. */

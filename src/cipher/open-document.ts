@@ -20,6 +20,8 @@ export interface OpenDocumentParts<D extends AnyDefinition> {
   /** Of every live generation. */
   readonly deks: readonly Dek[];
   readonly sealing: SealingDek | undefined;
+  /** Why it cannot seal, where that is not for want of a DEK. */
+  readonly sealRefusal?: Error | undefined;
   readonly services: DekServices;
   readonly enabled: boolean;
   /** Decides on plaintext, and counts it. */
@@ -51,7 +53,8 @@ export class OpenDocument<D extends AnyDefinition> {
    *
    * @throws TypeError for a value that JSON cannot hold; RangeError for a path that is not declared.
    * @throws FieldEncryptionError `CIPHER_STALE` when the document has been open for too long: open it
-   * again; `DEK_NOT_FOUND` when it has no DEK yet: open it with `createDek: true`.
+   * again; `DEK_NOT_FOUND` when it has no DEK yet: open it with `createDek: true`;
+   * `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again.
    */
   seal(path: DeclaredPath<D>, value: unknown): Envelope {
     const { definition, sealing, services, enabled } = this.#parts;
@@ -60,7 +63,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const encoded = encodeFieldValue(value, path);
     if (!enabled) return value as Envelope;
     const timed = sealing && this.#ciphers.get(sealing.dek.id);
-    if (!timed) throw this.#noDek();
+    if (!timed) throw this.#parts.sealRefusal ?? this.#noDek();
     const now = momentOf(services.context.clock);
     const isOld = elapsedBetween(sealing.rowReadAt, now) >= sealing.fenceTtlMs;
     if (isOld) throw stale(sealing.dek.id);

@@ -9,7 +9,7 @@ import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
 import { unwrapDek } from './dek-unwrapper.js';
-import type { GenerationBound } from './generation-bound.js';
+import type { RowChecks } from './row-checks.js';
 
 /** A DEK, or why it could not be had. */
 export type DekOutcome =
@@ -28,11 +28,12 @@ interface BulkRead {
 
 export class DekLoader {
   readonly #context: DekContext;
-  readonly #bound: GenerationBound;
+  readonly #checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>;
 
-  constructor(context: DekContext, bound: GenerationBound) {
+  /** @param checks - Without epochs for rows of another store, whose epochs say nothing of this one. */
+  constructor(context: DekContext, checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>) {
     this.#context = context;
-    this.#bound = bound;
+    this.#checks = checks;
   }
 
   /**
@@ -41,8 +42,8 @@ export class DekLoader {
    */
   load(dekId: string): Promise<Dek> {
     return this.#context.dekCache.getOrLoad(dekId, async () => {
-      await this.#bound.require(dekId);
-      return this.#unwrap(liveRow(await this.#context.dekStore.get(dekId), dekId));
+      await this.#checks.bound.require(dekId);
+      return this.#unwrap(this.#liveRow(await this.#context.dekStore.get(dekId), dekId));
     });
   }
 
@@ -91,9 +92,15 @@ export class DekLoader {
     // A DEK that was forgotten since may be the one whose turn has come: it is read again.
     if (bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
     return dekCache.getOrLoad(dekId, async () => {
-      await this.#bound.require(dekId);
-      return this.#unwrap(liveRow((await bulk.items).get(dekId), dekId));
+      await this.#checks.bound.require(dekId);
+      return this.#unwrap(this.#liveRow((await bulk.items).get(dekId), dekId));
     });
+  }
+
+  #liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
+    const row = liveRow(item, dekId);
+    if (item) this.#checks.epochs?.addRow(row, item);
+    return row;
   }
 
   /** Reads a row again, once, when its MEK refuses it: another process may have rewrapped it. */
@@ -102,7 +109,7 @@ export class DekLoader {
       return { dek: await unwrapDek(this.#context, row), row };
     } catch (error) {
       if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;
-      const again = liveRow(await this.#context.dekStore.get(row.id), row.id);
+      const again = this.#liveRow(await this.#context.dekStore.get(row.id), row.id);
       if (wrapDigest(again) === wrapDigest(row)) throw leftBehind(row, error);
       return { dek: await unwrapDek(this.#context, again), row: again };
     }

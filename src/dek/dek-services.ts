@@ -1,5 +1,6 @@
 /** The parts that handle DEKs, put together. @module */
 import type { MekReference } from '../provider/key-wrap.js';
+import type { EpochsSeen } from '../rotation/epochs-seen.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import { originOf } from '../store/store-origin.js';
 import type { DekContext } from './dek-context.js';
@@ -18,14 +19,17 @@ export interface DekServices {
 }
 
 /** @param fenceTtlMs - For a product's first rotation record only. */
-export function dekServices(context: DekContext, fenceTtlMs: number): DekServices {
+export function dekServices(
+  context: DekContext,
+  { fenceTtlMs, epochs }: { readonly fenceTtlMs: number; readonly epochs: EpochsSeen },
+): DekServices {
   const { providers, dekStore, dekCache, product } = context;
   dekCache.belongTo(originOf(dekStore), product);
   const firstMek = (): Promise<MekReference> => providers.currentMek();
-  const records = new RecordReader({ ...context, firstMek, fenceTtlMs });
+  const records = new RecordReader({ ...context, firstMek, fenceTtlMs, epochs });
   const bound = new GenerationBound(records);
-  const scopeRows = new ScopeRows(context, bound);
-  const loader = new DekLoader(context, bound);
+  const scopeRows = new ScopeRows(context, { bound, epochs });
+  const loader = new DekLoader(context, { bound, epochs });
   const creator = new DekCreator(context, records, scopeRows);
   const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
   return { context, records, scopeRows, loader, sealing };

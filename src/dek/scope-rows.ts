@@ -5,7 +5,7 @@ import { alteredItem } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
 import { ExpiringMap } from './expiring-map.js';
-import type { GenerationBound } from './generation-bound.js';
+import type { RowChecks } from './row-checks.js';
 import { MOST_DEKS_IN_DOCUMENT } from './distinct-deks.js';
 import { SingleFlight } from './single-flight.js';
 
@@ -43,13 +43,13 @@ function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
 
 export class ScopeRows {
   readonly #context: DekContext;
-  readonly #bound: GenerationBound;
+  readonly #checks: RowChecks;
   readonly #listings: ExpiringMap<ScopeListing>;
   readonly #reads = new SingleFlight<ScopeListing>();
 
-  constructor(context: DekContext, bound: GenerationBound) {
+  constructor(context: DekContext, checks: RowChecks) {
     this.#context = context;
-    this.#bound = bound;
+    this.#checks = checks;
     const { dekCache, clock } = context;
     this.#listings = new ExpiringMap({
       maxEntries: dekCache.maxEntries,
@@ -101,9 +101,16 @@ export class ScopeRows {
   async #list(scopeId: string): Promise<ScopeListing> {
     const readAt = momentOf(this.#context.clock);
     const items = await this.#context.dekStore.listScope(scopeId);
-    const rows = items.map(({ value }) => rowOfScope(value, scopeId));
+    const read = items.map((item) => {
+      const row = rowOfScope(item.value, scopeId);
+      return { row, item, generation: row.generation };
+    });
+    const { bound, epochs } = this.#checks;
     // A census and `findUnreadableRows` report forged generations; here they must not block a writer.
-    return scopeListing(await this.#bound.credible(rows), readAt);
+    const credible = await bound.credible(read);
+    for (const { row, item } of credible) epochs.addRow(row, item);
+    const rows = credible.map(({ row }) => row);
+    return scopeListing(rows, readAt);
   }
 }
 

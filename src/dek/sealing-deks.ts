@@ -85,10 +85,12 @@ export class SealingDeks {
 
   async #prepare(scope: KeyScope): Promise<SealingDek> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const { fenceTtlMs } = (await this.#records.fresh()).record;
+      const copy = await this.#records.fresh();
+      const { fenceTtlMs } = copy.record;
       const known =
         this.#scopeRows.fresh(scope.scopeId, fenceTtlMs) ??
         (await this.#scopeRows.read(scope.scopeId));
+      await this.#records.followed(copy);
       const listing = await this.#creator.create(scope, known);
       const dek = await this.#loader.loadRow(listing.active);
       // The answer may have come late, or the fence have changed: no process goes by a record that is old.

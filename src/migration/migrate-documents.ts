@@ -9,6 +9,7 @@ import { readRecoveryKey } from '../dek/recovery-key.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireBoolean, requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
+import { epochsSeenBy } from '../rotation/epochs-seen.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,
@@ -128,7 +129,7 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
   sharedCache?.belongTo(originOf(encryption.dekStore), product);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
-  const services = dekServices(parts, fenceTtlMs);
+  const services = dekServices(parts, { fenceTtlMs, epochs: epochsSeenBy(encryption) });
   const store = new MigrationDocumentStore({
     store: documentStore,
     onRequestCharge,

@@ -23,6 +23,8 @@ export interface MigrationEncryption {
   readonly enabled?: boolean;
   /** Only for a product that has no rotation record yet. @default 30 000 */
   readonly fenceTtlMs?: number;
+  /** Refuses a rotation record below this epoch: it was put back to an older one. @default 1 */
+  readonly minimumEpoch?: number;
   /** @default systemClock */
   readonly clock?: Clock;
 }

@@ -145,5 +145,5 @@ function sourceLoader(
     dekStore: source.dekStore ? new CheckedDekStore(source.dekStore, { product, clock }) : dekStore,
     dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
   };
-  return new DekLoader(context, new GenerationBound(services.records));
+  return new DekLoader(context, { bound: new GenerationBound(services.records) });
 }

@@ -6,6 +6,7 @@ import { ConfiguredProviders } from '../provider/configured-providers.js';
 import { describeMek, mekIn, type MekReference } from '../provider/key-wrap.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
 import { countDown, fenceMs } from '../rotation/fence.js';
+import { epochsSeenBy } from '../rotation/epochs-seen.js';
 import { RecordReader, type RecordCopy } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { DEFAULT_FENCE_TTL_MS } from '../rotation/rotation-record.js';
@@ -123,7 +124,15 @@ function contextOf(
   const request = readRetirementOptions(options, providers);
   const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
-  const records = new RecordReader({ product, dekStore, clock, firstMek, fenceTtlMs });
+  const records = new RecordReader({
+    product,
+    dekStore,
+    clock,
+    firstMek,
+    fenceTtlMs,
+    epochs: epochsSeenBy(encryption),
+    signal: request.signal,
+  });
   return { product, dekStore, records, clock, request };
 }
 

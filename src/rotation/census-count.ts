@@ -14,15 +14,18 @@ const MOST_NAMED = 100;
 export class CensusCount {
   readonly #product: string;
   readonly #record: RotationRecord | undefined;
+  readonly #leastEpoch: number;
   readonly #totals = { rows: 0, active: 0, retired: 0, shredded: 0, behind: 0, ahead: 0 };
   readonly #wraps = new Map<string, WrapTally>();
   readonly #epochs = new Map<number, number>();
   readonly #unreadableRows: UnreadableRow[] = [];
   #unreadable = 0;
 
-  constructor(product: string, record: RotationRecord | undefined) {
+  /** @param leastEpoch - Known from elsewhere: a record below it was put back. */
+  constructor(product: string, record: RotationRecord | undefined, leastEpoch = 1) {
     this.#product = product;
     this.#record = record;
+    this.#leastEpoch = leastEpoch;
   }
 
   /** @returns The row, unless it cannot be read. */
@@ -43,7 +46,8 @@ export class CensusCount {
 
   result(): Census {
     const { behind, ahead } = this.#totals;
-    const isComplete = this.#record?.state === 'complete';
+    const isNewest = (this.#record?.epoch ?? 0) >= this.#leastEpoch;
+    const isComplete = isNewest && this.#record?.state === 'complete';
     return {
       product: this.#product,
       rotation: this.#record && {

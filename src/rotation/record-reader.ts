@@ -1,9 +1,12 @@
 /** The rotation record as writers go by it: a copy of limited age. @module */
 import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../clock.js';
-import { FieldEncryptionError, hasCode } from '../errors.js';
+import { hasCode } from '../errors.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
 import { requireNoMac } from '../store/item-shape.js';
+import { readUntilShown } from '../read-until-shown.js';
+import type { EpochsSeen } from './epochs-seen.js';
+import { recordBehind } from './record-behind.js';
 import {
   firstRotationRecord,
   parseRotationRecord,
@@ -22,18 +25,25 @@ export interface RecordCopy {
 
 export interface RecordReaderOptions {
   readonly product: string;
-  readonly dekStore: DekStore;
+  readonly dekStore: Required<DekStore>;
   readonly clock: Clock;
   /** What the first DEKs of a product are wrapped with. */
   readonly firstMek: () => Promise<MekReference>;
   /** Written into a record that is created here; a record that exists keeps its own. */
   readonly fenceTtlMs: number;
+  /** No record below the highest epoch that was seen is followed. */
+  readonly epochs: EpochsSeen;
+  /** Ends the wait of one run for a store that lags; what serves many callers has none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class RecordReader {
   readonly #options: RecordReaderOptions;
   #copy: RecordCopy | undefined;
   #reading: Promise<RecordCopy> | undefined;
+  #catchingUp: Promise<RecordCopy> | undefined;
+  /** When the record was first read as behind, since it was last read as it should be. */
+  #behindSinceMs: number | undefined;
 
   constructor(options: RecordReaderOptions) {
     this.#options = options;
@@ -45,7 +55,7 @@ export class RecordReader {
   }
 
   isFresh(copy: RecordCopy, now: Moment = momentOf(this.#options.clock)): boolean {
-    return elapsedBetween(copy.readAt, now) < copy.record.fenceTtlMs;
+    return this.#isUpToDate(copy) && elapsedBetween(copy.readAt, now) < copy.record.fenceTtlMs;
   }
 
   /** A fresh copy; a product without rows gets its record made. */
@@ -60,14 +70,17 @@ export class RecordReader {
    * process then makes, those that have the key would refuse, and it would seal under any planted DEK.
    */
   async read(): Promise<RecordCopy | undefined> {
-    const { product, dekStore, clock } = this.#options;
+    const { product, dekStore, clock, epochs } = this.#options;
     const readAt = momentOf(clock);
     const item = await readRotationItem(dekStore, product);
     if (item === undefined) return undefined;
     const { value, etag, authenticatedBy } = item;
     const record = parseRotationRecord(value, product);
     requireNoMac(record, `The rotation record of "${product}"`);
+    epochs.addRecord(record, item);
     const copy = { record, etag, readAt, authenticatedBy };
+    if (!this.#isUpToDate(copy)) return copy;
+    this.#behindSinceMs = undefined;
     // Of reads that overtake each other, the one that was sent last counts.
     if (!this.#copy || readAt.monotonicMs >= this.#copy.readAt.monotonicMs) this.#copy = copy;
     return copy;
@@ -81,14 +94,27 @@ export class RecordReader {
   /**
    * The record as it is in the store now, or `undefined` for a product that has no rows either.
    *
-   * @throws FieldEncryptionError `ROTATION_RECORD_MISSING` where there are rows: the record was lost, and
-   * a new one would restart the epochs below theirs.
+   * @throws FieldEncryptionError `ROTATION_RECORD_MISSING` where there are rows, or a `minimumEpoch`: the
+   * record was lost, and a new one would restart the epochs; `ROTATION_RECORD_BEHIND` where it was put back
+   * to an older one.
    */
   async readUnlessNew(): Promise<RecordCopy | undefined> {
     const { product, dekStore } = this.#options;
-    const copy = await this.read();
+    const copy = await this.followed(await this.read());
     if (copy || (await dekStore.count({ product })) === 0) return copy;
-    return this.#requireAfterAll();
+    return this.#caughtUp();
+  }
+
+  /**
+   * A copy that was just read, or from before rows were read that may be ahead of it: read again where it is
+   * behind what was seen.
+   *
+   * @throws FieldEncryptionError `ROTATION_RECORD_BEHIND` or `ROTATION_RECORD_MISSING` where it is still so
+   * once reads cannot lag any more.
+   */
+  async followed(copy: RecordCopy | undefined): Promise<RecordCopy | undefined> {
+    const isAsItShouldBe = copy ? this.#isUpToDate(copy) : this.#options.epochs.least === 1;
+    return isAsItShouldBe ? copy : this.#caughtUp();
   }
 
   async #readOnce(): Promise<RecordCopy> {
@@ -108,16 +134,32 @@ export class RecordReader {
     } catch (error) {
       if (!hasCode(error, 'ALREADY_EXISTS')) throw error;
     }
-    return this.#requireAfterAll();
+    return (await this.followed(await this.read())) ?? this.#caughtUp();
   }
 
-  async #requireAfterAll(): Promise<RecordCopy> {
-    const copy = await this.read();
-    if (copy) return copy;
-    const { product } = this.#options;
-    throw new FieldEncryptionError(
-      'ROTATION_RECORD_MISSING',
-      `The product "${product}" has DEK rows but no rotation record: restore the item "rotation" of dek_store from a backup before anything is written`,
-    );
+  #isUpToDate({ record }: RecordCopy): boolean {
+    return record.epoch >= this.#options.epochs.least;
+  }
+
+  /** Callers share one wait, and whoever comes after it in vain does not wait a second time. */
+  async #caughtUp(): Promise<RecordCopy> {
+    this.#catchingUp ??= this.#catchUp().finally(() => {
+      this.#catchingUp = undefined;
+    });
+    return this.#catchingUp;
+  }
+
+  async #catchUp(): Promise<RecordCopy> {
+    const { product, dekStore, clock, epochs, signal } = this.#options;
+    this.#behindSinceMs ??= clock.monotonicMs();
+    const endMs = this.#behindSinceMs + (await dekStore.readLagMs({ signal }));
+    let last: RecordCopy | undefined;
+    const read = async (): Promise<RecordCopy | undefined> => {
+      last = await this.read();
+      return last && this.#isUpToDate(last) ? last : undefined;
+    };
+    const found = await readUntilShown(read, { clock, endMs, signal });
+    if (found) return found;
+    throw recordBehind(product, last?.record, epochs);
   }
 }

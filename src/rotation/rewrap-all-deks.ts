@@ -11,6 +11,7 @@ import { VaultBudget } from '../provider/vault-budget.js';
 import type { DekStore } from '../store/dek-store.js';
 import { originOf } from '../store/store-origin.js';
 import type { DekOpening } from './dek-opening.js';
+import { epochsSeenBy } from './epochs-seen.js';
 import { RecordReader } from './record-reader.js';
 import { rehearseRewrap } from './rewrap-dry-run.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
@@ -40,6 +41,8 @@ export interface RewrapEncryption {
   readonly recoveryKey?: string;
   /** Only for a product that has no rotation record yet. @default 30 000 */
   readonly fenceTtlMs?: number;
+  /** Refuses a rotation record below this epoch: it was put back to an older one. @default 1 */
+  readonly minimumEpoch?: number;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -131,6 +134,7 @@ export async function* rotate(
     ...context,
     firstMek: () => Promise.resolve(target),
     fenceTtlMs,
+    epochs: epochsSeenBy(encryption),
   });
 
   const told = new ToldRewrap({ product, target, dryRun });

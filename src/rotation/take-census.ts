@@ -6,6 +6,7 @@ import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { CensusCount } from './census-count.js';
+import { epochsSeenBy } from './epochs-seen.js';
 import { parseRotationRecord, readRotationItem, type RotationState } from './rotation-record.js';
 
 export interface TakeCensusOptions {
@@ -48,7 +49,10 @@ export interface Census {
   readonly unreadable: number;
   /** The first hundred of them; `findUnreadableRows` names all. */
   readonly unreadableRows: readonly UnreadableRow[];
-  /** The rotation is complete, and every live row is where it belongs. */
+  /**
+   * The rotation is complete, and every live row is where it belongs. False where the rotation record is below
+   * `minimumEpoch`, or below an epoch that the encryptor has seen: it was put back.
+   */
   readonly settled: boolean;
 }
 
@@ -75,14 +79,20 @@ export interface Census {
  * ```
  */
 export async function takeCensus(
-  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
+  encryption: {
+    readonly product: string;
+    readonly dekStore: DekStore;
+    readonly minimumEpoch?: number;
+    readonly clock?: Clock;
+  },
   { signal }: TakeCensusOptions = {},
 ): Promise<Census> {
   const { product, dekStore, clock = systemClock } = encryption;
   requireIdentifier('product', product);
   const store = new CheckedDekStore(dekStore, { product, clock });
   const item = await readRotationItem(store, product, { signal });
-  const count = new CensusCount(product, item && parseRotationRecord(item.value, product));
+  const record = item && parseRotationRecord(item.value, product);
+  const count = new CensusCount(product, record, epochsSeenBy(encryption).least);
   for await (const items of dekRowPages(store, { product }, signal)) {
     for (const each of items) count.add(each);
   }

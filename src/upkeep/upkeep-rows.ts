@@ -5,6 +5,7 @@ import { requireIdentifier } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import { VaultBudget } from '../provider/vault-budget.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
+import { epochsSeenBy } from '../rotation/epochs-seen.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { DEFAULT_FENCE_TTL_MS } from '../rotation/rotation-record.js';
@@ -55,7 +56,15 @@ function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): Upke
   const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
   dekCache?.belongTo(originOf(encryption.dekStore), product);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
-  const records = new RecordReader({ product, dekStore, clock, firstMek, fenceTtlMs });
+  const records = new RecordReader({
+    product,
+    dekStore,
+    clock,
+    firstMek,
+    fenceTtlMs,
+    epochs: epochsSeenBy(encryption),
+    signal: request.signal,
+  });
   const context: UpkeepContext = {
     product,
     providers,

@@ -1,0 +1,8 @@
+/** What every row that was read goes through. @module */
+import type { EpochsSeen } from '../rotation/epochs-seen.js';
+import type { GenerationBound } from './generation-bound.js';
+
+export interface RowChecks {
+  readonly bound: GenerationBound;
+  readonly epochs: EpochsSeen;
+}
