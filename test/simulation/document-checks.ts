@@ -12,7 +12,6 @@ import {
 import { Oracle } from './oracle.js';
 import type { Role, SimProcess } from './sim-process.js';
 import type { Call } from './wire.js';
-import { FENCE_TTL_MS } from './weather.js';
 
 const MIGRATIONS = ['backfill', 're-encrypter'];
 
@@ -102,7 +101,8 @@ export class DocumentChecks {
 /** I5: a writer seals under a row that it was given as active within the fence, and no other. */
 export function requireFreshRow(process: SimProcess, dekId: string, nowMs: number): void {
   const ageMs = nowMs - (process.sawActiveAtMs.get(dekId) ?? -Infinity);
-  ok(ageMs < FENCE_TTL_MS, `I5: ${process.name} sealed under ${dekId} by a row that is old`);
+  const isFresh = process.mayActOn(ageMs, nowMs);
+  ok(isFresh, `I5: ${process.name} sealed under ${dekId} by a row that is old`);
 }
 
 /** I3 and I19: a migration changes how the declared fields are stored, and nothing else. */

@@ -105,6 +105,15 @@ export class FakeDekStore {
     return records.findLast((record) => record.epoch === epoch);
   }
 
+  /** Each record that there was at any time since then. */
+  recordsSince(atMs: number): readonly RotationRecord[] {
+    const versions = this.#items.get(RECORD) ?? [];
+    const first = versions.findLastIndex((version) => version.atMs <= atMs);
+    return versions
+      .slice(Math.max(0, first))
+      .flatMap(({ json }) => (json === undefined ? [] : (JSON.parse(json) as RotationRecord)));
+  }
+
   /**
    * From a backup: the rows as they were then, but for tombstones of later. The newest record stays.
    *

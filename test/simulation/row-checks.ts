@@ -6,7 +6,6 @@ import { Invariants } from '../support/rotation/invariants.js';
 import type { FakeDekStore } from './fake-dek-store.js';
 import type { SimProcess } from './sim-process.js';
 import type { Timeline } from './timeline.js';
-import { FENCE_TTL_MS } from './weather.js';
 import type { Call } from './wire.js';
 
 type RowExecution = Witness['journal']['executions'][number];
@@ -98,10 +97,11 @@ export class RowChecks {
   /** Last thing before a write leaves its process. */
   onSend({ process, method, args, sentAtMs }: Call): void {
     if (method === 'create') {
-      const ageMs = sentAtMs - process.recordReadAtMs;
-      ok(ageMs < FENCE_TTL_MS, `I11: ${process.name} made a DEK by a record that is old`);
+      const isFresh = process.hasFreshRecord(sentAtMs);
+      ok(isFresh, `I11: ${process.name} made a DEK by a record that is old`);
     }
     if (method === 'replace') {
+      this.#requireFenced(process, args[0] as DekRow);
       this.#requireVerified(process, args[0] as DekRow, args[1] as string);
       this.#requireSoundPruning(process, args[0] as DekRow, args[1] as string);
     }
@@ -217,8 +217,16 @@ export class RowChecks {
       `I6: ${name} drops the previous wrap of ${row.id}`,
     );
     ok(unwrapped.has(row.wrappedDek), `I6: ${row.id} is pruned, and its primary wrap unopened`);
-    const isSettled = this.#timeline.nowMs - toldCompleteAtMs < FENCE_TTL_MS;
+    const { nowMs } = this.#timeline;
+    const isSettled = process.mayActOn(nowMs - toldCompleteAtMs, nowMs);
     ok(isSettled, `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`);
+  }
+
+  /** I11: no row is moved while writers may still go by the record before. */
+  #requireFenced({ name, role }: SimProcess, { id, epoch }: DekRow): void {
+    const { record } = this.#store;
+    if (role !== 'rewrapper' || record?.epoch !== epoch) return;
+    ok(record.state !== 'fencing', `I11: ${name} moves ${id} before the fence is over`);
   }
 
   /** I11: a whole fence, since this very process learned of the epoch. */
@@ -226,7 +234,7 @@ export class RowChecks {
     // Whoever has restored writes the record as it was.
     if (record.state !== 'rewrapping' || process.role === 'operator') return;
     const sawAtMs = process.sawFencingAtMs.get(record.epoch) ?? Infinity;
-    const wholeMs = FENCE_TTL_MS + 2 * this.#lagMs;
+    const wholeMs = longestFenceMs(record) + 2 * this.#lagMs;
     ok(sentAtMs - sawAtMs >= wholeMs, `I11: ${process.name} cut the fence short`);
   }
 
@@ -234,10 +242,16 @@ export class RowChecks {
   #requireAgedRetirement({ name, role }: SimProcess, dekId: string): void {
     if (role !== 're-encrypter') return;
     const retiredAtMs = this.#retiredAtMs.get(dekId) ?? Infinity;
-    const wholeMs = FENCE_TTL_MS + 2 * this.#lagMs;
+    const fencesMs = this.#store.recordsSince(retiredAtMs).map(longestFenceMs);
+    const wholeMs = Math.min(...fencesMs) + 2 * this.#lagMs;
     const agedMs = this.#timeline.nowMs - retiredAtMs;
     ok(agedMs >= wholeMs, `I11: ${name} shredded ${dekId} before its wait was over`);
   }
+}
+
+/** The longest that anybody may still act on a copy of a record or of a row. */
+export function longestFenceMs({ fenceTtlMs, drainTtlMs = 0 }: RotationRecord): number {
+  return Math.max(fenceTtlMs, drainTtlMs);
 }
 
 interface Macs {

@@ -5,7 +5,7 @@ import { backfiller, reencrypter } from './actors/migrator.js';
 import { crasher, operator } from './actors/operator.js';
 import { pruner } from './actors/pruner.js';
 import { reader } from './actors/reader.js';
-import { rewrapper } from './actors/rewrapper.js';
+import { joiner, rewrapper } from './actors/rewrapper.js';
 import { IDS, oldWriter, write, writePlain, writer } from './actors/writer.js';
 import type { Library } from './library.js';
 import { judge } from './settle.js';
@@ -43,6 +43,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
     reader('strict-reader', 'strict', 10),
     rewrapper('rewrapper-1', 3, (sim) => sim.wanted),
     rewrapper('rewrapper-2', 3, (sim) => sim.random.pick(sim.vault.made)),
+    joiner('joiner', 14),
     backfiller('backfill', 2),
     reencrypter('re-encrypter', 2),
     inspector('inspector', 4),

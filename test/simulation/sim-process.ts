@@ -43,6 +43,8 @@ export class SimProcess {
 
   /** When the newest read of the record that it was answered was sent. */
   recordReadAtMs = -Infinity;
+  /** The same by the fence that the record gave. */
+  readonly #fenceReadAtMs = new Map<number, number>();
   /** When it was last told that the rotation is complete. */
   toldCompleteAtMs = -Infinity;
   /** When it was first told that the epoch is being fenced. */
@@ -67,5 +69,31 @@ export class SimProcess {
     this.name = name;
     this.role = role;
     this.clock = clock;
+  }
+
+  /** It was given a copy of the record. */
+  readRecord(sentAtMs: number, fenceTtlMs: number): void {
+    this.recordReadAtMs = Math.max(this.recordReadAtMs, sentAtMs);
+    const before = this.#fenceReadAtMs.get(fenceTtlMs) ?? -Infinity;
+    this.#fenceReadAtMs.set(fenceTtlMs, Math.max(before, sentAtMs));
+  }
+
+  /** Whether one of its copies of the record is young enough to act on. */
+  hasFreshRecord(nowMs: number): boolean {
+    return this.#mayActOn(({ fenceMs, readAtMs }) => nowMs - readAtMs < fenceMs);
+  }
+
+  /** Whether it may act on what it was told so long ago; a DEK is held for a fence after the record was read. */
+  mayActOn(ageMs: number, nowMs: number): boolean {
+    return this.#mayActOn(
+      ({ fenceMs, readAtMs }) => ageMs < fenceMs && nowMs - readAtMs < 2 * fenceMs,
+    );
+  }
+
+  #mayActOn(
+    isWithin: (copy: { readonly fenceMs: number; readonly readAtMs: number }) => boolean,
+  ): boolean {
+    const copies = [...this.#fenceReadAtMs].map(([fenceMs, readAtMs]) => ({ fenceMs, readAtMs }));
+    return copies.some(isWithin);
   }
 }

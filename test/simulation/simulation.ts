@@ -25,7 +25,7 @@ import { RowChecks } from './row-checks.js';
 import { Secrecy } from './secrecy.js';
 import { SimProcess, type Role } from './sim-process.js';
 import { Timeline } from './timeline.js';
-import { FENCE_TTL_MS, weatherOf, type Weather } from './weather.js';
+import { weatherOf, type Weather } from './weather.js';
 import { Steps } from './steps.js';
 import { forEver, Wire } from './wire.js';
 
@@ -190,7 +190,7 @@ export class Simulation {
       keyProviders: [wire.stub(process, 'provider', this.vault) as KeyProvider],
       dekStore: wire.stub(process, 'store', this.dekStore) as DekStore,
       dekCache,
-      fenceTtlMs: FENCE_TTL_MS,
+      fenceTtlMs: random.pick(weather.fencesMs),
       clock,
       ...(weather.hasRecordKey && { recordKey: RECORD_KEY }),
       ...(random.chance(weather.recoveryRate) && { recoveryKey: PAIR.publicKey }),

@@ -4,7 +4,6 @@ import { nameOf } from '../support/rotation/meks.js';
 import { codeOf } from './explanations.js';
 import type { SimProcess } from './sim-process.js';
 import type { Simulation } from './simulation.js';
-import { FENCE_TTL_MS } from './weather.js';
 import { isWrite, type Call, type Outcome, type WireHooks } from './wire.js';
 
 /** Looks at each step of each call: writes it down, and has it checked. */
@@ -161,8 +160,7 @@ export class Steps implements WireHooks {
     if (method === 'create' && call.subject === 'store') {
       const { id } = args[0] as DekRow;
       process.hadDekAtMs.set(id, sentAtMs);
-      const ageMs = this.#nowMs - process.recordReadAtMs;
-      if (ageMs >= FENCE_TTL_MS) process.lateRows.set(id, this.#nowMs);
+      if (!process.hasFreshRecord(this.#nowMs)) process.lateRows.set(id, this.#nowMs);
     }
     if (call.subject === 'documents') this.#landed(call);
     if (call.subject === 'store') this.#sawRows(process, outcome.value, sentAtMs);
@@ -172,8 +170,8 @@ export class Steps implements WireHooks {
   #landed({ process, sealed }: Call): void {
     for (const [ct, dekId] of sealed) {
       const sawAtMs = process.sawActiveAtMs.get(dekId) ?? -Infinity;
-      const isOld = this.#nowMs - sawAtMs >= FENCE_TTL_MS;
-      if (isOld) process.toConfirm.set(ct, { dekId, atMs: this.#nowMs });
+      const isGood = process.mayActOn(this.#nowMs - sawAtMs, this.#nowMs);
+      if (!isGood) process.toConfirm.set(ct, { dekId, atMs: this.#nowMs });
     }
   }
 
@@ -188,9 +186,7 @@ export class Steps implements WireHooks {
   #sawRecord(process: SimProcess, value: unknown, sentAtMs: number, method: string): void {
     const record = (value as StoredItem | undefined)?.value as RotationRecord | undefined;
     if (!record) return;
-    if (method === 'getRotation') {
-      process.recordReadAtMs = Math.max(process.recordReadAtMs, sentAtMs);
-    }
+    if (method === 'getRotation') process.readRecord(sentAtMs, record.fenceTtlMs);
     if (record.state === 'complete') process.toldCompleteAtMs = this.#nowMs;
     const isNew = record.state === 'fencing' && !process.sawFencingAtMs.has(record.epoch);
     if (isNew) process.sawFencingAtMs.set(record.epoch, this.#nowMs);

@@ -27,9 +27,11 @@ export interface Weather {
   readonly recoveryRate: number;
   /** How far the operator goes. */
   readonly restores: boolean;
+  /** What processes are configured with; the record has that of the process which made it. */
+  readonly fencesMs: readonly number[];
+  /** Chance that a DEK row takes longer than a fence to be made. */
+  readonly slowCreateRate: number;
 }
-
-export const FENCE_TTL_MS = 1_000;
 
 export function weatherOf(random: Random): Weather {
   return {
@@ -47,5 +49,7 @@ export function weatherOf(random: Random): Weather {
     recoveryRate: random.pick([0, 0, 0, 0, 0.5, 1]),
     startsEmpty: random.chance(0.2),
     restores: random.chance(0.35),
+    fencesMs: random.pick([[1_000], [1_000], [1_000, 1_600, 3_000]]),
+    slowCreateRate: random.pick([0, 0, 0, 0.3]),
   };
 }

@@ -124,7 +124,7 @@ export class Wire {
   #arrive(call: Call, execute: () => unknown, answer: Answer): void {
     const isLate = call.fault === 'late';
     if (isLate) answer(this.#unreachable(call));
-    const delayMs = this.#latencyMs() + (isLate ? this.#random.int(300, 4_000) : 0);
+    const delayMs = this.#latencyMs() + this.#slownessMs(call);
     this.#timeline.after(delayMs, () => {
       const { process } = call;
       if (process.isCutOff || (!process.isAlive && this.#random.chance(0.5))) return;
@@ -132,6 +132,13 @@ export class Wire {
       this.#hooks.onExecuted(call, outcome);
       if (!isLate) answer(this.#asAnswered(call, outcome));
     });
+  }
+
+  #slownessMs({ subject, method, fault }: Call): number {
+    if (fault === 'late') return this.#random.int(300, 4_000);
+    const isCreate = subject === 'store' && method === 'create';
+    const isSlow = isCreate && !this.isCalm && this.#random.chance(this.#weather.slowCreateRate);
+    return isSlow ? this.#random.int(800, 5_000) : 0;
   }
 
   #asAnswered(call: Call, outcome: Outcome): Outcome {

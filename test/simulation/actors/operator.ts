@@ -1,11 +1,13 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import type { DekRow, RotationRecord } from '../../../src/index.js';
 import { PRODUCT } from '../../support/encryptor.js';
+import { without } from '../../support/recovery-pairs.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
 import { envelopesIn, keyOf, type SimDocument } from '../ledger.js';
 import { drivePrune } from './pruner.js';
+import { codeOf } from '../explanations.js';
 import type { Actor, Life } from '../simulation.js';
-import { FENCE_TTL_MS } from '../weather.js';
+import { longestFenceMs } from '../row-checks.js';
 import { IDS, write } from './writer.js';
 import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
@@ -17,6 +19,7 @@ export function operator(name: string, rounds: number): Actor {
   const act = async (life: Life): Promise<void> => {
     const { sim } = life;
     const actions = [rotate, rotate, rollBack, disable, remove, retire, retire, erase, setClock];
+    if (sim.weather.fencesMs.length > 1) actions.push(shortenFence, shortenFence);
     for (; left > 0; left -= 1) {
       await sim.pause(life, 100, 1_500);
       const isLast = left === 1 && sim.weather.restores;
@@ -124,10 +127,14 @@ export async function requireRetirable(
   const isAged = ({ id }: DekRow): boolean => dekStore.changedAtMs(id) < startMs - weather.lagMs;
   const against = rowsAgainst(sim, name).filter(isAged);
   await library.assertRetirable(encryptor, { mek: targetAt(name), backupWindowMs });
-  const wholeMs = FENCE_TTL_MS + 2 * weather.lagMs;
+  const wholeMs = fenceMs(sim) + 2 * weather.lagMs;
   ok(timeline.nowMs - startMs >= wholeMs, `I11: ${name} is said to be out of use too early`);
   const left = against.filter(({ id }) => dekStore.changedAtMs(id) < startMs);
   deepEqual(left, [], `I11: ${name} is said to be out of use`);
+}
+
+function fenceMs({ dekStore }: Life['sim']): number {
+  return dekStore.record ? longestFenceMs(dekStore.record) : 0;
 }
 
 /** Rows that keep a MEK version in use. */
@@ -193,6 +200,44 @@ function decrypt({ sim, encryptor }: Life, document: SimDocument): Promise<unkno
   return encryptor.decryptDocument(sim.definition, document as never);
 }
 
+/** The old fence is waited out as well, until nobody goes by a copy of the record that has it. */
+const shortenFence: Action = async (life) => {
+  const { sim, process } = life;
+  const next = Math.min(...sim.weather.fencesMs);
+  const since = sim.explanations.since(process);
+  try {
+    const before = await alterRecord(life, (record) => {
+      const drainTtlMs = longestFenceMs(record);
+      return drainTtlMs > next ? { ...record, fenceTtlMs: next, drainTtlMs } : undefined;
+    });
+    if (!before) return;
+    sim.tally.add('fences that were shortened', true);
+    // A DEK may be held for another fence by a copy that was just young enough.
+    await process.clock.sleep(2 * longestFenceMs(before) + 2 * sim.weather.lagMs);
+    await alterRecord(life, (record) => without(record, 'drainTtlMs'));
+  } catch (error) {
+    sim.explanations.require(process, error, since);
+  }
+};
+
+/** @returns The record before; `undefined` where nothing was to be changed, or someone else was faster. */
+async function alterRecord(
+  { encryptor }: Life,
+  change: (record: RotationRecord) => RotationRecord | undefined,
+): Promise<RotationRecord | undefined> {
+  const item = await readRotationItem(encryptor.dekStore, PRODUCT);
+  const before = item?.value as RotationRecord | undefined;
+  const next = before && change(before);
+  if (!item || !next) return undefined;
+  try {
+    await encryptor.dekStore.replaceItem(next, item.etag);
+    return before;
+  } catch (error) {
+    if (codeOf(error) === 'ETAG_MISMATCH') return undefined;
+    throw error;
+  }
+}
+
 const setClock: Action = async ({ sim }) => {
   await Promise.resolve();
   const { mortals, random } = sim;
@@ -219,16 +264,13 @@ export const restore: Action = async (life) => {
 };
 
 /** Whoever restores has what records are authenticated with. */
-async function raiseFloor({ encryptor }: Life, generationFloor: number): Promise<void> {
-  const item = await readRotationItem(encryptor.dekStore, PRODUCT);
-  if (!item) return;
-  const record = { ...(item.value as RotationRecord), generationFloor };
-  await encryptor.dekStore.replaceItem(record, item.etag);
+async function raiseFloor(life: Life, generationFloor: number): Promise<void> {
+  await alterRecord(life, (record) => ({ ...record, generationFloor }));
 }
 
 /** Nobody is given the record without the floor any more, nor acts on a copy from before. */
 async function untilKnown({ sim, process }: Life): Promise<void> {
-  await process.clock.sleep(FENCE_TTL_MS + 2 * sim.weather.lagMs);
+  await process.clock.sleep(fenceMs(sim) + 2 * sim.weather.lagMs);
 }
 
 /** I20: what cannot be read any more is named, all of it and nothing else. */

@@ -29,6 +29,22 @@ export function rewrapper(
   return { name, role: 'rewrapper', act };
 }
 
+/** Another worker of whatever rotation is under way, most often from its fence on. */
+export function joiner(name: string, rounds: number): Actor {
+  let left = rounds;
+  const act = async (life: Life): Promise<void> => {
+    const { sim } = life;
+    for (; left > 0; left -= 1) {
+      await sim.pause(life, 100, 700);
+      const { record } = sim.dekStore;
+      if (!record || record.state === 'complete') continue;
+      sim.tally.add('rotations that were joined in their fence', record.state === 'fencing');
+      await rewrapOnce(life, nameOf(record));
+    }
+  };
+  return { name, role: 'rewrapper', act };
+}
+
 /** The rotation turned out to be a mistake. */
 async function goBack(life: Life): Promise<void> {
   const { sim } = life;
