@@ -134,7 +134,8 @@ export class FieldEncryptor {
    * @throws TypeError naming the path for a value that JSON cannot hold, or a container that is not
    * of the declared shape - nothing was written.
    * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
-   * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc`;
+   * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
+   * an envelope of the document where no field is declared: refuse the input;
    * `ROTATION_RECORD_MISSING`; `CONTENDED`: try again. Errors of the store and the provider pass.
    *
    * @example

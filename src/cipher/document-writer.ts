@@ -9,10 +9,12 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors.js';
 import { ciphertextIn } from './envelope.js';
 import { fieldCipher } from './field-cipher.js';
-import { encodeFieldValue } from './field-value.js';
+import { refusedEnvelope } from './refused-envelope.js';
+import { plaintextToReseal } from './resealing.js';
 import {
   planWrite,
-  refusedEnvelope,
+  requireNoUndeclared,
+  type LookAlikeRule,
   type PlainSlot,
   type SealedSlot,
   type WritePlan,
@@ -32,10 +34,13 @@ export interface WrittenDocument {
 export class DocumentWriter {
   readonly #deks: DekServices;
   readonly #enabled: boolean;
+  readonly #isRefused: LookAlikeRule | undefined;
 
-  constructor(deks: DekServices, enabled: boolean) {
+  /** @param isRefused - Any look-alike of the document's envelopes by default. */
+  constructor(deks: DekServices, enabled: boolean, isRefused?: LookAlikeRule) {
     this.#deks = deks;
     this.#enabled = enabled;
+    this.#isRefused = isRefused;
   }
 
   /** A copy with every plain declared field sealed; envelopes that it brought along stay. */
@@ -60,15 +65,17 @@ export class DocumentWriter {
   ): Promise<WrittenDocument> {
     const draft = draftOf(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
-    const plan = planWrite(draft, place);
+    const plan = planWrite(draft, place, this.#isRefused);
     const mark = markIn(plan);
     const marked: PlainSlot[] = [];
     for (const each of plan.carried) {
-      const value = await this.#openOwn(each, place);
-      const { slot } = each;
+      const { slot, envelope } = each;
+      const open = (dek: Dek): Plaintext =>
+        fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
+      const encoded = await this.#openOwn(each, open);
       // The envelope that was checked, not the object that was passed in: it could answer twice.
-      slot.fill(each.envelope);
-      if (each === mark) marked.push({ slot, encoded: encodeFieldValue(value, slot.field.path) });
+      slot.fill(envelope);
+      if (each === mark) marked.push({ slot, encoded });
     }
     return this.#sealed(draft.document, place, [...plan.plain, ...marked]);
   }
@@ -84,12 +91,11 @@ export class DocumentWriter {
   ): Promise<WrittenDocument> {
     const draft = draftOf(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
-    const { plain, carried } = planWrite(draft, place);
+    const { plain, carried } = planWrite(draft, place, this.#isRefused);
     const opened: PlainSlot[] = [];
     for (const each of carried) {
-      const value = await this.#openOwn(each, place, dekOf);
-      const { slot } = each;
-      opened.push({ slot, encoded: encodeFieldValue(value, slot.field.path) });
+      const reopen = (dek: Dek): Plaintext => plaintextToReseal(dek, place, each);
+      opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, dekOf) });
     }
     return this.#sealed(draft.document, place, [...plain, ...opened]);
   }
@@ -102,6 +108,7 @@ export class DocumentWriter {
   ): Promise<WrittenDocument | undefined> {
     const draft = draftOf(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
+    requireNoUndeclared(draft, place, this.#isRefused);
     const plain = draft.slots.flatMap((slot) => {
       const encoded = plaintexts.get(ciphertextIn(slot.value));
       return encoded ? [{ slot, encoded }] : [];
@@ -125,16 +132,17 @@ export class DocumentWriter {
   }
 
   /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope that does not open in its place. */
-  async #openOwn(
+  async #openOwn<T>(
     { slot, envelope }: SealedSlot,
-    place: DocumentPlace,
+    open: (dek: Dek) => T,
     dekOf: DekSource = (dekId) => this.#ownDek(dekId),
-  ): Promise<unknown> {
+  ): Promise<T> {
     const dek = await dekOf(envelope.dekId);
     try {
-      return fieldCipher(dek, place).open(slot.field, envelope);
+      return open(dek);
     } catch (error) {
-      throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path, error) : error;
+      // Without its cause: a caller's mistake must not look like tampering to those who watch for that.
+      throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path) : error;
     }
   }
 

@@ -18,6 +18,12 @@ export function declaredField(path: string): DeclaredField {
   return { path, encodedPath: lengthPrefixed(path) };
 }
 
+/** What an envelope holds. */
+export interface ReopenedValue {
+  readonly value: unknown;
+  readonly encoded: Plaintext;
+}
+
 // Additional data is put together here: it lives for one call, and a buffer for each is slow.
 const scratch = Buffer.allocUnsafeSlow(2048);
 const scratchViews: (Uint8Array | undefined)[] = [];
@@ -52,11 +58,20 @@ export class FieldCipher {
 
   /** @throws TamperedError where the envelope is not what was sealed at this path of this document. */
   open(field: DeclaredField, envelope: Envelope): unknown {
+    return valueIn(this.#openBytes(field, envelope), field, envelope);
+  }
+
+  /** The same with its bytes, to be sealed again as they are. */
+  reopen(field: DeclaredField, envelope: Envelope): ReopenedValue {
+    const bytes = this.#openBytes(field, envelope);
+    const encoded = { marker: bytes[0] as number, payload: bytes.subarray(1) };
+    return { value: valueIn(bytes, field, envelope), encoded };
+  }
+
+  #openBytes(field: DeclaredField, envelope: Envelope): Buffer {
     const plaintext = openText(this.#key, envelope.ct, this.#aad(field));
     if (plaintext === undefined) throw tamperedField(field.path, envelope.dekId);
-    const value = decodeFieldValue(plaintext);
-    if (value === UNKNOWN_VALUE) throw unsupportedValue(field.path, envelope.dekId);
-    return value;
+    return plaintext;
   }
 
   #aad({ encodedPath }: DeclaredField): Uint8Array {
@@ -68,6 +83,12 @@ export class FieldCipher {
     aad.set(this.#aadTail, tailAt);
     return aad;
   }
+}
+
+function valueIn(bytes: Buffer, { path }: DeclaredField, { dekId }: Envelope): unknown {
+  const value = decodeFieldValue(bytes);
+  if (value === UNKNOWN_VALUE) throw unsupportedValue(path, dekId);
+  return value;
 }
 
 // Deriving a field key costs more than sealing a field: the last one stays with its DEK.

@@ -1,69 +1,90 @@
-/** The JSON text of a value, or a `TypeError` where JSON would lose or change something. @module */
+/** The JSON text of a value, or an error where JSON would lose or change something. @module */
 import { describeType, isPlainObject } from '../guards.js';
+import { looksLikeEnvelope } from './envelope.js';
+import { nestedEnvelope } from './refused-envelope.js';
 
 const DEEPEST = 500;
 
+/** A walk into a value. */
+interface Walk {
+  /** The declared path, for messages; values and their property names never appear in them. */
+  readonly path: string;
+  readonly ancestors: Set<object>;
+  /** From the declared path on, as it may appear in a message. */
+  readonly steps: string[];
+}
+
 /**
- * @param path - The declared path, for the message; values never appear in it.
  * @throws TypeError naming the path for whatever JSON cannot hold: a number that is not finite,
- * bigint, symbol, function, `undefined` in an array, a class instance, a cycle, a lone surrogate.
+ * bigint, symbol, function, `undefined` in an array, a class instance, a cycle, a lone surrogate. FieldEncryptionError
+ * `ENVELOPE_REFUSED` for an own property `_enc`, however deep.
  */
 export function jsonTextOf(value: unknown, path: string): string {
-  return JSON.stringify(plainCopy(value, path, new Set()));
+  return JSON.stringify(plainCopy(value, { path, ancestors: new Set(), steps: [] }));
 }
 
 // The copy is read once and has no prototype, so no getter, proxy or toJSON can answer twice.
-function plainCopy(value: unknown, path: string, ancestors: Set<object>): unknown {
+function plainCopy(value: unknown, walk: Walk): unknown {
   switch (typeof value) {
     case 'boolean':
       return value;
     case 'string':
-      return wellFormed(value, path);
+      return wellFormed(value, walk.path);
     case 'number':
       if (Number.isFinite(value)) return value;
-      throw refusal(path, 'a number that is not finite');
+      throw refusal(walk, 'a number that is not finite');
     case 'object':
-      return value === null ? null : plainContainer(value, path, ancestors);
+      return value === null ? null : plainContainer(value, walk);
     default:
-      throw refusal(path, describeType(value));
+      throw refusal(walk, describeType(value));
   }
 }
 
-function plainContainer(value: object, path: string, ancestors: Set<object>): object {
-  if (ancestors.has(value)) throw refusal(path, 'a cycle');
-  if (ancestors.size >= DEEPEST) throw refusal(path, `more than ${String(DEEPEST)} levels`);
+function plainContainer(value: object, walk: Walk): object {
+  const { ancestors } = walk;
+  if (looksLikeEnvelope(value)) throw nestedEnvelope(walk.path, walk.steps);
+  if (ancestors.has(value)) throw refusal(walk, 'a cycle');
+  if (ancestors.size >= DEEPEST) throw refusal(walk, `more than ${String(DEEPEST)} levels`);
   ancestors.add(value);
-  const copy = Array.isArray(value)
-    ? plainArray(value, path, ancestors)
-    : plainRecord(value, path, ancestors);
+  const copy = Array.isArray(value) ? plainArray(value, walk) : plainRecord(value, walk);
   ancestors.delete(value);
   return copy;
 }
 
-function plainArray(value: unknown[], path: string, ancestors: Set<object>): unknown[] {
-  const copy = Array.from(value, (element) => plainCopy(element, path, ancestors));
+function plainArray(value: unknown[], walk: Walk): unknown[] {
+  const { steps } = walk;
+  const copy = Array.from(value, (element, index) => {
+    if (typeof element !== 'object') return plainCopy(element, walk);
+    steps.push(`[${String(index)}]`);
+    const copied = plainCopy(element, walk);
+    steps.pop();
+    return copied;
+  });
   if (Object.keys(value).length > copy.length)
-    throw refusal(path, 'an array with named properties');
+    throw refusal(walk, 'an array with named properties');
   // Hides a toJSON that somebody may have put on a prototype.
   return Object.defineProperty(copy, 'toJSON', { value: undefined });
 }
 
-function plainRecord(value: object, path: string, ancestors: Set<object>): object {
-  if (!isPlainObject(value)) throw refusal(path, describeType(value));
-  if (Object.getOwnPropertySymbols(value).length > 0) throw refusal(path, 'a symbol');
+function plainRecord(value: object, walk: Walk): object {
+  if (!isPlainObject(value)) throw refusal(walk, describeType(value));
+  if (Object.getOwnPropertySymbols(value).length > 0) throw refusal(walk, 'a symbol');
   const copy = Object.create(null) as Record<string, unknown>;
+  walk.steps.push('.*');
   for (const [name, property] of Object.entries(value)) {
-    if (property === undefined) continue;
-    copy[wellFormed(name, path)] = plainCopy(property, path, ancestors);
+    if (property !== undefined) copy[wellFormed(name, walk.path)] = plainCopy(property, walk);
   }
+  walk.steps.pop();
+  // Only a proxy gives a property that it said it does not have.
+  if (looksLikeEnvelope(copy)) throw nestedEnvelope(walk.path, walk.steps);
   return copy;
 }
 
 export function wellFormed(text: string, path: string): string {
   if (text.isWellFormed()) return text;
-  throw refusal(path, 'a string with a lone surrogate');
+  throw refusal({ path }, 'a string with a lone surrogate');
 }
 
-function refusal(path: string, what: string): TypeError {
+function refusal({ path }: Pick<Walk, 'path'>, what: string): TypeError {
   return new TypeError(`The value at "${path}" cannot be encrypted: JSON cannot hold ${what}`);
 }

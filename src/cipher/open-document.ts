@@ -11,7 +11,7 @@ import { looksLikeEnvelope, type Envelope } from './envelope.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { encodeFieldValue } from './field-value.js';
 import { envelopeOf } from './read-plan.js';
-import { refusedEnvelope } from './write-plan.js';
+import { refusedEnvelope } from './refused-envelope.js';
 
 /** @internal What an open document is made of. */
 export interface OpenDocumentParts<D extends AnyDefinition> {
@@ -51,10 +51,11 @@ export class OpenDocument<D extends AnyDefinition> {
    *
    * With `enabled: false` it gives the value back as it is.
    *
-   * @throws TypeError for a value that JSON cannot hold; RangeError for a path that is not declared.
-   * @throws FieldEncryptionError `CIPHER_STALE` when the document has been open for too long: open it
-   * again; `DEK_NOT_FOUND` when it has no DEK yet: open it with `createDek: true`;
-   * `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again.
+   * @throws TypeError for a value that JSON cannot hold; RangeError for one that is too long, and for a path
+   * that is not declared.
+   * @throws FieldEncryptionError `ENVELOPE_REFUSED` for a property `_enc` at any depth; `CIPHER_STALE` when
+   * the document has been open for too long: open it again; `DEK_NOT_FOUND` when it has no DEK yet: open it
+   * with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again.
    */
   seal(path: DeclaredPath<D>, value: unknown): Envelope {
     const { definition, sealing, services, enabled } = this.#parts;

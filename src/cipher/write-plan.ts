@@ -4,11 +4,13 @@ import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
 import { ELEMENT_SUFFIX } from '../document/field-path.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import { isDekOf } from '../dek/key-scope.js';
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError, hasCode } from '../errors.js';
 import { describeType } from '../guards.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
 import { encodeFieldValue } from './field-value.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
+import { ownLookAlikes } from './own-envelopes.js';
+import { refusedEnvelope, undeclaredEnvelope } from './refused-envelope.js';
 
 export interface PlainSlot {
   readonly slot: FieldSlot;
@@ -26,11 +28,22 @@ export interface WritePlan {
   readonly carried: readonly SealedSlot[];
 }
 
+/** Which look-alikes of the document's own envelopes may not stand beside its declared fields. */
+export type LookAlikeRule = (value: object) => boolean;
+
+const ANY_LOOK_ALIKE: LookAlikeRule = () => true;
+
 /**
- * @throws TypeError for values and containers that cannot be stored without loss; FieldEncryptionError
- * `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not this document's own, `TOO_MANY_DEKS`.
+ * @throws TypeError for values and containers that cannot be stored without loss, RangeError for values
+ * that are too long; FieldEncryptionError `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not
+ * this document's own, or are where none belongs; `TOO_MANY_DEKS`.
  */
-export function planWrite(draft: DocumentDraft, place: DocumentPlace): WritePlan {
+export function planWrite(
+  draft: DocumentDraft,
+  place: DocumentPlace,
+  isRefused: LookAlikeRule = ANY_LOOK_ALIKE,
+): WritePlan {
+  requireNoUndeclared(draft, place, isRefused);
   for (const { path, expected, value } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
     throw new TypeError(
@@ -52,6 +65,17 @@ export function planWrite(draft: DocumentDraft, place: DocumentPlace): WritePlan
   return { plain, carried };
 }
 
+/** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope of the document beside its fields. */
+export function requireNoUndeclared(
+  { document, tree }: DocumentDraft,
+  { scope }: DocumentPlace,
+  isRefused: LookAlikeRule = ANY_LOOK_ALIKE,
+): void {
+  const found = ownLookAlikes(document, { scope, tree, intoValues: false });
+  const refused = found.find(({ value }) => isRefused(value));
+  if (refused) throw undeclaredEnvelope(refused);
+}
+
 function ownEnvelope(value: object, { field }: FieldSlot, place: DocumentPlace): Envelope {
   const envelope = readEnvelope(value, field.path);
   if (isDekOf(place.scope, envelope.dekId)) return envelope;
@@ -65,16 +89,8 @@ function ownEnvelope(value: object, { field }: FieldSlot, place: DocumentPlace):
 function readEnvelope(value: object, path: string): Envelope {
   try {
     return parseEnvelope(value, path);
-  } catch (cause) {
-    throw refusedEnvelope(path, cause);
+  } catch (error) {
+    // A caller's mistake is no tampering, and must not look like it to those who watch for that.
+    throw refusedEnvelope(path, hasCode(error, 'TAMPERED') ? undefined : error);
   }
-}
-
-/** For a value that would be taken for an envelope when it is read back. */
-export function refusedEnvelope(path: string, cause?: unknown): FieldEncryptionError {
-  return new FieldEncryptionError(
-    'ENVELOPE_REFUSED',
-    `The value at "${path}" looks like an envelope but is not one of this document's own: no value may have a property named "_enc"`,
-    { path, ...(cause !== undefined && { cause }) },
-  );
 }

@@ -21,6 +21,7 @@ export interface DocumentDraft {
   readonly slots: readonly FieldSlot[];
   /** Containers that are not of the declared shape and were left as they are. */
   readonly misshapen: readonly Misshapen[];
+  readonly tree: readonly FieldNode[];
 }
 
 /** A value where the declaration expects an object or an array with fields in it. */
@@ -63,7 +64,7 @@ export function draftOf(document: unknown, tree: readonly FieldNode[]): Document
   const copy = { ...document };
   const walk: Walk = { slots: [], misshapen: [] };
   copyChildren(walk, copy, tree);
-  return { document: copy, slots: walk.slots, misshapen: walk.misshapen };
+  return { document: copy, slots: walk.slots, misshapen: walk.misshapen, tree };
 }
 
 function copyChildren(walk: Walk, holder: Holder, children: readonly FieldNode[]): void {

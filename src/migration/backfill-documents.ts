@@ -1,4 +1,5 @@
 /** Encrypts what is still plaintext, beside live traffic. @module */
+import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { planWrite } from '../cipher/write-plan.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
@@ -100,7 +101,7 @@ function rehearsal(context: MigrationContext): SettleDocument {
     const { place, plain: fields, sealed } = storedFieldsOf(context, document);
     if (fields === 0) return settled({ type: 'current', key });
     // For their refusals: what they take can be sealed, and be stored beside what is sealed.
-    planWrite(draftOf(document, definition.tree), place);
+    planWrite(draftOf(document, definition.tree), place, isSoundEnvelope);
     if (sealed.length > 0) await reader.read(definition, document);
     return settled({ type: 'would-rewrite', key, fields });
   };

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
+import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { systemClock, timestampOf } from '../clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
@@ -130,6 +131,8 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const services = dekServices(parts, { fenceTtlMs, epochs: epochsSeenBy(encryption) });
+  // What a client may have sent in the form of an envelope is stored already, and goes on as it is.
+  const writer = new DocumentWriter(services, enabled, isSoundEnvelope);
   const store = new MigrationDocumentStore({
     store: documentStore,
     onRequestCharge,
@@ -142,7 +145,7 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
     dekStore,
     services,
     reader: new DocumentReader(services, true, undefined),
-    updater: new SelectingUpdater(services, new DocumentWriter(services, enabled), request.select),
+    updater: new SelectingUpdater(services, writer, request.select),
     sharedCache,
     clock,
     request,

@@ -45,7 +45,7 @@ export function namedDeks(
     const place = definition.placeOf(product, document);
     const { sealed } = planRead(draft, place, true);
     const declared = sealed.map(({ slot, envelope }) => ({ ...envelope, path: slot.field.path }));
-    const named = [...declared, ...strayEnvelopes(document, { sealed, place })];
+    const named = [...declared, ...strayEnvelopes(document, { place, tree: draft.tree })];
     return { key, etag, pathsByDekId: pathsByDekIdOf(named) };
   } catch (error) {
     return { key, etag, error };

@@ -1,6 +1,7 @@
 /** Moves one document after the other to a DEK of its own that nobody knows. @module */
-import { fieldCipher } from '../cipher/field-cipher.js';
 import type { DekSource } from '../cipher/document-writer.js';
+import { isSoundEnvelope } from '../cipher/own-envelopes.js';
+import { plaintextToReseal } from '../cipher/resealing.js';
 import { planWrite } from '../cipher/write-plan.js';
 import { timestampOf } from '../clock.js';
 import type { Dek } from '../dek/dek.js';
@@ -156,11 +157,10 @@ export class Reencrypter {
     generations: DekGenerations,
   ): Promise<void> {
     const { definition, clock } = this.#context;
-    planWrite(draftOf(document, definition.tree), place);
+    planWrite(draftOf(document, definition.tree), place, isSoundEnvelope);
     if (generations.isOld({ createdAt: timestampOf(clock) })) throw clockBehind();
-    for (const { slot, envelope } of sealed) {
-      const dek = await this.#dekOf(envelope.dekId, generations);
-      fieldCipher(dek, place).open(slot.field, envelope);
+    for (const each of sealed) {
+      plaintextToReseal(await this.#dekOf(each.envelope.dekId, generations), place, each);
     }
   }
 
@@ -189,9 +189,19 @@ export class Reencrypter {
       if (!item) return false;
       const { outcome } = await this.#rewrite(item, key);
       if (outcome.type === 'skipped') return false;
-      if (outcome.type === 'current') return true;
+      if (outcome.type === 'current') return this.#requireNothingInside(item.document);
     }
     throw contended('Replacing the document once more', MOST_ATTEMPTS);
+  }
+
+  /** True; @throws For an old envelope inside a value: an earlier version may have sealed it again. */
+  async #requireNothingInside(document: AnyDocument): Promise<true> {
+    const { sealed, place } = storedFieldsOf(this.#context, document);
+    const { loader } = this.#context.services;
+    for (const each of sealed) {
+      plaintextToReseal(await loader.load(each.envelope.dekId), place, each);
+    }
+    return true;
   }
 }
 

@@ -2,11 +2,13 @@
 import { planRead } from '../cipher/read-plan.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
 import type { DocumentPlace } from '../dek/document-place.js';
+import type { FieldNode } from '../document/field-tree.js';
 import { draftOf } from '../document/document-draft.js';
 import type { MigrationContext } from './migration-context.js';
 
 export interface StoredFields {
   readonly place: DocumentPlace;
+  readonly tree: readonly FieldNode[];
   /** Declared values that are plaintext. */
   readonly plain: number;
   readonly sealed: readonly SealedSlot[];
@@ -22,5 +24,5 @@ export function storedFieldsOf(
   const draft = draftOf(document, definition.tree);
   const place = definition.placeOf(product, draft.document);
   const { sealed, dekIds, passedThrough } = planRead(draft, place, true);
-  return { place, plain: passedThrough, sealed, dekIds };
+  return { place, tree: draft.tree, plain: passedThrough, sealed, dekIds };
 }

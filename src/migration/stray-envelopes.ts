@@ -1,10 +1,9 @@
 /** Envelopes of a document where its definition declares no field. @module */
-import { looksLikeEnvelope, type Envelope } from '../cipher/envelope.js';
-import { isDekOf } from '../dek/key-scope.js';
+import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
+import type { DocumentPlace } from '../dek/document-place.js';
+import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors.js';
-import { isPlainObject } from '../guards.js';
 import type { AnyDocument } from './document-pages.js';
-import type { StoredFields } from './stored-fields.js';
 
 export interface StrayEnvelope {
   readonly path: string;
@@ -13,24 +12,20 @@ export interface StrayEnvelope {
 
 /**
  * Sealed by another definition, an earlier one say. Nobody can move them to another DEK by this one, and
- * they must not be taken for absent. What was embedded from other documents does not count.
+ * they must not be taken for absent. What was embedded from other documents does not count, nor does what
+ * no DEK can open for its form: a client may have sent it.
  */
 export function strayEnvelopes(
   document: AnyDocument,
-  { sealed, place }: Pick<StoredFields, 'place' | 'sealed'>,
+  {
+    place: { scope },
+    tree,
+  }: { readonly place: DocumentPlace; readonly tree: readonly FieldNode[] },
 ): StrayEnvelope[] {
-  const seen = new Set<unknown>(sealed.map(({ slot }) => slot.value));
-  const found: StrayEnvelope[] = [];
-  const left: [value: unknown, path: string][] = [[document, '']];
-  for (let next = left.pop(); next; next = left.pop()) {
-    const [value, path] = next;
-    if (seen.has(value) || !(isPlainObject(value) || Array.isArray(value))) continue;
-    seen.add(value);
-    const dekId: unknown = looksLikeEnvelope(value) && (value as Partial<Envelope>).dekId;
-    if (typeof dekId === 'string' && isDekOf(place.scope, dekId)) found.push({ path, dekId });
-    for (const [name, each] of Object.entries(value)) left.push([each, pathTo(path, name, value)]);
-  }
-  return found;
+  const found = ownLookAlikes(document, { scope, tree, intoValues: true });
+  return found
+    .filter(({ value }) => isSoundEnvelope(value))
+    .map(({ path, dekId }) => ({ path, dekId }));
 }
 
 export function strayEnvelope({ path, dekId }: StrayEnvelope): FieldEncryptionError {
@@ -39,9 +34,4 @@ export function strayEnvelope({ path, dekId }: StrayEnvelope): FieldEncryptionEr
     `The value at "${path}" is an envelope of this document, and the definition declares no field there: migrate with a definition that declares every field that was ever sealed`,
     { path, dekId },
   );
-}
-
-function pathTo(path: string, name: string, holder: object): string {
-  if (Array.isArray(holder)) return `${path}[]`;
-  return path === '' ? name : `${path}.${name}`;
 }

@@ -1,4 +1,5 @@
 import { boundErrors } from './bound-errors.js';
+import { envelopeErrors } from './envelope-errors.js';
 import { migrationErrors } from './migration-errors.js';
 import { recordErrors } from './record-errors.js';
 import { recoveryErrors } from './recovery-errors.js';
@@ -7,6 +8,7 @@ import { retirementErrors } from './retirement-errors.js';
 /** The codes that one feature alone raises, each provoked, with its message. */
 export const featureErrors = {
   ...boundErrors,
+  ...envelopeErrors,
   ...migrationErrors,
   ...recordErrors,
   ...recoveryErrors,
