@@ -2,7 +2,7 @@
 import { isUint8Array } from 'node:util/types';
 import type { Plaintext } from '../crypto/aead.js';
 import { utf8From } from '../crypto/buffer-text.js';
-import { jsonTextOf, wellFormed } from './json-value.js';
+import { jsonTextOf } from './json-value.js';
 
 const STRING = 0x01;
 const JSON_TEXT = 0x02;
@@ -10,7 +10,8 @@ const BYTES = 0x03;
 
 /** @throws TypeError naming the path where the value cannot be stored without loss. */
 export function encodeFieldValue(value: unknown, path: string): Plaintext {
-  if (typeof value === 'string') return { marker: STRING, payload: wellFormed(value, path) };
+  // UTF-8 has no bytes for one half of a surrogate pair; JSON text has an escape for it.
+  if (typeof value === 'string' && value.isWellFormed()) return { marker: STRING, payload: value };
   // A copy: the caller may go on writing into the bytes while the key is being fetched.
   if (isUint8Array(value)) return { marker: BYTES, payload: new Uint8Array(value) };
   return { marker: JSON_TEXT, payload: jsonTextOf(value, path) };

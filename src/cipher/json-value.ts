@@ -15,8 +15,10 @@ interface Walk {
 }
 
 /**
+ * Strings that are not well-formed Unicode are kept: JSON text has escapes for them.
+ *
  * @throws TypeError naming the path for whatever JSON cannot hold: a number that is not finite,
- * bigint, symbol, function, `undefined` in an array, a class instance, a cycle, a lone surrogate. FieldEncryptionError
+ * bigint, symbol, function, `undefined` in an array, a class instance, a cycle. FieldEncryptionError
  * `ENVELOPE_REFUSED` for an own property `_enc`, however deep.
  */
 export function jsonTextOf(value: unknown, path: string): string {
@@ -27,9 +29,8 @@ export function jsonTextOf(value: unknown, path: string): string {
 function plainCopy(value: unknown, walk: Walk): unknown {
   switch (typeof value) {
     case 'boolean':
-      return value;
     case 'string':
-      return wellFormed(value, walk.path);
+      return value;
     case 'number':
       if (Number.isFinite(value)) return value;
       throw refusal(walk, 'a number that is not finite');
@@ -72,7 +73,7 @@ function plainRecord(value: object, walk: Walk): object {
   const copy = Object.create(null) as Record<string, unknown>;
   walk.steps.push('.*');
   for (const [name, property] of Object.entries(value)) {
-    if (property !== undefined) copy[wellFormed(name, walk.path)] = plainCopy(property, walk);
+    if (property !== undefined) copy[name] = plainCopy(property, walk);
   }
   walk.steps.pop();
   // Only a proxy gives a property that it said it does not have.
@@ -80,11 +81,6 @@ function plainRecord(value: object, walk: Walk): object {
   return copy;
 }
 
-export function wellFormed(text: string, path: string): string {
-  if (text.isWellFormed()) return text;
-  throw refusal({ path }, 'a string with a lone surrogate');
-}
-
-function refusal({ path }: Pick<Walk, 'path'>, what: string): TypeError {
+function refusal({ path }: Walk, what: string): TypeError {
   return new TypeError(`The value at "${path}" cannot be encrypted: JSON cannot hold ${what}`);
 }

@@ -40,7 +40,9 @@ interface GoldenEnvelope {
   readonly plaintextHex: string;
 }
 
-const { cases } = readGolden<{ cases: GoldenEnvelope[] }>('envelopes.json');
+const cases = ['envelopes.json', 'surrogate-envelopes.json'].flatMap(
+  (file) => readGolden<{ cases: GoldenEnvelope[] }>(file).cases,
+);
 
 function valueOf({ value, valueJson, valueBytesHex }: GoldenEnvelope): unknown {
   if (valueBytesHex !== undefined) return new Uint8Array(fromHex(valueBytesHex));

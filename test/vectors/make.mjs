@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { PRODUCT, hex } from './make/format.mjs';
-import { envelopes } from './make/envelope-cases.mjs';
+import { envelopes, surrogateEnvelopes } from './make/envelope-cases.mjs';
 import { fieldAads, keySchedules, keyScopes, meks, tuples } from './make/key-cases.mjs';
 import { recordMacs } from './make/mac-cases.mjs';
 import {
@@ -72,6 +72,11 @@ const files = {
     comment:
       'Sealed fields of every plaintext type: value as JSON, valueJson as the text of JSON, or valueBytesHex for bytes.',
     cases: envelopes(),
+  },
+  'surrogate-envelopes.json': {
+    comment:
+      'Sealed strings that are not well-formed Unicode, and values with such strings or names inside.',
+    cases: surrogateEnvelopes(),
   },
   'malformed-envelopes.json': malformedFile(),
   'dek-rows.json': rowsFile(),

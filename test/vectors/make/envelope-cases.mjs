@@ -87,3 +87,15 @@ export function envelopes() {
     bytesCase('not UTF-8', 'attachment', Buffer.from('ff00fec3', 'hex')),
   ];
 }
+
+/** What has no UTF-8: sealed as JSON text, a string by itself too. */
+export function surrogateEnvelopes() {
+  return [
+    jsonCase('high surrogate at the end', 'body', 'Great day \ud83d'),
+    jsonCase('low surrogate at the beginning', 'title', '\ude00!'),
+    jsonCase('pair the wrong way round', 'tags[]', '\ude00\ud83d'),
+    jsonCase('lone beside a whole pair', 'meta.location', `\ud83d${EMOJI}\udc00`),
+    jsonCase('lone inside', 'meta', { list: ['\ud800'], deep: { text: 'a\udfff' } }),
+    jsonCase('lone in a name', 'meta', { '\ud83d': 1, 'x\udc00': '\ud83d' }),
+  ];
+}
