@@ -131,8 +131,9 @@ export class FieldEncryptor {
    *
    * @returns A copy to be stored, plain JSON in every declared field. With `enabled: false` plain
    * fields stay plain.
-   * @throws TypeError naming the path for a value that JSON cannot hold, or a container that is not
-   * of the declared shape - nothing was written.
+   * @throws TypeError naming the path for a value that JSON cannot hold, for a container that is not of the
+   * declared shape, and for a function `toJSON`; RangeError for a value that is too long, and for more than
+   * 500,000 fields and list elements - nothing was written.
    * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
    * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
    * an envelope of the document where no field is declared: refuse the input;

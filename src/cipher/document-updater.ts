@@ -3,6 +3,7 @@ import type { DekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
+import { refuseToJson } from '../document/own-json.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
@@ -96,6 +97,7 @@ export class DocumentUpdater {
     isNew: boolean,
   ): Promise<DocumentWrite> {
     requirePlainObject('document', changed);
+    refuseToJson([changed]);
     const { product } = this.#services.context;
     // Read once: what is compared here is what is sealed.
     const document = { ...changed };

@@ -4,7 +4,7 @@ import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import { draftOf } from '../document/document-draft.js';
+import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors.js';
 import { ciphertextIn } from './envelope.js';
@@ -63,7 +63,7 @@ export class DocumentWriter {
     document: object,
     markIn: (plan: WritePlan) => SealedSlot | undefined,
   ): Promise<WrittenDocument> {
-    const draft = draftOf(document, definition.tree);
+    const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
     const mark = markIn(plan);
@@ -89,7 +89,7 @@ export class DocumentWriter {
     document: object,
     dekOf?: DekSource,
   ): Promise<WrittenDocument> {
-    const draft = draftOf(document, definition.tree);
+    const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const { plain, carried } = planWrite(draft, place, this.#isRefused);
     const opened: PlainSlot[] = [];
@@ -106,7 +106,7 @@ export class DocumentWriter {
     stored: object,
     plaintexts: ReadonlyMap<string | undefined, Plaintext>,
   ): Promise<WrittenDocument | undefined> {
-    const draft = draftOf(stored, definition.tree);
+    const draft = draftToWrite(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     requireNoUndeclared(draft, place, this.#isRefused);
     const plain = draft.slots.flatMap((slot) => {

@@ -3,18 +3,30 @@ import { isUint8Array } from 'node:util/types';
 import type { Plaintext } from '../crypto/aead.js';
 import { utf8From } from '../crypto/buffer-text.js';
 import { jsonTextOf } from './json-value.js';
+import { requireSealableLength } from './value-length.js';
 
 const STRING = 0x01;
 const JSON_TEXT = 0x02;
 const BYTES = 0x03;
 
-/** @throws TypeError naming the path where the value cannot be stored without loss. */
+/**
+ * @throws TypeError naming the path where the value cannot be stored without loss, RangeError where it is
+ * too long; FieldEncryptionError `ENVELOPE_REFUSED`.
+ */
 export function encodeFieldValue(value: unknown, path: string): Plaintext {
-  // UTF-8 has no bytes for one half of a surrogate pair; JSON text has an escape for it.
-  if (typeof value === 'string' && value.isWellFormed()) return { marker: STRING, payload: value };
-  // A copy: the caller may go on writing into the bytes while the key is being fetched.
-  if (isUint8Array(value)) return { marker: BYTES, payload: new Uint8Array(value) };
-  return { marker: JSON_TEXT, payload: jsonTextOf(value, path) };
+  if (typeof value === 'string') {
+    requireSealableLength(value, path);
+    // UTF-8 has no bytes for one half of a surrogate pair; JSON text has an escape for it.
+    if (value.isWellFormed()) return { marker: STRING, payload: value };
+  }
+  if (isUint8Array(value)) {
+    requireSealableLength(value, path);
+    // A copy: the caller may go on writing into the bytes while the key is being fetched.
+    return { marker: BYTES, payload: new Uint8Array(value) };
+  }
+  const payload = jsonTextOf(value, path);
+  requireSealableLength(payload, path);
+  return { marker: JSON_TEXT, payload };
 }
 
 /** What {@link decodeFieldValue} gives for a payload that this version does not know. */

@@ -2,6 +2,7 @@
 import { describeType, isPlainObject } from '../guards.js';
 import { looksLikeEnvelope } from './envelope.js';
 import { nestedEnvelope } from './refused-envelope.js';
+import { valueTooLong } from './value-length.js';
 
 const DEEPEST = 500;
 
@@ -19,10 +20,16 @@ interface Walk {
  *
  * @throws TypeError naming the path for whatever JSON cannot hold: a number that is not finite,
  * bigint, symbol, function, `undefined` in an array, a class instance, a cycle. FieldEncryptionError
- * `ENVELOPE_REFUSED` for an own property `_enc`, however deep.
+ * `ENVELOPE_REFUSED` for an own property `_enc`, however deep. RangeError for a text that is too long.
  */
 export function jsonTextOf(value: unknown, path: string): string {
-  return JSON.stringify(plainCopy(value, { path, ancestors: new Set(), steps: [] }));
+  const copy = plainCopy(value, { path, ancestors: new Set(), steps: [] });
+  try {
+    return JSON.stringify(copy);
+  } catch (error) {
+    // The one thing that a copy can be refused for, and the message would not say where.
+    throw error instanceof RangeError ? valueTooLong(path) : error;
+  }
 }
 
 // The copy is read once and has no prototype, so no getter, proxy or toJSON can answer twice.

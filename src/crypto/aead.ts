@@ -1,4 +1,5 @@
 /** AES-256-GCM with random 96-bit nonces and 128-bit tags: NIST SP 800-38D. @module */
+import { constants } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
 import { base64urlOf } from './buffer-text.js';
 
@@ -8,6 +9,10 @@ const TAG_BYTES = 16;
 const OVERHEAD = NONCE_BYTES + TAG_BYTES;
 /** Nonce, one type byte, tag. */
 export const LEAST_SEALED_BYTES: number = OVERHEAD + 1;
+
+/** Of a payload: more of them make a text that is longer than the longest string. */
+export const MOST_PAYLOAD_BYTES: number =
+  Math.floor((constants.MAX_STRING_LENGTH * 3) / 4) - LEAST_SEALED_BYTES;
 
 const TAG_LENGTH = { authTagLength: TAG_BYTES } as const;
 
@@ -24,7 +29,8 @@ const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 const scratchNonce = viewOf(scratch, 0, NONCE_BYTES);
 const plain = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-const MOST_UTF8_BYTES = 3;
+/** Of one UTF-16 code unit. */
+export const MOST_UTF8_BYTES = 3;
 
 /** What is sealed: a type byte, then text as UTF-8 or bytes. */
 export interface Plaintext {

@@ -2,6 +2,7 @@
 import type { DeclaredField } from '../cipher/field-cipher.js';
 import { looksLikeEnvelope } from '../cipher/envelope.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
+import { refuseToJson } from './own-json.js';
 import type { FieldNode } from './field-tree.js';
 
 type Holder = Record<string | number, unknown>;
@@ -23,6 +24,12 @@ export interface DocumentDraft {
   readonly misshapen: readonly Misshapen[];
   readonly tree: readonly FieldNode[];
 }
+
+/**
+ * Values and elements of lists that one document may have to encrypt. Each is an envelope of its own: a
+ * longer list is better declared as one value.
+ */
+export const MOST_FIELDS = 500_000;
 
 /** A value where the declaration expects an object or an array with fields in it. */
 export interface Misshapen {
@@ -56,13 +63,33 @@ class Slot implements FieldSlot {
 interface Walk {
   readonly slots: FieldSlot[];
   readonly misshapen: Misshapen[];
+  /** What is stored already is read however it came to be there. */
+  readonly isToBeWritten: boolean;
 }
 
 /** @throws TypeError where the document is not a plain object, which a copy would not be like. */
 export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
+  return draft(document, tree, false);
+}
+
+/**
+ * The same for a document that is to be stored.
+ *
+ * @throws TypeError for a function `toJSON`, and RangeError for more than {@link MOST_FIELDS}, too.
+ */
+export function draftToWrite(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
+  return draft(document, tree, true);
+}
+
+function draft(
+  document: unknown,
+  tree: readonly FieldNode[],
+  isToBeWritten: boolean,
+): DocumentDraft {
   requirePlainObject('document', document);
   const copy = { ...document };
-  const walk: Walk = { slots: [], misshapen: [] };
+  if (isToBeWritten) refuseToJson([document, copy]);
+  const walk: Walk = { slots: [], misshapen: [], isToBeWritten };
   copyChildren(walk, copy, tree);
   return { document: copy, slots: walk.slots, misshapen: walk.misshapen, tree };
 }
@@ -81,6 +108,10 @@ function copyElements(walk: Walk, holder: Holder, node: FieldNode): void {
   if (!Array.isArray(elements)) {
     walk.misshapen.push({ path: node.path, expected: 'an array', value: elements });
     return;
+  }
+  if (walk.isToBeWritten) {
+    refuseToJson([elements], node.path);
+    requireFew(walk, elements, node.path);
   }
   // Not a slice: holes become values, and are then refused like any other `undefined`.
   const copied = Array.from(elements as unknown[]);
@@ -105,6 +136,15 @@ function copyValue(
     return;
   }
   const copied: Holder = { ...(value as Holder) };
+  if (walk.isToBeWritten) refuseToJson([value, copied], path);
   holder[at] = copied;
   copyChildren(walk, copied, children);
+}
+
+/** Before the list is copied, and however sparse it is. */
+function requireFew({ slots }: Walk, elements: readonly unknown[], path: string): void {
+  if (slots.length + elements.length <= MOST_FIELDS) return;
+  throw new RangeError(
+    `The list at "${path}" brings the document over ${String(MOST_FIELDS)} values to encrypt one by one, which is the most: declare the list as one field, or store it in parts`,
+  );
 }

@@ -1,7 +1,7 @@
 /** Encrypts what is still plaintext, beside live traffic. @module */
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { planWrite } from '../cipher/write-plan.js';
-import { draftOf } from '../document/document-draft.js';
+import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
@@ -101,7 +101,7 @@ function rehearsal(context: MigrationContext): SettleDocument {
     const { place, plain: fields, sealed } = storedFieldsOf(context, document);
     if (fields === 0) return settled({ type: 'current', key });
     // For their refusals: what they take can be sealed, and be stored beside what is sealed.
-    planWrite(draftOf(document, definition.tree), place, isSoundEnvelope);
+    planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     if (sealed.length > 0) await reader.read(definition, document);
     return settled({ type: 'would-rewrite', key, fields });
   };

@@ -7,7 +7,7 @@ import { timestampOf } from '../clock.js';
 import type { Dek } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../dek/key-scope.js';
-import { draftOf } from '../document/document-draft.js';
+import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
 import {
@@ -157,7 +157,7 @@ export class Reencrypter {
     generations: DekGenerations,
   ): Promise<void> {
     const { definition, clock } = this.#context;
-    planWrite(draftOf(document, definition.tree), place, isSoundEnvelope);
+    planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     if (generations.isOld({ createdAt: timestampOf(clock) })) throw clockBehind();
     for (const each of sealed) {
       plaintextToReseal(await this.#dekOf(each.envelope.dekId, generations), place, each);
