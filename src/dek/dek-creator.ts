@@ -1,6 +1,7 @@
 /** Makes the next DEK of a scope, and its row. @module */
 import { momentOf, timestampOf } from '../clock.js';
-import { contended, hasCode, TamperedError } from '../errors.js';
+import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors.js';
+import { readUntilShown } from '../read-until-shown.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
 import type { DekContext } from './dek-context.js';
@@ -53,19 +54,39 @@ export class DekCreator {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       if (isSealable(known) && wanted.isWanted(known.active)) return known;
       const created = await this.#tryCreate(scope, known, wanted.above);
-      if (created) return created;
-      this.#scopeRows.forget(scope.scopeId);
-      known = await this.#scopeRows.read(scope.scopeId);
+      if (typeof created === 'object') return created;
+      known = await this.#listAgain(scope, created ?? 0);
     }
     throw contended(`Creating a DEK of scope ${scope.scopeId}`, MOST_ATTEMPTS);
   }
 
-  /** `undefined` when another creator took the id, or when the record grew old on the way. */
+  /** What another creator has taken, a listing may show late: it is waited for, and not tried again. */
+  async #listAgain({ scopeId }: KeyScope, taken: number): Promise<ScopeListing> {
+    const { clock, dekStore } = this.#context;
+    const startMs = clock.monotonicMs();
+    const list = (): Promise<ScopeListing> => {
+      this.#scopeRows.forget(scopeId);
+      return this.#scopeRows.read(scopeId);
+    };
+    const known = await list();
+    if (known.highestGeneration >= taken) return known;
+    const lagMs = await dekStore.readLagMs();
+    if (lagMs === 0) return known;
+    const show = async (): Promise<ScopeListing | undefined> => {
+      const listing = await list();
+      return listing.highestGeneration >= taken ? listing : undefined;
+    };
+    const shown = await readUntilShown(show, { clock, endMs: startMs + lagMs });
+    if (shown) return shown;
+    throw notShown(dekIdOf(scopeId, taken), lagMs);
+  }
+
+  /** The generation that another creator took; `undefined` when the record grew old on the way. */
   async #tryCreate(
     scope: KeyScope,
     known: ScopeListing,
     above: number,
-  ): Promise<SealableListing | undefined> {
+  ): Promise<SealableListing | number | undefined> {
     const { product, dekCache, clock } = this.#context;
     const copy = await this.#records.fresh();
     const generation = nextGeneration(scope.scopeId, copy.record, known.highestGeneration, above);
@@ -75,8 +96,9 @@ export class DekCreator {
     if (!this.#records.isFresh(copy)) return undefined;
     const readAt = momentOf(clock);
     const written = await this.#write(row);
-    const active =
-      written && (await keepUpWithRotation(this.#context, this.#records, { dek, written, copy }));
+    if (!written) return generation;
+    const moving = { dek, written, copy };
+    const active = await keepUpWithRotation(this.#context, this.#records, moving);
     if (!active) return undefined;
     dekCache.put({ dek, row: active });
     const created = {
@@ -126,6 +148,14 @@ export class DekCreator {
       ...(wraps.recoveryWrap && { recoveryWrap: wraps.recoveryWrap }),
     };
   }
+}
+
+function notShown(dekId: string, lagMs: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'CONTENDED',
+    `Another process has made DEK ${dekId}, and a listing of its scope did not show it within the ${String(lagMs)} ms by which reads may be late: try again`,
+    { retryable: true },
+  );
 }
 
 /** Above all that are known, but for one that is too high to be true. */

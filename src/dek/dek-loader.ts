@@ -9,6 +9,7 @@ import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
 import { unwrapDek } from './dek-unwrapper.js';
+import type { LateAnswer, RowsById } from './late-rows.js';
 import type { RowChecks } from './row-checks.js';
 
 /** A DEK, or why it could not be had. */
@@ -22,7 +23,11 @@ export interface LoadManyOptions {
 
 /** Rows read together, and how much the cache had forgotten by then. */
 interface BulkRead {
-  readonly items: Promise<ReadonlyMap<string, StoredItem>>;
+  readonly items: Promise<{
+    readonly shown: RowsById;
+    /** For all that were not shown, one wait. */
+    readonly late: () => Promise<LateAnswer | undefined>;
+  }>;
   readonly invalidations: number;
 }
 
@@ -30,7 +35,10 @@ export class DekLoader {
   readonly #context: DekContext;
   readonly #checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>;
 
-  /** @param checks - Without epochs for rows of another store, whose epochs say nothing of this one. */
+  /**
+   * @param checks - For rows of another store, a backup say, without `epochs`, which say nothing of this one,
+   * and without `late`, as nothing is made there.
+   */
   constructor(context: DekContext, checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>) {
     this.#context = context;
     this.#checks = checks;
@@ -43,7 +51,7 @@ export class DekLoader {
   load(dekId: string): Promise<Dek> {
     return this.#context.dekCache.getOrLoad(dekId, async () => {
       await this.#checks.bound.require(dekId);
-      return this.#unwrap(this.#liveRow(await this.#context.dekStore.get(dekId), dekId));
+      return this.#unwrap(this.#liveRow(await this.#read(dekId), dekId));
     });
   }
 
@@ -78,10 +86,9 @@ export class DekLoader {
 
   #startBulkRead(cold: readonly string[]): BulkRead | undefined {
     if (cold.length < 2) return undefined;
-    const { dekCache, dekStore } = this.#context;
-    const { invalidations } = dekCache;
+    const { invalidations } = this.#context.dekCache;
     // Without the caller's signal: others may wait for these loads too, and its abort is not theirs.
-    const items = dekStore.getMany(cold);
+    const items = this.#readMany(cold);
     // Awaited by each load; without this, a failure before the first of them would be unhandled.
     items.catch(() => undefined);
     return { items, invalidations };
@@ -93,8 +100,36 @@ export class DekLoader {
     if (bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
     return dekCache.getOrLoad(dekId, async () => {
       await this.#checks.bound.require(dekId);
-      return this.#unwrap(this.#liveRow((await bulk.items).get(dekId), dekId));
+      const { shown, late } = await bulk.items;
+      const item = shown.get(dekId) ?? (await late())?.get(dekId);
+      return this.#unwrap(this.#liveRow(item, dekId));
     });
+  }
+
+  async #read(dekId: string): Promise<StoredItem | undefined> {
+    const { clock, dekStore } = this.#context;
+    const sentMs = clock.monotonicMs();
+    const item = await dekStore.get(dekId);
+    if (item || !this.#checks.late) return item;
+    const read = async (): Promise<RowsById> => {
+      const again = await dekStore.get(dekId);
+      return new Map(again ? [[dekId, again]] : []);
+    };
+    return (await this.#checks.late.find({ dekIds: [dekId], sentMs, read })).get(dekId);
+  }
+
+  async #readMany(dekIds: readonly string[]): BulkRead['items'] {
+    const { clock, dekStore } = this.#context;
+    const sentMs = clock.monotonicMs();
+    const shown = await dekStore.getMany(dekIds);
+    let answer: Promise<LateAnswer> | undefined;
+    const late = async (): Promise<LateAnswer | undefined> => {
+      const read = (ids: readonly string[]): Promise<RowsById> => dekStore.getMany(ids);
+      const missing = dekIds.filter((dekId) => !shown.has(dekId));
+      answer ??= this.#checks.late?.find({ dekIds: missing, sentMs, read });
+      return answer;
+    };
+    return { shown, late };
   }
 
   #liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {

@@ -7,6 +7,7 @@ import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
 import { GenerationBound } from './generation-bound.js';
+import { LateRows } from './late-rows.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
 
@@ -29,7 +30,7 @@ export function dekServices(
   const records = new RecordReader({ ...context, firstMek, fenceTtlMs, epochs });
   const bound = new GenerationBound(records);
   const scopeRows = new ScopeRows(context, { bound, epochs });
-  const loader = new DekLoader(context, { bound, epochs });
+  const loader = new DekLoader(context, { bound, epochs, late: new LateRows(context) });
   const creator = new DekCreator(context, records, scopeRows);
   const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
   return { context, records, scopeRows, loader, sealing };

@@ -1,8 +1,10 @@
 /** What every row that was read goes through. @module */
 import type { EpochsSeen } from '../rotation/epochs-seen.js';
 import type { GenerationBound } from './generation-bound.js';
+import type { LateRows } from './late-rows.js';
 
 export interface RowChecks {
   readonly bound: GenerationBound;
   readonly epochs: EpochsSeen;
+  readonly late: LateRows;
 }

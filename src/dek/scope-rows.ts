@@ -43,11 +43,11 @@ function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
 
 export class ScopeRows {
   readonly #context: DekContext;
-  readonly #checks: RowChecks;
+  readonly #checks: Omit<RowChecks, 'late'>;
   readonly #listings: ExpiringMap<ScopeListing>;
   readonly #reads = new SingleFlight<ScopeListing>();
 
-  constructor(context: DekContext, checks: RowChecks) {
+  constructor(context: DekContext, checks: Omit<RowChecks, 'late'>) {
     this.#context = context;
     this.#checks = checks;
     const { dekCache, clock } = context;

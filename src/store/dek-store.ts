@@ -102,7 +102,8 @@ export interface DekRowPage {
  * - **S12** reject with `signal.reason`, having written nothing, when the signal has aborted.
  * - **S13** where a read may miss a write that another process was already told of, say by `readLagMs`
  *   for how many milliseconds at most, up to 3 600 000; absent means never. Reject where the bound
- *   cannot be found out, rather than name a smaller one: rotations wait for it.
+ *   cannot be found out, rather than name a smaller one: rotations wait for it, and so do readers of a row
+ *   that does not show.
  * - **S14** `deleteItem`: remove the item only if its stored etag is the given one, else reject with
  *   `ETAG_MISMATCH` and remove nothing; also when the item is gone. Of concurrent deletes and replaces
  *   with one etag exactly one succeeds. The item may be created again, and no etag that it ever had comes

@@ -1,0 +1,87 @@
+/** Waits for DEK rows that a store may show late. @module */
+import type { Clock } from '../clock.js';
+import { FieldEncryptionError } from '../errors.js';
+import { readUntilShown } from '../read-until-shown.js';
+import type { DekStore, StoredItem } from '../store/dek-store.js';
+import { RecentMap } from './recent-map.js';
+
+export type RowsById = ReadonlyMap<string, StoredItem>;
+
+/** Rows that a first read did not show. */
+export interface LateSearch {
+  readonly dekIds: readonly string[];
+  /** When the first read was sent: whatever an envelope names was made before. */
+  readonly sentMs: number;
+  readonly read: (dekIds: readonly string[]) => Promise<RowsById>;
+}
+
+const MOST_REMEMBERED = 1_000;
+
+export class LateRows {
+  readonly #clock: Clock;
+  readonly #dekStore: Required<DekStore>;
+  /** By dekId: when a read that did not show it was first sent. It is waited for once. */
+  readonly #missingSinceMs = new RecentMap<number>(MOST_REMEMBERED);
+
+  constructor({
+    clock,
+    dekStore,
+  }: {
+    readonly clock: Clock;
+    readonly dekStore: Required<DekStore>;
+  }) {
+    this.#clock = clock;
+    this.#dekStore = dekStore;
+  }
+
+  /** Those that showed in the end; all are waited for together, and none where reads do not lag. */
+  async find({ dekIds, sentMs, read }: LateSearch): Promise<LateAnswer> {
+    const lagMs = await this.#dekStore.readLagMs();
+    const found = new Map<string, StoredItem>();
+    const missing = new Map(dekIds.map((dekId) => [dekId, this.#endMs(dekId, sentMs) + lagMs]));
+    for (const [dekId, endMs] of missing) {
+      if (endMs <= this.#clock.monotonicMs()) missing.delete(dekId);
+    }
+    if (missing.size === 0) return new LateAnswer(found, missing, lagMs);
+    const lookAgain = async (): Promise<true | undefined> => {
+      for (const [dekId, item] of await read([...missing.keys()])) {
+        found.set(dekId, item);
+        missing.delete(dekId);
+      }
+      return missing.size === 0 ? true : undefined;
+    };
+    const endMs = [...missing.values()].reduce((last, each) => Math.max(last, each));
+    await readUntilShown(lookAgain, { clock: this.#clock, endMs });
+    return new LateAnswer(found, missing, lagMs);
+  }
+
+  #endMs(dekId: string, sentMs: number): number {
+    return this.#missingSinceMs.getOrMake(dekId, () => sentMs);
+  }
+}
+
+export class LateAnswer {
+  readonly #found: RowsById;
+  readonly #missing: ReadonlyMap<string, unknown>;
+  readonly #lagMs: number;
+
+  constructor(found: RowsById, missing: ReadonlyMap<string, unknown>, lagMs: number) {
+    this.#found = found;
+    this.#missing = missing;
+    this.#lagMs = lagMs;
+  }
+
+  /**
+   * The row; `undefined` where it is not there, and no longer can be late.
+   *
+   * @throws FieldEncryptionError `DEK_NOT_FOUND`, retryable, where it was waited for in vain just now.
+   */
+  get(dekId: string): StoredItem | undefined {
+    if (!this.#missing.has(dekId)) return this.#found.get(dekId);
+    throw new FieldEncryptionError(
+      'DEK_NOT_FOUND',
+      `DEK ${dekId} is not in the store, and did not show within the ${String(this.#lagMs)} ms by which reads of it may be late: try again`,
+      { dekId, retryable: true },
+    );
+  }
+}
