@@ -37,6 +37,7 @@ const MUST_HAPPEN = [
   'previous wraps that were pruned',
   'prunings that were refused or superseded',
   'reads that were late',
+  'records that were put back',
   'records that were resealed',
   'recovery wraps that were added',
   'restores',

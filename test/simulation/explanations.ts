@@ -65,10 +65,6 @@ export class Explanations {
       case 'DEK_SHREDDED':
         ok(dekStore.row(dekId)?.state === 'shredded', `I5: ${name} took ${dekId} for shredded`);
         return;
-      case 'ROTATION_RECORD_BEHIND':
-      case 'ROTATION_RECORD_MISSING':
-        ok(lateRecords > since.lateRecords, `I4: ${name} was told ${code}: ${String(error)}`);
-        return;
       case 'RangeError':
         ok(lateRecords > since.lateRecords, `I4: ${name} was told that there is no way back`);
         return;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { withMutatedCopy } from './mutants/mutated-copy.js';
+import { patched, withMutatedCopy } from './mutants/mutated-copy.js';
 import { MUTANTS } from './mutants/mutants.js';
 import { RUN, run } from './started.js';
 
@@ -42,6 +42,13 @@ it.each([
   const patches = [{ file: 'clock.ts', from, to: '' }];
   await expect(withMutatedCopy(patches, () => Promise.resolve())).rejects.toThrow(message);
 });
+
+it.each(MUTANTS.flatMap(({ name, patches }) => patches.map((patch) => ({ name, ...patch }))))(
+  'the text of "$name" stands in $file',
+  (patch) => {
+    expect(patched(patch)).not.toBe('');
+  },
+);
 
 it('has enough mutants, each with a name of its own', () => {
   expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);

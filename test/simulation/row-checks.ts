@@ -52,6 +52,11 @@ export class RowChecks {
     return [...this.#deks.values(), ...this.#invariants.deks.values()];
   }
 
+  /** Whether these are the bytes of a DEK; else they were made to try a MEK. */
+  holds(dek: Uint8Array): boolean {
+    return this.deks.includes(Buffer.from(dek).toString('hex'));
+  }
+
   /** What was done to the row so far. */
   historyOf(dekId: string): readonly string[] {
     return this.#history.get(dekId) ?? [];
@@ -200,11 +205,15 @@ export class RowChecks {
 
   /** I6: what replaces a wrap was opened again before, where that is asked for, or had been kept. */
   #requireVerified(process: SimProcess, row: DekRow, etag: string): void {
-    if (!process.verifies || row.state === 'shredded') return;
+    const { verifies, verifiesFirst, wrapped, unwrapped } = process;
+    if (!(verifies || verifiesFirst) || row.state === 'shredded') return;
     const read = this.#readOf(process, row, etag);
     if (read?.wrappedDek === row.wrappedDek) return;
     if (process.mayFlip && read?.kept === row.wrappedDek) return;
-    ok(process.unwrapped.has(row.wrappedDek), `I6: a wrap of ${row.id} is stored unverified`);
+    const isVerified = verifies
+      ? unwrapped.has(row.wrappedDek)
+      : [...wrapped].some((wrap) => unwrapped.has(wrap));
+    ok(isVerified, `I6: a wrap of ${row.id} is stored unverified`);
   }
 
   /** I6: what is to be the only wrap was opened, and no rotation that may need the other is under way. */
@@ -222,10 +231,15 @@ export class RowChecks {
     ok(isSettled, `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`);
   }
 
-  /** I11: no row is moved while writers may still go by the record before. */
-  #requireFenced({ name, role }: SimProcess, { id, epoch }: DekRow): void {
+  /** I4 and I11: no row is moved by an old copy of the record, nor while writers may go by the one before. */
+  #requireFenced(process: SimProcess, { id, epoch }: DekRow): void {
+    const { name, role } = process;
     const { record } = this.#store;
-    if (role !== 'rewrapper' || record?.epoch !== epoch) return;
+    if (role !== 'rewrapper') return;
+    const { nowMs } = this.#timeline;
+    const isFresh = process.mayActOn(nowMs - process.recordToldAtMs, nowMs);
+    ok(isFresh, `I4: ${name} moves ${id}, and has not looked at the record for long`);
+    if (record?.epoch !== epoch) return;
     ok(record.state !== 'fencing', `I11: ${name} moves ${id} before the fence is over`);
   }
 

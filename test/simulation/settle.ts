@@ -10,6 +10,7 @@ import { codeOf } from './explanations.js';
 import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
 import { WALL_START_MS } from './process-clock.js';
 import { withoutMac } from './row-checks.js';
+import { requireOldRecordFound } from './settle-old-record.js';
 import { endOfTheWorld } from './settle-records.js';
 import { requireNotPruned, requirePruned } from './settle-upkeep.js';
 import type { Actor, Life, Simulation } from './simulation.js';
@@ -140,32 +141,6 @@ async function requireTamperingFound(sim: Simulation): Promise<void> {
   sim.rows.lateCreates.clear();
   await requireConvergence(sim, name);
   sim.tally.add('tampering that was found', true);
-}
-
-/** I4: over a record from before, no row is written; each is named. */
-async function requireOldRecordFound(sim: Simulation): Promise<void> {
-  const record = recordOf(sim);
-  const before = record.history.at(-1);
-  if (!before) return;
-  const earlier = sim.dekStore.recordAt(before.epoch);
-  if (!earlier) return;
-  sim.rows.pause();
-  sim.dekStore.put(record.id, earlier);
-  const life = sim.spawn(`judge ${String(sim.nextRev())}`, 'judge');
-  await untilSeen(life);
-  const { rows } = sim.dekStore;
-  const options = { target: targetAt(nameOf(before)) };
-  const { events } = await driveRewrap(life, options, { expected: 'ROTATION_RECORD_BEHIND' });
-  const failed = new Set(events.flatMap((event) => (event.type === 'failed' ? event.dekId : [])));
-  deepEqual(
-    [...failed].sort(),
-    liveRows(sim).map(({ id }) => id),
-    'I4: a row ahead is not named',
-  );
-  deepEqual(sim.dekStore.rows, rows, 'I4: a row was written over a record from before');
-  sim.dekStore.put(record.id, record);
-  await untilSeen(life);
-  sim.rows.resume();
 }
 
 function alter({ random, weather }: Simulation, victim: LiveDekRow, other: LiveDekRow): LiveDekRow {

@@ -32,6 +32,8 @@ export class SimProcess {
   operation: DocumentOperation | undefined;
   /** Each new wrap is to be unwrapped again before it is stored. */
   verifies = false;
+  /** One of them is, before any is stored. */
+  verifiesFirst = false;
   /** Rows may go back to the wrap that they kept, without a look at it. */
   mayFlip = false;
   /** It was told to stop: it may finish what it began, and begin nothing. */
@@ -43,7 +45,9 @@ export class SimProcess {
 
   /** When the newest read of the record that it was answered was sent. */
   recordReadAtMs = -Infinity;
-  /** The same by the fence that the record gave. */
+  /** When it was last told what the record says. */
+  recordToldAtMs = -Infinity;
+  /** When the newest read was sent by the fence that the record gave. */
   readonly #fenceReadAtMs = new Map<number, number>();
   /** When it was last told that the rotation is complete. */
   toldCompleteAtMs = -Infinity;
@@ -53,6 +57,8 @@ export class SimProcess {
   readonly sawActiveAtMs = new Map<string, number>();
   /** Wraps that it unwrapped in its present run. */
   readonly unwrapped = new Set<string>();
+  /** Wraps of DEKs that it made in its present run. */
+  readonly wrapped = new Set<string>();
   /** When it last sent an unwrap of the DEK, or made it. */
   readonly hadDekAtMs = new Map<string, number>();
   /** Wraps that it waits for. */

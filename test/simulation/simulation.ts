@@ -191,6 +191,7 @@ export class Simulation {
       dekStore: wire.stub(process, 'store', this.dekStore) as DekStore,
       dekCache,
       fenceTtlMs: random.pick(weather.fencesMs),
+      minimumEpoch: this.#pinnedEpoch(role),
       clock,
       ...(weather.hasRecordKey && { recordKey: RECORD_KEY }),
       ...(random.chance(weather.recoveryRate) && { recoveryKey: PAIR.publicKey }),
@@ -204,6 +205,13 @@ export class Simulation {
       options: all,
       documents: documents as DocumentStore<SimDocument>,
     };
+  }
+
+  /** Some processes are deployed with the epoch that is known by then. */
+  #pinnedEpoch(role: Role): number {
+    const { random, weather, dekStore } = this;
+    const isPinned = role !== 'judge' && random.chance(weather.pinRate);
+    return isPinned ? (dekStore.record?.epoch ?? 1) : 1;
   }
 
   #begin(part: Part): void {

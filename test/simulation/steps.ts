@@ -106,6 +106,9 @@ export class Steps implements WireHooks {
     if (method === 'unwrapKey' && outcome.ok) {
       process.unwrapped.add((call.args[0] as KeyWrap).wrappedDek);
     }
+    if (method === 'wrapKey' && outcome.ok && this.#sim.rows.holds(call.args[0] as Uint8Array)) {
+      process.wrapped.add((outcome.value as KeyWrap).wrappedDek);
+    }
     if (subject === 'documents' && outcome.ok) this.#sim.documentChecks.onExecuted(call);
     if (subject !== 'store') return;
     this.#sim.rows.onExecuted(call, outcome.ok ? outcome.value : undefined, code);
@@ -186,7 +189,10 @@ export class Steps implements WireHooks {
   #sawRecord(process: SimProcess, value: unknown, sentAtMs: number, method: string): void {
     const record = (value as StoredItem | undefined)?.value as RotationRecord | undefined;
     if (!record) return;
-    if (method === 'getRotation') process.readRecord(sentAtMs, record.fenceTtlMs);
+    if (method === 'getRotation') {
+      process.readRecord(sentAtMs, record.fenceTtlMs);
+      process.recordToldAtMs = this.#nowMs;
+    }
     if (record.state === 'complete') process.toldCompleteAtMs = this.#nowMs;
     const isNew = record.state === 'fencing' && !process.sawFencingAtMs.has(record.epoch);
     if (isNew) process.sawFencingAtMs.set(record.epoch, this.#nowMs);

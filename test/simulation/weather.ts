@@ -29,6 +29,8 @@ export interface Weather {
   readonly restores: boolean;
   /** What processes are configured with; the record has that of the process which made it. */
   readonly fencesMs: readonly number[];
+  /** Chance that a process is configured with a least epoch. */
+  readonly pinRate: number;
   /** Chance that a DEK row takes longer than a fence to be made. */
   readonly slowCreateRate: number;
 }
@@ -50,6 +52,7 @@ export function weatherOf(random: Random): Weather {
     startsEmpty: random.chance(0.2),
     restores: random.chance(0.35),
     fencesMs: random.pick([[1_000], [1_000], [1_000, 1_600, 3_000]]),
+    pinRate: random.pick([0, 0.3]),
     slowCreateRate: random.pick([0, 0, 0, 0.3]),
   };
 }

@@ -172,6 +172,8 @@ function begin(
   process.mayFlip = rollback?.verifyFlips === false;
   process.isIdle = false;
   process.verifies = verify === 'all';
+  process.verifiesFirst = verify === 'first';
+  process.wrapped.clear();
   process.isRehearsing = dryRun;
   process.unwrapped.clear();
 }

@@ -1,3 +1,4 @@
+import { GUARD_MUTANTS } from './guard-mutants.js';
 import { OPERATION_MUTANTS } from './operation-mutants.js';
 
 /** One place of `src`, found by its exact text. */
@@ -21,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/rotation.ts',
-        from: 'if (copy?.record.epoch === this.epoch) return copy;',
-        to: 'if (copy) return copy;',
+        from: 'if (copy?.record.epoch !== this.epoch) throw superseded(this.epoch, copy?.record);',
+        to: 'if (!copy) throw superseded(this.epoch, copy);',
       },
     ],
   },
@@ -357,4 +358,5 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   ...OPERATION_MUTANTS,
+  ...GUARD_MUTANTS,
 ];

@@ -26,15 +26,15 @@ export async function withMutatedCopy<T>(
 }
 
 /** @throws Error where the text does not stand there just once: the patch is out of date. */
-function apply({ file, from, to }: Patch, copy: string): void {
-  const path = join(copy, 'src', file);
-  const text = readFileSync(path, 'utf8');
+export function patched({ file, from, to }: Patch, root = ROOT): string {
+  const text = readFileSync(join(root, 'src', file), 'utf8');
   const places = text.split(from).length - 1;
   if (places !== 1) {
     throw new Error(`The patch does not apply: src/${file} has ${String(places)} times\n${from}`);
   }
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
+  return text.replace(from, () => to);
+}
+
+function apply(patch: Patch, copy: string): void {
+  writeFileSync(join(copy, 'src', patch.file), patched(patch, copy));
 }
