@@ -1,5 +1,6 @@
 /** Time and jitter, injected: the one file that touches the real ones. @module */
 import { setImmediate as nextTurn, setTimeout as sleepFor } from 'node:timers/promises';
+import { ownSignal } from './own-signal.js';
 
 /** Where the library takes time from. Tests pass their own; everybody else uses {@link systemClock}. */
 export interface Clock {
@@ -20,7 +21,7 @@ export const systemClock: Clock = {
   jitter: () => Math.random(),
   async sleep(durationMs, signal) {
     try {
-      const options = signal && { signal };
+      const options = signal && { signal: ownSignal(signal) };
       // A timer of 0 ms takes over one: too long for who only lets others have their turn.
       if (durationMs > 0) await sleepFor(durationMs, undefined, options);
       else await nextTurn(undefined, options);

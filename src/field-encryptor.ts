@@ -35,6 +35,7 @@ import {
   requireIntegerBetween,
   requireOneOf,
 } from './guards.js';
+import { ownSignal } from './own-signal.js';
 import { ConfiguredProviders } from './provider/configured-providers.js';
 import type { KeyProvider } from './provider/key-provider.js';
 import { isProduction } from './production.js';
@@ -270,7 +271,7 @@ export class FieldEncryptor {
       store: store as unknown as DocumentStore,
       key,
       change: change as DocumentUpdate['change'],
-      signal,
+      signal: ownSignal(signal),
       attempts,
     });
     return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
@@ -311,7 +312,8 @@ export class FieldEncryptor {
     list: readonly X[],
     options: DecryptDocumentsOptions<D> = {},
   ): Promise<DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[]> {
-    const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
+    const { concurrency = DEFAULT_CONCURRENCY } = options;
+    const signal = ownSignal(options.signal);
     requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
     signal?.throwIfAborted();
     const { expect } = options;

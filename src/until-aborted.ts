@@ -1,8 +1,10 @@
 /** Stops waiting for shared work without stopping the work. @module */
+import { ownSignal } from './own-signal.js';
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
+export function untilAborted<T>(work: Promise<T>, given: AbortSignal | undefined): Promise<T> {
+  if (!given) return work;
+  const signal = ownSignal(given);
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own

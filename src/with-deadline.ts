@@ -1,5 +1,6 @@
 /** Bounds how long work on the network may take. @module */
 import { systemClock } from './clock.js';
+import { ownController, ownSignal } from './own-signal.js';
 import { untilAborted } from './until-aborted.js';
 
 /**
@@ -11,10 +12,11 @@ import { untilAborted } from './until-aborted.js';
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   durationMs: number,
-  signal?: AbortSignal,
+  given?: AbortSignal,
 ): Promise<T> {
+  const signal = ownSignal(given);
   signal?.throwIfAborted();
-  const [deadline, done] = [new AbortController(), new AbortController()];
+  const [deadline, done] = [ownController(), ownController()];
   const stop = (): void => {
     deadline.abort(signal?.reason);
   };

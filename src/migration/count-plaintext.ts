@@ -8,6 +8,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { documentPages, type AnyDocumentStore } from './document-pages.js';
 import { requireDefinition, requireDocumentStore } from './required-parts.js';
@@ -81,7 +82,7 @@ export function readCountOptions(options: unknown): {
   const { signal } = ownProperties(options);
   if (signal === undefined) return { signal };
   requireSignal('signal', signal);
-  return { signal };
+  return { signal: ownSignal(signal) };
 }
 
 /** @internal @param owner - What the parts are properties of, `collections[].`, or nothing. */

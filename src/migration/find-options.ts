@@ -6,6 +6,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 
 export interface FindMissingDeksOptions {
   /** Rows or documents under way at once, 1 to 1 000. @default 8 */
@@ -51,7 +52,7 @@ export function readFindOptions(
   const { concurrency = DEFAULT_CONCURRENCY, signal } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   if (signal !== undefined) requireSignal('signal', signal);
-  return { concurrency, signal };
+  return { concurrency, signal: ownSignal(signal) };
 }
 
 /** @throws TypeError or RangeError for options that make no sense. */

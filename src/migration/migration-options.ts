@@ -11,6 +11,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import { checkedSelect } from './checked-select.js';
 import type { AnyDocument } from './document-pages.js';
 
@@ -80,7 +81,7 @@ export function readMigrationOptions(
     concurrency,
     dryRun,
     select: select && checkedSelect(select),
-    signal,
+    signal: ownSignal(signal),
     owner,
     leaseTtlMs,
   };

@@ -1,6 +1,7 @@
 /** Through which all calls of a run go that ask something of a key service. @module */
 import type { Clock } from '../clock.js';
 import { KeyProviderError } from '../errors.js';
+import { ownController, ownSignal } from '../own-signal.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 import { CallPace } from './call-pace.js';
 import { CallSlots } from './call-slots.js';
@@ -163,8 +164,8 @@ export class VaultGate {
     }
   }
 
-  async #nap(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const nap = new AbortController();
+  async #nap(durationMs: number, given: AbortSignal | undefined): Promise<void> {
+    const [nap, signal] = [ownController(), ownSignal(given)];
     const stop = (): void => {
       nap.abort(signal?.reason);
     };

@@ -6,6 +6,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
@@ -47,5 +48,5 @@ export function readRetirementOptions(
   );
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
   if (signal !== undefined) requireSignal('signal', signal);
-  return { mek: readAnyMek('mek', mek, providers), backupWindowMs, signal };
+  return { mek: readAnyMek('mek', mek, providers), backupWindowMs, signal: ownSignal(signal) };
 }

@@ -11,6 +11,7 @@ import {
   requirePlainObject,
   requireSignal,
 } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
 import { idOf, rowIn } from './row-decision.js';
@@ -80,7 +81,7 @@ function readSignal(options: FindUnreadableRowsOptions): AbortSignal | undefined
   requireKnownOptions(options, ['signal']);
   const { signal } = ownProperties(options as FindUnreadableRowsOptions);
   if (signal !== undefined) requireSignal('signal', signal);
-  return signal;
+  return ownSignal(signal);
 }
 
 /** Read once, and only where a row is so high that the floor decides; a broken record decides nothing. */

@@ -1,5 +1,6 @@
 /** What every run over DEK rows is asked, checked before anything happens. @module */
 import { requireBoolean, requireIntegerBetween, requireSignal } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import {
   readBudgetOptions,
   type VaultBudgetLimits,
@@ -31,5 +32,5 @@ export function readRunOptions(options: RunOptions): RunRequest {
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   requireBoolean('dryRun', dryRun);
   if (signal !== undefined) requireSignal('signal', signal);
-  return { concurrency, limits: readBudgetOptions(options), dryRun, signal };
+  return { concurrency, limits: readBudgetOptions(options), dryRun, signal: ownSignal(signal) };
 }

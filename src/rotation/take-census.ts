@@ -1,6 +1,7 @@
 /** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
 import { systemClock, type Clock } from '../clock.js';
 import { requireIdentifier } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -85,8 +86,9 @@ export async function takeCensus(
     readonly minimumEpoch?: number;
     readonly clock?: Clock;
   },
-  { signal }: TakeCensusOptions = {},
+  options: TakeCensusOptions = {},
 ): Promise<Census> {
+  const signal = ownSignal(options.signal);
   const { product, dekStore, clock = systemClock } = encryption;
   requireIdentifier('product', product);
   const store = new CheckedDekStore(dekStore, { product, clock });

@@ -1,5 +1,6 @@
 /** A clock that moves when a test says so. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { ownSignal } from '../own-signal.js';
 
 export interface ManualClockOptions {
   /** Where the wall clock begins. @default 2026-01-01T00:00:00.000Z */
@@ -60,7 +61,8 @@ export class ManualClock implements Clock {
     return this.#jitter;
   }
 
-  async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+  async sleep(durationMs: number, given?: AbortSignal): Promise<void> {
+    const signal = ownSignal(given);
     signal?.throwIfAborted();
     if (durationMs <= 0) return;
     const dueMs = this.#monotonicMs + durationMs;
