@@ -13,6 +13,7 @@ import {
   isWrappedDek,
   mekIn,
   wrapIn,
+  shortName,
   type KeyWrap,
   type MekReference,
   type WrapAlgorithm,
@@ -139,7 +140,8 @@ export class ConfiguredProviders {
   }
 
   #none(id: string, mekName: string | undefined): never {
-    const what = `the id "${id}"${mekName === undefined ? '' : ` and the MEK "${mekName}"`}`;
+    const mek = mekName === undefined ? '' : ` and the MEK "${shortName(mekName)}"`;
+    const what = `the id "${shortName(id)}"${mek}`;
     throw new FieldEncryptionError(
       'KEY_PROVIDER_NOT_CONFIGURED',
       `No configured key provider has ${what}: add it to "keyProviders"`,

@@ -20,6 +20,7 @@ export interface KeyWrap extends MekReference {
   readonly wrapAlgorithm: WrapAlgorithm;
 }
 
+const LONGEST_IN_MESSAGE = 128;
 const MEK_VERSION = /^[A-Za-z0-9._-]{1,128}$/;
 
 export function isMekVersion(value: unknown): value is string {
@@ -59,5 +60,10 @@ export function isSameMek(one: MekReference, other: MekReference): boolean {
 
 /** For messages: provider, MEK name and version. */
 export function describeMek({ keyProvider, mekName, mekVersion }: MekReference): string {
-  return `${keyProvider}/${mekName}/${mekVersion}`;
+  return [keyProvider, mekName, mekVersion].map(shortName).join('/');
+}
+
+/** For messages: what stands in a row may be of any length. */
+export function shortName(name: string): string {
+  return name.length > LONGEST_IN_MESSAGE ? `${name.slice(0, LONGEST_IN_MESSAGE)}…` : name;
 }

@@ -1,13 +1,12 @@
 /** Adds up the rows of a census. @module */
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { requireCredible } from '../dek/generation-bound.js';
-import { isSameMek, mekIn, type MekReference } from '../provider/key-wrap.js';
+import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
+import { EpochTallies, WrapTallies } from './bounded-tallies.js';
 import type { RotationRecord } from './rotation-record.js';
 import { idOf, rowIn } from './row-decision.js';
-import type { Census, UnreadableRow, WrapCensus } from './take-census.js';
-
-type WrapTally = { -readonly [Name in keyof WrapCensus]: WrapCensus[Name] };
+import type { Census, UnreadableRow } from './take-census.js';
 
 const MOST_NAMED = 100;
 
@@ -16,8 +15,8 @@ export class CensusCount {
   readonly #record: RotationRecord | undefined;
   readonly #leastEpoch: number;
   readonly #totals = { rows: 0, active: 0, retired: 0, shredded: 0, behind: 0, ahead: 0 };
-  readonly #wraps = new Map<string, WrapTally>();
-  readonly #epochs = new Map<number, number>();
+  readonly #wraps: WrapTallies;
+  readonly #epochs: EpochTallies;
   readonly #unreadableRows: UnreadableRow[] = [];
   #unreadable = 0;
 
@@ -26,6 +25,8 @@ export class CensusCount {
     this.#product = product;
     this.#record = record;
     this.#leastEpoch = leastEpoch;
+    this.#wraps = new WrapTallies(record);
+    this.#epochs = new EpochTallies(record);
   }
 
   /** @returns The row, unless it cannot be read. */
@@ -46,6 +47,8 @@ export class CensusCount {
 
   result(): Census {
     const { behind, ahead } = this.#totals;
+    const { other: otherWraps } = this.#wraps;
+    const { other: otherEpochs } = this.#epochs;
     const isNewest = (this.#record?.epoch ?? 0) >= this.#leastEpoch;
     const isComplete = isNewest && this.#record?.state === 'complete';
     return {
@@ -56,10 +59,10 @@ export class CensusCount {
         state: this.#record.state,
       },
       ...this.#totals,
-      wraps: [...this.#wraps.values()].sort((one, other) => rowsOf(other) - rowsOf(one)),
-      epochs: [...this.#epochs]
-        .sort(([one], [other]) => other - one)
-        .map(([epoch, rows]) => ({ epoch, rows })),
+      wraps: this.#wraps.apart,
+      ...(otherWraps && { otherWraps }),
+      epochs: this.#epochs.apart,
+      ...(otherEpochs > 0 && { otherEpochs }),
       unreadable: this.#unreadable,
       unreadableRows: this.#unreadableRows,
       settled: isComplete && behind + ahead + this.#unreadable === 0,
@@ -69,24 +72,11 @@ export class CensusCount {
   #addLive(row: LiveDekRow): void {
     const { state, epoch, previousWrap } = row;
     this.#totals[state] += 1;
-    this.#tallyOf(row)[state] += 1;
-    if (previousWrap) this.#tallyOf(previousWrap).previousWraps += 1;
-    this.#epochs.set(epoch, (this.#epochs.get(epoch) ?? 0) + 1);
+    this.#wraps.of(row)[state] += 1;
+    if (previousWrap) this.#wraps.of(previousWrap).previousWraps += 1;
+    this.#epochs.add(epoch);
     if (!this.#record) return;
     if (epoch > this.#record.epoch) this.#totals.ahead += 1;
     else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#totals.behind += 1;
   }
-
-  #tallyOf(mek: MekReference): WrapTally {
-    const key = JSON.stringify([mek.keyProvider, mek.mekName, mek.mekVersion]);
-    const known = this.#wraps.get(key);
-    if (known) return known;
-    const tally = { ...mekIn(mek), active: 0, retired: 0, previousWraps: 0 };
-    this.#wraps.set(key, tally);
-    return tally;
-  }
-}
-
-function rowsOf({ active, retired }: WrapCensus): number {
-  return active + retired;
 }

@@ -39,10 +39,17 @@ export interface Census {
   readonly active: number;
   readonly retired: number;
   readonly shredded: number;
-  /** One entry for each MEK version that any row names, the most used first. */
+  /**
+   * One entry for each MEK version that any row names, the most used first: all that the rotation record
+   * names, and 256 others.
+   */
   readonly wraps: readonly WrapCensus[];
-  /** Live rows for each epoch, the newest first. */
+  /** Rows under any further versions, or such with names of more than 256 characters; absent for none. */
+  readonly otherWraps?: Omit<WrapCensus, keyof MekReference>;
+  /** Live rows for each epoch, the newest first: 256 epochs, and that of the rotation record. */
   readonly epochs: readonly { readonly epoch: number; readonly rows: number }[];
+  /** Live rows of any further epochs; absent for none. */
+  readonly otherEpochs?: number;
   /** Live rows that are not on the rotation's target, or below its epoch. */
   readonly behind: number;
   /** Live rows above the rotation's epoch: its record is older than they are. */
