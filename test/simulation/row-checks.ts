@@ -210,9 +210,8 @@ export class RowChecks {
     const read = this.#readOf(process, row, etag);
     if (read?.wrappedDek === row.wrappedDek) return;
     if (process.mayFlip && read?.kept === row.wrappedDek) return;
-    const isVerified = verifies
-      ? unwrapped.has(row.wrappedDek)
-      : [...wrapped].some((wrap) => unwrapped.has(wrap));
+    const isFirstVerified = verifiesFirst && [...wrapped].some((wrap) => unwrapped.has(wrap));
+    const isVerified = isFirstVerified || unwrapped.has(row.wrappedDek);
     ok(isVerified, `I6: a wrap of ${row.id} is stored unverified`);
   }
 
