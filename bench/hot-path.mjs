@@ -23,7 +23,8 @@ export async function hotPathPairs() {
 
 async function fieldPairs({ plain, sealing }) {
   const text = asciiText(1024);
-  const cipher = await encryptor.openDocument(note, plain);
+  const { workspaceId, id } = plain;
+  const cipher = await encryptor.openDocument(note, { workspaceId, id });
   const { key } = sealing;
   const { aad } = sealing.fields[0];
   const envelope = cipher.seal(FIELD, text);

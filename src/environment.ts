@@ -1,8 +1,10 @@
 /** What the environment variables say, checked all at once. @module */
 import { MOST_ENTRIES, MOST_TTL_MS } from './dek/dek-cache.js';
 import { parseRecoveryKey } from './dek/recovery-key.js';
-import { EnvironmentReader, type Environment } from './environment-reader.js';
+import { unreadVariables, type VariableName } from './environment-names.js';
+import { EnvironmentReader, type Environment, type PassedVariable } from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
+import { requireList, requireText } from './guards.js';
 import { parseMekBytes } from './provider/mek-bytes.js';
 import { isProduction } from './production.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from './provider/vault-names.js';
@@ -17,6 +19,9 @@ export interface InsecureAllowances {
 
 /** What the code says, where a variable depends on it. */
 export interface EnvironmentContext extends InsecureAllowances {
+  readonly recordKey?: string | undefined;
+  readonly previousRecordKeys?: readonly string[] | undefined;
+  readonly recoveryKey?: string | undefined;
   readonly collections?: readonly unknown[] | undefined;
   readonly insecureAcceptUnauthenticatedRecords?: boolean | undefined;
 }
@@ -56,7 +61,11 @@ export interface EnvironmentSettings {
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
   readonly minimumEpoch: number | undefined;
+  /** Variables with our prefix that nothing reads. */
+  readonly unread: readonly string[];
 }
+
+type Reader = EnvironmentReader<VariableName>;
 
 const KEY_TEXT = '32 bytes as base64, base64url or hex';
 
@@ -65,7 +74,7 @@ export function readEnvironment(
   env: Environment,
   context: EnvironmentContext,
 ): EnvironmentSettings {
-  const reader = new EnvironmentReader(env);
+  const reader = new EnvironmentReader<VariableName>(env, passedVariables(context));
   const inProduction = isProduction(env);
   const enabled = readEnabled(reader, inProduction, context);
   const seen = new Set<string>();
@@ -80,12 +89,49 @@ export function readEnvironment(
     minimumEpoch: reader.integer('FIELD_ENCRYPT_MINIMUM_EPOCH', 1, Number.MAX_SAFE_INTEGER),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
   };
+  const unread = readUnread(reader, env);
   reader.finish();
-  return settings;
+  return { ...settings, unread };
+}
+
+/** Secrets that come from elsewhere than the environment, a secret store say. */
+function passedVariables({
+  recordKey,
+  previousRecordKeys = [],
+  recoveryKey,
+}: EnvironmentContext): Readonly<Partial<Record<VariableName, PassedVariable>>> {
+  requireList('previousRecordKeys', previousRecordKeys);
+  const passed: [VariableName, string, unknown][] = [
+    ['FIELD_ENCRYPT_RECORD_KEY', 'recordKey', recordKey],
+    ['FIELD_ENCRYPT_RECOVERY_KEY', 'recoveryKey', recoveryKey],
+  ];
+  if (previousRecordKeys.length > 0) {
+    const list = previousRecordKeys.map((key, index) => {
+      requireText(`previousRecordKeys[${String(index)}]`, key);
+      return key;
+    });
+    passed.push(['FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS', 'previousRecordKeys', list.join(',')]);
+  }
+  const given = passed.filter(([, , text]) => text !== undefined);
+  return Object.fromEntries(
+    given.map(([variable, option, text]) => {
+      requireText(option, text);
+      return [variable, { option, text }];
+    }),
+  );
+}
+
+/** A name that nothing reads may be a mistake, or another's: Kubernetes makes some for each Service. */
+function readUnread(reader: Reader, env: Environment): readonly string[] {
+  const unread = unreadVariables(env);
+  for (const { name, meant } of unread) {
+    if (meant !== undefined) reader.report(name, `is not read by anything: did you mean ${meant}?`);
+  }
+  return unread.map(({ name }) => name);
 }
 
 function readEnabled(
-  reader: EnvironmentReader,
+  reader: Reader,
   inProduction: boolean,
   { insecureAllowDisabledInProduction }: InsecureAllowances,
 ): boolean {
@@ -100,7 +146,7 @@ function readEnabled(
   return enabled;
 }
 
-function readProduct(reader: EnvironmentReader): string {
+function readProduct(reader: Reader): string {
   const variable = 'FIELD_ENCRYPT_PRODUCT';
   const product =
     reader.required(variable, 'the name of the product, which can never change') ?? '';
@@ -110,7 +156,7 @@ function readProduct(reader: EnvironmentReader): string {
 
 /** The gate counts plaintext before `strict` refuses it: beside anything else it would be no gate. */
 function readGate(
-  reader: EnvironmentReader,
+  reader: Reader,
   enabled: boolean,
   { collections }: EnvironmentContext,
 ): Pick<EnvironmentSettings, 'mode' | 'requireBackfilled'> {
@@ -138,7 +184,7 @@ interface KeyContext {
   readonly seen: Set<string>;
 }
 
-function readKeys(reader: EnvironmentReader, context: KeyContext): KeySettings {
+function readKeys(reader: Reader, context: KeyContext): KeySettings {
   const variable = 'FIELD_ENCRYPT_KEY_PROVIDER';
   switch (reader.oneOf(variable, ['akv', 'env'], context.enabled)) {
     case 'akv':
@@ -152,10 +198,7 @@ function readKeys(reader: EnvironmentReader, context: KeyContext): KeySettings {
 }
 
 /** A product that moves to a vault needs its env keys until every DEK is rewrapped. */
-function readEnvKeysBesideVault(
-  reader: EnvironmentReader,
-  context: KeyContext,
-): Pick<KeySettings, 'env'> {
+function readEnvKeysBesideVault(reader: Reader, context: KeyContext): Pick<KeySettings, 'env'> {
   const variable = 'FIELD_ENCRYPT_KEY';
   if (!reader.isSet(variable) && !reader.isSet('FIELD_ENCRYPT_PREVIOUS_KEYS')) return {};
   refuseInProduction(reader, context, variable, 'is used beside "akv"');
@@ -163,9 +206,9 @@ function readEnvKeysBesideVault(
 }
 
 function refuseInProduction(
-  reader: EnvironmentReader,
+  reader: Reader,
   { inProduction, allowances }: KeyContext,
-  variable: string,
+  variable: VariableName,
   what: string,
 ): void {
   if (!inProduction || allowances.insecureAllowEnvKeysInProduction === true) return;
@@ -175,7 +218,7 @@ function refuseInProduction(
   );
 }
 
-function readEnvKeys(reader: EnvironmentReader, seen: Set<string>): EnvKeySettings {
+function readEnvKeys(reader: Reader, seen: Set<string>): EnvKeySettings {
   const key = reader.required('FIELD_ENCRYPT_KEY', KEY_TEXT);
   if (key !== undefined) checkKey(reader, seen, { variable: 'FIELD_ENCRYPT_KEY', text: key });
   const previousKeys = readKeyList(reader, seen, 'FIELD_ENCRYPT_PREVIOUS_KEYS');
@@ -184,11 +227,12 @@ function readEnvKeys(reader: EnvironmentReader, seen: Set<string>): EnvKeySettin
 
 /** Without a key, whatever says that there is one must not leave records unprotected unnoticed. */
 function readRecordKeys(
-  reader: EnvironmentReader,
+  reader: Reader,
   seen: Set<string>,
   { insecureAcceptUnauthenticatedRecords }: EnvironmentContext,
 ): RecordKeySettings | undefined {
-  const [variable, previous] = ['FIELD_ENCRYPT_RECORD_KEY', 'FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS'];
+  const variable = 'FIELD_ENCRYPT_RECORD_KEY';
+  const previous = 'FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS';
   const isNeeded = reader.isSet(previous) || insecureAcceptUnauthenticatedRecords === true;
   const recordKey = isNeeded ? reader.required(variable, KEY_TEXT) : reader.optional(variable);
   if (recordKey !== undefined) checkKey(reader, seen, { variable, text: recordKey });
@@ -196,11 +240,7 @@ function readRecordKeys(
   return recordKey === undefined ? undefined : { recordKey, previousRecordKeys };
 }
 
-function readKeyList(
-  reader: EnvironmentReader,
-  seen: Set<string>,
-  variable: string,
-): readonly string[] {
+function readKeyList(reader: Reader, seen: Set<string>, variable: VariableName): readonly string[] {
   const keys = reader.optional(variable)?.split(',') ?? [];
   for (const [index, text] of keys.entries()) {
     checkKey(reader, seen, { variable, which: `entry ${String(index + 1)} `, text });
@@ -209,7 +249,7 @@ function readKeyList(
 }
 
 function checkKey(
-  reader: EnvironmentReader,
+  reader: Reader,
   seen: Set<string>,
   { variable, which = '', text }: { variable: string; which?: string; text: string },
 ): void {
@@ -224,7 +264,7 @@ function checkKey(
   seen.add(identity);
 }
 
-function readRecoveryPem(reader: EnvironmentReader): string | undefined {
+function readRecoveryPem(reader: Reader): string | undefined {
   const variable = 'FIELD_ENCRYPT_RECOVERY_KEY';
   // As environment files have it, which hold one line for each variable.
   const pem = reader.optional(variable)?.replaceAll(String.raw`\n`, '\n');
@@ -234,7 +274,7 @@ function readRecoveryPem(reader: EnvironmentReader): string | undefined {
   return pem;
 }
 
-function readVault(reader: EnvironmentReader): VaultSettings {
+function readVault(reader: Reader): VaultSettings {
   const url = reader.required('AZURE_KEYVAULT_URL', 'the address of the vault, https://…');
   if (url !== undefined && !isVaultUrl(url)) {
     reader.report('AZURE_KEYVAULT_URL', 'must be https:// and a host, without path or query');

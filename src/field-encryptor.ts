@@ -18,6 +18,7 @@ import type {
   PlainDocument,
   StoredDocument,
 } from './document/typed-document.js';
+import { readEncryptorOptions } from './encryptor-settings.js';
 import type {
   DecryptDocumentOptions,
   DecryptDocumentsOptions,
@@ -28,18 +29,23 @@ import type {
   UpdateDocumentOptions,
 } from './field-encryptor-options.js';
 import {
-  ownProperties,
-  requireBoolean,
   requireFunction,
   requireIdentifier,
   requireIntegerBetween,
   requireOneOf,
 } from './guards.js';
-import { ownSignal } from './own-signal.js';
+import {
+  readDecryptListOptions,
+  readDecryptOptions,
+  readOpenOptions,
+  readUpdateOptions,
+  refuseOptions,
+  requireKeyAlone,
+} from './method-options.js';
 import { ConfiguredProviders } from './provider/configured-providers.js';
 import type { KeyProvider } from './provider/key-provider.js';
-import { isProduction } from './production.js';
 import { checkReadiness, type Readiness } from './readiness.js';
+import type { ReadinessWarning } from './readiness-warning.js';
 import { epochsSeenBy } from './rotation/epochs-seen.js';
 import {
   DEFAULT_FENCE_TTL_MS,
@@ -50,10 +56,6 @@ import { recordAuthenticationOf, withRecordKey } from './store/authenticate-reco
 import { CheckedDekStore } from './store/checked-dek-store.js';
 import type { DekStore } from './store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
-
-const DEFAULT_CONCURRENCY = 16;
-const MOST_CONCURRENCY = 1_000;
-const MOST_ATTEMPTS = 1_000;
 
 /** Encrypts and decrypts documents; made by {@link createFieldEncryptor} or `initEncryption`. */
 export class FieldEncryptor {
@@ -71,6 +73,7 @@ export class FieldEncryptor {
   declare readonly recoveryKey?: string;
   /** As given: no rotation record below it is followed. */
   declare readonly minimumEpoch?: number;
+  readonly #warnings: readonly ReadinessWarning[];
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
   readonly #writer: DocumentWriter;
@@ -78,15 +81,14 @@ export class FieldEncryptor {
   readonly #opener: DocumentOpener;
 
   /** @internal */
-  constructor(options: FieldEncryptorOptions) {
-    const own = ownProperties(options);
+  constructor(options: FieldEncryptorOptions, warnings: readonly ReadinessWarning[] = []) {
+    this.#warnings = warnings;
+    const own = readEncryptorOptions(options);
     const { product, keyProviders, mode = 'strict', enabled = true } = own;
     const { recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords } = own;
     const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
     requireIdentifier('product', product);
     requireOneOf('mode', mode, ['strict', 'migrate']);
-    requireBoolean('enabled', enabled);
-    if (!enabled) requireDisabledAllowed(own);
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
     if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     const recoveryKey = readRecoveryKey(own.recoveryKey);
@@ -159,12 +161,14 @@ export class FieldEncryptor {
    * console.log((await encryptor.decryptDocument(note, edited)).body);
    * ```
    */
-  encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+  async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
+    ...rest: readonly []
   ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
-    const written = this.#writer.write(definition, document);
-    return written.then((each) => each.document as EncryptedDocument<D> & OtherProperties<D, X>);
+    refuseOptions(rest);
+    const written = await this.#writer.write(definition, document);
+    return written.document as EncryptedDocument<D> & OtherProperties<D, X>;
   }
 
   /**
@@ -206,7 +210,9 @@ export class FieldEncryptor {
   async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
+    ...rest: readonly []
   ): Promise<DocumentWrite<EncryptedDocument<D> & OtherProperties<D, X>>> {
+    refuseOptions(rest);
     const written = await this.#writer.write(definition, document);
     return new DocumentWrite({ definition, services: this.#deks, writer: this.#writer }, written);
   }
@@ -263,15 +269,16 @@ export class FieldEncryptor {
     store: DocumentStore<EncryptedDocument<D>>,
     key: DocumentKey<D>,
     change: DocumentChange<D>,
-    { signal, attempts }: UpdateDocumentOptions = {},
+    options: UpdateDocumentOptions = {},
   ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
-    if (attempts !== undefined) requireIntegerBetween('attempts', attempts, 1, MOST_ATTEMPTS);
+    const { signal, attempts } = readUpdateOptions(options);
+    requireKeyAlone(definition, key);
     const item = await this.#updater.update({
       definition,
       store: store as unknown as DocumentStore,
       key,
       change: change as DocumentUpdate['change'],
-      signal: ownSignal(signal),
+      signal,
       attempts,
     });
     return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
@@ -291,13 +298,14 @@ export class FieldEncryptor {
    * `DEK_NOT_FOUND`: restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the
    * provider pass: retry where `retryable`.
    */
-  decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+  async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     stored: X,
     options: DecryptDocumentOptions<D> = {},
   ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
-    const read = this.#reader.read(definition, stored, options.expect);
-    return read as Promise<OtherProperties<D, X> & PlainDocument<D>>;
+    const { expect } = readDecryptOptions(options);
+    const read = await this.#reader.read(definition, stored, expect);
+    return read as OtherProperties<D, X> & PlainDocument<D>;
   }
 
   /**
@@ -312,11 +320,8 @@ export class FieldEncryptor {
     list: readonly X[],
     options: DecryptDocumentsOptions<D> = {},
   ): Promise<DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[]> {
-    const { concurrency = DEFAULT_CONCURRENCY } = options;
-    const signal = ownSignal(options.signal);
-    requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+    const { expect, concurrency, signal } = readDecryptListOptions(options);
     signal?.throwIfAborted();
-    const { expect } = options;
     const read = await this.#reader.readMany(definition, list, { expect, concurrency, signal });
     return read as DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[];
   }
@@ -324,15 +329,17 @@ export class FieldEncryptor {
   /**
    * Loads a document's DEKs once, for sealing and opening its fields one by one without waiting.
    *
-   * @param key - The key parts; a whole document does as well.
+   * @param key - The key parts, and nothing else.
    * @returns A cipher that opens for as long as the cache would, and seals for `fenceTtlMs`.
    * @throws What {@link FieldEncryptor.decryptDocument} throws for DEKs.
    */
-  openDocument<D extends AnyDefinition>(
+  async openDocument<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
-    { createDek = false }: OpenDocumentOptions = {},
+    options: OpenDocumentOptions = {},
   ): Promise<OpenDocument<D>> {
+    const { createDek } = readOpenOptions(options);
+    requireKeyAlone(definition, key);
     return this.#opener.open(definition, key, createDek);
   }
 
@@ -353,7 +360,10 @@ export class FieldEncryptor {
   async shred<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
+    ...rest: readonly []
   ): Promise<{ readonly shredded: readonly string[] }> {
+    refuseOptions(rest);
+    requireKeyAlone(definition, key);
     const { scope } = definition.placeOf(this.product, key);
     return { shredded: await shredScope(this.#deks, scope.scopeId) };
   }
@@ -368,7 +378,9 @@ export class FieldEncryptor {
   checkReadiness(): Promise<Readiness> {
     const { enabled, mode, dekStore } = this;
     const recordAuthentication = recordAuthenticationOf(dekStore);
-    return checkReadiness(this.#deks, { enabled, mode, recordAuthentication });
+    const warnings = this.#warnings;
+    const settings = { enabled, mode, recordAuthentication, warnings };
+    return checkReadiness(this.#deks, settings);
   }
 }
 
@@ -381,15 +393,4 @@ export class FieldEncryptor {
  */
 export function createFieldEncryptor(options: FieldEncryptorOptions): FieldEncryptor {
   return new FieldEncryptor(options);
-}
-
-/** As `initEncryption` does for `FIELD_ENCRYPT_ENABLED`: plaintext in production is meant, or a mistake. */
-function requireDisabledAllowed({
-  insecureAllowDisabledInProduction: isAllowed = false,
-}: Pick<FieldEncryptorOptions, 'insecureAllowDisabledInProduction'>): void {
-  requireBoolean('insecureAllowDisabledInProduction', isAllowed);
-  if (isAllowed || !isProduction(process.env)) return;
-  throw new RangeError(
-    '"enabled" is false while NODE_ENV is "production": turn it on, or pass insecureAllowDisabledInProduction: true',
-  );
 }

@@ -1,4 +1,5 @@
 /** Argument checks with uniform messages: the name, what was expected, what came; never the value. @module */
+import { nearestName } from './nearest-name.js';
 
 /** Product, collection and key parts: compared byte for byte, so anything ambiguous is refused. */
 export function requireIdentifier(name: string, value: unknown): asserts value is string {
@@ -7,6 +8,11 @@ export function requireIdentifier(name: string, value: unknown): asserts value i
   if (!value.isWellFormed()) {
     throw new TypeError(`"${name}" expected well-formed Unicode, got a lone surrogate`);
   }
+}
+
+/** Any text, the empty one too. */
+export function requireText(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw mismatch(name, 'a string', value);
 }
 
 export function requireIntegerBetween(
@@ -62,16 +68,82 @@ export function requirePlainObject(
   if (!isPlainObject(value)) throw mismatch(name, 'a plain object', value);
 }
 
+/**
+ * A copy of an options bag that answers for its own properties alone, whatever was put on
+ * `Object.prototype`.
+ *
+ * @param owner - What the bag is part of, for the messages: `target`.
+ * @throws TypeError for what is no object; RangeError for a name that is not known, and TypeError for
+ * one that the object only inherits: either would be ignored unnoticed.
+ */
+export function readOptions<T extends object>(
+  options: T,
+  known: readonly string[],
+  owner?: string,
+): T {
+  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
+    throw mismatch(owner ?? 'options', 'a plain object', options);
+  }
+  requireKnownOptions(options, known, owner);
+  const inherited = known.find((name) => isInherited(options, name));
+  if (inherited === undefined) return ownProperties(options);
+  throw new TypeError(`"${pathOf(inherited, owner)}" is inherited: pass it as an own property`);
+}
+
 /** Against a misspelt option, where being ignored would be worse than being refused. */
-export function requireKnownOptions(options: object, known: readonly string[]): void {
+export function requireKnownOptions(
+  options: object,
+  known: readonly string[],
+  owner?: string,
+): void {
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw new RangeError(`"${unknown}" is no option: expected ${known.join(', ')}`);
+  const expected = known.length === 0 ? 'none are taken' : `expected ${known.join(', ')}`;
+  const meant = nearestName(unknown, known);
+  const hint = meant === undefined ? '' : `; did you mean "${pathOf(meant, owner)}"?`;
+  throw new RangeError(`"${pathOf(unknown, owner)}" is no option: ${expected}${hint}`);
+}
+
+/**
+ * For what satisfies an interface and may hold more: only a name that looks like a misspelt part of it is
+ * refused.
+ *
+ * @throws RangeError that names the part that was meant.
+ */
+export function requireNoneMisspelt(owner: string, whole: object, parts: readonly string[]): void {
+  for (const name of Object.keys(whole)) {
+    const meant = parts.includes(name) ? undefined : nearestName(name, parts);
+    if (meant === undefined || Object.hasOwn(whole, meant)) continue;
+    throw new RangeError(`"${owner}" has no part "${name}": did you mean "${meant}"?`);
+  }
+}
+
+function pathOf(name: string, owner: string | undefined): string {
+  return owner === undefined ? name : `${owner}.${name}`;
+}
+
+/** From a class or an object of defaults: what is on `Object.prototype` is on every object. */
+function isInherited(options: object, name: string): boolean {
+  if (Object.hasOwn(options, name)) return false;
+  let prototype: object | null = prototypeOf(options);
+  while (prototype !== null && prototypeOf(prototype) !== null) {
+    if (Object.hasOwn(prototype, name)) return true;
+    prototype = prototypeOf(prototype);
+  }
+  return false;
+}
+
+function prototypeOf(value: object): object | null {
+  return Object.getPrototypeOf(value) as object | null;
 }
 
 export function requireSignal(name: string, value: unknown): asserts value is AbortSignal {
   const { throwIfAborted } = (value ?? {}) as Partial<AbortSignal>;
   if (typeof throwIfAborted !== 'function') throw mismatch(name, 'an AbortSignal', value);
+}
+
+export function requireList(name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw mismatch(name, 'an array', value);
 }
 
 export function requireFunction(name: string, value: unknown): void {

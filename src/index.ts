@@ -148,6 +148,7 @@ export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.j
 export type { NamedMek } from './provider/named-mek.js';
 export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './readiness.js';
+export type { ReadinessWarning, ReadinessWarningCode } from './readiness-warning.js';
 export { recoverDeks } from './recovery/recover-deks.js';
 export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
 export type {

@@ -10,10 +10,12 @@ import {
   type VaultSettings,
 } from './environment.js';
 import { ConfigurationError } from './errors.js';
-import { createFieldEncryptor, type FieldEncryptor } from './field-encryptor.js';
+import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from './migration/require-backfilled.js';
+import { readOptions, requireBoolean } from './guards.js';
 import { EnvKeyProvider } from './provider/env-key-provider.js';
 import type { KeyProvider } from './provider/key-provider.js';
+import { unreadWarnings } from './readiness-warning.js';
 import type { DekStore } from './store/dek-store.js';
 
 /** The part of a `TokenCredential` that a key vault needs; any of `@azure/identity` will do. */
@@ -35,10 +37,19 @@ export interface InitEncryptionOptions extends InsecureAllowances {
   readonly insecureAllowLoopbackVault?: boolean;
   /** @default process.env */
   readonly env?: Environment;
+  /**
+   * In place of `FIELD_ENCRYPT_RECORD_KEY`, from a secret store say: refused where both are given.
+   * @default the variable
+   */
+  readonly recordKey?: string;
+  /** In place of `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS`, likewise. @default the variable */
+  readonly previousRecordKeys?: readonly string[];
+  /** In place of `FIELD_ENCRYPT_RECOVERY_KEY`, likewise. @default the variable */
+  readonly recoveryKey?: string;
   /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
   readonly collections?: readonly BackfilledCollection[];
   /**
-   * Accepts records without a mac until `resealRecords` is complete; needs `FIELD_ENCRYPT_RECORD_KEY`.
+   * Accepts records without a mac until `resealRecords` is complete; needs a record key.
    *
    * @default false
    */
@@ -52,6 +63,27 @@ export interface InitEncryptionOptions extends InsecureAllowances {
   /** Replaced in tests. @default the machine's clock */
   readonly clock?: Clock;
 }
+
+const ALLOWANCES = [
+  'insecureAllowDisabledInProduction',
+  'insecureAllowEnvKeysInProduction',
+  'insecureAllowLoopbackVault',
+  'insecureAcceptUnauthenticatedRecords',
+] as const;
+const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
+  'dekStore',
+  'credential',
+  'env',
+  'recordKey',
+  'previousRecordKeys',
+  'recoveryKey',
+  'collections',
+  'signal',
+  'onPlaintextRead',
+  'fenceTtlMs',
+  'clock',
+  ...ALLOWANCES,
+];
 
 /**
  * Makes an encryptor from environment variables, and refuses to where one of them is wrong.
@@ -81,7 +113,11 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are
  * read only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: every one of `collections`, each time.
  *
- * @throws ConfigurationError that lists every problem at once, by variable and never with its value.
+ * A variable that nothing reads is refused where its name is within two letters of one of these. Any other
+ * that begins with `FIELD_ENCRYPT_` is a warning of `checkReadiness`: Kubernetes makes some for each Service.
+ *
+ * @throws ConfigurationError that lists every problem at once, by variable and never with its value. TypeError
+ * or RangeError for options that make no sense.
  * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document
  * stores pass: try again.
  *
@@ -104,10 +140,12 @@ export interface InitEncryptionOptions extends InsecureAllowances {
  * ```
  */
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
-  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = options;
-  const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = options;
-  const { insecureAllowDisabledInProduction } = options;
-  const settings = readEnvironment(env, options);
+  const own = readOptions(options, OPTIONS);
+  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = own;
+  const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = own;
+  const { insecureAllowDisabledInProduction } = own;
+  requireAllowances(own);
+  const settings = readEnvironment(env, own);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
   const { minimumEpoch } = settings;
   const dekCache = new DekCache({
@@ -115,12 +153,12 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
     ...(clock && { clock }),
   });
-  const encryptor = createFieldEncryptor({
+  const parts = {
     product,
     enabled,
     dekStore,
     dekCache,
-    keyProviders: await keyProvidersFor(keys, options),
+    keyProviders: await keyProvidersFor(keys, own),
     ...settings.recordKeys,
     ...(insecureAcceptUnauthenticatedRecords !== undefined && {
       insecureAcceptUnauthenticatedRecords,
@@ -132,11 +170,18 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(fenceTtlMs !== undefined && { fenceTtlMs }),
     ...(onPlaintextRead !== undefined && { onPlaintextRead }),
     ...(clock && { clock }),
-  });
+  };
+  const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
   if (settings.requireBackfilled) {
     await requireBackfilled(collections, { ...(signal && { signal }) });
   }
   return encryptor;
+}
+
+function requireAllowances(options: InitEncryptionOptions): void {
+  for (const name of ALLOWANCES) {
+    if (options[name] !== undefined) requireBoolean(name, options[name]);
+  }
 }
 
 /** The first one is what a new product starts with. */

@@ -5,6 +5,7 @@ import type { DekServices } from './dek/dek-services.js';
 import { makeRoundTrip } from './dek/mek-round-trip.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import type { MekReference } from './provider/key-wrap.js';
+import type { ReadinessWarning } from './readiness-warning.js';
 import type { RotationRecord } from './rotation/rotation-record.js';
 import type { RecordAuthentication } from './store/authenticate-records.js';
 
@@ -36,11 +37,13 @@ export interface Readiness {
    * accepted, as `insecureAcceptUnauthenticatedRecords` says. `'off'`: there is no `recordKey`.
    */
   readonly recordAuthentication: RecordAuthentication;
+  /** What an operator should look at; none of it makes `ready` false. */
+  readonly warnings: readonly ReadinessWarning[];
 }
 
 export async function checkReadiness(
   { context, records }: DekServices,
-  settings: Pick<Readiness, 'enabled' | 'mode' | 'recordAuthentication'>,
+  settings: Omit<Readiness, 'checks' | 'ready'>,
 ): Promise<Readiness> {
   const { clock, providers } = context;
   let target: RotationRecord | undefined;

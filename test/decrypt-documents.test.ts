@@ -206,7 +206,6 @@ describe('expect', () => {
   it('passes a document with the key parts that the caller knows', async () => {
     const [reader, list] = await many(2);
     const expectations: Options[] = [
-      { expect: {} },
       { expect: { workspaceId: 'ws-1' } },
       { expect: { workspaceId: 'ws-1', id: 'note-0' } },
     ];
@@ -216,6 +215,21 @@ describe('expect', () => {
     }
     const outcomes = await decryptAll(reader, list, { expect: { id: 'note-1' } });
     expect(outcomes).toMatchObject([{ ok: false, error: differs('id') }, { ok: true }]);
+  });
+
+  it('refuses to expect nothing, which any document would pass', async () => {
+    const [reader, list] = await many(1);
+    for (const [expect_, refusal] of [
+      [{}, ['RangeError', '"expect" names no key part: expected one or more of workspaceId, id']],
+      [null, ['TypeError', '"expect" expected a plain object, got null']],
+      ['ws-1', ['TypeError', '"expect" expected a plain object, got a string']],
+    ] as const) {
+      const options = { expect: expect_ } as never;
+      const [name, message] = refusal;
+      const decrypting = reader.encryptor.decryptDocument(note, list[0] as never, options);
+      expect(await failure(decrypting)).toEqual({ name, message });
+      expect(await failure(decryptAll(reader, list, options))).toEqual({ name, message });
+    }
   });
 
   it('refuses a document of another tenant, before any look-up', async () => {

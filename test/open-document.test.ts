@@ -66,11 +66,13 @@ describe('an open document', () => {
     expect(open.open('body', await sealed(encryptor, 'text'))).toBe('text');
   });
 
-  it('takes a whole document for a key', async () => {
+  it('takes the parts of a key, and no whole document for it', async () => {
     const { encryptor } = setup();
     const stored = await encryptAny(encryptor, { ...KEY, body: 'text', title: 'x' });
-    const open = await encryptor.openDocument(note, { ...stored, ...KEY });
-    expect(open.open('body', stored['body'])).toBe('text');
+    expect(await failure(encryptor.openDocument(note, { ...stored, ...KEY }))).toEqual({
+      name: 'RangeError',
+      message: '"key.body" is no option: expected workspaceId, id',
+    });
   });
 
   it('knows declared paths alone', async () => {

@@ -28,6 +28,7 @@ describe('checkReadiness', () => {
       enabled: true,
       mode: 'strict',
       recordAuthentication: 'off',
+      warnings: [],
     });
     expect(made.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
     expect(made.store.calls).toEqual({ getRotation: 1 });
@@ -79,6 +80,7 @@ describe('checkReadiness', () => {
       enabled: true,
       mode: 'strict',
       recordAuthentication: 'off',
+      warnings: [],
     });
   });
 

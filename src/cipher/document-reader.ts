@@ -6,7 +6,7 @@ import type { DocumentPlace } from '../dek/document-place.js';
 import { draftOf, type DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { TamperedError } from '../errors.js';
-import { requireIdentifier } from '../guards.js';
+import { requireIdentifier, requirePlainObject } from '../guards.js';
 import { mapConcurrently } from '../map-concurrently.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { DEKS_AT_ONCE } from '../dek/distinct-deks.js';
@@ -56,7 +56,7 @@ export class DocumentReader {
     stored: object,
     expect?: ExpectedKey,
   ): Promise<Record<string, unknown>> {
-    if (expect) requireKeyParts(definition, expect);
+    if (expect !== undefined) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
     const { context, loader } = this.#deks;
@@ -88,7 +88,7 @@ export class DocumentReader {
     },
   ): Promise<Outcome[]> {
     const { expect } = options;
-    if (expect) requireKeyParts(definition, expect);
+    if (expect !== undefined) requireKeyParts(definition, expect);
     const readings = list.map((stored) => attempt(() => this.#start(definition, stored, expect)));
     const plans = readings.flatMap((reading) => (reading.ok ? [reading.document.plan] : []));
     const dekIds = new Set(plans.flatMap((plan) => [...plan.dekIds]));
@@ -149,7 +149,14 @@ function attempt<T>(work: () => T): DecryptOutcome<T> {
 
 /** Checked once for a whole list, so that a mistake of the caller's does not look like theirs. */
 function requireKeyParts(definition: AnyDefinition, expect: ExpectedKey): void {
-  for (const [name, expected] of Object.entries(expect)) {
+  requirePlainObject('expect', expect);
+  const parts = Object.entries(expect);
+  if (parts.length === 0) {
+    throw new RangeError(
+      `"expect" names no key part: expected one or more of ${definition.key.join(', ')}`,
+    );
+  }
+  for (const [name, expected] of parts) {
     if (!definition.key.includes(name)) {
       throw new RangeError(`"expect" names "${name}", which is not a key part`);
     }

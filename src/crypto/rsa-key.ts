@@ -1,5 +1,6 @@
 /** RSA keys as people hand them over, and which of them wrap DEKs. @module */
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { ownProperties } from '../guards.js';
 
 /** A wrap is as long as the modulus: docs/format.md knows no other lengths. */
 export const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
@@ -14,7 +15,7 @@ export function publicKeyIn(pem: string): KeyObject | undefined {
 }
 
 export function privateKeyIn(pem: string, passphrase: string | undefined): KeyObject | undefined {
-  const key = { key: pem, ...(passphrase !== undefined && { passphrase }) };
+  const key = ownProperties({ key: pem, ...(passphrase !== undefined && { passphrase }) });
   return orUndefined(() => createPrivateKey(key));
 }
 

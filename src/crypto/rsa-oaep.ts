@@ -6,6 +6,7 @@ import {
   publicEncrypt,
   type KeyObject,
 } from 'node:crypto';
+import { ownProperties } from '../guards.js';
 import { encodeBase64url } from './base64url.js';
 
 /** @param modulus - Big-endian, as in a JWK's `n`; the exponent likewise. */
@@ -18,13 +19,13 @@ export function importRsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): K
 const OAEP_256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const;
 
 export function rsaOaep256Wrap(publicKey: KeyObject, key: Uint8Array): Buffer {
-  return publicEncrypt({ key: publicKey, ...OAEP_256 }, key);
+  return publicEncrypt(ownProperties({ key: publicKey, ...OAEP_256 }), key);
 }
 
 /** The key, or `undefined` when the wrap was not made for this private key or was changed. */
 export function rsaOaep256Unwrap(privateKey: KeyObject, wrapped: Uint8Array): Buffer | undefined {
   try {
-    return privateDecrypt({ key: privateKey, ...OAEP_256 }, wrapped);
+    return privateDecrypt(ownProperties({ key: privateKey, ...OAEP_256 }), wrapped);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { momentOf, systemClock, type Clock, type Moment } from '../clock.js';
 import { tellOfDek, tellOfEviction } from '../diagnostics/cache-message.js';
 import { TamperedError } from '../errors.js';
-import { requireIntegerBetween } from '../guards.js';
+import { readOptions, requireIntegerBetween } from '../guards.js';
 import type { KeyWrap } from '../provider/key-wrap.js';
 import type { Dek } from './dek.js';
 import type { LiveDekRow } from './dek-row.js';
@@ -35,6 +35,7 @@ interface Entry {
   readonly wrapDigest: string;
 }
 
+const OPTIONS: readonly (keyof DekCacheOptions)[] = ['maxEntries', 'ttlMs', 'clock'];
 const DEFAULT_MAX_ENTRIES = 10_000;
 export const MOST_ENTRIES = 10_000_000;
 const DEFAULT_TTL_MS = 300_000;
@@ -70,11 +71,8 @@ export class DekCache {
   #owner: CacheOwner | undefined;
 
   constructor(options: DekCacheOptions = {}) {
-    const {
-      maxEntries = DEFAULT_MAX_ENTRIES,
-      ttlMs = DEFAULT_TTL_MS,
-      clock = systemClock,
-    } = options;
+    const own = readOptions(options, OPTIONS);
+    const { maxEntries = DEFAULT_MAX_ENTRIES, ttlMs = DEFAULT_TTL_MS, clock = systemClock } = own;
     requireIntegerBetween('maxEntries', maxEntries, 1, MOST_ENTRIES);
     requireIntegerBetween('ttlMs', ttlMs, 1, MOST_TTL_MS);
     this.maxEntries = maxEntries;

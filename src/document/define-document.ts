@@ -1,7 +1,7 @@
 /** What is encrypted in a kind of document, and what names one. @module */
 import type { DeclaredField } from '../cipher/field-cipher.js';
 import { documentPlace, type DocumentPlace } from '../dek/document-place.js';
-import { requireIdentifier, requirePlainObject } from '../guards.js';
+import { readOptions, requireIdentifier, requirePlainObject } from '../guards.js';
 import type { FieldPath, KeyProperty } from './typed-document.js';
 import { requirePropertyName } from './field-path.js';
 import { fieldTree, type FieldNode } from './field-tree.js';
@@ -16,6 +16,8 @@ export interface DocumentShape<K extends string, P extends string> {
   readonly fields: readonly [P, ...P[]];
 }
 
+const SHAPE: readonly (keyof DocumentShape<string, string>)[] = ['collection', 'key', 'fields'];
+
 /** A kind of document, as made by {@link defineDocument}. Immutable; make one and share it. */
 export class DocumentDefinition<T extends object, K extends string, P extends string> {
   readonly collection: string;
@@ -27,7 +29,8 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
   /** Only a type: the document that this defines. */
   declare readonly document?: T;
 
-  constructor({ collection, key, fields }: DocumentShape<K, P>) {
+  constructor(shape: DocumentShape<K, P>) {
+    const { collection, key, fields } = readOptions(shape, SHAPE, 'shape');
     requireIdentifier('collection', collection);
     this.collection = collection;
     this.key = requireKey(key);
@@ -90,12 +93,15 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
  * console.log(note.fields);
  * ```
  */
-export function defineDocument<T extends object>(): <
-  const K extends KeyProperty<T>,
-  const P extends FieldPath<T>,
->(
+export function defineDocument<T extends object>(
+  ...rest: readonly []
+): <const K extends KeyProperty<T>, const P extends FieldPath<T>>(
   shape: DocumentShape<K, P>,
 ) => DocumentDefinition<T, K, P> {
+  const given: readonly unknown[] = rest;
+  if (given[0] !== undefined) {
+    throw new TypeError('defineDocument takes no argument: pass the shape to what it returns');
+  }
   return (shape) => new DocumentDefinition(shape);
 }
 

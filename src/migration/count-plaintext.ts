@@ -2,12 +2,7 @@
 import { plaintextPaths } from '../cipher/plaintext-read.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import {
-  ownProperties,
-  requireKnownOptions,
-  requirePlainObject,
-  requireSignal,
-} from '../guards.js';
+import { readOptions, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { documentPages, type AnyDocumentStore } from './document-pages.js';
@@ -77,9 +72,7 @@ export async function countPlaintext(
 export function readCountOptions(options: unknown): {
   readonly signal: AbortSignal | undefined;
 } {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, ['signal']);
-  const { signal } = ownProperties(options);
+  const { signal } = readOptions(options as CountPlaintextOptions, ['signal']);
   if (signal === undefined) return { signal };
   requireSignal('signal', signal);
   return { signal: ownSignal(signal) };

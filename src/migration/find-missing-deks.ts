@@ -1,5 +1,6 @@
 /** Finds documents whose DEK is gone. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
 import { settleConcurrently } from '../settle-concurrently.js';
@@ -15,12 +16,7 @@ import type {
   MissingDeksSummary,
   MissingOutcome,
 } from './missing-event.js';
-import {
-  requireDefinition,
-  requireDekStore,
-  requireDocumentStore,
-  requireEncryption,
-} from './required-parts.js';
+import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 
 /**
  * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it
@@ -67,15 +63,15 @@ export async function* findMissingDeks(
   documentStore: DocumentStore<object>,
   options: FindMissingDeksOptions = {},
 ): AsyncGenerator<MissingDeksEvent, MissingDeksSummary, void> {
-  requireEncryption(encryption);
-  requireDekStore('dekStore', ['get', 'getMany', 'list'], encryption.dekStore);
+  const own = readEncryption(encryption);
+  requireDekStore('dekStore', ['get', 'getMany', 'list'], own.dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['list', 'get'], documentStore);
-  const { product, clock = systemClock } = encryption;
+  const { product, clock = systemClock } = own;
   const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOptions(options);
-  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore, {
+  const { charge, ...stores } = meteredStores(own.dekStore, documentStore, {
     product,
     clock,
   });

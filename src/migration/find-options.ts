@@ -1,11 +1,5 @@
 /** What a search for DEKs without documents, or documents without DEKs, is asked to do. @module */
-import {
-  ownProperties,
-  requireIntegerBetween,
-  requireKnownOptions,
-  requirePlainObject,
-  requireSignal,
-} from '../guards.js';
+import { ownProperties, readOptions, requireIntegerBetween, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 
 export interface FindMissingDeksOptions {
@@ -46,9 +40,7 @@ export function readFindOptions(
   options: FindMissingDeksOptions,
   more: readonly string[] = [],
 ): FindRequest {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, [...OPTIONS, ...more]);
-  const own = ownProperties(options as FindMissingDeksOptions);
+  const own = readOptions(options, [...OPTIONS, ...more]);
   const { concurrency = DEFAULT_CONCURRENCY, signal } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   if (signal !== undefined) requireSignal('signal', signal);

@@ -1,5 +1,6 @@
 /** Finds DEK rows whose document is gone. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIdentifier } from '../guards.js';
 import { dekRowPages } from '../rotation/dek-row-pages.js';
@@ -15,12 +16,7 @@ import type {
   OrphanDeksSummary,
   OrphanOutcome,
 } from './orphan-event.js';
-import {
-  requireDefinition,
-  requireDekStore,
-  requireDocumentStore,
-  requireEncryption,
-} from './required-parts.js';
+import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 
 /**
  * Finds DEKs that outlived their document: it was deleted, and nobody called `shred`.
@@ -69,16 +65,16 @@ export async function* findOrphanDeks(
   documentStore: DocumentStore<object>,
   options: FindOrphanDeksOptions = {},
 ): AsyncGenerator<OrphanDeksEvent, OrphanDeksSummary, void> {
-  requireEncryption(encryption);
-  requireDekStore('dekStore', ['get', 'getMany', 'list'], encryption.dekStore);
+  const own = readEncryption(encryption);
+  requireDekStore('dekStore', ['get', 'getMany', 'list'], own.dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['get'], documentStore);
-  const { product, clock = systemClock } = encryption;
+  const { product, clock = systemClock } = own;
   const { collection } = definition;
   requireIdentifier('product', product);
   const request = readFindOrphansOptions(options);
   const { signal } = request;
-  const { charge, ...stores } = meteredStores(encryption.dekStore, documentStore, {
+  const { charge, ...stores } = meteredStores(own.dekStore, documentStore, {
     product,
     clock,
   });

@@ -4,6 +4,7 @@ import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { systemClock, timestampOf } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import { readRecoveryKey } from '../dek/recovery-key.js';
@@ -28,12 +29,7 @@ import type { MigrationEvent, MigrationKind, MigrationSummary } from './migratio
 import type { MigrationLease } from './migration-lease.js';
 import type { MigrationRequest } from './migration-options.js';
 import { MigrationTally } from './migration-tally.js';
-import {
-  requireDefinition,
-  requireDekStore,
-  requireDocumentStore,
-  requireEncryption,
-} from './required-parts.js';
+import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 import { SelectingUpdater } from './selecting-updater.js';
 
 export interface MigrationJob {
@@ -77,8 +73,7 @@ export async function* migrateDocuments(job: MigrationJob): MigrationEvents {
 }
 
 function requireParts({ encryption, definition, documentStore }: MigrationJob): void {
-  requireEncryption(encryption);
-  requireDekStore('dekStore', DEK_STORE_METHODS, encryption.dekStore);
+  requireDekStore('dekStore', DEK_STORE_METHODS, readEncryption(encryption).dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['list', 'get', 'replace', 'count'], documentStore);
 }
@@ -113,7 +108,8 @@ async function* underLease(
 }
 
 function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): MigrationContext {
-  const { encryption, definition, request, documentStore } = job;
+  const { definition, request, documentStore } = job;
+  const encryption = readEncryption(job.encryption);
   const { product, keyProviders, dekCache: sharedCache, enabled = true } = encryption;
   const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
@@ -130,7 +126,7 @@ function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): Migra
   sharedCache?.belongTo(originOf(encryption.dekStore), product);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
-  const services = dekServices(parts, { fenceTtlMs, epochs: epochsSeenBy(encryption) });
+  const services = dekServices(parts, { fenceTtlMs, epochs: epochsSeenBy(job.encryption) });
   // What a client may have sent in the form of an envelope is stored already, and goes on as it is.
   const writer = new DocumentWriter(services, enabled, isSoundEnvelope);
   const store = new MigrationDocumentStore({

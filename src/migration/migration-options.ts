@@ -2,13 +2,11 @@
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import {
-  ownProperties,
+  readOptions,
   requireBoolean,
   requireFunction,
   requireIdentifier,
   requireIntegerBetween,
-  requireKnownOptions,
-  requirePlainObject,
   requireSignal,
 } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
@@ -66,9 +64,7 @@ export function readMigrationOptions(
   options: MigrationOptions,
   more: readonly string[] = [],
 ): MigrationRequest {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, [...more, ...OPTIONS]);
-  const own = ownProperties(options as MigrationOptions);
+  const own = readOptions(options, [...more, ...OPTIONS]);
   const { concurrency = DEFAULT_CONCURRENCY, dryRun = false, select, signal } = own;
   const { owner = `${hostname()}/${String(pid)}`, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);

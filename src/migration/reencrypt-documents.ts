@@ -1,5 +1,6 @@
 /** Gives each document a fresh DEK, beside live traffic. @module */
 import { systemClock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { DekLoader } from '../dek/dek-loader.js';
 import { GenerationBound } from '../dek/generation-bound.js';
@@ -81,7 +82,7 @@ export async function* reencryptDocuments(
   documentStore: DocumentStore<object>,
   options: ReencryptOptions,
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
-  const { clock = systemClock } = encryption;
+  const { clock = systemClock } = readEncryption(encryption);
   const request = readReencryptOptions(options, clock.wallMs());
   requireEnabled('reencryptDocuments', encryption, true);
   return yield* migrateDocuments({

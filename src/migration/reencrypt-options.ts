@@ -1,10 +1,5 @@
 /** What a re-encryption is asked to do, checked before anything happens. @module */
-import {
-  ownProperties,
-  requireBoolean,
-  requireKnownOptions,
-  requirePlainObject,
-} from '../guards.js';
+import { ownProperties, readOptions, requireBoolean } from '../guards.js';
 import { readPastMoment } from '../past-moment.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -43,6 +38,7 @@ export interface ReencryptRequest extends MigrationRequest {
 }
 
 const OWN: readonly (keyof ReencryptOptions)[] = ['createdBefore', 'shred', 'source'];
+const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
 
 /**
  * @param nowMs - A moment to come would take the run's own DEKs for old ones.
@@ -65,9 +61,7 @@ export function readReencryptOptions(options: ReencryptOptions, nowMs: number): 
 }
 
 function readSource(source: unknown): ReencryptSource {
-  requirePlainObject('source', source);
-  requireKnownOptions(source, ['keyProvider', 'dekStore']);
-  const { keyProvider, dekStore } = ownProperties(source);
+  const { keyProvider, dekStore } = readOptions(source as ReencryptSource, SOURCE, 'source');
   requireKeyProvider('source.keyProvider', keyProvider);
   if (dekStore === undefined) return { keyProvider };
   requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);

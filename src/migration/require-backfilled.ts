@@ -1,7 +1,7 @@
 /** The gate before mode `strict`: nothing declared may be plaintext any more. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors.js';
-import { requirePlainObject } from '../guards.js';
+import { readOptions } from '../guards.js';
 import type { DocumentStore } from '../store/document-store.js';
 import {
   countPlaintext,
@@ -76,7 +76,7 @@ function requireCollections(collections: readonly BackfilledCollection[]): void 
     throw new TypeError('"collections" expected a list with at least one entry');
   }
   for (const each of collections) {
-    requirePlainObject('collections[]', each);
+    readOptions(each, ['definition', 'documentStore'], 'collections[]');
     requireObject('collections[].definition', each.definition);
     requireObject('collections[].documentStore', each.documentStore);
     requireCountable('collections[].', each);

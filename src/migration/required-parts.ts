@@ -11,13 +11,6 @@ import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 
-/** `encryption` is checked property by property by whoever uses it. */
-export function requireEncryption(encryption: unknown): void {
-  if (typeof encryption === 'object' && encryption !== null) return;
-  const got = describeType(encryption);
-  throw new TypeError(`"encryption" expected a FieldEncryptor or its parts, got ${got}`);
-}
-
 /** By what it can do and not by its class: two copies of this package may be installed. */
 export function requireDefinition(
   name: string,

@@ -1,4 +1,5 @@
 /** Refuses a migration that runs against the switch of its encryption. @module */
+import { readEncryption } from '../encryption-parts.js';
 import type { MigrationEncryption } from './migration-context.js';
 
 /**
@@ -8,9 +9,10 @@ import type { MigrationEncryption } from './migration-context.js';
  */
 export function requireEnabled(
   name: string,
-  { enabled = true }: MigrationEncryption,
+  encryption: MigrationEncryption,
   expected: boolean,
 ): void {
+  const { enabled = true } = readEncryption(encryption);
   if (enabled === expected) return;
   throw new RangeError(
     `${name} expected an encryption with "enabled: ${String(expected)}", as its writers have to have it, got "enabled: ${String(enabled)}"`,

@@ -4,7 +4,7 @@ import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
 import { deriveMekId } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors.js';
-import { requireIdentifier } from '../guards.js';
+import { readOptions, requireIdentifier, requireList } from '../guards.js';
 import type {
   KeyOperation,
   KeyProvider,
@@ -22,6 +22,8 @@ export interface EnvKeyProviderOptions {
   /** @default 'env' */
   readonly id?: string;
 }
+
+const OPTIONS: readonly (keyof EnvKeyProviderOptions)[] = ['key', 'previousKeys', 'id'];
 
 /**
  * Wraps DEKs with AES-256-KW (RFC 3394) under keys from the environment.
@@ -49,8 +51,10 @@ export class EnvKeyProvider implements KeyProvider {
   readonly #current: string;
   readonly #meks: ReadonlyMap<string, KeyObject>;
 
-  constructor({ key, previousKeys = [], id = 'env' }: EnvKeyProviderOptions) {
+  constructor(options: EnvKeyProviderOptions) {
+    const { key, previousKeys = [], id = 'env' } = readOptions(options, OPTIONS);
     requireIdentifier('id', id);
+    requireList('previousKeys', previousKeys);
     this.id = id;
     const current = importMek('key', key);
     const previous = previousKeys.map((text, index) =>

@@ -1,5 +1,5 @@
 /** The one MEK version that a caller names, out of what is configured. @module */
-import { ownProperties, requireIdentifier, requirePlainObject } from '../guards.js';
+import { ownProperties, readOptions, requireIdentifier } from '../guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
 import { isMekVersion, type MekReference } from './key-wrap.js';
 
@@ -11,6 +11,8 @@ export interface NamedMek {
   /** Needed only where providers with this id differ in it. */
   readonly mekName?: string;
 }
+
+const PARTS: readonly (keyof NamedMek)[] = ['mekVersion', 'keyProvider', 'mekName'];
 
 /**
  * The version of a configured provider.
@@ -42,16 +44,15 @@ export function readAnyMek(
 }
 
 function readNamedMek(name: string, mek: unknown): NamedMek {
-  requirePlainObject(name, mek);
-  const { mekVersion, keyProvider, mekName } = ownProperties(mek);
+  const { mekVersion, keyProvider, mekName } = readOptions(mek as NamedMek, PARTS, name);
   requireMekVersion(`${name}.mekVersion`, mekVersion);
   if (keyProvider !== undefined) requireIdentifier(`${name}.keyProvider`, keyProvider);
   if (mekName !== undefined) requireIdentifier(`${name}.mekName`, mekName);
-  return {
+  return ownProperties({
     mekVersion,
     ...(keyProvider !== undefined && { keyProvider }),
     ...(mekName !== undefined && { mekName }),
-  };
+  });
 }
 
 export function requireMekVersion(name: string, value: unknown): asserts value is string {

@@ -1,5 +1,5 @@
 /** What a recovery is asked to do, checked before anything happens. @module */
-import { ownProperties, requireKnownOptions, requirePlainObject } from '../guards.js';
+import { readOptions } from '../guards.js';
 import type { RewrapAllDeksOptions } from '../rotation/rewrap-options.js';
 import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';
 
@@ -34,9 +34,7 @@ export interface RecoveryRequest {
 
 /** @throws TypeError or RangeError for options that make no sense. */
 export function readRecoverDeksOptions(options: RecoverDeksOptions): RecoveryRequest {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, [...OWN, ...OF_A_ROTATION]);
-  const own = ownProperties(options as unknown as RecoverDeksOptions);
+  const own = readOptions(options, [...OWN, ...OF_A_ROTATION]);
   const { privateKey, passphrase, ...rotation } = own;
   const recoveryKey = readPrivateRecoveryKey(privateKey, passphrase);
   return { recoveryKey, rotation };

@@ -1,4 +1,5 @@
 /** Gets the DEKs back when every version of the MEK is lost. @module */
+import { readEncryption } from '../encryption-parts.js';
 import { rotate, type RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import type { RewrapEvent, RewrapSummary } from '../rotation/rewrap-event.js';
 import { readRewrapOptions } from '../rotation/rewrap-options.js';
@@ -68,7 +69,7 @@ export async function* recoverDeks(
   options: RecoverDeksOptions,
 ): AsyncGenerator<RecoveryEvent, RecoverySummary, void> {
   const { recoveryKey, rotation } = readRecoverDeksOptions(options);
-  const { product } = encryption;
+  const { product } = readEncryption(encryption);
   const opening = new RecoveryOpening({ product, recoveryKey });
   const events = rotate(encryption, (all) => readRewrapOptions(rotation, all), opening);
   return yield* counted(events, recoveryKey.id);

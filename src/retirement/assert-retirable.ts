@@ -1,5 +1,6 @@
 /** Says whether a MEK version may be disabled. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { MekStillNeededError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -117,12 +118,13 @@ function contextOf(
   options: AssertRetirableOptions,
   charge: RunCharge,
 ): RetirementContext {
-  const { product, keyProviders, clock = systemClock } = encryption;
-  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
+  const parts = readEncryption(encryption);
+  const { product, keyProviders, clock = systemClock } = parts;
+  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = parts;
   requireIdentifier('product', product);
   const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readRetirementOptions(options, providers);
-  const dekStore = chargedDekStore(encryption.dekStore, { product, clock }, charge);
+  const dekStore = chargedDekStore(parts.dekStore, { product, clock }, charge);
   const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
   const records = new RecordReader({
     product,

@@ -1,11 +1,5 @@
 /** What a MEK version is to be retired for, checked before anything happens. @module */
-import {
-  ownProperties,
-  requireIntegerBetween,
-  requireKnownOptions,
-  requirePlainObject,
-  requireSignal,
-} from '../guards.js';
+import { readOptions, requireIntegerBetween, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
@@ -41,11 +35,7 @@ export function readRetirementOptions(
   options: AssertRetirableOptions,
   providers: ConfiguredProviders,
 ): RetirementRequest {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, OPTIONS);
-  const { mek, backupWindowMs, signal } = ownProperties(
-    options as unknown as AssertRetirableOptions,
-  );
+  const { mek, backupWindowMs, signal } = readOptions(options, OPTIONS);
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
   if (signal !== undefined) requireSignal('signal', signal);
   return { mek: readAnyMek('mek', mek, providers), backupWindowMs, signal: ownSignal(signal) };

@@ -1,5 +1,6 @@
 /** The highest epoch that a process knows of: no rotation record below it is followed any more. @module */
 import type { DekRow } from '../dek/dek-row.js';
+import { readEncryption } from '../encryption-parts.js';
 import { requireIntegerBetween } from '../guards.js';
 import { recordAuthenticationOf } from '../store/authenticate-records.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
@@ -70,7 +71,7 @@ const knownBy = new WeakMap<object, Known>();
  * @throws TypeError or RangeError for a bad `minimumEpoch`.
  */
 export function epochsSeenBy(encryption: EpochPin): EpochsSeen {
-  const { dekStore, minimumEpoch = 1 } = encryption;
+  const { dekStore, minimumEpoch = 1 } = readEncryption(encryption);
   const known = knownBy.get(encryption);
   if (known?.dekStore === dekStore) return known.seen;
   requireIntegerBetween('minimumEpoch', minimumEpoch, 1, Number.MAX_SAFE_INTEGER);

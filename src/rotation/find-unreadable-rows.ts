@@ -1,16 +1,11 @@
 /** Finds every DEK row that cannot be read. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { isScope, isScopeKind, type DekRow } from '../dek/dek-row.js';
 import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../dek/key-scope.js';
 import { hasCode } from '../errors.js';
-import {
-  ownProperties,
-  requireIdentifier,
-  requireKnownOptions,
-  requirePlainObject,
-  requireSignal,
-} from '../guards.js';
+import { readOptions, requireIdentifier, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { dekRowPages } from './dek-row-pages.js';
@@ -54,7 +49,7 @@ export async function* findUnreadableRows(
   encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
   options: FindUnreadableRowsOptions = {},
 ): AsyncGenerator<UnreadableRowsEvent, UnreadableRowsSummary, void> {
-  const { product, dekStore, clock = systemClock } = encryption;
+  const { product, dekStore, clock = systemClock } = readEncryption(encryption);
   requireIdentifier('product', product);
   const signal = readSignal(options);
   const charge = new RunCharge();
@@ -77,9 +72,7 @@ export async function* findUnreadableRows(
 }
 
 function readSignal(options: FindUnreadableRowsOptions): AbortSignal | undefined {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, ['signal']);
-  const { signal } = ownProperties(options as FindUnreadableRowsOptions);
+  const { signal } = readOptions(options, ['signal']);
   if (signal !== undefined) requireSignal('signal', signal);
   return ownSignal(signal);
 }

@@ -2,6 +2,7 @@
 import type { StoredItem } from '../store/dek-store.js';
 import type { RewrapCounter } from './rewrap-counter.js';
 import type { PassEvent } from './rewrap-event.js';
+import { ownProperties } from '../guards.js';
 import { DEALS, inOwnOrder, isDealtTo, type RewrapShard } from './rewrap-shard.js';
 
 export interface PassStage {
@@ -26,7 +27,7 @@ export class PassStages {
 
   constructor(shard: RewrapShard | undefined) {
     const hasPart = shard !== undefined && shard.count > 1;
-    this.#stages = hasPart ? stagesFor(shard) : [{}];
+    this.#stages = hasPart ? stagesFor(shard) : [ownProperties({})];
   }
 
   get current(): PassStage {
@@ -70,5 +71,7 @@ function stagesFor(shard: RewrapShard): PassStage[] {
   const everything = {
     inOrder: (items: readonly StoredItem[]) => inOwnOrder(shard, items),
   };
-  return [{ shard }, ...deals, everything].map((stage) => ({ ...stage, isShared: true }));
+  return [{ shard }, ...deals, everything].map((stage) =>
+    ownProperties({ ...stage, isShared: true }),
+  );
 }

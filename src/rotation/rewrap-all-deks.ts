@@ -1,5 +1,6 @@
 /** Rotates the MEK: wraps every DEK anew while traffic goes on. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
 import { readRecoveryKey } from '../dek/recovery-key.js';
@@ -114,11 +115,12 @@ export async function* rotate(
   readOptions: (providers: ConfiguredProviders) => CheckedRewrapOptions,
   opening?: DekOpening,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const { product, keyProviders, dekStore, dekCache, clock = systemClock } = encryption;
-  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
+  const own = readEncryption(encryption);
+  const { product, keyProviders, dekStore, dekCache, clock = systemClock } = own;
+  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = own;
   requireIdentifier('product', product);
   requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
+  const recoveryKey = readRecoveryKey(own.recoveryKey);
   const configured = new ConfiguredProviders(keyProviders, { product, clock });
   const options = readOptions(configured);
   const { target, dryRun, signal } = options;

@@ -1,11 +1,5 @@
 /** What a rewrap is asked to do, checked before anything happens. @module */
-import {
-  ownProperties,
-  requireBoolean,
-  requireKnownOptions,
-  requireOneOf,
-  requirePlainObject,
-} from '../guards.js';
+import { readOptions, requireBoolean, requireOneOf } from '../guards.js';
 import { BUDGET_OPTIONS, type VaultBudgetOptions } from '../provider/budget-options.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
@@ -82,9 +76,7 @@ export function readRewrapOptions(
   options: RewrapAllDeksOptions,
   providers: ConfiguredProviders,
 ): CheckedRewrapOptions {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, REWRAP_OPTIONS);
-  const own = ownProperties(options as RewrapAllDeksOptions);
+  const own = readOptions(options, REWRAP_OPTIONS);
   const { verify = 'all', takeOver = false, sourceVersion } = own;
   const run = readRunOptions(own);
   const shard = own.shard === undefined ? undefined : readShard(own.shard);

@@ -1,10 +1,5 @@
 /** A worker's part of the rows, where several rewrap one product at once. @module */
-import {
-  ownProperties,
-  requireIntegerBetween,
-  requireKnownOptions,
-  requirePlainObject,
-} from '../guards.js';
+import { readOptions, requireIntegerBetween } from '../guards.js';
 import type { DekRowFilter, StoredItem } from '../store/dek-store.js';
 import { idOf } from './row-decision.js';
 
@@ -24,9 +19,7 @@ export const DEALS = 3;
 
 /** @throws TypeError or RangeError for a shard that there is not. */
 export function readShard(shard: RewrapShard): RewrapShard {
-  requirePlainObject('shard', shard);
-  requireKnownOptions(shard, ['index', 'count']);
-  const { index, count } = ownProperties(shard as unknown as RewrapShard);
+  const { index, count } = readOptions(shard, ['index', 'count'], 'shard');
   requireIntegerBetween('shard.count', count, 1, MOST_SHARDS);
   requireIntegerBetween('shard.index', index, 0, count - 1);
   return { index, count };

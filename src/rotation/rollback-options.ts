@@ -1,10 +1,5 @@
 /** What a rollback is asked to do, checked before anything happens. @module */
-import {
-  ownProperties,
-  requireBoolean,
-  requireKnownOptions,
-  requirePlainObject,
-} from '../guards.js';
+import { readOptions, requireBoolean } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import {
   readRewrapOptions,
@@ -32,9 +27,7 @@ export function readRollbackOptions(
   options: RollbackRotationOptions,
   providers: ConfiguredProviders,
 ): CheckedRewrapOptions {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, OPTIONS);
-  const own = ownProperties(options as unknown as RollbackRotationOptions);
+  const own = readOptions(options, OPTIONS);
   const { verifyFlips = false, ...shared } = own;
   requireBoolean('verifyFlips', verifyFlips);
   return { ...readRewrapOptions(shared, providers), rollback: { verifyFlips } };

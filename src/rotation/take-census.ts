@@ -1,6 +1,7 @@
 /** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
 import { systemClock, type Clock } from '../clock.js';
-import { requireIdentifier } from '../guards.js';
+import { readEncryption } from '../encryption-parts.js';
+import { readOptions, requireIdentifier, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
@@ -95,8 +96,10 @@ export async function takeCensus(
   },
   options: TakeCensusOptions = {},
 ): Promise<Census> {
-  const signal = ownSignal(options.signal);
-  const { product, dekStore, clock = systemClock } = encryption;
+  const { signal: given } = readOptions(options, ['signal']);
+  if (given !== undefined) requireSignal('signal', given);
+  const signal = ownSignal(given);
+  const { product, dekStore, clock = systemClock } = readEncryption(encryption);
   requireIdentifier('product', product);
   const store = new CheckedDekStore(dekStore, { product, clock });
   const item = await readRotationItem(store, product, { signal });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
 import { isDekId, scopeIdIn } from '../dek/key-scope.js';
 import { StoreError } from '../errors.js';
-import { requireIntegerBetween } from '../guards.js';
+import { readOptions, requireIntegerBetween } from '../guards.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -60,11 +60,9 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   readonly #tableName: string;
 
   /** @throws TypeError or RangeError where `table` is not a plain name. */
-  constructor(
-    handle: SqliteHandle,
-    { table = 'dek_store', clock = systemClock }: SqliteDekStoreOptions = {},
-  ) {
+  constructor(handle: SqliteHandle, options: SqliteDekStoreOptions = {}) {
     super();
+    const { table = 'dek_store', clock = systemClock } = readOptions(options, ['table', 'clock']);
     requireTableName(table);
     this.#tableName = table;
     this.#table = new DekTable(table);

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
 import { StoreError } from '../errors.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards.js';
+import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards.js';
 import { documentKeyText } from '../store/document-key-text.js';
 import type {
   DocumentKeyProperties,
@@ -62,10 +62,8 @@ export class SqliteDocumentStore<
   readonly #tableName: string;
 
   /** @throws TypeError or RangeError where `table` is not a plain name, or `key` names nothing. */
-  constructor(
-    handle: SqliteHandle,
-    { table, key, clock = systemClock }: SqliteDocumentStoreOptions,
-  ) {
+  constructor(handle: SqliteHandle, options: SqliteDocumentStoreOptions) {
+    const { table, key, clock = systemClock } = readOptions(options, ['table', 'key', 'clock']);
     requireTableName(table);
     if (key.length === 0) throw new RangeError('"key" expected the names of one property or more');
     key.forEach((name, index) => {

@@ -1,11 +1,5 @@
 /** Turns record authentication on for a DEK store. @module */
-import {
-  ownProperties,
-  requireBoolean,
-  requireKnownOptions,
-  requireMethods,
-  requirePlainObject,
-} from '../guards.js';
+import { readOptions, requireBoolean, requireMethods } from '../guards.js';
 import { AuthenticatedDekStore } from './authenticated-dek-store.js';
 import type { DekStore } from './dek-store.js';
 import { RecordKeys } from './record-keys.js';
@@ -66,9 +60,7 @@ export function authenticateRecords(
   if (dekStore instanceof AuthenticatedDekStore) {
     throw new TypeError('"dekStore" authenticates its records already');
   }
-  requirePlainObject('options', options);
-  requireKnownOptions(options, OPTIONS);
-  const own = ownProperties(options as unknown as RecordAuthenticationOptions);
+  const own = readOptions(options, OPTIONS);
   const { recordKey, previousRecordKeys = [] } = own;
   const { insecureAcceptUnauthenticatedRecords: accepts = false } = own;
   if (!Array.isArray(previousRecordKeys)) {

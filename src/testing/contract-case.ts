@@ -1,4 +1,5 @@
 /** What a contract kit is made of. @module */
+import { requireNoneMisspelt } from '../guards.js';
 
 /**
  * One sentence of a contract, as something to run.
@@ -24,10 +25,15 @@ export interface SubjectCase<Subject> {
   readonly check: (subject: Subject) => Promise<void>;
 }
 
-/** Cases that each get a subject of their own. */
+/**
+ * Cases that each get a subject of their own.
+ *
+ * @param parts - What a subject has: a part that is misspelt would be a check that is left out.
+ */
 export function bindCases<Subject extends ContractSubject>(
   make: () => Promise<Subject> | Subject,
   cases: readonly SubjectCase<Subject>[],
+  parts: readonly (keyof Subject & string)[],
 ): readonly ContractCase[] {
   return cases.map(({ rule, name, check }) => ({
     rule,
@@ -35,6 +41,7 @@ export function bindCases<Subject extends ContractSubject>(
     async run() {
       const subject = await make();
       try {
+        requireNoneMisspelt('subject', subject, [...parts, 'dispose']);
         await check(subject);
       } finally {
         await subject.dispose?.();

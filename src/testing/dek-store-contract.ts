@@ -40,7 +40,7 @@ import { sampleRow } from './sample-items.js';
 export function dekStoreContract(
   make: () => DekStoreSubject | Promise<DekStoreSubject>,
 ): readonly ContractCase[] {
-  return bindCases(make, CASES);
+  return bindCases(make, CASES, ['store', 'reopen', 'breakReads']);
 }
 
 const ROW_RULES = { create: 'S1', read: 'S2', replace: 'S5', etag: 'S6' };

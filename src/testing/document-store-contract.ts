@@ -41,7 +41,7 @@ import { sampleDocument, type SampleDocument } from './sample-documents.js';
 export function documentStoreContract(
   make: () => DocumentStoreSubject | Promise<DocumentStoreSubject>,
 ): readonly ContractCase[] {
-  return bindCases(make, CASES);
+  return bindCases(make, CASES, ['store', 'breakReads']);
 }
 
 const DOCUMENT_RULES = { create: 'D1', read: 'D2', replace: 'D3', etag: 'D5' };

@@ -1,5 +1,6 @@
 /** Makes any store or provider fail, answer late or lose its answer, call by call. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readOptions } from '../guards.js';
 
 /**
  * What happens to one call: it fails with nothing done (`before`); it is done and its answer is lost
@@ -61,8 +62,9 @@ export interface InjectFaultsOptions {
 export function injectFaults<Subject extends object>(
   subject: Subject,
   plan: FaultPlan<Subject>,
-  { clock = systemClock }: InjectFaultsOptions = {},
+  options: InjectFaultsOptions = {},
 ): FaultLog<Subject> & Subject {
+  const { clock = systemClock } = readOptions(options, ['clock']);
   const calls: AsyncMethod<Subject>[] = [];
 
   const perform = async (name: string, work: () => unknown): Promise<unknown> => {
@@ -86,15 +88,23 @@ export function injectFaults<Subject extends object>(
 }
 
 async function performWith(
-  fault: Fault | undefined,
+  planned: Fault | undefined,
   work: () => unknown,
   clock: Clock,
 ): Promise<unknown> {
-  if (fault === undefined) return work();
+  if (planned === undefined) return work();
+  const fault = readFault(planned);
   if ('before' in fault) throw fault.before;
   if ('wait' in fault) await fault.wait;
   if ('delayMs' in fault) await clock.sleep(fault.delayMs);
   const answer = await work();
   if ('after' in fault) throw fault.after;
   return answer;
+}
+
+/** A fault that is misspelt would be none, and its test would pass. */
+function readFault(fault: Fault): Fault {
+  const own = readOptions(fault, ['before', 'after', 'delayMs', 'wait'], 'fault');
+  if (Object.keys(own).length > 0) return own;
+  throw new TypeError('"fault" expected one of before, after, delayMs, wait, got none of them');
 }

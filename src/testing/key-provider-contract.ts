@@ -38,8 +38,16 @@ import type { KeyProviderSubject } from './key-provider-subject.js';
 export function keyProviderContract(
   make: () => KeyProviderSubject | Promise<KeyProviderSubject>,
 ): readonly ContractCase[] {
-  return bindCases(make, CASES);
+  return bindCases(make, CASES, PARTS);
 }
+
+const PARTS: readonly (keyof KeyProviderSubject)[] = [
+  'provider',
+  'mekVersions',
+  'unknownVersion',
+  'secrets',
+  'disturb',
+];
 
 const CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   ...KEY_WRAPPING_CASES,

@@ -1,5 +1,6 @@
 /** A clock that moves when a test says so. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { readOptions } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 
 export interface ManualClockOptions {
@@ -39,7 +40,9 @@ export class ManualClock implements Clock {
   #monotonicMs = 0;
   #sleepers: readonly Sleeper[] = [];
 
-  constructor({ wallMs = DEFAULT_WALL_MS, jitter = DEFAULT_JITTER }: ManualClockOptions = {}) {
+  constructor(options: ManualClockOptions = {}) {
+    const own = readOptions(options, ['wallMs', 'jitter']);
+    const { wallMs = DEFAULT_WALL_MS, jitter = DEFAULT_JITTER } = own;
     this.#wallMs = wallMs;
     this.#jitter = jitter;
   }

@@ -1,5 +1,5 @@
 /** A document store in the memory of one process, for tests and first steps. @module */
-import { requireIntegerBetween } from '../guards.js';
+import { readOptions, requireIntegerBetween } from '../guards.js';
 import { documentKeyText } from '../store/document-key-text.js';
 import type {
   DocumentKeyProperties,
@@ -25,7 +25,8 @@ export class MemoryDocumentStore<
   readonly #key: readonly string[];
   readonly #table = new MemoryItemTable();
 
-  constructor({ key }: MemoryDocumentStoreOptions) {
+  constructor(options: MemoryDocumentStoreOptions) {
+    const { key } = readOptions(options, ['key']);
     this.#key = [...key];
   }
 

@@ -1,4 +1,5 @@
 /** Fills in the recovery wraps of rows that were made before there was a recovery key. @module */
+import { readEncryption } from '../encryption-parts.js';
 import { isLive, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
@@ -53,7 +54,7 @@ export async function* addRecoveryWraps(
   options: UpkeepOptions = {},
 ): AsyncGenerator<UpkeepEvent, UpkeepSummary, void> {
   const request = readUpkeepOptions(options);
-  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
+  const recoveryKey = readRecoveryKey(readEncryption(encryption).recoveryKey);
   if (!recoveryKey) {
     throw new TypeError('"recoveryKey" is not set: give the encryption an RSA public key as PEM');
   }

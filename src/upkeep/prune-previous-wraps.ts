@@ -1,5 +1,6 @@
 /** Removes the wraps that rows kept from before their last rewrap. @module */
 import { systemClock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -62,7 +63,7 @@ export async function* prunePreviousWraps(
   encryption: RewrapEncryption,
   options: PrunePreviousWrapsOptions,
 ): AsyncGenerator<UpkeepEvent, UpkeepSummary, void> {
-  const { product, keyProviders, clock = systemClock } = encryption;
+  const { product, keyProviders, clock = systemClock } = readEncryption(encryption);
   const providers = new ConfiguredProviders(keyProviders, { product, clock });
   const request = readPruneOptions(options, providers, clock.wallMs());
   const rotation = new SettledRotation();

@@ -1,4 +1,5 @@
 /** Brings every DEK row and the rotation record under the current record key. @module */
+import { readEncryption } from '../encryption-parts.js';
 import { isLive, type DekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { contended } from '../errors.js';
@@ -61,7 +62,7 @@ export async function* resealRecords(
   options: UpkeepOptions = {},
 ): AsyncGenerator<UpkeepEvent, UpkeepSummary, void> {
   const request = readUpkeepOptions(options);
-  const recordKeyId = recordKeyIdOf(encryption);
+  const recordKeyId = recordKeyIdOf(readEncryption(encryption));
   return yield* upkeepRows({
     kind: 'reseal',
     encryption,

@@ -1,5 +1,5 @@
 /** What an upkeep of DEK rows is asked to do, checked before anything happens. @module */
-import { ownProperties, requireKnownOptions, requirePlainObject } from '../guards.js';
+import { readOptions } from '../guards.js';
 import { BUDGET_OPTIONS, type VaultBudgetOptions } from '../provider/budget-options.js';
 import { readRunOptions, type RunRequest } from '../rotation/run-options.js';
 
@@ -30,7 +30,5 @@ export function readUpkeepOptions(
   options: UpkeepOptions,
   more: readonly string[] = [],
 ): UpkeepRequest {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, [...more, ...OPTIONS]);
-  return readRunOptions(ownProperties(options as UpkeepOptions));
+  return readRunOptions(readOptions(options, [...more, ...OPTIONS]));
 }

@@ -1,5 +1,6 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
 import { systemClock } from '../clock.js';
+import { readEncryption } from '../encryption-parts.js';
 import { contended } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -37,7 +38,7 @@ const MOST_PASSES = 100;
 export async function* upkeepRows(job: UpkeepJob): UpkeepEvents {
   const charge = new RunCharge();
   const { encryption, request } = job;
-  const { clock = systemClock } = encryption;
+  const { clock = systemClock } = readEncryption(encryption);
   const budget = new VaultBudget(request.limits, request.concurrency, clock);
   const context = contextOf(job, charge, budget);
   context.signal?.throwIfAborted();
@@ -48,7 +49,8 @@ export async function* upkeepRows(job: UpkeepJob): UpkeepEvents {
 }
 
 function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): UpkeepContext {
-  const { encryption, request, requireAllowed } = job;
+  const { request, requireAllowed } = job;
+  const encryption = readEncryption(job.encryption);
   const { product, keyProviders, dekCache, clock = systemClock } = encryption;
   const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
   requireIdentifier('product', product);
@@ -62,7 +64,7 @@ function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): Upke
     clock,
     firstMek,
     fenceTtlMs,
-    epochs: epochsSeenBy(encryption),
+    epochs: epochsSeenBy(job.encryption),
     signal: request.signal,
   });
   const context: UpkeepContext = {

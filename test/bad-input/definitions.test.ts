@@ -171,8 +171,9 @@ describe('a document', () => {
     const refusal = typeError(`"id" expected ${what}`);
     expect(await failure(encryptAny(encryptor, document))).toEqual(refusal);
     expect(await failure(decryptAny(encryptor, document))).toEqual(refusal);
-    expect(await failure(encryptor.openDocument(note, document))).toEqual(refusal);
-    expect(await failure(encryptor.shred(note, document))).toEqual(refusal);
+    const key = { ...KEY, id: id as string };
+    expect(await failure(encryptor.openDocument(note, key))).toEqual(refusal);
+    expect(await failure(encryptor.shred(note, key))).toEqual(refusal);
   });
 
   it('that inherits a key part is refused', async () => {

@@ -77,7 +77,8 @@ export class LiveNotes {
 
   /** Makes it, or writes over it. */
   async write(encryptor: FieldEncryptor, note: LiveNote): Promise<void> {
-    await encryptor.updateDocument(liveNote, this.store, note, (stored) => ({
+    const { workspaceId, id } = note;
+    await encryptor.updateDocument(liveNote, this.store, { workspaceId, id }, (stored) => ({
       ...stored,
       ...note,
     }));

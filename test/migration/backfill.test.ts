@@ -256,7 +256,7 @@ describe('a backfill', () => {
     [{ concurrency: 0 }, '"concurrency" expected an integer from 1 to 1000, got 0'],
     [
       { dryrun: true },
-      '"dryrun" is no option: expected concurrency, dryRun, select, signal, owner, leaseTtlMs',
+      '"dryrun" is no option: expected concurrency, dryRun, select, signal, owner, leaseTtlMs; did you mean "dryRun"?',
     ],
     [{ dryRun: 'yes' }, '"dryRun" expected a boolean, got a string'],
     [{ select: 'all' }, '"select" expected a function, got a string'],

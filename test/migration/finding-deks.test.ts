@@ -179,7 +179,7 @@ describe('a search for orphaned DEKs', () => {
       drained(findOrphanDeks(made.encryptor, note, collection.store, options)),
     );
     expect(describeError(error).message).toBe(
-      '"minAge" is no option: expected concurrency, signal, minAgeMs',
+      '"minAge" is no option: expected concurrency, signal, minAgeMs; did you mean "minAgeMs"?',
     );
   });
 });

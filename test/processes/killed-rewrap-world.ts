@@ -76,8 +76,8 @@ async function seed({ keys: [key], dekStore, notes, seeded }: World): Promise<vo
   const keyProviders = [new EnvKeyProvider({ key })];
   const encryptor = encryptorOver(dekStore, keyProviders);
   for (const id of seeded) {
-    const plain = { workspaceId: 'seeded', id, body: `body of ${id}` };
-    await encryptor.updateDocument(note, notes, plain, () => plain);
+    const key = { workspaceId: 'seeded', id };
+    await encryptor.updateDocument(note, notes, key, () => ({ ...key, body: `body of ${id}` }));
   }
 }
 

@@ -67,7 +67,7 @@ describe('a record key', () => {
     [{}, '"recordKey" expected a string', 'TypeError'],
     [
       { recordKey: RECORD_KEY, recordKeys: [] },
-      '"recordKeys" is no option: expected recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords',
+      '"recordKeys" is no option: expected recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords; did you mean "recordKey"?',
       'RangeError',
     ],
     [undefined, '"options" expected a plain object, got undefined', 'TypeError'],

@@ -54,7 +54,7 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   [
     { dryrun: true },
     'RangeError',
-    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal, maxVaultOpsPerSecond, reserveForTraffic',
+    '"dryrun" is no option: expected target, sourceVersion, concurrency, verify, dryRun, takeOver, shard, signal, maxVaultOpsPerSecond, reserveForTraffic; did you mean "dryRun"?',
   ],
   ...[0, -1, NaN, Infinity, 1_000_001].map(
     (maxVaultOpsPerSecond) =>
@@ -125,7 +125,7 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
     'TypeError',
     '"shard.index" expected an integer from 0 to 1, got a string',
   ],
-  [{ shard: { index: 0, of: 8 } }, 'RangeError', '"of" is no option: expected index, count'],
+  [{ shard: { index: 0, of: 8 } }, 'RangeError', '"shard.of" is no option: expected index, count'],
   [{ signal: 3 }, 'TypeError', '"signal" expected an AbortSignal, got a number'],
   [
     { target: { mekVersion: 'env-1', keyProvider: 5 } },

@@ -99,9 +99,9 @@ function newMemory(): MemoryDekStore {
 }
 
 /** An encryptor over a memory store, with everything around it probed. */
-export function setup({ beside, cache, ...options }: SetupOptions = {}): Setup {
+export function setup({ beside, cache, memory: own, ...options }: SetupOptions = {}): Setup {
   const clock = beside?.clock ?? new ManualClock();
-  const memory = options.memory ?? beside?.memory ?? newMemory();
+  const memory = own ?? beside?.memory ?? newMemory();
   const [dekStore, store] = probed<DekStore>(options.dekStore ?? behind.get(memory) ?? memory);
   const [keyProvider, provider] = probed<KeyProvider>(
     options.keyProviders?.[0] ?? new EnvKeyProvider({ key: MEK_HEX }),

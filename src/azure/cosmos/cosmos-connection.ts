@@ -1,7 +1,7 @@
 /** Sends requests through the SDK: each limited in time, each reported, patient where nothing is changed. @module */
 import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../clock.js';
-import { requireIntegerBetween } from '../../guards.js';
+import { ownProperties, requireIntegerBetween } from '../../guards.js';
 import { withDeadline } from '../../with-deadline.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
 import { describeRequest, type CosmosAnswer, type CosmosOperation } from './cosmos-request.js';
@@ -34,8 +34,10 @@ export class CosmosConnection {
   readonly #attemptTimeoutMs: number;
   readonly #onRequest: CosmosStoreOptions['onRequest'];
 
-  constructor({ container, clock = systemClock, onRequest, ...options }: CosmosConnectionOptions) {
-    const { attemptTimeoutMs = DEFAULT_ATTEMPT_TIMEOUT_MS } = options;
+  constructor(options: CosmosConnectionOptions) {
+    const own = ownProperties(options);
+    const { container, clock = systemClock, onRequest } = own;
+    const { attemptTimeoutMs = DEFAULT_ATTEMPT_TIMEOUT_MS } = own;
     const limits = [LEAST_ATTEMPT_TIMEOUT_MS, MOST_ATTEMPT_TIMEOUT_MS] as const;
     requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, ...limits);
     this.container = container;

@@ -1,7 +1,7 @@
 /** DEK rows in a container of Azure Cosmos DB. @module */
 import type { Container } from '@azure/cosmos';
 import { scopeIdIn } from '../../dek/key-scope.js';
-import { requireIntegerBetween } from '../../guards.js';
+import { readOptions, requireIntegerBetween } from '../../guards.js';
 import { mapConcurrently } from '../../map-concurrently.js';
 import type {
   DekRowFilter,
@@ -16,7 +16,7 @@ import { ContainerCheck } from './container-check.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
-import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { DEK_CONTAINER_REMEDY, requireDekContainer } from './dek-container.js';
 import { countQuery, idsQuery, listQuery, scopeQuery } from './dek-queries.js';
 import { contentOf, type ItemContent } from './item-content.js';
@@ -93,7 +93,8 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   /** @throws TypeError or RangeError where a duration is no integer in its range. */
   constructor(container: Container, options: CosmosDekStoreOptions = {}) {
     super();
-    const { readLagMs = DEFAULT_READ_LAG_MS, ...others } = options;
+    const own = readOptions(options, [...COSMOS_STORE_OPTIONS, 'readLagMs']);
+    const { readLagMs = DEFAULT_READ_LAG_MS, ...others } = own;
     requireIntegerBetween('readLagMs', readLagMs, 0, MOST_READ_LAG_MS);
     this.#readLagMs = readLagMs;
     const connection = new CosmosConnection({ ...others, container });

@@ -1,6 +1,6 @@
 /** Documents in a container of Azure Cosmos DB. @module */
 import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
-import { requireIdentifier } from '../../guards.js';
+import { readOptions, requireIdentifier } from '../../guards.js';
 import { documentKeyText } from '../../store/document-key-text.js';
 import type {
   DocumentKeyProperties,
@@ -14,7 +14,7 @@ import { ContainerCheck } from './container-check.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
-import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { requirePartitionKey } from './dek-container.js';
 import { contentOf, withoutSystemProperties, type ItemContent } from './item-content.js';
 import { requireItemId, requirePartitionKeyValue } from './item-id.js';
@@ -33,6 +33,12 @@ export interface DocumentCondition {
   /** Values by name, the `@` included. */
   readonly parameters?: Readonly<Record<string, JSONValue>>;
 }
+
+const OPTIONS: readonly (keyof CosmosDocumentStoreOptions)[] = [
+  'partitionKey',
+  'where',
+  ...COSMOS_STORE_OPTIONS,
+];
 
 /**
  * Keeps the documents of one collection in a container of Azure Cosmos DB, for migrations.
@@ -76,10 +82,10 @@ export class CosmosDocumentStore<
 
   /** @throws TypeError or RangeError where `partitionKey` names no properties. */
   constructor(container: Container, options: CosmosDocumentStoreOptions) {
-    const { partitionKey, where, ...others } = options;
+    const { partitionKey, where, ...others } = readOptions(options, OPTIONS);
     this.#partitionKey = propertyNames(partitionKey);
     this.#key = [...new Set([...this.#partitionKey, 'id'])];
-    this.#where = where;
+    this.#where = where && readOptions(where, ['condition', 'parameters'], 'where');
     const connection = new CosmosConnection({ ...others, container });
     const paths = this.#partitionKey.map((name) => `/${name}`);
     const check = new ContainerCheck({

@@ -2,6 +2,13 @@
 import type { Clock } from '../../clock.js';
 import type { CosmosRequest } from './cosmos-request.js';
 
+/** @internal */
+export const COSMOS_STORE_OPTIONS: readonly (keyof CosmosStoreOptions)[] = [
+  'clock',
+  'attemptTimeoutMs',
+  'onRequest',
+];
+
 export interface CosmosStoreOptions {
   /** Times the waits between attempts. @default systemClock */
   readonly clock?: Clock | undefined;

@@ -1,9 +1,10 @@
 /** Makes the container that keys are kept in. @module */
 import type { Container, ContainerDefinition, Database } from '@azure/cosmos';
+import { readOptions } from '../../guards.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';
-import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { dekContainerDefinition, requireDekContainer } from './dek-container.js';
 
 export interface EnsureDekContainerOptions extends CosmosStoreOptions {
@@ -14,6 +15,13 @@ export interface EnsureDekContainerOptions extends CosmosStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const OPTIONS: readonly (keyof EnsureDekContainerOptions)[] = [
+  'id',
+  'throughput',
+  'signal',
+  ...COSMOS_STORE_OPTIONS,
+];
 
 /**
  * Gives the container for {@link CosmosDekStore}, made if it does not exist: with the partition key
@@ -43,7 +51,8 @@ export async function ensureDekContainer(
   database: Database,
   options: EnsureDekContainerOptions = {},
 ): Promise<Container> {
-  const { id = 'dek_store', throughput, signal, ...others } = options;
+  const own = readOptions(options, OPTIONS);
+  const { id = 'dek_store', throughput, signal, ...others } = own;
   const container = database.container(id);
   const connection = new CosmosConnection({ ...others, container });
   const read = () => readDefinition(connection, signal);

@@ -4,6 +4,7 @@ import { systemClock } from '../../clock.js';
 import { decodeBase64url, encodeBase64url } from '../../crypto/base64url.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors.js';
+import { ownProperties } from '../../guards.js';
 import type {
   DocumentedOpsOptions,
   KeyOperation,
@@ -66,7 +67,7 @@ export class AkvKeyProvider implements KeyProvider {
 
   constructor(options: AkvKeyProviderOptions) {
     const settings = readAkvOptions(options);
-    const { clock = systemClock } = options;
+    const { clock = systemClock } = ownProperties(options);
     this.id = settings.id;
     this.mekName = settings.mekName;
     this.wrapAlgorithm = settings.wrapAlgorithm;

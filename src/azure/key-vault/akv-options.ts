@@ -1,11 +1,10 @@
 /** What an AKV provider is told, checked before anything is asked of the vault. @module */
 import type { Clock } from '../../clock.js';
 import {
-  ownProperties,
+  readOptions,
   requireBoolean,
   requireIdentifier,
   requireIntegerBetween,
-  requireKnownOptions,
   requireOneOf,
   requirePlainObject,
 } from '../../guards.js';
@@ -96,9 +95,7 @@ const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
 /** @throws TypeError or RangeError for options that make no sense. */
 export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
-  requirePlainObject('options', options);
-  requireKnownOptions(options, Object.keys(OPTIONS));
-  const own = ownProperties(options as unknown as AkvKeyProviderOptions);
+  const own = readOptions(options, Object.keys(OPTIONS));
   const { id = 'akv', wrapAlgorithm = 'RSA-OAEP-256', wrapMode = 'vault', mekVersion } = own;
   const { vaultUrl, mekName, credential, clientOptions = {} } = own;
   requireIdentifier('id', id);

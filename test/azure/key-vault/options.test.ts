@@ -98,7 +98,12 @@ const BAD_OPTIONS: readonly BadOption[] = [
     'TypeError',
     '"insecureAllowLoopback" expected a boolean, got a string',
   ],
-  ['vaultURL', 'https://x', 'RangeError', `"vaultURL" is no option: expected ${NAMES}`],
+  [
+    'vaultURL',
+    'https://x',
+    'RangeError',
+    `"vaultURL" is no option: expected ${NAMES}; did you mean "vaultUrl"?`,
+  ],
   ...limit('stateTtlMs', 1_000, 3_600_000),
   ...limit('attemptTimeoutMs', 100, 600_000),
   ...limit('maxAttempts', 1, 20),

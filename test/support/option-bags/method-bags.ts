@@ -1,0 +1,75 @@
+/** Options of the methods of an encryptor. @module */
+import { KEY, note } from '../encryptor.js';
+import { NONE, type OptionBag } from './option-bag.js';
+
+export const METHOD_BAGS: readonly OptionBag[] = [
+  {
+    of: 'FieldEncryptor.encryptDocument',
+    needed: NONE,
+    optional: [],
+    use: (options, { encryptor }) =>
+      encryptor.encryptDocument(note, { ...KEY, body: 'text' }, ...([options] as never[] as [])),
+  },
+  {
+    of: 'FieldEncryptor.beginWrite',
+    needed: NONE,
+    optional: [],
+    use: (options, { encryptor }) =>
+      encryptor.beginWrite(note, { ...KEY, body: 'text' }, ...([options] as never[] as [])),
+  },
+  {
+    of: 'FieldEncryptor.decryptDocument',
+    needed: NONE,
+    optional: ['expect'],
+    use: (options, { encryptor, stored }) =>
+      encryptor.decryptDocument(note, stored as never, options),
+  },
+  {
+    of: 'FieldEncryptor.decryptDocuments',
+    needed: NONE,
+    optional: ['expect', 'concurrency', 'signal'],
+    use: (options, { encryptor, stored }) =>
+      encryptor.decryptDocuments(note, [stored as never], options),
+  },
+  {
+    of: 'FieldEncryptor.openDocument',
+    needed: NONE,
+    optional: ['createDek'],
+    use: (options, { encryptor }) => encryptor.openDocument(note, KEY, options),
+  },
+  {
+    of: 'FieldEncryptor.openDocument',
+    owner: 'key',
+    needed: () => ({ ...KEY }),
+    optional: [],
+    use: (options, { encryptor }) => encryptor.openDocument(note, options),
+  },
+  {
+    of: 'FieldEncryptor.updateDocument',
+    needed: NONE,
+    optional: ['signal', 'attempts'],
+    use: (options, { encryptor, documents }) =>
+      encryptor.updateDocument(note, documents as never, KEY, () => undefined, options),
+  },
+  {
+    of: 'FieldEncryptor.updateDocument',
+    owner: 'key',
+    needed: () => ({ ...KEY }),
+    optional: [],
+    use: (options, { encryptor, documents }) =>
+      encryptor.updateDocument(note, documents as never, options, () => undefined),
+  },
+  {
+    of: 'FieldEncryptor.shred',
+    needed: NONE,
+    optional: [],
+    use: (options, { encryptor }) => encryptor.shred(note, KEY, ...([options] as never[] as [])),
+  },
+  {
+    of: 'FieldEncryptor.shred',
+    owner: 'key',
+    needed: () => ({ ...KEY }),
+    optional: [],
+    use: (options, { encryptor }) => encryptor.shred(note, options),
+  },
+];

@@ -1,0 +1,146 @@
+/** Options of the runs. @module */
+import * as core from '../../../src/index.js';
+import { MEK_VERSION, note } from '../encryptor.js';
+import { PAIR } from '../recovery-pairs.js';
+import { NONE, type OptionBag } from './option-bag.js';
+
+const HEX = 'f0e4c2f76c58916ec258f246851bea091d14d4247a2fc3e18694461b1816e13b';
+const RUN = ['concurrency', 'dryRun', 'signal', 'maxVaultOpsPerSecond', 'reserveForTraffic'];
+const MIGRATION = ['concurrency', 'dryRun', 'select', 'signal', 'owner', 'leaseTtlMs'];
+const PAST = '2020-01-01T00:00:00.000Z';
+const TARGET = { mekVersion: MEK_VERSION };
+
+export const RUN_BAGS: readonly OptionBag[] = [
+  {
+    of: 'rewrapAllDeks',
+    needed: () => ({ target: TARGET }),
+    optional: [...RUN, 'sourceVersion', 'verify', 'takeOver', 'shard'],
+    use: (options, { encryptor }) => core.rewrapAllDeks(encryptor, options),
+  },
+  {
+    of: 'rewrapAllDeks',
+    owner: 'target',
+    needed: () => TARGET,
+    optional: ['keyProvider', 'mekName'],
+    use: (target, { encryptor }) => core.rewrapAllDeks(encryptor, { target }),
+  },
+  {
+    of: 'rewrapAllDeks',
+    owner: 'shard',
+    needed: () => ({ index: 0, count: 1 }),
+    optional: [],
+    use: (shard, { encryptor }) => core.rewrapAllDeks(encryptor, { target: TARGET, shard }),
+  },
+  {
+    of: 'rollbackRotation',
+    needed: () => ({ target: TARGET }),
+    optional: [...RUN, 'verify', 'takeOver', 'shard', 'verifyFlips'],
+    use: (options, { encryptor }) => core.rollbackRotation(encryptor, options),
+  },
+  {
+    of: 'recoverDeks',
+    needed: () => ({ privateKey: PAIR.privateKey, target: TARGET }),
+    optional: [...RUN, 'passphrase', 'takeOver'],
+    use: (options, { encryptor }) => core.recoverDeks(encryptor, options),
+  },
+  {
+    of: 'prunePreviousWraps',
+    needed: () => ({ rewrappedBefore: PAST }),
+    optional: [...RUN, 'mek'],
+    use: (options, { encryptor }) => core.prunePreviousWraps(encryptor, options),
+  },
+  {
+    of: 'prunePreviousWraps',
+    owner: 'mek',
+    needed: () => TARGET,
+    optional: ['keyProvider', 'mekName'],
+    use: (mek, { encryptor }) => core.prunePreviousWraps(encryptor, { rewrappedBefore: PAST, mek }),
+  },
+  {
+    of: 'resealRecords',
+    needed: NONE,
+    optional: RUN,
+    use: (options, { memory, encryptor }) => {
+      const { product, keyProviders } = encryptor;
+      const dekStore = core.authenticateRecords(memory, {
+        recordKey: HEX,
+        insecureAcceptUnauthenticatedRecords: true,
+      });
+      return core.resealRecords({ product, keyProviders, dekStore }, options);
+    },
+  },
+  {
+    of: 'addRecoveryWraps',
+    needed: NONE,
+    optional: RUN,
+    use: (options, { encryptor, memory: dekStore }) => {
+      const { product, keyProviders } = encryptor;
+      const encryption = { product, keyProviders, dekStore, recoveryKey: PAIR.publicKey };
+      return core.addRecoveryWraps(encryption, options);
+    },
+  },
+  {
+    of: 'assertRetirable',
+    needed: () => ({ mek: { mekVersion: 'env-0000000000000000' }, backupWindowMs: 0 }),
+    optional: ['signal'],
+    use: (options, { encryptor }) => core.assertRetirable(encryptor, options),
+  },
+  {
+    of: 'takeCensus',
+    needed: NONE,
+    optional: ['signal'],
+    use: (options, { encryptor }) => core.takeCensus(encryptor, options),
+  },
+  {
+    of: 'findUnreadableRows',
+    needed: NONE,
+    optional: ['signal'],
+    use: (options, { encryptor }) => core.findUnreadableRows(encryptor, options),
+  },
+  {
+    of: 'findMissingDeks',
+    needed: NONE,
+    optional: ['concurrency', 'signal'],
+    use: (options, { encryptor, documents }) =>
+      core.findMissingDeks(encryptor, note, documents, options),
+  },
+  {
+    of: 'findOrphanDeks',
+    needed: NONE,
+    optional: ['concurrency', 'signal', 'minAgeMs'],
+    use: (options, { encryptor, documents }) =>
+      core.findOrphanDeks(encryptor, note, documents, options),
+  },
+  {
+    of: 'backfillDocuments',
+    needed: NONE,
+    optional: MIGRATION,
+    use: (options, { encryptor, documents }) =>
+      core.backfillDocuments(encryptor, note, documents, options),
+  },
+  {
+    of: 'reencryptDocuments',
+    needed: () => ({ createdBefore: PAST }),
+    optional: [...MIGRATION, 'shred', 'source'],
+    use: (options, { encryptor, documents }) =>
+      core.reencryptDocuments(encryptor, note, documents, options),
+  },
+  {
+    of: 'reencryptDocuments',
+    owner: 'source',
+    needed: ({ encryptor }) => ({ keyProvider: encryptor.keyProviders[0] }),
+    optional: ['dekStore'],
+    use: (source, { encryptor, documents }) =>
+      core.reencryptDocuments(encryptor, note, documents, { createdBefore: PAST, source }),
+  },
+  {
+    of: 'removeEncryption',
+    needed: NONE,
+    optional: MIGRATION,
+    use: (options, { encryptor, memory: dekStore, documents }) => {
+      const { product, keyProviders } = encryptor;
+      const encryption = { product, keyProviders, dekStore, enabled: false };
+      return core.removeEncryption(encryption, note, documents, options);
+    },
+  },
+];
