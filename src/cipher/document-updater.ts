@@ -5,6 +5,7 @@ import { brokenContract, FieldEncryptionError, hasCode } from '../errors.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
 import { refuseToJson } from '../document/own-json.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
+import { refuseReservedFields, refuseReservedProperties } from '../store/reserved-properties.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';
@@ -14,7 +15,7 @@ type LooseItem = StoredDocumentItem<Loose>;
 
 export interface DocumentUpdate {
   readonly definition: AnyDefinition;
-  readonly store: Pick<DocumentStore<Loose>, 'create' | 'get' | 'replace'>;
+  readonly store: Pick<DocumentStore<Loose>, 'create' | 'get' | 'replace' | 'reservedProperties'>;
   readonly key: Readonly<Record<string, string>>;
   /** What was just read, in place of a first read. */
   readonly from?: LooseItem;
@@ -44,6 +45,7 @@ export class DocumentUpdater {
   /** Reads, changes, seals and writes; from the read again when someone else was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
     const { definition, key, store, signal } = update;
+    refuseReservedFields(store, definition);
     const { product, clock } = this.#services.context;
     const { identity } = definition.placeOf(product, key);
     const turn = await takeTurn(store, identity, { clock, signal });
@@ -92,7 +94,7 @@ export class DocumentUpdater {
   }
 
   async #seal(
-    { definition, key, resealFrom }: DocumentUpdate,
+    { definition, store, key, resealFrom }: DocumentUpdate,
     changed: object,
     isNew: boolean,
   ): Promise<DocumentWrite> {
@@ -101,6 +103,7 @@ export class DocumentUpdater {
     const { product } = this.#services.context;
     // Read once: what is compared here is what is sealed.
     const document = { ...changed };
+    if (isNew) refuseReservedProperties(store, document);
     if (
       definition.placeOf(product, document).identity !== definition.placeOf(product, key).identity
     ) {

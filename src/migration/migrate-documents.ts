@@ -20,6 +20,7 @@ import {
 import { RunCharge } from '../rotation/run-charge.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import { MeteredDekStore } from '../store/metered-dek-store.js';
+import { refuseReservedFields } from '../store/reserved-properties.js';
 import { originOf } from '../store/store-origin.js';
 import { acquireLease } from './acquire-lease.js';
 import type { AnyDocumentStore } from './document-pages.js';
@@ -76,6 +77,7 @@ function requireParts({ encryption, definition, documentStore }: MigrationJob): 
   requireDekStore('dekStore', DEK_STORE_METHODS, readEncryption(encryption).dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['list', 'get', 'replace', 'count'], documentStore);
+  refuseReservedFields(documentStore, definition);
 }
 
 /** Filled once the lease is taken; a dry run writes nothing and needs none. */

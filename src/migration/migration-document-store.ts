@@ -21,6 +21,10 @@ export class MigrationDocumentStore implements AnyDocumentStore {
     this.#parts = parts;
   }
 
+  get reservedProperties(): readonly string[] {
+    return this.#parts.store.reservedProperties ?? [];
+  }
+
   get(
     key: DocumentKeyProperties,
     options?: DocumentStoreOptions,

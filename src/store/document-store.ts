@@ -60,6 +60,11 @@ export type DocumentKeyProperties = Readonly<Record<string, unknown>>;
  * - **D10** reject with `signal.reason`, having written nothing, when the signal has aborted.
  */
 export interface DocumentStore<Document extends object = Record<string, unknown>> {
+  /**
+   * Top-level properties that the database keeps for itself. Definitions that declare one are refused, and so
+   * are new documents that have one, before a DEK is made for them. @default none
+   */
+  readonly reservedProperties?: readonly string[];
   create(document: Document, options?: DocumentStoreOptions): Promise<StoredDocumentItem<Document>>;
   get(
     key: DocumentKeyProperties,

@@ -16,7 +16,13 @@ import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
 import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { requirePartitionKey } from './dek-container.js';
-import { contentOf, withoutSystemProperties, type ItemContent } from './item-content.js';
+import {
+  newContentOf,
+  nextContentOf,
+  SYSTEM_PROPERTIES,
+  withoutSystemProperties,
+  type ItemContent,
+} from './item-content.js';
 import { requireItemId, requirePartitionKeyValue } from './item-id.js';
 
 export interface CosmosDocumentStoreOptions extends CosmosStoreOptions {
@@ -44,14 +50,16 @@ const OPTIONS: readonly (keyof CosmosDocumentStoreOptions)[] = [
  * Keeps the documents of one collection in a container of Azure Cosmos DB, for migrations.
  *
  * A document is named by its partition key and its `id`, so these are the key properties of its
- * definition. Documents come back without the properties that Cosmos DB adds (`_etag`, `_ts` …). Writes
- * whose answer is lost, consistency and the check of the account are as for {@link CosmosDekStore}.
+ * definition. Documents come back without the properties that Cosmos DB adds: `_attachments`, `_etag`,
+ * `_rid`, `_self` and `_ts`. A document of yours cannot have one of these names: `create` refuses it, and
+ * `replace` takes them only as Cosmos DB gave them, and leaves them out. Writes whose answer is lost, consistency and the check of the account are as for {@link CosmosDekStore}.
  *
  * `where` narrows `list` and `count`; `get` and the writes go by the key alone.
  *
  * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while Cosmos DB cannot be reached or
  * throttles - try again; `STORE_FAILED` for anything else - do what the message says. TypeError where a
- * document lacks a key property, RangeError where Cosmos DB cannot hold it (`/`, `\`, `?`, `#` in an id).
+ * document lacks a key property, RangeError where Cosmos DB cannot hold it (`/`, `\`, `?`, `#` in an id), and for a
+ * property that Cosmos DB keeps for itself: nothing was written.
  *
  * @example
  * ```ts
@@ -74,6 +82,7 @@ const OPTIONS: readonly (keyof CosmosDocumentStoreOptions)[] = [
 export class CosmosDocumentStore<
   Document extends object = Record<string, unknown>,
 > implements DocumentStore<Document> {
+  readonly reservedProperties: readonly string[] = SYSTEM_PROPERTIES;
   readonly #items: CosmosItems;
   readonly #queries: CosmosQueries;
   readonly #partitionKey: readonly string[];
@@ -105,7 +114,7 @@ export class CosmosDocumentStore<
   ): Promise<StoredDocumentItem<Document>> {
     const { content, etag } = await this.#items.create(
       this.#placeOf(document),
-      contentOf(document),
+      newContentOf(document),
       options,
     );
     return { document: content as Document, etag };
@@ -124,7 +133,7 @@ export class CosmosDocumentStore<
     oldEtag: string,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    const [place, content] = [this.#placeOf(document), contentOf(document)];
+    const [place, content] = [this.#placeOf(document), nextContentOf(document, oldEtag)];
     const { etag } = await this.#items.replace(place, content, oldEtag, options);
     return { document: content as Document, etag };
   }
