@@ -42,9 +42,11 @@ export async function keepUpWithRotation(
   let current: LiveRow | undefined = written;
   for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
     // Read after the row was there: the scans of any later rotation see it.
-    const { record } = await records.readOrCreate();
-    if (current.row.epoch >= record.epoch) return ifActive(current.row);
-    current = await moveRow(context, dek, current, record);
+    const now = await records.readOrCreate();
+    if (current.row.epoch >= now.record.epoch) return ifActive(current.row);
+    const next = await movedRow(context, dek, current.row, now.record);
+    // The answer, or the wrap, may have taken so long that yet another rotation has begun.
+    if (records.isFresh(now)) current = await moveRow(context, dek, current, next);
   }
   if (!current) return undefined;
   throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
@@ -58,16 +60,15 @@ function ifActive(row: LiveDekRow): ActiveDekRow | undefined {
 async function moveRow(
   context: DekContext,
   dek: Dek,
-  { row, etag }: LiveRow,
-  record: RotationRecord,
+  { etag }: LiveRow,
+  next: LiveDekRow,
 ): Promise<LiveRow | undefined> {
-  const next = await movedRow(context, dek, row, record);
   try {
     const item = await context.dekStore.replace(next, etag);
     return { row: next, etag: item.etag };
   } catch (error) {
     if (!hasCode(error, 'ETAG_MISMATCH')) throw error;
-    return liveRowIn(await context.dekStore.get(row.id), dek);
+    return liveRowIn(await context.dekStore.get(next.id), dek);
   }
 }
 

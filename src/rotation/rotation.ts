@@ -1,9 +1,11 @@
 /** A rotation that this process takes part in, and the only way in which it moves on. @module */
-import { FieldEncryptionError, hasCode } from '../errors.js';
+import { contended, FieldEncryptionError, hasCode } from '../errors.js';
 import { describeMek, mekIn, type MekReference } from '../provider/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { RecordCopy, RecordReader } from './record-reader.js';
 import type { RotationRecord } from './rotation-record.js';
+
+const MOST_ATTEMPTS = 8;
 
 export class Rotation {
   readonly epoch: number;
@@ -37,9 +39,16 @@ export class Rotation {
     return copy;
   }
 
-  /** Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch. */
+  /**
+   * Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch;
+   * once more where the answer itself took so long.
+   */
   async requireFresh(): Promise<void> {
-    if (this.#records.freshCopy()?.record.epoch !== this.epoch) await this.read();
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      if (this.#records.freshCopy()?.record.epoch === this.epoch) return;
+      await this.read();
+    }
+    throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
   }
 
   /**

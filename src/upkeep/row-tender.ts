@@ -71,8 +71,7 @@ export class RowTender {
   /** @returns False when someone else wrote the row first. */
   async #replace(next: DekRow, etag: string): Promise<boolean> {
     this.#context.signal?.throwIfAborted();
-    // The caller may have paused for long since the page was read.
-    if (!this.#context.records.freshCopy()) await this.#requireAllowed();
+    await this.#requireFresh();
     try {
       // Without the signal: once sent, a write is let finish.
       await this.#context.dekStore.replace(next, etag);
@@ -83,6 +82,16 @@ export class RowTender {
       if (hasCode(error, 'ETAG_MISMATCH')) return false;
       throw error;
     }
+  }
+
+  /** The caller may have paused for long since the page was read, and the answer may take long too. */
+  async #requireFresh(): Promise<void> {
+    const { records, requireAllowed } = this.#context;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      if (!requireAllowed || records.freshCopy()) return;
+      await this.#requireAllowed();
+    }
+    throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
   }
 
   async #isStored(next: DekRow, etag: string): Promise<boolean> {
@@ -106,7 +115,7 @@ export class RowTender {
   /** What it refuses ends the run, and not just this row's turn. */
   async #requireAllowed(): Promise<void> {
     try {
-      await this.#context.requireAllowed();
+      await this.#context.requireAllowed?.();
     } catch (error) {
       this.#end = { error };
       throw error;

@@ -18,6 +18,9 @@ export interface UpkeepContext {
   /** As the budget of the run has it now. */
   readonly concurrency: WorkLimit;
   readonly signal: AbortSignal | undefined;
-  /** After rows were read, and before any of them is written; what it throws ends the run. */
-  readonly requireAllowed: () => Promise<void>;
+  /**
+   * After rows were read, and before any of them is written: it reads the rotation record, and what it
+   * throws ends the run. Absent where a run may go on beside any rotation.
+   */
+  readonly requireAllowed: (() => Promise<void>) | undefined;
 }

@@ -77,7 +77,7 @@ function contextOf(job: UpkeepJob, charge: RunCharge, budget: VaultBudget): Upke
     request,
     concurrency: budget,
     signal: request.signal,
-    requireAllowed: async () => requireAllowed?.(context),
+    requireAllowed: requireAllowed && (() => requireAllowed(context)),
   };
   return context;
 }
@@ -86,7 +86,7 @@ async function* passesUntilCalm(job: UpkeepJob, context: UpkeepContext): UpkeepE
   const { kind, request } = job;
   const { product } = context;
   const tender = new RowTender(context, job.nextRow(context));
-  await context.requireAllowed();
+  await context.requireAllowed?.();
   yield { type: 'begun', kind, product };
   let changed = 0;
   for (let pass = 1; pass <= MOST_PASSES; pass += 1) {
@@ -111,7 +111,7 @@ async function* upkeepPass(
   const counter = new UpkeepCounter();
   const tend = (item: StoredItem): ReturnType<RowTender['tend']> => tender.tend(item);
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
-    await context.requireAllowed();
+    await context.requireAllowed?.();
     for await (const tended of settleConcurrently(items, tend, { concurrency, signal })) {
       counter.add(tended);
       yield { ...tended.outcome, counts: counter.counts };
