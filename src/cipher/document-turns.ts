@@ -70,7 +70,7 @@ export class DocumentTurn {
 }
 
 class DocumentLine {
-  holder = new DocumentTurn(this);
+  holder: DocumentTurn = new DocumentTurn(this);
   isChanging = false;
   readonly #waiting = new Map<DocumentTurn, () => void>();
   readonly #onEmpty: () => void;

@@ -18,7 +18,7 @@ const DEK_ID = /^[0-9a-f]{32}\.[1-9][0-9]{0,15}$/;
 const SCOPE_ID_LENGTH = 32;
 
 /** How far a generation may be above the rotation record's `generationFloor`. */
-export const MOST_GENERATIONS_ABOVE_FLOOR = 2 ** 20;
+export const MOST_GENERATIONS_ABOVE_FLOOR: number = 2 ** 20;
 
 export function keyScope(kind: ScopeKind, product: string, parts: readonly string[]): KeyScope {
   return { kind, product, parts, scopeId: scopeIdOf(kind, product, parts) };

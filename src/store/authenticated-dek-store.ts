@@ -34,8 +34,8 @@ export class AuthenticatedDekStore implements DekStore {
     return (value as Partial<Record<typeof BRAND, unknown>> | null)?.[BRAND] === true;
   }
 
-  get [BRAND](): true {
-    return true;
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true });
   }
 
   constructor(store: DekStore, seal: RecordSeal) {
