@@ -144,7 +144,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const [, envelope] = await stored();
       return rejection(decryptAny(setup().encryptor, { ...KEY, body: envelope }));
     },
-    message: `DEK ${DEK_ID} is not in the store: restore its row from a backup`,
+    message: `DEK ${DEK_ID} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
     dekId: DEK_ID,
   },
   DEK_SHREDDED: {

@@ -9,6 +9,7 @@ import { refuseReservedFields, refuseReservedProperties } from '../store/reserve
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';
+import { StoredEnvelopes } from './stored-envelopes.js';
 
 type Loose = Record<string, unknown>;
 type LooseItem = StoredDocumentItem<Loose>;
@@ -85,7 +86,7 @@ export class DocumentUpdater {
     stored: LooseItem | undefined,
   ): Promise<DocumentWrite | undefined> {
     try {
-      return await this.#seal(update, changed, stored === undefined);
+      return await this.#seal(update, changed, stored?.document);
     } catch (error) {
       if (!hasCode(error, 'DEK_SHREDDED')) throw error;
       if ((await lookUp(update))?.etag === stored?.etag) throw error;
@@ -96,24 +97,25 @@ export class DocumentUpdater {
   async #seal(
     { definition, store, key, resealFrom }: DocumentUpdate,
     changed: object,
-    isNew: boolean,
+    stored: Loose | undefined,
   ): Promise<DocumentWrite> {
     requirePlainObject('document', changed);
     refuseToJson([changed]);
     const { product } = this.#services.context;
     // Read once: what is compared here is what is sealed.
     const document = { ...changed };
-    if (isNew) refuseReservedProperties(store, document);
+    if (!stored) refuseReservedProperties(store, document);
     if (
       definition.placeOf(product, document).identity !== definition.placeOf(product, key).identity
     ) {
       throw new RangeError('"change" returned a document with other key parts than were asked for');
     }
     const parts = { definition, services: this.#services, writer: this.#writer };
+    const over = stored && StoredEnvelopes.of(definition, product, stored);
     const sealing =
-      isNew || resealFrom
-        ? this.#writer.writeAnew(definition, document, resealFrom)
-        : this.#writer.writeMarked(definition, document);
+      !over || resealFrom
+        ? this.#writer.writeAnew(definition, document, { dekOf: resealFrom, over })
+        : this.#writer.writeMarked(definition, document, over);
     return new DocumentWrite(parts, await sealing);
   }
 
@@ -129,7 +131,7 @@ export class DocumentUpdater {
       if (await landed.confirm()) return item;
       if (attempt > attempts) throw contended('Sealing the document again', attempts);
       const stored = await lookUp(update);
-      const again = stored && (await landed.sealAgain(stored.document));
+      const again = stored && (await landed.sealAgainOver(stored.document));
       if (!again) return stored;
       const replaced = await writeOver(update, again, stored.etag);
       if (replaced) [landed, item] = [again, replaced];

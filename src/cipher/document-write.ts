@@ -1,10 +1,12 @@
 /** A sealed document on its way into a database. @module */
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
+import { generationIn } from '../dek/key-scope.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentWriter, WrittenDocument } from './document-writer.js';
 import { ciphertextIn } from './envelope.js';
+import { StoredEnvelopes } from './stored-envelopes.js';
 
 /** @internal What a write needs beside the document. */
 export interface DocumentWriteParts {
@@ -49,8 +51,33 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * @returns `undefined` when nothing of this write is left in the document: there is nothing to save.
    */
   async sealAgain(stored: object): Promise<DocumentWrite<Document> | undefined> {
+    const { definition, services } = this.#parts;
+    const { scope } = definition.placeOf(services.context.product, stored);
+    const named = StoredEnvelopes.of(definition, services.context.product, stored).highest();
+    const own = this.#written.sealing?.dek.id;
+    if (named && own && generationIn(named) > generationIn(own)) {
+      await services.sealing.requireNotLost(scope, named);
+    }
+    return this.#sealAgain(stored, StoredEnvelopes.none);
+  }
+
+  /** @internal The same for a document that the library read itself. */
+  sealAgainOver(stored: object): Promise<DocumentWrite<Document> | undefined> {
+    const { definition, services } = this.#parts;
+    return this.#sealAgain(
+      stored,
+      StoredEnvelopes.of(definition, services.context.product, stored),
+    );
+  }
+
+  async #sealAgain(
+    stored: object,
+    named: StoredEnvelopes,
+  ): Promise<DocumentWrite<Document> | undefined> {
     const { writer, definition } = this.#parts;
-    const written = await writer.sealAgain(definition, stored, this.#ownCiphertexts());
+    const { sealing } = this.#written;
+    const over = sealing ? named.and(sealing.dek.id) : named;
+    const written = await writer.sealAgain(definition, stored, this.#ownCiphertexts(), over);
     return written && new DocumentWrite(this.#parts, written);
   }
 

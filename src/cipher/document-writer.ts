@@ -3,6 +3,7 @@ import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
+import { generationIn, type KeyScope } from '../dek/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
@@ -11,6 +12,7 @@ import { ciphertextIn } from './envelope.js';
 import { fieldCipher } from './field-cipher.js';
 import { refusedEnvelope } from './refused-envelope.js';
 import { plaintextToReseal } from './resealing.js';
+import type { StoredEnvelopes } from './stored-envelopes.js';
 import {
   planWrite,
   requireNoUndeclared,
@@ -22,6 +24,13 @@ import {
 
 /** Gives the DEK that a document's envelope names. */
 export type DekSource = (dekId: string) => Promise<Dek>;
+
+/** How the envelopes of a document are opened that is to be written. */
+export interface OpeningParts {
+  readonly dekOf?: DekSource | undefined;
+  /** What the document is written over. */
+  readonly over?: StoredEnvelopes | undefined;
+}
 
 export interface WrittenDocument {
   readonly document: Record<string, unknown>;
@@ -51,17 +60,24 @@ export class DocumentWriter {
   /**
    * The same, told apart from every other write: where nothing is plain, the shortest envelope is made
    * anew. Content alone would not do, since another writer can have made the same change.
+   *
+   * @param over - What the document is written over.
    */
-  writeMarked(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
-    return this.#write(definition, document, ({ plain, carried }) =>
-      plain.length === 0 ? shortest(carried) : undefined,
-    );
+  writeMarked(
+    definition: AnyDefinition,
+    document: object,
+    over: StoredEnvelopes,
+  ): Promise<WrittenDocument> {
+    const markIn = ({ plain, carried }: WritePlan): SealedSlot | undefined =>
+      plain.length === 0 ? shortest(carried) : undefined;
+    return this.#write(definition, document, markIn, over);
   }
 
   async #write(
     definition: AnyDefinition,
     document: object,
     markIn: (plan: WritePlan) => SealedSlot | undefined,
+    over?: StoredEnvelopes,
   ): Promise<WrittenDocument> {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
@@ -72,12 +88,12 @@ export class DocumentWriter {
       const { slot, envelope } = each;
       const open = (dek: Dek): Plaintext =>
         fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
-      const encoded = await this.#openOwn(each, open);
+      const encoded = await this.#openOwn(each, open, { over });
       // The envelope that was checked, not the object that was passed in: it could answer twice.
       slot.fill(envelope);
       if (each === mark) marked.push({ slot, encoded });
     }
-    return this.#sealed(draft.document, place, [...plan.plain, ...marked]);
+    return this.#sealed(draft.document, place, [...plan.plain, ...marked], over);
   }
 
   /**
@@ -87,7 +103,7 @@ export class DocumentWriter {
   async writeAnew(
     definition: AnyDefinition,
     document: object,
-    dekOf?: DekSource,
+    from: OpeningParts = {},
   ): Promise<WrittenDocument> {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
@@ -95,9 +111,9 @@ export class DocumentWriter {
     const opened: PlainSlot[] = [];
     for (const each of carried) {
       const reopen = (dek: Dek): Plaintext => plaintextToReseal(dek, place, each);
-      opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, dekOf) });
+      opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, from) });
     }
-    return this.#sealed(draft.document, place, [...plain, ...opened]);
+    return this.#sealed(draft.document, place, [...plain, ...opened], from.over);
   }
 
   /** A stored document with some of its envelopes sealed anew; `undefined` if it has none of them. */
@@ -105,6 +121,7 @@ export class DocumentWriter {
     definition: AnyDefinition,
     stored: object,
     plaintexts: ReadonlyMap<string | undefined, Plaintext>,
+    over: StoredEnvelopes,
   ): Promise<WrittenDocument | undefined> {
     const draft = draftToWrite(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
@@ -113,17 +130,17 @@ export class DocumentWriter {
       const encoded = plaintexts.get(ciphertextIn(slot.value));
       return encoded ? [{ slot, encoded }] : [];
     });
-    return plain.length > 0 ? this.#sealed(draft.document, place, plain) : undefined;
+    return plain.length > 0 ? this.#sealed(draft.document, place, plain, over) : undefined;
   }
 
   async #sealed(
     document: Record<string, unknown>,
     place: DocumentPlace,
     plain: readonly PlainSlot[],
+    over?: StoredEnvelopes,
   ): Promise<WrittenDocument> {
     if (!this.#enabled || plain.length === 0) return { document, sealed: [], sealing: undefined };
-    const { sealing: deks } = this.#deks;
-    const sealing = deks.ready(place.scope) ?? (await deks.prepare(place.scope));
+    const sealing = await this.#sealingDek(place.scope, over);
     const cipher = fieldCipher(sealing.dek, place);
     for (const { slot, encoded } of plain) {
       slot.fill(cipher.seal(slot.field, encoded, sealing.mekVersion));
@@ -131,18 +148,30 @@ export class DocumentWriter {
     return { document, sealed: plain, sealing };
   }
 
+  /** Above every generation that the document names which it is written over. */
+  async #sealingDek(scope: KeyScope, over: StoredEnvelopes | undefined): Promise<SealingDek> {
+    const { sealing: deks } = this.#deks;
+    const ready = deks.ready(scope);
+    const named = over?.highest();
+    if (over && named && !(ready && generationIn(ready.dek.id) >= generationIn(named))) {
+      await deks.outgrow(scope, (mostCredible) => over.highest(mostCredible));
+    }
+    return deks.ready(scope) ?? deks.prepare(scope);
+  }
+
   /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope that does not open in its place. */
   async #openOwn<T>(
     { slot, envelope }: SealedSlot,
     open: (dek: Dek) => T,
-    dekOf: DekSource = (dekId) => this.#ownDek(dekId),
+    { dekOf = (dekId) => this.#ownDek(dekId), over }: OpeningParts,
   ): Promise<T> {
     const dek = await dekOf(envelope.dekId);
     try {
       return open(dek);
     } catch (error) {
-      // Without its cause: a caller's mistake must not look like tampering to those who watch for that.
-      throw hasCode(error, 'TAMPERED') ? refusedEnvelope(slot.field.path) : error;
+      if (!hasCode(error, 'TAMPERED')) throw error;
+      // A caller's mistake must not look like tampering to those who watch for that; what was stored may be it.
+      throw refusedEnvelope(slot.field.path, over?.holds(envelope) ? error : undefined);
     }
   }
 

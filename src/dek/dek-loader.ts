@@ -163,11 +163,7 @@ function leftBehind(row: LiveDekRow, cause: unknown): unknown {
 
 function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
   if (item === undefined) {
-    throw new FieldEncryptionError(
-      'DEK_NOT_FOUND',
-      `DEK ${dekId} is not in the store: restore its row from a backup`,
-      { dekId },
-    );
+    throw dekNotFound(dekId);
   }
   if (item.error) throw item.error;
   const row = parseDekRow(item.value, dekId);
@@ -175,6 +171,14 @@ function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
   throw new FieldEncryptionError(
     'DEK_SHREDDED',
     `DEK ${dekId} was shredded at ${row.shreddedAt}: what it sealed cannot be read any more`,
+    { dekId },
+  );
+}
+
+export function dekNotFound(dekId: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'DEK_NOT_FOUND',
+    `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
     { dekId },
   );
 }

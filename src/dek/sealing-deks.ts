@@ -4,10 +4,11 @@ import { contended } from '../errors.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { DekContext } from './dek-context.js';
 import type { DekCreator, WantedDek } from './dek-creator.js';
-import type { DekLoader } from './dek-loader.js';
+import { dekNotFound, type DekLoader } from './dek-loader.js';
 import type { Dek } from './dek.js';
-import { parseDekRow } from './dek-row.js';
-import { scopeIdIn, type KeyScope } from './key-scope.js';
+import { requireCredible } from './generation-bound.js';
+import { parseDekRow, type ActiveDekRow } from './dek-row.js';
+import { generationIn, highestCredibleGeneration, scopeIdIn, type KeyScope } from './key-scope.js';
 import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
 import { SingleFlight } from './single-flight.js';
 
@@ -67,6 +68,53 @@ export class SealingDeks {
   /** Makes the scope's next DEK, unless it has a wanted one: what is sealed from then on is under it. */
   async renew(scope: KeyScope, wanted: WantedDek): Promise<void> {
     await this.#creator.create(scope, await this.#scopeRows.read(scope.scopeId), wanted);
+  }
+
+  /**
+   * Makes a next DEK where the scope knows of no generation as high as one that a stored document names: its
+   * row is lost, and the id stays free for the day on which it is restored.
+   *
+   * @param named - Given the highest generation that can be true.
+   * @throws TamperedError where the generation is higher than any can be.
+   */
+  async outgrow(
+    scope: KeyScope,
+    named: (mostCredible: number) => string | undefined,
+  ): Promise<void> {
+    const { record } = await this.#records.fresh();
+    const dekId = named(highestCredibleGeneration(record.generationFloor));
+    if (dekId === undefined) return;
+    const generation = generationIn(dekId);
+    const known = this.#scopeRows.fresh(scope.scopeId, record.fenceTtlMs);
+    if (known && known.highestGeneration >= generation) return;
+    const listing = await this.#scopeRows.read(scope.scopeId);
+    if (listing.highestGeneration >= generation) return;
+    requireCredible({ id: dekId, generation }, record);
+    if (!(await this.#isLost(dekId))) return;
+    const isWanted = (row: ActiveDekRow): boolean => row.generation > generation;
+    await this.#creator.create(scope, listing, { isWanted, above: generation });
+  }
+
+  /**
+   * For what a caller passes, which raises no generation.
+   *
+   * @throws FieldEncryptionError `DEK_NOT_FOUND` where the scope does not know the DEK, and might give its id to
+   * another one.
+   */
+  async requireNotLost(scope: KeyScope, dekId: string): Promise<void> {
+    const { highestGeneration } = await this.#scopeRows.read(scope.scopeId);
+    if (highestGeneration >= generationIn(dekId) || !(await this.#isLost(dekId))) return;
+    throw dekNotFound(dekId);
+  }
+
+  /** Asks the store and no cache, and again once its reads cannot lag behind any more. */
+  async #isLost(dekId: string): Promise<boolean> {
+    const { dekStore, clock } = this.#context;
+    if (await dekStore.get(dekId)) return false;
+    const lagMs = await dekStore.readLagMs();
+    if (lagMs === 0) return true;
+    await clock.sleep(lagMs);
+    return !(await dekStore.get(dekId));
   }
 
   /**

@@ -174,7 +174,10 @@ describe('a dekId', () => {
   it('of a generation that does not exist is reported as missing', async () => {
     const dekId = `${scope()}.7`;
     expect(await failure(read({ ...envelope, dekId }))).toEqual(
-      refused('DEK_NOT_FOUND', `DEK ${dekId} is not in the store: restore its row from a backup`),
+      refused(
+        'DEK_NOT_FOUND',
+        `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+      ),
     );
   });
 });
