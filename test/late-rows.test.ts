@@ -61,6 +61,17 @@ describe('a row that a read does not show, where reads may lag', () => {
     expect(reader.store.calls['get']).toBeLessThanOrEqual(12);
   });
 
+  it.each(['get', 'readLagMs'])('is looked for again where %s was answered late', async (slow) => {
+    const [made, stored] = await written();
+    const reader = late(made, LAG_MS);
+    reader.store.after = (method, result) => {
+      if (method === slow && made.clock.monotonicMs() < LAG_MS) made.clock.advance(LAG_MS + 1);
+      return result;
+    };
+    expect(await decryptAny(reader.encryptor, stored)).toEqual({ ...KEY, body: 'text' });
+    expect(reader.store.calls['get']).toBe(2);
+  });
+
   it('is retryable once the lag has passed, and no restore is advised', async () => {
     const [made, stored, dekId] = await written();
     const reader = late(made, LAG_MS + 1);

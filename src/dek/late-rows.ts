@@ -40,7 +40,8 @@ export class LateRows {
     const found = new Map<string, StoredItem>();
     const missing = new Map(dekIds.map((dekId) => [dekId, this.#endMs(dekId, sentMs) + lagMs]));
     for (const [dekId, endMs] of missing) {
-      if (endMs <= this.#clock.monotonicMs()) missing.delete(dekId);
+      // By when it was sent: the answer may have taken longer than the lag.
+      if (endMs <= sentMs) missing.delete(dekId);
     }
     if (missing.size === 0) return new LateAnswer(found, missing, lagMs);
     const lookAgain = async (): Promise<true | undefined> => {

@@ -50,17 +50,11 @@ export class Explanations {
     const { name, lateRecords } = process;
     const { atMs } = since;
     const { dekId = '' } = error as { readonly dekId?: string };
-    const { vault, dekStore, weather } = this.#sim;
+    const { vault, dekStore } = this.#sim;
     switch (code) {
       case 'MEK_DISABLED':
       case 'MEK_VERSION_UNKNOWN':
         ok(vault.wasDisturbedSince(atMs), `I12: ${name} was told ${code}, and none was off`);
-        return;
-      case 'DEK_NOT_FOUND':
-        ok(
-          dekStore.appearedAtMs(dekId) >= atMs - weather.lagMs && weather.lagMs > 0,
-          `I1: ${name} was told that ${dekId} is gone`,
-        );
         return;
       case 'DEK_SHREDDED':
         ok(dekStore.row(dekId)?.state === 'shredded', `I5: ${name} took ${dekId} for shredded`);

@@ -225,9 +225,10 @@ export class RowChecks {
       `I6: ${name} drops the previous wrap of ${row.id}`,
     );
     ok(unwrapped.has(row.wrappedDek), `I6: ${row.id} is pruned, and its primary wrap unopened`);
-    const { nowMs } = this.#timeline;
-    const isSettled = process.mayActOn(nowMs - toldCompleteAtMs, nowMs);
-    ok(isSettled, `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`);
+    ok(
+      this.#isRecent(toldCompleteAtMs),
+      `I6: ${name} prunes ${row.id}, and does not know that the rotation is complete`,
+    );
   }
 
   /** I4 and I11: no row is moved by an old copy of the record, nor while writers may go by the one before. */
@@ -235,11 +236,18 @@ export class RowChecks {
     const { name, role } = process;
     const { record } = this.#store;
     if (role !== 'rewrapper') return;
-    const { nowMs } = this.#timeline;
-    const isFresh = process.mayActOn(nowMs - process.recordToldAtMs, nowMs);
-    ok(isFresh, `I4: ${name} moves ${id}, and has not looked at the record for long`);
+    ok(
+      this.#isRecent(process.recordToldAtMs),
+      `I4: ${name} moves ${id}, and has not looked at the record for long`,
+    );
     if (record?.epoch !== epoch) return;
     ok(record.state !== 'fencing', `I11: ${name} moves ${id} before the fence is over`);
+  }
+
+  /** Told, however long it took: what was read is good for a fence. */
+  #isRecent(toldAtMs: number): boolean {
+    const { record } = this.#store;
+    return record !== undefined && this.#timeline.nowMs - toldAtMs < longestFenceMs(record);
   }
 
   /** I11: a whole fence, since this very process learned of the epoch. */

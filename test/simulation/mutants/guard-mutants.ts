@@ -131,6 +131,16 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a row that a late read does not show is not looked for again',
+    patches: [
+      {
+        file: 'dek/late-rows.ts',
+        from: 'if (endMs <= sentMs) missing.delete(dekId);',
+        to: 'if (endMs > 0) missing.delete(dekId);',
+      },
+    ],
+  },
+  {
     name: 'the epochs of rows count for nothing',
     patches: [
       {
