@@ -187,8 +187,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'rotation/rotation.ts',
-        from: 'if (this.#records.freshCopy()?.record.epoch !== this.epoch) await this.read();',
-        to: '',
+        from: 'if (this.#records.freshCopy()?.record.epoch === this.epoch) return;',
+        to: 'if (this.epoch > 0) return;',
       },
     ],
   },

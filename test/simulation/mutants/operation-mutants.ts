@@ -67,13 +67,13 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'upkeep/upkeep-rows.ts',
-        from: '    await context.requireAllowed();\n    for await',
+        from: '    await context.requireAllowed?.();\n    for await',
         to: '    for await',
       },
       {
         file: 'upkeep/row-tender.ts',
-        from: 'if (!this.#context.records.freshCopy()) await this.#requireAllowed();',
-        to: '',
+        from: 'if (!requireAllowed || records.freshCopy()) return;',
+        to: 'if (!requireAllowed || records) return;',
       },
     ],
   },
