@@ -91,8 +91,12 @@ export class AkvKeyProvider implements KeyProvider {
     const sight = await this.#states.read(mekVersion, signal);
     if (typeof sight === 'object') return this.#wrapSeen(dek, sight, options);
     if (this.#settings.wrapMode === 'local') throw this.#cannotLook(mekVersion);
-    const wrap = this.#wrapOf(await this.#calls.wrapKey(dek, mekVersion, options), mekVersion);
-    if (sight === 'unseen') await this.#prove(wrap, dek, options);
+    const wrapped = await this.#calls.wrapKey(dek, mekVersion, options);
+    if (sight === 'proved') {
+      return this.#wrapOf(wrapped, mekVersion, this.#states.provedBytes(mekVersion));
+    }
+    const wrap = this.#wrapOf(wrapped, mekVersion);
+    await this.#prove(wrap, wrapped.length, dek, options);
     return wrap;
   }
 
@@ -129,16 +133,21 @@ export class AkvKeyProvider implements KeyProvider {
     const wrapped = isLocal
       ? rsaOaep256Wrap(publicKey, dek)
       : await this.#calls.wrapKey(dek, mekVersion, options);
-    return this.#wrapOf(wrapped, mekVersion);
+    return this.#wrapOf(wrapped, mekVersion, state.wrapBytes);
   }
 
   /** The vault may wrap with a disabled version, which then unwraps nothing. */
-  async #prove(wrap: KeyWrap, dek: Uint8Array, options: KeyProviderOptions): Promise<void> {
+  async #prove(
+    wrap: KeyWrap,
+    wrapBytes: number,
+    dek: Uint8Array,
+    options: KeyProviderOptions,
+  ): Promise<void> {
     const unwrapped = await this.unwrapKey(wrap, options);
     const isSame = unwrapped.length === dek.length && timingSafeEqual(unwrapped, dek);
     unwrapped.fill(0);
     if (!isSame) throw rejected(wrap);
-    this.#states.prove(wrap.mekVersion);
+    this.#states.prove(wrap.mekVersion, wrapBytes);
   }
 
   #cannotLook(mekVersion: string): KeyProviderError {
@@ -148,13 +157,21 @@ export class AkvKeyProvider implements KeyProvider {
     );
   }
 
-  #wrapOf(bytes: Uint8Array, mekVersion: string): KeyWrap {
+  /** @param wrapBytes - As the key makes them, where that is known. */
+  #wrapOf(bytes: Uint8Array, mekVersion: string, wrapBytes = bytes.length): KeyWrap {
     const { id: keyProvider, mekName, wrapAlgorithm } = this;
+    const { length } = bytes;
     const wrappedDek = encodeBase64url(bytes);
     if (!isWrappedDek(wrappedDek, wrapAlgorithm)) {
       throw new KeyProviderError(
         'KEY_PROVIDER_FAILED',
         `The vault wrapped with ${this.#name(mekVersion)} and answered with no wrap: check what is between`,
+      );
+    }
+    if (length !== wrapBytes) {
+      throw new KeyProviderError(
+        'KEY_PROVIDER_FAILED',
+        `The vault wrapped with ${this.#name(mekVersion)} and answered with ${String(length)} bytes, where that key makes ${String(wrapBytes)}: check what is between`,
       );
     }
     return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };

@@ -23,6 +23,7 @@ export class MekStateReader {
   readonly #settings: AkvSettings;
   readonly #clock: Clock;
   readonly #sights: ExpiringMap<MekSight>;
+  readonly #provedBytes: ExpiringMap<number>;
   readonly #newest: ExpiringMap<string>;
   readonly #sightFlights = new SingleFlight<MekSight>();
   readonly #newestFlights = new SingleFlight<string>();
@@ -33,6 +34,7 @@ export class MekStateReader {
     this.#clock = clock;
     const { stateTtlMs: ttlMs } = settings;
     this.#sights = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
+    this.#provedBytes = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
     this.#newest = new ExpiringMap({ maxEntries: 1, ttlMs, clock });
   }
 
@@ -68,9 +70,15 @@ export class MekStateReader {
     }
   }
 
-  /** An unwrap succeeded under a version that cannot be looked at. */
-  prove(mekVersion: string): void {
+  /** An unwrap succeeded under a version that cannot be looked at. @param wrapBytes - Of what was unwrapped. */
+  prove(mekVersion: string, wrapBytes: number): void {
+    this.#provedBytes.set(mekVersion, wrapBytes);
     this.#sights.set(mekVersion, 'proved');
+  }
+
+  /** How long a wrap under a version is, as one that was unwrapped showed. */
+  provedBytes(mekVersion: string): number | undefined {
+    return this.#provedBytes.get(mekVersion);
   }
 
   async #fetchNewest(): Promise<string> {

@@ -16,6 +16,8 @@ export interface MekState {
   readonly misfit: string | undefined;
   /** Absent for a key that is not RSA, or is a misfit. */
   readonly publicKey: KeyObject | undefined;
+  /** Of each wrap that the key makes; absent as `publicKey` is. */
+  readonly wrapBytes: number | undefined;
   /** The documented quota of a vault for keys like this one. */
   readonly opsPerSecond: number | undefined;
 }
@@ -42,6 +44,7 @@ export function mekStateOf(
     expiresMs: expiresOn?.getTime(),
     misfit,
     publicKey: isUsable ? importRsaPublicKey(n, e) : undefined,
+    wrapBytes: isUsable ? bitLength(n) / 8 : undefined,
     opsPerSecond: documentedOpsPerSecond(key.keyType, bitLength(n)),
   };
 }

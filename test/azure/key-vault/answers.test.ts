@@ -154,6 +154,12 @@ describe('an unwrap that gives the wrong bytes', () => {
 });
 
 describe('a wrap that is none', () => {
+  const wrongSize = (length: number): unknown => ({
+    code: 'KEY_PROVIDER_FAILED',
+    message: `The vault wrapped with akv/${MEK_NAME}/${world.first} and answered with ${String(length)} bytes, where that key makes 256: check what is between`,
+    retryable: false,
+  });
+
   it.each([0, 32, 255, 257])(
     '(of %i bytes) is refused before anything is written',
     async (length) => {
@@ -173,6 +179,35 @@ describe('a wrap that is none', () => {
       );
     },
   );
+
+  it.each([384, 512])(
+    '(of %i bytes, as another key would make) is refused before anything is written',
+    async (length) => {
+      const provider = world.provider({ mekVersion: world.first });
+      const { memory, encryptor } = await world.product(provider, 1);
+      world.fault({ wrongDekLength: length }, 'wrapKey');
+      expect(
+        await world.failure(provider.wrapKey(world.dek(), { mekVersion: world.first })),
+      ).toEqual(wrongSize(length));
+      await world.expectNothingWritten(memory, 'KEY_PROVIDER_FAILED', () =>
+        encryptor.encryptDocument(note, FRESH),
+      );
+    },
+  );
+
+  it('for it has another size is refused also where the key cannot be looked at', async () => {
+    const { get } = world.server.permissions;
+    world.server.permissions.get = false;
+    try {
+      const provider = world.provider({ mekVersion: world.first });
+      await provider.wrapKey(world.dek(), { mekVersion: world.first });
+      world.server.script({ on: 'wrapKey', wrongDekLength: 384 });
+      const wrapping = provider.wrapKey(world.dek(), { mekVersion: world.first });
+      expect(await world.failure(wrapping)).toEqual(wrongSize(384));
+    } finally {
+      world.server.permissions.get = get;
+    }
+  });
 
   it('but has the right length replaces no row, for it does not unwrap', async () => {
     const provider = world.provider({ mekVersion: world.first });
