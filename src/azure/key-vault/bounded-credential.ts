@@ -7,25 +7,42 @@ export class TokenFailure extends Error {
   override readonly name: string = 'TokenFailure';
 }
 
+export interface BoundedCredentialOptions {
+  readonly attemptTimeoutMs: number;
+  /** Whether a token without these claims would do as well; not every credential takes claims. */
+  readonly isOptional: (claims: string) => boolean;
+}
+
+type GetToken = VaultCredential['getToken'];
+
 /**
  * The SDK lets all calls of a client wait for one request for a token. So that request does not end
  * with whichever call began it, and does end.
  */
 export function boundedCredential(
   credential: VaultCredential,
-  { attemptTimeoutMs }: { readonly attemptTimeoutMs: number },
+  { attemptTimeoutMs, isOptional }: BoundedCredentialOptions,
 ): VaultCredential {
+  const getToken: GetToken = async (scopes, options) => {
+    const ask = async (abortSignal: AbortSignal): ReturnType<GetToken> =>
+      credential.getToken(scopes, { ...options, abortSignal });
+    try {
+      const token = await withDeadline(ask, attemptTimeoutMs);
+      if (token) return token;
+    } catch (cause) {
+      throw new TokenFailure('The credential failed', { cause });
+    }
+    throw new TokenFailure('The credential gave no token');
+  };
   return {
-    async getToken(scopes, options) {
-      const ask = async (abortSignal: AbortSignal): ReturnType<VaultCredential['getToken']> =>
-        credential.getToken(scopes, { ...options, abortSignal });
+    async getToken(scopes, { claims, ...options } = {}) {
+      if (claims === undefined) return getToken(scopes, options);
       try {
-        const token = await withDeadline(ask, attemptTimeoutMs);
-        if (token) return token;
-      } catch (cause) {
-        throw new TokenFailure('The credential failed', { cause });
+        return await getToken(scopes, { ...options, claims });
+      } catch (error) {
+        if (!isOptional(claims)) throw error;
+        return getToken(scopes, options);
       }
-      throw new TokenFailure('The credential gave no token');
     },
   };
 }

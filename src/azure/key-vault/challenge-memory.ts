@@ -1,12 +1,13 @@
 /** Sees to it that no request without a token has a body. @module */
 import type { KeyClientOptions } from '@azure/keyvault-keys';
+import type { RefusedTokens } from './refused-tokens.js';
 
 type AdditionalPolicy = NonNullable<KeyClientOptions['additionalPolicies']>[number];
 type PipelinePolicy = AdditionalPolicy['policy'];
 type SendRequest = PipelinePolicy['sendRequest'];
 type SendNext = Parameters<SendRequest>[1];
-type PipelineRequest = Parameters<SendRequest>[0];
-type PipelineResponse = Awaited<ReturnType<SendRequest>>;
+export type PipelineRequest = Parameters<SendRequest>[0];
+export type PipelineResponse = Awaited<ReturnType<SendRequest>>;
 type Challenge = PipelineResponse['headers'];
 
 const UNAUTHORIZED = 401;
@@ -24,6 +25,11 @@ export class ChallengeMemory {
   #accepted: Challenge | undefined;
   /** The SDK sends the same request again, with a token. */
   readonly #unproved = new WeakMap<PipelineRequest, Challenge>();
+  readonly #refused: RefusedTokens;
+
+  constructor(refused: RefusedTokens) {
+    this.#refused = refused;
+  }
 
   /**
    * A fresh one for each client.
@@ -40,6 +46,7 @@ export class ChallengeMemory {
   }
 
   async #sendWithoutToken(request: PipelineRequest, next: SendNext): Promise<PipelineResponse> {
+    this.#refused.begin(request);
     if (this.#accepted) return { request, status: UNAUTHORIZED, headers: this.#accepted };
     const response = await sendWithoutBody(request, next);
     this.#note(request, response);
@@ -51,7 +58,7 @@ export class ChallengeMemory {
     const isAccepted = response.status !== UNAUTHORIZED && response.status < SERVER_ERROR;
     if (isAccepted) this.#accepted = this.#unproved.get(request) ?? this.#accepted;
     else if (this.#note(request, response)) this.#accepted = undefined;
-    return response;
+    return this.#refused.see(request, response);
   }
 
   #note(request: PipelineRequest, { status, headers }: PipelineResponse): boolean {

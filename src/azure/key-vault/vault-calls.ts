@@ -21,7 +21,7 @@ export class VaultCalls {
 
   constructor(settings: AkvSettings, clock: Clock) {
     this.#settings = settings;
-    this.#clients = new VaultClients(settings);
+    this.#clients = new VaultClients(settings, clock);
     this.#clock = clock;
   }
 

@@ -5,9 +5,11 @@ import {
   type KeyClientOptions,
   type KeyVaultKey,
 } from '@azure/keyvault-keys';
+import type { Clock } from '../../clock.js';
 import { RecentMap } from '../../dek/recent-map.js';
 import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory } from './challenge-memory.js';
+import { RefusedTokens } from './refused-tokens.js';
 import { VersionClient } from './version-client.js';
 
 /** What the SDK calls a `TokenCredential`. */
@@ -36,12 +38,16 @@ export class VaultClients {
   readonly keys: KeyClient;
   readonly #options: VaultClientsOptions;
   readonly #credential: VaultCredential;
-  readonly #challenge = new ChallengeMemory();
+  readonly #challenge: ChallengeMemory;
   readonly #byVersion = new RecentMap<VersionClient>(CLIENTS_KEPT);
 
-  constructor(options: VaultClientsOptions) {
+  constructor(options: VaultClientsOptions, clock: Clock) {
+    const { credential, attemptTimeoutMs } = options;
+    const refused = new RefusedTokens(clock);
+    const isOptional = (claims: string): boolean => refused.asksFor(claims);
     this.#options = options;
-    this.#credential = boundedCredential(options.credential, options);
+    this.#challenge = new ChallengeMemory(refused);
+    this.#credential = boundedCredential(credential, { attemptTimeoutMs, isOptional });
     this.keys = new KeyClient(options.vaultUrl, this.#credential, this.#clientOptions());
   }
 

@@ -25,6 +25,29 @@ function impatientCredential(): ClientSecretCredential {
   return world.server.identityProvider.credential({ retryOptions: { maxRetries: 0 } });
 }
 
+/** As the command line of Azure is one: a token is kept, and claims are refused. */
+class TakesNoClaims {
+  readonly #make: () => VaultCredential;
+  #credential: VaultCredential;
+  refusals = 0;
+
+  constructor(make: () => VaultCredential) {
+    this.#make = make;
+    this.#credential = make();
+  }
+
+  /** Somebody signed in again. */
+  forget(): void {
+    this.#credential = this.#make();
+  }
+
+  getToken: VaultCredential['getToken'] = (scopes, options) => {
+    if (options?.claims === undefined) return this.#credential.getToken(scopes, options);
+    this.refusals += 1;
+    return Promise.reject(new Error('Claims are not supported'));
+  };
+}
+
 function problem(use: string, text: string): string {
   return `${use} on ${world.address(use === 'get' ? undefined : world.first)} ${text}`;
 }
@@ -55,25 +78,87 @@ describe('a token that the vault refuses', () => {
     await world.expectReadable(product, provider);
   });
 
-  it('because it was revoked, fails rows where it is not asked for claims, until a restart', async () => {
+  it('because it was revoked, is replaced where the vault does not ask for claims', async () => {
     const provider = world.provider({ mekVersion: world.first });
     const product = await world.product(provider);
     const target = { mekVersion: await world.rotate() };
-    const before = await world.rows(product.memory);
     let unwraps = 0;
     const inMidRun = ({ operation }: { operation: string }): boolean =>
       operation === 'unwrapKey' && ++unwraps === 2;
     world.fault({ expireTokens: true }, inMidRun, 1);
     const run = await world.rewrap(product.encryptor, { target, concurrency: 1 });
-    expect(run.summary).toMatchObject({ complete: false, rewrapped: 0, failed: 3 });
-    for (const error of run.errors) {
-      expect(error).toMatchObject({ code: 'KEY_PROVIDER_DENIED', retryable: false });
-      expect((error as Error).message).toContain(NOT_ACCEPTED);
+    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    await world.expectReadable(product, provider);
+  });
+
+  it('is asked for anew once, after it was sent again as the challenge says', async () => {
+    const { provider, dek, wrap } = await world.warm();
+    const { tokenRequests } = world.server.identityProvider;
+    world.server.expireTokens();
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(world.server.requests.map(({ status }) => status)).toEqual([401, 401, 200]);
+    expect(world.server.identityProvider.tokenRequests).toBe(tokenRequests + 1);
+    world.forget();
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(world.server.requests.map(({ status }) => status)).toEqual([200]);
+  });
+
+  it('is asked for anew where the refusal has no challenge at all', async () => {
+    const { provider, dek, wrap } = await world.warm();
+    const { tokenRequests } = world.server.identityProvider;
+    world.server.script({ on: 'unwrapKey', status: 401 });
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(world.server.requests.map(({ status }) => status)).toEqual([401, 200]);
+    expect(world.server.identityProvider.tokenRequests).toBe(tokenRequests + 1);
+  });
+
+  it('and that the credential kept from before, is asked for anew by a new provider', async () => {
+    const credential = world.server.credential();
+    const { wrap, dek } = await world.warm({ credential });
+    world.server.expireTokens();
+    const provider = world.provider({ credential });
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(world.server.unauthorizedBodies).toBe(0);
+  });
+
+  it('is asked for anew by fifty calls at once, and all of them succeed', async () => {
+    const { provider, dek, wrap } = await world.warm();
+    world.server.expireTokens();
+    const calls = Array.from({ length: 50 }, () => provider.unwrapKey(wrap));
+    for (const bytes of await Promise.all(calls)) expect(dek.equals(bytes)).toBe(true);
+  });
+
+  it('is asked for without claims where the credential takes none', async () => {
+    const credential = new TakesNoClaims(() => world.server.credential());
+    const { provider, dek, wrap } = await world.warm({ credential });
+    world.server.expireTokens();
+    credential.forget();
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(credential.refusals).toBe(1);
+  });
+
+  it('whatever token it is, is asked for anew once, and no more until one is taken', async () => {
+    const { provider, dek, wrap } = await world.warm();
+    const { identityProvider } = world.server;
+    const { tokenRequests } = identityProvider;
+    const refusing = world.server.script({
+      on: 'unwrapKey',
+      challenge: usualChallenge(world),
+      times: Infinity,
+    });
+    for (let call = 0; call < 5; call += 1) {
+      expect(await world.failure(provider.unwrapKey(wrap))).toEqual({
+        code: 'KEY_PROVIDER_DENIED',
+        message: problem('unwrapKey', NOT_ACCEPTED),
+        retryable: false,
+      });
     }
-    expect(await world.rows(product.memory)).toEqual(before);
-    const restarted = world.provider({ credential: world.server.credential() });
-    const rerun = await world.rewrap(world.encryptor(product.memory, restarted), { target });
-    expect(rerun.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(identityProvider.tokenRequests).toBe(tokenRequests + 1);
+    refusing.cancel();
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    world.server.expireTokens();
+    expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
+    expect(identityProvider.tokenRequests).toBe(tokenRequests + 2);
   });
 
   it('because a clock is wrong, is told as such', async () => {
