@@ -11,34 +11,40 @@ import { rowOfScope } from '../dek/scope-rows.js';
 import type { RowItem } from '../dek/scope-shredder.js';
 import { FieldEncryptionError } from '../errors.js';
 import type { DekStore } from '../store/dek-store.js';
+import type { OldDeks } from './reencryption-floor.js';
 
 export class DekGenerations {
   readonly #items: readonly RowItem[];
   readonly #byId: ReadonlyMap<string, DekRow>;
-  readonly #createdBefore: string;
+  readonly #oldDeks: OldDeks;
 
-  private constructor(items: readonly RowItem[], createdBefore: string) {
+  private constructor(items: readonly RowItem[], oldDeks: OldDeks) {
     this.#items = items;
     this.#byId = new Map(items.map(({ row }) => [row.id, row]));
-    this.#createdBefore = createdBefore;
+    this.#oldDeks = oldDeks;
   }
 
   /** As they are in the store now. */
   static async read(
     dekStore: DekStore,
     { scopeId }: KeyScope,
-    {
-      createdBefore,
-      signal,
-    }: { readonly createdBefore: string; readonly signal?: AbortSignal | undefined },
+    { oldDeks, signal }: { readonly oldDeks: OldDeks; readonly signal?: AbortSignal | undefined },
   ): Promise<DekGenerations> {
     const items = await dekStore.listScope(scopeId, { signal });
     const rows = items.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
-    return new DekGenerations(rows, createdBefore);
+    return new DekGenerations(rows, oldDeks);
   }
 
-  isOld({ createdAt }: Pick<DekRow, 'createdAt'>): boolean {
-    return createdAt < this.#createdBefore;
+  /** By its generation alone: a clock that was wrong, or an edited row, has any time in `createdAt`. */
+  isOld({ generation }: Pick<DekRow, 'generation'>): boolean {
+    return generation < this.#oldDeks.generationFloor;
+  }
+
+  /** Old ones, of any state, that say that they were made after the re-encryption began. */
+  get misdated(): readonly string[] {
+    const { startedAt } = this.#oldDeks;
+    const rows = this.#items.map(({ row }) => row);
+    return rows.filter((row) => this.isOld(row) && row.createdAt > startedAt).map(({ id }) => id);
   }
 
   /** Whether an envelope under this DEK has to be sealed anew; a DEK without a row is one of the old. */

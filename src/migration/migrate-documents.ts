@@ -56,6 +56,7 @@ const DEK_STORE_METHODS = [
   'getMany',
   'listScope',
   'replace',
+  'list',
   'count',
   'createItem',
   'getItem',

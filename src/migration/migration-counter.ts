@@ -30,12 +30,14 @@ export class MigrationCounter {
   fields = 0;
   retired = 0;
   shredded = 0;
+  misdated = 0;
 
   add({ outcome, lostRace }: SettledDocument): void {
     this.#counts.scanned += 1;
     this.#counts[PROPERTY_OF[outcome.type]] += 1;
     if (lostRace || isWritten(outcome)) this.disturbed += 1;
     if (outcome.type === 'rewritten') this.fields += outcome.fields;
+    if ('misdated' in outcome) this.misdated += outcome.misdated.length;
     if (outcome.type !== 'rewritten' && outcome.type !== 'current') return;
     this.retired += outcome.retired?.length ?? 0;
     this.shredded += outcome.shredded?.length ?? 0;

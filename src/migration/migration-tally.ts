@@ -33,6 +33,7 @@ export class MigrationTally {
       failed = 0,
       wouldRewrite = 0,
     } = this.#last?.counts ?? {};
+    const { misdated = 0 } = this.#last ?? {};
     return {
       kind,
       product,
@@ -49,6 +50,7 @@ export class MigrationTally {
       skipped,
       failed,
       wouldRewrite,
+      ...(misdated > 0 && { misdated }),
     };
   }
 }

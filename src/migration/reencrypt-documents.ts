@@ -22,6 +22,7 @@ import {
   type ReencryptRequest,
   type ReencryptSource,
 } from './reencrypt-options.js';
+import { previewFloor, settleFloor } from './reencryption-floor.js';
 import { Reencrypter } from './reencrypter.js';
 import { requireEnabled } from './required-switch.js';
 
@@ -32,11 +33,15 @@ const MOST_SOURCE_DEKS = 1_000;
  * Gives every document of a collection a fresh DEK and seals all its fields anew, beside live traffic: for
  * DEKs that may have leaked, or whose MEK is lost. A rewrap helps against neither.
  *
- * For each document whose DEK was made before `createdBefore`: makes the next generation of its DEK,
- * unless there is one; opens all fields and seals them under it, in one write over the etag that was read;
- * then retires the old generation, which opens still and seals no more. Scans are repeated until one finds
- * nothing to do. Then one whole `fenceTtlMs` is waited out, and longer where reads of the store lag, for
- * writers that go by what they read before, and a last scan finds what they wrote.
+ * First it stores a generation above every DEK of the product, and has the rotation record say that new
+ * DEKs are at least of that generation: whatever is below it is old, also a DEK whose row claims to be made
+ * later. A run with the same `createdBefore` goes by what is stored, and makes no DEK anew.
+ *
+ * For each document with an old DEK: makes the next generation of its DEK, unless there is one; opens all
+ * fields and seals them under it, in one write over the etag that was read; then retires the old generation,
+ * which opens still and seals no more. Scans are repeated until one finds nothing to do. Then one whole
+ * `fenceTtlMs` is waited out, and longer where reads of the store lag, for writers that go by what they
+ * read before, and a last scan finds what they wrote.
  *
  * With `shred: true` that scan gives each document a new etag, so that no write from before can land any
  * more, reads it once more, and destroys its old DEKs. Copies of the documents in backups cannot be read
@@ -101,7 +106,10 @@ async function* reencrypt(
   request: ReencryptRequest,
 ): AsyncGenerator<MigrationEvent, void, void> {
   const source = request.source && sourceLoader(context, request.source);
-  const reencrypter = new Reencrypter(context, request, source);
+  const oldDeks = request.dryRun
+    ? await previewFloor(context, request.createdBefore)
+    : yield* settleFloor(context, request.createdBefore);
+  const reencrypter = new Reencrypter(context, oldDeks, source);
   const settle: SettleDocument = (item, key) => reencrypter.settle(item, key);
   const shred: SettleDocument = (item, key) => reencrypter.shred(item, key);
   const rehearse: SettleDocument = (item, key) => reencrypter.rehearse(item, key);
@@ -110,7 +118,8 @@ async function* reencrypt(
     return;
   }
   yield* passesUntilCalm(context, tally, settle);
-  for (let round = 0; reencrypter.hasOldDeks; round += 1) {
+  // At least once, old DEKs or none: some process may have made one below the floor until then.
+  for (let round = 0; ; round += 1) {
     if (round === MOST_ROUNDS)
       throw contended(`Re-encrypting "${context.definition.collection}"`, round);
     yield* waitForWriters(context);

@@ -15,14 +15,15 @@ export interface ReencryptSource {
   /** Has the id and MEK name that the old rows name: a restored vault, an old key. */
   readonly keyProvider: KeyProvider;
   /** A restored copy of the rows. @default the encryption's own store */
-  readonly dekStore?: DekStore;
+  readonly dekStore?: DekStore | undefined;
 }
 
 export interface ReencryptOptions extends MigrationOptions {
   /**
-   * Every DEK made before this moment is replaced: when the leak was closed, say. Give the same moment
-   * again to go on with a run that stopped: what it made is newer, and stays. ISO text has to be as
-   * `toISOString()` writes it.
+   * When the leak was closed, say. Every DEK made before this moment is replaced, and since a stored time
+   * proves nothing, every other one too that exists when the first run with this moment begins. Give the
+   * same moment again to go on with a run that stopped: what it made is new, and stays. ISO text has to be
+   * as `toISOString()` writes it.
    */
   readonly createdBefore: Date | string;
   /** Destroys the old DEKs once no document can name them any more. @default false */
@@ -63,7 +64,8 @@ export function readReencryptOptions(options: ReencryptOptions, nowMs: number): 
 function readSource(source: unknown): ReencryptSource {
   const { keyProvider, dekStore } = readOptions(source as ReencryptSource, SOURCE, 'source');
   requireKeyProvider('source.keyProvider', keyProvider);
-  if (dekStore === undefined) return { keyProvider };
+  // Own, if undefined: a polluted prototype must not give one.
+  if (dekStore === undefined) return { keyProvider, dekStore };
   requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
   return { keyProvider, dekStore };
 }

@@ -3,7 +3,6 @@ import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { plaintextToReseal } from '../cipher/resealing.js';
 import { planWrite } from '../cipher/write-plan.js';
-import { timestampOf } from '../clock.js';
 import type { Dek } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../dek/key-scope.js';
@@ -20,7 +19,8 @@ import type { DocumentIdentity } from './document-identity.js';
 import type { AnyDocument, AnyDocumentItem } from './document-pages.js';
 import type { MigrationContext } from './migration-context.js';
 import type { SettledDocument } from './migration-counter.js';
-import type { ReencryptRequest } from './reencrypt-options.js';
+import type { DekChanges, DekReport } from './migration-event.js';
+import type { OldDeks } from './reencryption-floor.js';
 import { storedFieldsOf, type StoredFields } from './stored-fields.js';
 import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
 import { touchDocument } from './touch-document.js';
@@ -36,8 +36,6 @@ const NOT_OF_THE_SOURCE = [
 ] as const;
 
 export class Reencrypter {
-  /** Old DEKs were met that are live still, since the last wait. */
-  hasOldDeks = false;
   /** By scope: DEKs retired since the last wait, as writers may still go by what they knew before. */
   readonly #retired = new Set<string>();
   /** By scope: nobody knows when its row was retired, and so when its wait is over. */
@@ -48,19 +46,15 @@ export class Reencrypter {
   readonly #read: ReadGenerations;
 
   /** @param source - Opens what the encryption itself cannot. */
-  constructor(
-    context: MigrationContext,
-    { createdBefore, signal }: ReencryptRequest,
-    source: DekLoader | undefined,
-  ) {
+  constructor(context: MigrationContext, oldDeks: OldDeks, source: DekLoader | undefined) {
     this.#context = context;
     this.#source = source;
-    this.#read = (scope) => DekGenerations.read(context.dekStore, scope, { createdBefore, signal });
+    this.#read = (scope) =>
+      DekGenerations.read(context.dekStore, scope, { oldDeks, signal: context.signal });
   }
 
   /** After a whole wait: what was retired before it is out of use. */
   beginRound(): void {
-    this.hasOldDeks = false;
     this.#hasWaited = true;
     this.#retired.clear();
   }
@@ -76,8 +70,7 @@ export class Reencrypter {
     const settled = await this.#rewrite(item, key);
     if (settled.outcome.type === 'skipped') return settled;
     const { retired, generations } = await this.#retire(place.scope);
-    if (generations.old.length > 0) this.hasOldDeks = true;
-    return retired.length > 0 ? withRetired(settled, retired) : settled;
+    return withDeks(settled, { ...(retired.length > 0 && { retired }), ...reportOf(generations) });
   }
 
   /** After the wait: the same, then a new etag and one more look, and what is old is shredded. */
@@ -86,13 +79,15 @@ export class Reencrypter {
     const { scope } = storedFieldsOf(this.#context, item.document).place;
     const { scopeId } = scope;
     if (settled.outcome.type === 'skipped' || this.#retired.has(scopeId)) return settled;
-    if ((await this.#read(scope)).old.length === 0) return settled;
+    const generations = await this.#read(scope);
+    if (generations.old.length === 0) return settled;
     if (this.#doubts.has(scopeId)) throw this.#doubts.get(scopeId);
     const isStored = await this.#touch(key);
     if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
     const shredded = await shredRetired(this.#context, scope, this.#read);
     const fields = settled.outcome.type === 'rewritten' ? settled.outcome.fields : 0;
-    return { outcome: { type: 'rewritten', key, fields, shredded }, lostRace: settled.lostRace };
+    const outcome = { type: 'rewritten', key, fields, shredded, ...reportOf(generations) } as const;
+    return { outcome, lostRace: settled.lostRace };
   }
 
   /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
@@ -101,11 +96,17 @@ export class Reencrypter {
     const generations = await this.#read(fields.place.scope);
     requireNoStray(document, fields, generations);
     if (!fields.dekIds.some((dekId) => generations.isToReplace(dekId))) {
-      return { outcome: { type: 'current', key }, lostRace: false };
+      return { outcome: { type: 'current', key, ...reportOf(generations) }, lostRace: false };
     }
     await this.#requireMoves(document, fields, generations);
     const count = fields.sealed.length + fields.plain;
-    return { outcome: { type: 'would-rewrite', key, fields: count }, lostRace: false };
+    const outcome = {
+      type: 'would-rewrite',
+      key,
+      fields: count,
+      ...reportOf(generations),
+    } as const;
+    return { outcome, lostRace: false };
   }
 
   async #retire(scope: KeyScope): Promise<Retirement> {
@@ -156,9 +157,8 @@ export class Reencrypter {
     { sealed, place }: StoredFields,
     generations: DekGenerations,
   ): Promise<void> {
-    const { definition, clock } = this.#context;
+    const { definition } = this.#context;
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
-    if (generations.isOld({ createdAt: timestampOf(clock) })) throw clockBehind();
     for (const each of sealed) {
       plaintextToReseal(await this.#dekOf(each.envelope.dekId, generations), place, each);
     }
@@ -217,14 +217,13 @@ function requireNoStray(
   if (stray) throw strayEnvelope(stray);
 }
 
-function clockBehind(): RangeError {
-  return new RangeError(
-    'The clock shows a time before "createdBefore", so that a new DEK would count as an old one: set the clock right, and run again',
-  );
+/** What a person is to hear of these DEKs; nothing where there is nothing. */
+function reportOf({ misdated }: DekGenerations): DekReport {
+  return misdated.length > 0 ? { misdated } : {};
 }
 
-function withRetired(settled: SettledDocument, retired: readonly string[]): SettledDocument {
+function withDeks(settled: SettledDocument, deks: DekChanges & DekReport): SettledDocument {
   const { outcome } = settled;
   if (outcome.type !== 'rewritten' && outcome.type !== 'current') return settled;
-  return { ...settled, outcome: { ...outcome, retired } };
+  return { ...settled, outcome: { ...outcome, ...deks } };
 }

@@ -8,10 +8,14 @@ export interface ItemKey {
 
 const ROTATION_SCOPE = 'rotation:';
 const LEASE = 'lease:';
+const REENCRYPTION = 'reencryption:';
 
 export function nameOfItem({ scopeId, id }: ItemKey): string {
   if (id === 'rotation' && scopeId.startsWith(ROTATION_SCOPE)) {
     return `The rotation record of "${scopeId.slice(ROTATION_SCOPE.length)}"`;
+  }
+  if (id.startsWith(REENCRYPTION) && scopeId.startsWith(LEASE)) {
+    return `The re-encryption item of "${id.slice(REENCRYPTION.length)}"`;
   }
   return `The item "${id}" of "${scopeId}"`;
 }

@@ -81,15 +81,27 @@ export function knownState<const State extends string>(
   item: string,
   expected: { readonly type: string; readonly states: readonly State[] },
 ): State {
-  if (!isPlainObject(value)) throw alteredItem(item, 'its form');
-  const [type, schema, state] = ['type', 'schema', 'state'].map((name) =>
-    Object.hasOwn(value, name) ? value[name] : undefined,
-  );
-  if (type !== expected.type) throw unsupportedValue(item, 'type', type);
-  if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
+  requireKnownType(value, item, expected.type);
+  const state = ownValue(value, 'state');
   const known = expected.states.find((each) => each === state);
   if (known === undefined) throw unsupportedValue(item, 'state', state);
   return known;
+}
+
+/** @throws FieldEncryptionError `ROW_UNSUPPORTED` where the item is of another type or schema. */
+export function requireKnownType(
+  value: unknown,
+  item: string,
+  expected: string,
+): asserts value is Record<string, unknown> {
+  if (!isPlainObject(value)) throw alteredItem(item, 'its form');
+  const [type, schema] = [ownValue(value, 'type'), ownValue(value, 'schema')];
+  if (type !== expected) throw unsupportedValue(item, 'type', type);
+  if (schema !== 1) throw unsupportedValue(item, 'schema', schema);
+}
+
+function ownValue(value: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
 /** @throws TamperedError where one of `mac` and `macKeyId` was taken away. */

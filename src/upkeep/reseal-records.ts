@@ -1,4 +1,4 @@
-/** Brings every DEK row and the rotation record under the current record key. @module */
+/** Brings every record of a product under the current record key. @module */
 import { readEncryption } from '../encryption-parts.js';
 import { isLive, type DekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
@@ -6,6 +6,7 @@ import { contended } from '../errors.js';
 import type { RecordCopy } from '../rotation/record-reader.js';
 import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
+import { resealItems } from './reseal-items.js';
 import type { NextRow } from './row-tender.js';
 import type { UpkeepContext } from './upkeep-context.js';
 import type { UpkeepEvent, UpkeepSummary } from './upkeep-event.js';
@@ -15,8 +16,8 @@ import { upkeepRows } from './upkeep-rows.js';
 const MOST_ATTEMPTS = 8;
 
 /**
- * Gives every DEK row of a product, tombstones included, and its rotation record a mac under the current
- * record key: after record authentication was turned on, and after the record key was changed.
+ * Gives every DEK row of a product, tombstones included, its rotation record and the items of its
+ * re-encryptions a mac under the current record key: after record authentication was turned on, and after the record key was changed.
  *
  * Nothing but the mac changes, and no document is touched. Run it beside traffic, stop it at any point, run
  * it again: what has the current mac is left alone, and a finished one that is run again writes nothing.
@@ -33,8 +34,9 @@ const MOST_ATTEMPTS = 8;
  * also returns. `complete` means that every record has the current mac.
  * @throws TypeError for an encryption without a record key; TypeError or RangeError for options that make
  * no sense.
- * @throws TamperedError, or FieldEncryptionError `RECORD_KEY_UNKNOWN`, for the rotation record; what is
- * wrong with a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it; `KEY_PROVIDER_NOT_CONFIGURED`.
+ * @throws TamperedError, or FieldEncryptionError `RECORD_KEY_UNKNOWN`, for the rotation record or another
+ * item; `ROW_UNSUPPORTED` for an item without a mac that a later version wrote: run it with that version.
+ * What is wrong with a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it; `KEY_PROVIDER_NOT_CONFIGURED`.
  * Errors of the store where it cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
@@ -68,7 +70,10 @@ export async function* resealRecords(
     encryption,
     request,
     nextRow: (context) => nextRow(context, recordKeyId),
-    requireAllowed: (context) => resealRotation(context, recordKeyId),
+    requireAllowed: async (context) => {
+      await resealRotation(context, recordKeyId);
+      await resealItems(context, recordKeyId);
+    },
   });
 }
 

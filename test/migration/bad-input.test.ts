@@ -46,7 +46,7 @@ describe.each([...MIGRATIONS, ...SEARCHES])('%s', (name, start, enabled) => {
   const methods = isSearch ? lookups : 'list, get, replace and count';
   const dekMethods = isSearch
     ? 'get, getMany and list'
-    : 'create, get, getMany, listScope, replace, count, getRotation, createRotation, getLease, createLease and replaceLease';
+    : 'create, get, getMany, listScope, replace, list, count, createItem, getItem and replaceItem';
 
   it.each([
     ['nothing', undefined, 'undefined'],

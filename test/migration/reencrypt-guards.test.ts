@@ -15,7 +15,6 @@ import {
   KEY,
   looseDefinition,
   MEK_HEX,
-  note,
   setup,
   type Loose,
   type Setup,
@@ -206,25 +205,6 @@ describe('a shred whose answer is lost', () => {
     expect(await rejection(decryptAny(made.encryptor, old))).toMatchObject({
       code: 'DEK_SHREDDED',
     });
-  });
-});
-
-describe('a clock that was set back', () => {
-  it('fails each document instead of making DEKs that count as old', async () => {
-    const [made, collection] = await sealedNotes(1);
-    made.clock.advance(1_000);
-    const options = { createdBefore: new Date(made.clock.wallMs()) };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
-    made.store.before = (method) => {
-      if (method === 'listScope') made.clock.advanceWall(-1);
-    };
-    const migrated = await migrate(migration, made.clock);
-    expect(describeError(eventsOf(migrated, 'failed')[0]?.error)).toEqual({
-      name: 'RangeError',
-      message:
-        'The clock shows a time before "createdBefore", so that a new DEK would count as an old one: set the clock right, and run again',
-    });
-    expect(await statesOf(made, 'note-0')).toEqual(['1 active']);
   });
 });
 

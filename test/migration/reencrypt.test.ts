@@ -264,11 +264,12 @@ describe('a re-encryption', () => {
     expect(await rowOf(made, 'note-0', 1)).toEqual({ ...row, ...mac });
   });
 
-  it('waits longer where reads of the store lag: once for writers, once for its own scan', async () => {
+  it('waits longer where reads of the store lag: before it lists rows, for writers, for its own scan', async () => {
     const [made, collection] = await sealedNotes(1);
     Object.assign(made.memory, { readLagMs: () => Promise.resolve(4_000) });
-    const [wait] = eventsOf(await reencrypt(made, collection), 'fence');
-    expect(wait?.remainingMs).toBe(38_000);
+    const waits = eventsOf(await reencrypt(made, collection), 'fence');
+    expect(waits[0]?.remainingMs).toBe(4_000);
+    expect(waits.filter(({ remainingMs }) => remainingMs > 4_000)[0]?.remainingMs).toBe(38_000);
   });
 
   it('takes a retirement whose answer was lost as done once it was read', async () => {

@@ -7,6 +7,7 @@ await import('../migration/backfill.test.js');
 await import('../migration/reencrypt.test.js');
 await import('../migration/reencrypt-guards.test.js');
 await import('../migration/reencrypt-source.test.js');
+await import('../migration/reencryption-floor.test.js');
 await import('../migration/lease.test.js');
 await import('../migration/finding-deks.test.js');
 await import('../migration/remove-encryption.test.js');

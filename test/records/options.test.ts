@@ -192,7 +192,7 @@ describe('an authenticated store', () => {
       name: 'TamperedError',
       code: 'TAMPERED',
       message:
-        'The item "reencryption:notes" of "lease:sample" has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on',
+        'The re-encryption item of "notes" has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on',
     });
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError, type DekRow } from '../../src/index.js';
-import { contentsOf, encryptAny, KEY, setup } from '../support/encryptor.js';
+import { StoreError, type DekRow, type StoredItem } from '../../src/index.js';
+import { readLeaseItem } from '../../src/rotation/lease.js';
+import { sampleLease } from '../../src/testing/sample-items.js';
+import { contentsOf, encryptAny, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, refused } from '../support/failure.js';
 import { OTHER_RECORD_KEY, PREVIOUS_RECORD_KEY, RECORD_KEY_ID } from '../support/records.js';
 import {
@@ -93,6 +95,86 @@ describe('a rotation record', () => {
     };
     expect(await failure(reseal(operator))).toMatchObject({ message: 'no route' });
     expect(await keyIds(before)).toEqual([undefined]);
+  });
+});
+
+describe('an item of a re-encryption', () => {
+  const item = {
+    id: 'reencryption:notes',
+    scopeId: `lease:${PRODUCT}`,
+    type: 'reencryption',
+    schema: 1,
+    product: PRODUCT,
+    collection: 'notes',
+    createdBefore: '2026-01-01T00:00:00.000Z',
+    generationFloor: 2,
+    startedAt: '2026-01-01T00:00:00.000Z',
+  };
+  const read = async (made: Setup): Promise<StoredItem | undefined> =>
+    made.memory.getItem(item.scopeId, item.id);
+
+  it('gets a mac, as a row does, and a lease beside it none', async () => {
+    const [before] = await seeded();
+    await before.memory.createItem(item);
+    const lease = await before.memory.createItem(sampleLease(PRODUCT));
+    const operator = setup({ beside: before, ...accepting });
+    await reseal(operator, { dryRun: true });
+    expect((await read(before))?.value).toEqual(item);
+    expect((await reseal(operator)).summary).toMatchObject({ complete: true });
+    expect((await read(before))?.value).toMatchObject({ ...item, macKeyId: RECORD_KEY_ID });
+    expect(await readLeaseItem(before.memory, PRODUCT, 'notes')).toEqual(lease);
+    operator.store.reset();
+    await reseal(operator);
+    expect(operator.store.calls).not.toHaveProperty('replaceReencryption');
+  });
+
+  it('gets the mac of a record key that changed', async () => {
+    const [before] = await seeded({ recordKey: PREVIOUS_RECORD_KEY });
+    await before.encryptor.dekStore.createItem(item);
+    await reseal(setup({ beside: before, ...changed }));
+    expect((await read(before))?.value).toMatchObject({ ...item, macKeyId: RECORD_KEY_ID });
+  });
+
+  it('whose write lost its answer, or a race, is read again', async () => {
+    for (const lose of ['answer', 'race']) {
+      const [before] = await seeded();
+      await before.memory.createItem(item);
+      const operator = setup({ beside: before, ...accepting });
+      let writes = 0;
+      operator.store.before = async (method) => {
+        if (method !== 'replaceReencryption' || lose !== 'race' || ++writes > 1) return;
+        await before.memory.replaceItem(item, (await read(before))?.etag ?? '');
+      };
+      operator.store.after = (method, result) => {
+        if (method !== 'replaceReencryption' || lose !== 'answer' || ++writes > 1) return result;
+        throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
+      };
+      expect((await reseal(operator)).summary).toMatchObject({ complete: true });
+      expect(operator.store.calls['replaceReencryption']).toBe(lose === 'race' ? 2 : 1);
+      expect((await read(before))?.value).toMatchObject({ macKeyId: RECORD_KEY_ID });
+    }
+  });
+
+  it.each([
+    ['generationFloor', 'many', 'TAMPERED'],
+    ['mac', 'A'.repeat(43), 'TAMPERED'],
+    ['later', 1, 'ROW_UNSUPPORTED'],
+  ])('that is not sound ends the run: %s %j', async (property, value, code) => {
+    const [before] = await seeded();
+    await before.memory.createItem(Object.assign({ ...item }, { [property]: value }));
+    const operator = setup({ beside: before, ...accepting });
+    expect(await failure(reseal(operator))).toMatchObject({ code });
+  });
+
+  it('of a type of a later version is given no mac by this one', async () => {
+    const [before] = await seeded();
+    const later = { scopeId: `member:${PRODUCT}`, id: 'proposal', type: 'proposal', schema: 1 };
+    await before.memory.createItem(Object.assign(later, { product: PRODUCT }));
+    expect(await failure(reseal(setup({ beside: before, ...accepting })))).toEqual({
+      name: 'FieldEncryptionError',
+      code: 'ROW_UNSUPPORTED',
+      message: `The item "proposal" of "member:${PRODUCT}" has the type "proposal", which this version does not know: upgrade @bytelyst/field-encrypt`,
+    });
   });
 });
 

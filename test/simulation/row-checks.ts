@@ -252,6 +252,10 @@ export class RowChecks {
 
   /** I11: a whole fence, since this very process learned of the epoch. */
   #requireFence(process: SimProcess, record: RotationRecord, sentAtMs: number): void {
+    if (process.role === 're-encrypter') {
+      ok(record.epoch <= this.recordEpoch, `I4: ${process.name} raised an epoch with the floor`);
+      return;
+    }
     // Whoever has restored writes the record as it was.
     if (record.state !== 'rewrapping' || process.role === 'operator') return;
     const sawAtMs = process.sawFencingAtMs.get(record.epoch) ?? Infinity;

@@ -80,7 +80,11 @@ export class Steps implements WireHooks {
 
   /** I14: who has the record key writes no record without a mac. */
   #requireMac({ process, method, args }: Call): void {
-    if (!this.#sim.weather.hasRecordKey || !/^(create|replace)(Rotation)?$/.test(method)) return;
+    if (
+      !this.#sim.weather.hasRecordKey ||
+      !/^(create|replace)(Rotation|Reencryption)?$/.test(method)
+    )
+      return;
     ok('mac' in (args[0] as object), `I14: ${process.name} sends a record without a mac`);
   }
 

@@ -14,10 +14,11 @@ const LEFT_OUT = new Map([
   ],
   ['with a mac is not rewritten', 'it is'],
   ['does not write over a row that someone sealed with a mac since', 'it may'],
+  ['is not written over without the key of its mac', 'it has the key'],
   ['writes no row with a mac, which would no longer be true', 'it is made anew'],
   ['does not keep the others from being shredded: a row with a mac', 'it is shredded too'],
   [
-    'waits longer where reads of the store lag: once for writers, once for its own scan',
+    'waits longer where reads of the store lag: before it lists rows, for writers, for its own scan',
     'puts the lag beside the store, not into it',
   ],
   [

@@ -13,6 +13,7 @@ import {
   unsupportedEnvelopes,
 } from './make/malformed-cases.mjs';
 import { recoveryKeys } from './make/recovery-cases.mjs';
+import { reencryptions } from './make/reencryption-cases.mjs';
 import {
   MEKS,
   RECORD_KEY,
@@ -97,6 +98,11 @@ const files = {
     cases: recordMacs(),
   },
   'leases.json': { comment: 'Lease items.', cases: leases() },
+  'reencryptions.json': {
+    comment: 'Items that say which DEKs a re-encryption takes for old.',
+    recordKeyHex,
+    cases: reencryptions(),
+  },
   'meks.json': {
     comment:
       'The spellings that the env provider accepts of one MEK, and its version. For tests alone.',

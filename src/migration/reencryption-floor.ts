@@ -1,0 +1,173 @@
+/** Settles which DEKs a re-encryption takes for old, whatever time they say they were made. @module */
+import { timestampOf } from '../clock.js';
+import { generationIn, highestCredibleGeneration, isDekId } from '../dek/key-scope.js';
+import { contended, hasCode } from '../errors.js';
+import { dekRowPages } from '../rotation/dek-row-pages.js';
+import { countDown, type FenceEvent } from '../rotation/fence.js';
+import { leaseScopeId } from '../rotation/lease.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { requireNoMac } from '../store/item-shape.js';
+import type { MigrationContext } from './migration-context.js';
+import {
+  parseReencryption,
+  readReencryptionItem,
+  reencryptionId,
+  type ReencryptionRecord,
+} from './reencryption-record.js';
+
+/** DEKs of a generation below it are old. */
+export interface OldDeks {
+  readonly generationFloor: number;
+  /** When the run that chose it began, by its clock. */
+  readonly startedAt: string;
+}
+
+interface Copy {
+  readonly record: ReencryptionRecord;
+  readonly etag: string;
+}
+
+const MOST_ATTEMPTS = 8;
+
+/**
+ * The floor of the re-encryption with this moment, stored: that of an earlier run, or a new one above
+ * every generation of the product. From then on no process that reads the rotation record makes a DEK
+ * below it; those that act on what they read before are waited for before the last scan.
+ *
+ * @throws TamperedError or `ROW_UNSUPPORTED` for an item that cannot be read: nothing goes on over it.
+ */
+export async function* settleFloor(
+  context: MigrationContext,
+  createdBefore: string,
+): AsyncGenerator<FenceEvent, OldDeks, void> {
+  // No item of this type is stored before the product has a rotation record.
+  await context.services.records.readOrCreate();
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const copy = await readCopy(context);
+    const known = copy?.record.createdBefore === createdBefore ? copy.record : undefined;
+    const record = known ?? (yield* newRecord(context, createdBefore));
+    if (!known && !(await tryStore(context, record, copy))) continue;
+    await raiseFloor(context, record.generationFloor);
+    return record;
+  }
+  throw contended(`Storing the re-encryption of "${context.definition.collection}"`, MOST_ATTEMPTS);
+}
+
+/** What {@link settleFloor} would come to, without a write. */
+export async function previewFloor(
+  context: MigrationContext,
+  createdBefore: string,
+): Promise<OldDeks> {
+  const copy = await readCopy(context);
+  if (copy?.record.createdBefore === createdBefore) return copy.record;
+  const known = await context.services.records.readUnlessNew();
+  const generationFloor = await nextFloor(context, known?.record);
+  return { generationFloor, startedAt: timestampOf(context.clock) };
+}
+
+async function readCopy({
+  product,
+  definition: { collection },
+  dekStore,
+  signal,
+}: MigrationContext): Promise<Copy | undefined> {
+  const item = await readReencryptionItem(dekStore, product, collection, { signal });
+  if (!item) return undefined;
+  const record = parseReencryption(item.value, product, collection);
+  requireNoMac(record, `The re-encryption item of "${collection}"`);
+  return { record, etag: item.etag };
+}
+
+async function* newRecord(
+  context: MigrationContext,
+  createdBefore: string,
+): AsyncGenerator<FenceEvent, ReencryptionRecord, void> {
+  const { product, definition, dekStore, clock, signal } = context;
+  const startedAt = timestampOf(clock);
+  // A DEK that was made just before is in the scan only once reads cannot miss it any more.
+  const lagMs = await dekStore.readLagMs({ signal });
+  for await (const event of countDown(lagMs, clock, signal)) {
+    yield event;
+    await context.requireLease();
+  }
+  const { record } = await context.services.records.readOrCreate();
+  return {
+    id: reencryptionId(definition.collection),
+    scopeId: leaseScopeId(product),
+    type: 'reencryption',
+    schema: 1,
+    product,
+    collection: definition.collection,
+    createdBefore,
+    generationFloor: await nextFloor(context, record),
+    startedAt,
+  };
+}
+
+/** Above every generation that a row of the product has, tombstones included. */
+async function nextFloor(
+  context: MigrationContext,
+  record: RotationRecord | undefined,
+): Promise<number> {
+  const { product, dekStore, signal } = context;
+  const floor = record?.generationFloor ?? 1;
+  const most = highestCredibleGeneration(floor);
+  let highest = 0;
+  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+    await context.requireLease();
+    for (const generation of items.map(generationOf)) {
+      if (generation <= most) highest = Math.max(highest, generation);
+    }
+  }
+  return Math.max(floor, highest + 1);
+}
+
+/** 0 where it cannot be told: such a row opens nothing, and its document fails by itself. */
+function generationOf({ value, error }: StoredItem): number {
+  const id = error ? error.dekId : (value as { readonly id?: unknown } | null)?.id;
+  return isDekId(id) ? generationIn(id) : 0;
+}
+
+/** False where another run was faster: read it again. */
+async function tryStore(
+  context: MigrationContext,
+  record: ReencryptionRecord,
+  over: Copy | undefined,
+): Promise<boolean> {
+  const { dekStore } = context;
+  await context.requireLease();
+  try {
+    await (over ? dekStore.replaceItem(record, over.etag) : dekStore.createItem(record));
+    return true;
+  } catch (error) {
+    // The answer may have been lost after the write.
+    const stored = await readCopy(context);
+    if (stored?.record.startedAt === record.startedAt && isSame(stored.record, record)) return true;
+    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return false;
+    throw error;
+  }
+}
+
+function isSame(one: ReencryptionRecord, other: ReencryptionRecord): boolean {
+  return one.createdBefore === other.createdBefore && one.generationFloor === other.generationFloor;
+}
+
+/** Epoch and state stay what they are: a rotation beside it reads the record again, and goes on. */
+async function raiseFloor(context: MigrationContext, generationFloor: number): Promise<void> {
+  const { services, dekStore } = context;
+  let failure: { readonly error: unknown } | undefined;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const { record, etag } = await services.records.readOrCreate();
+    // Read, and not taken from an answer: what this process makes next goes by the copy.
+    if (record.generationFloor >= generationFloor) return;
+    await context.requireLease();
+    try {
+      await dekStore.replaceItem({ ...record, ...{ generationFloor } }, etag);
+    } catch (error) {
+      failure = { error };
+    }
+  }
+  if (failure && !hasCode(failure.error, 'ETAG_MISMATCH')) throw failure.error;
+  throw contended('Raising the generation floor', MOST_ATTEMPTS);
+}
