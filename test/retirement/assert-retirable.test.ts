@@ -3,11 +3,13 @@ import { assertRetirable, MekStillNeededError, type LiveDekRow } from '../../src
 import { contentsOf, KEY, note, PRODUCT, setup } from '../support/encryptor.js';
 import { failure, rejection } from '../support/failure.js';
 import { liveRows, rotated } from '../support/previous-wraps.js';
+import { prune } from '../support/pruning.js';
 import {
   alterRecord,
   alterRow,
   ended,
   record,
+  rewrap,
   rows,
   start,
   targetOf,
@@ -18,6 +20,7 @@ import { ask, DAY_MS, left, putBack, reasonsOf } from '../support/retiring.js';
 
 const ENV = { keyProvider: 'env', mekName: 'env' };
 const FENCE_TTL_MS = 30_000;
+const RETIRED = { state: 'retired', retiredAt: '2026-11-23T10:00:00.000Z' };
 
 describe('a version that nothing needs', () => {
   it('may be retired, after a whole fence and three scans', async () => {
@@ -98,6 +101,37 @@ describe('a version that is still needed', () => {
       until: '2026-11-24T10:00:30.000Z',
       message: reasons[7]?.message,
     });
+  });
+
+  it.each([
+    ['on the target, below the epoch', 'b', 1, 'rows-behind'],
+    ['on another version, at the epoch', 'c', 2, 'rows-behind'],
+    ['on the target, above the epoch', 'b', 3, 'rows-ahead'],
+    ['under it, at the epoch', 'a', 2, 'rows'],
+  ] as const)('is for a single row %s', async (_where, mek, epoch, type) => {
+    for (const state of [{}, RETIRED]) {
+      for (const scan of [1, 2, 3]) {
+        const [made, operator] = await left();
+        const [row] = await liveRows(made);
+        const mekVersion = await versionOf(mek);
+        operator.store.before = async (method) => {
+          if (method !== 'list' || operator.store.calls['list'] !== scan) return;
+          await alterRow(made, row?.id ?? '', { mekVersion, epoch, ...state });
+        };
+        expect(await reasonsOf(operator)).toMatchObject([{ type, rows: 1, dekIds: [row?.id] }]);
+        expect(operator.store.calls).toMatchObject({ list: scan });
+      }
+    }
+  });
+
+  it('is until a run of the rotation has moved the epoch of the last row', async () => {
+    const [made, operator] = await left();
+    const [row] = await liveRows(made);
+    await alterRow(made, row?.id ?? '', { epoch: 1 });
+    await prune(operator);
+    expect(await reasonsOf(operator)).toMatchObject([{ type: 'rows-behind', rows: 1 }]);
+    await rewrap(operator);
+    expect(await ask(operator)).toMatchObject({ census: { settled: true, behind: 0 } });
   });
 
   it('is told at once, without a wait', async () => {

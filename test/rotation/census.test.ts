@@ -120,6 +120,21 @@ describe('a census', () => {
     }
   });
 
+  it('is not settled over a row that is on the target, and below the epoch', async () => {
+    const made = setup();
+    await writeNotes(made, 3);
+    await rewrap(withKeys(made, ['b', 'a']));
+    const [one] = await rows(made);
+    for (const state of [{}, { state: 'retired', retiredAt: '2026-11-23T10:00:00.000Z' }]) {
+      await alterRow(made, one?.id ?? '', { epoch: 1, ...state });
+      expect(await takeCensus(made.encryptor)).toMatchObject({
+        settled: false,
+        behind: 1,
+        ahead: 0,
+      });
+    }
+  });
+
   it('names rows that it cannot read, a hundred at most, and is not settled over them', async () => {
     const made = setup();
     await writeNotes(made, 120);

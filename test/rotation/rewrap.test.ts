@@ -5,6 +5,7 @@ import {
   type LiveDekRow,
   type RewrapEvent,
 } from '../../src/index.js';
+import { deferred, turn } from '../support/deferred.js';
 import { contentsOf, decryptAny, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
 import {
   alterRow,
@@ -313,22 +314,41 @@ describe('verify', () => {
   it('first is the first that can be verified: nothing is written before', async () => {
     const { before, operator } = await written(6);
     const target = await versionOf('b');
-    let unwraps = 0;
+    const moved: number[] = [];
     operator.provider.before = async (method, [wrap]) => {
       if (method !== 'unwrapKey' || (wrap as LiveDekRow).mekVersion !== target) return;
-      unwraps += 1;
+      const all = (await rows(before)) as readonly LiveDekRow[];
+      moved.push(all.filter(({ mekVersion }) => mekVersion === target).length);
       // The first is the round trip's.
-      if (unwraps === 2 || unwraps === 3) {
-        expect(await rows(before)).toSatisfy((all: LiveDekRow[]) =>
-          all.every(({ mekVersion }) => mekVersion !== target),
-        );
-        throw new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
-      }
+      if (moved.length !== 2 && moved.length !== 3) return;
+      throw new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
     };
     const { events, summary } = await rewrap(operator, { verify: 'first', concurrency: 8 });
+    expect(moved).toEqual([0, 0, 0, 0]);
     expect(summary).toMatchObject({ complete: true, rewrapped: 6 });
     expect(ofType({ events }, 'failed')).toHaveLength(2);
-    expect(unwraps).toBe(1 + 2 + 1);
+  });
+
+  it.each([2, 8])('first keeps the other rows waiting, %i at once', async (concurrency) => {
+    const { before, operator } = await written(6);
+    const target = await versionOf('b');
+    const contents = await rows(before);
+    const [reached, verified] = [deferred(), deferred()];
+    let unwraps = 0;
+    operator.provider.before = (method, [wrap]) => {
+      if (method !== 'unwrapKey' || (wrap as LiveDekRow).mekVersion !== target) return undefined;
+      unwraps += 1;
+      if (unwraps !== 2) return undefined;
+      reached.resolve();
+      return verified.promise;
+    };
+    const rewrapping = rewrap(operator, { verify: 'first', concurrency });
+    await reached.promise;
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+    expect(await rows(before)).toEqual(contents);
+    verified.resolve();
+    expect((await rewrapping).summary).toMatchObject({ complete: true, rewrapped: 6 });
+    expect(unwraps).toBe(2);
   });
 
   it('keeps a wrap from replacing the old one that does not give the DEK back', async () => {

@@ -56,6 +56,15 @@ describe('pruning', () => {
     expect(wraps).toMatchObject([{ mekVersion: await versionOf('b'), previousWraps: 0 }]);
   });
 
+  it('leaves the epoch of a row that is below it, and so the rotation with something to do', async () => {
+    const [made, operator] = await rotated(3);
+    const [row] = await liveRows(made);
+    await alterRow(made, row?.id ?? '', { epoch: 1 });
+    expect((await prune(operator)).summary).toMatchObject({ complete: true, changed: 3 });
+    expect((await rows(made)).map(({ epoch }) => epoch)).toEqual([1, 2, 2]);
+    expect(await takeCensus(made.encryptor)).toMatchObject({ settled: false, behind: 1 });
+  });
+
   it('unwraps each primary wrap first, once', async () => {
     const [, operator] = await rotated(4);
     operator.provider.reset();
