@@ -140,7 +140,8 @@ export class FieldEncryptor {
    * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
    * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
    * an envelope of the document where no field is declared: refuse the input;
-   * `ROTATION_RECORD_MISSING`; `CONTENDED`: try again. Errors of the store and the provider pass.
+   * `ROTATION_RECORD_MISSING`; `DEK_SHREDDED`: see {@link FieldEncryptor.shred}; `CONTENDED`: try again. Errors
+   * of the store and the provider pass.
    *
    * @example
    * ```ts
@@ -347,12 +348,15 @@ export class FieldEncryptor {
    * Destroys every DEK of a document, for good: nothing that was sealed can be read again, here or
    * in a copy of the document.
    *
-   * Backups of the DEK store still hold the rows: erasure is complete when they are gone too. Other
-   * processes may open the document until their cached DEK expires. A later document with the same
-   * key gets a new DEK; make it one `fenceTtlMs` later at the earliest, or in this process: for so long
-   * another one may seal under the row that it read before, and what it seals is lost.
-   * Where reads of the store may lag, as its `readLagMs` says, it takes that long to
-   * find a DEK that was made just before.
+   * Once it has resolved, nothing in this process seals under, opens with, caches, makes or confirms a DEK that
+   * the document had by then. Calls that began before, and an `OpenDocument` or `DocumentWrite` from before,
+   * reject with `DEK_SHREDDED` and are not tried again under a new DEK; calls that begin afterwards may make one.
+   * That holds for every encryptor and run over the same `dekStore` object.
+   *
+   * Other processes may open the document until their cached DEK expires. Write a later document with the same
+   * key one `fenceTtlMs` later at the earliest, or in this process: for so long another one may seal under the
+   * row that it read before, and what it seals is lost. Erasure is complete when backups of the DEK store are
+   * gone too. Where reads of the store may lag, it resolves one `readLagMs` after its last write.
    *
    * @returns The dekIds shredded by this call.
    * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.

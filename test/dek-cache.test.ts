@@ -8,6 +8,7 @@ import { ManualClock } from './support/clock.js';
 import { deferred, type Deferred } from './support/deferred.js';
 import { PRODUCT } from './support/encryptor.js';
 import { describeError, failureOf, rejection, thrownBy } from './support/failure.js';
+import { dekOf, tokenFor } from './support/deks.js';
 
 const TTL_MS = 60_000;
 const SCOPE = 'a'.repeat(32);
@@ -26,7 +27,7 @@ function cacheWith(options: DekCacheOptions = {}): { cache: DekCache; clock: Man
 function unwrapped(clock: ManualClock, generation = 1, fill = generation): Unwrapped {
   const id = `${SCOPE}.${String(generation)}`;
   const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
-  const dek = new Dek(PRODUCT, id, Buffer.alloc(32, fill), now);
+  const dek = dekOf(PRODUCT, id, Buffer.alloc(32, fill), now);
   const wrap = { wrappedDek: `wrap of ${String(fill)}`, wrapAlgorithm: 'A256KW' as const };
   const mek = { keyProvider: 'env', mekName: 'env', mekVersion: 'v1' };
   const row = { id, ...wrap, ...mek, commitment: dek.commitment } as unknown as LiveDekRow;
@@ -224,6 +225,31 @@ describe('forgetting', () => {
   });
 });
 
+describe('a scope that this process has shredded', () => {
+  it('has its DEKs taken out, those that are being loaded too, and none put in', async () => {
+    const { cache, clock } = cacheWith();
+    const [held, loading, other] = [1, 2, 3].map((generation) => unwrapped(clock, generation));
+    if (!held || !loading || !other) throw new Error('There are three');
+    cache.put(held);
+    cache.put(other);
+    loading.dek.token.watch(cache, loading.dek.id);
+    const pending = load();
+    const late = cache.getOrLoad(loading.dek.id, pending.start);
+    for (const { dek } of [held, loading]) dek.token.end();
+    const again = load();
+    const joined = cache.getOrLoad(loading.dek.id, again.start);
+    expect([pending.starts(), again.starts()]).toEqual([1, 1]);
+    for (const each of [pending, again]) each.resolve(loading);
+    expect(await Promise.all([late, joined])).toEqual([loading.dek, loading.dek]);
+    cache.put(held);
+    expect([held, loading, other].map(({ dek }) => cache.peek(dek.id))).toEqual([
+      undefined,
+      undefined,
+      other.dek,
+    ]);
+  });
+});
+
 describe('loading', () => {
   it('is one piece of work for all who ask at once', async () => {
     const { cache, clock } = cacheWith();
@@ -335,7 +361,7 @@ describe('printing', () => {
 describe('a DEK', () => {
   it('wipes the bytes that it was made of, and those that it lends', async () => {
     const bytes = Buffer.alloc(32, 7);
-    const dek = new Dek(PRODUCT, `${SCOPE}.1`, bytes, { wallMs: 0, monotonicMs: 0 });
+    const dek = dekOf(PRODUCT, `${SCOPE}.1`, bytes);
     expect(bytes.equals(Buffer.alloc(32))).toBe(true);
     const lent: Buffer[] = [];
     await dek.lend((each) => {
@@ -354,8 +380,9 @@ describe('a DEK', () => {
   });
 
   it('is 32 random bytes, different each time', async () => {
-    const now = { wallMs: 0, monotonicMs: 0 };
-    const deks = Array.from({ length: 50 }, () => Dek.generate(PRODUCT, `${SCOPE}.1`, now));
+    const dekId = `${SCOPE}.1`;
+    const origin = { unwrappedAt: { wallMs: 0, monotonicMs: 0 }, token: tokenFor(dekId) };
+    const deks = Array.from({ length: 50 }, () => Dek.generate(PRODUCT, dekId, origin));
     const hex = await Promise.all(
       deks.map((dek) => dek.lend((bytes) => Promise.resolve(bytes.toString('hex')))),
     );

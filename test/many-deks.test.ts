@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../src/cipher/field-cipher.js';
-import { Dek } from '../src/dek/dek.js';
 import { keyScope } from '../src/dek/key-scope.js';
 import { findMissingDeks } from '../src/index.js';
 import { MemoryDocumentStore } from '../src/testing/index.js';
@@ -18,6 +17,7 @@ import {
 } from './support/encryptor.js';
 import { describeError, failure, refused } from './support/failure.js';
 import { activeRow } from './support/rows.js';
+import { dekOf } from './support/deks.js';
 
 const PARTS = ['notes', KEY.workspaceId, KEY.id];
 const { scopeId } = keyScope('document', PRODUCT, PARTS);
@@ -45,7 +45,7 @@ async function withGenerations(made: Setup, count: number): Promise<Loose> {
     const request = { parts: PARTS, generation, dek: bytes, keyProvider, mekVersion };
     const row = await activeRow(request);
     await made.memory.create(row);
-    const dek = new Dek(PRODUCT, row.id, bytes, { wallMs: 0, monotonicMs: 0 });
+    const dek = dekOf(PRODUCT, row.id, bytes);
     const payload = `under ${String(generation)}`;
     const field = note.declaredField('tags[]');
     tags.push(fieldCipher(dek, place).seal(field, { marker: 1, payload }, mekVersion));

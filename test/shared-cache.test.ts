@@ -11,7 +11,6 @@ import {
   type DekStore,
   type LiveDekRow,
 } from '../src/index.js';
-import { Dek } from '../src/dek/dek.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../src/testing/index.js';
 import { deferred, turn } from './support/deferred.js';
 import {
@@ -30,6 +29,8 @@ import { OURS } from './support/recovery.js';
 import { alterRow } from './support/rotations.js';
 import { activeRow } from './support/rows.js';
 import { runToEnd } from './support/run-to-end.js';
+import { dekOf } from './support/deks.js';
+import { momentOf } from '../src/clock.js';
 
 const RECORD_KEY = randomBytes(32).toString('base64');
 const OTHER_STORE = {
@@ -160,8 +161,10 @@ describe('a cached DEK whose row commits to another key', () => {
     const stored = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const { dekId } = envelopeAt(stored, 'body');
     const row = (await made.memory.get(dekId))?.value as LiveDekRow;
-    const now = { wallMs: made.clock.wallMs(), monotonicMs: made.clock.monotonicMs() };
-    made.dekCache.put({ dek: new Dek(PRODUCT, dekId, Buffer.alloc(32, 7), now), row });
+    made.dekCache.put({
+      dek: dekOf(PRODUCT, dekId, Buffer.alloc(32, 7), momentOf(made.clock)),
+      row,
+    });
     expect(await rejection(encryptAny(made.encryptor, { ...KEY, body: 'more' }))).toMatchObject(
       ANOTHER,
     );

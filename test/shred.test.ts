@@ -220,7 +220,7 @@ describe('a load that is under way while a document is shredded', () => {
     await turn();
     await process.encryptor.shred(note, KEY);
     gate.resolve();
-    expect(await loading).toMatchObject({ body: 'text' });
+    expect(await rejection(loading)).toMatchObject({ code: 'DEK_SHREDDED' });
     expect(process.dekCache.size).toBe(0);
     expect(await failure(decryptAny(process.encryptor, stored))).toEqual(
       shreddedError(`${SCOPE}.1`),

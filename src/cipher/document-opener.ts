@@ -5,6 +5,7 @@ import type { Dek } from '../dek/dek.js';
 import type { KeyScope } from '../dek/key-scope.js';
 import type { ScopeListing } from '../dek/scope-rows.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { hasCode } from '../errors.js';
 import { mapConcurrently } from '../map-concurrently.js';
@@ -33,17 +34,20 @@ export class DocumentOpener {
   ): Promise<OpenDocument<D>> {
     const { context, loader } = this.#deks;
     const place = definition.placeOf(context.product, key);
-    const { sealing, sealRefusal } = await this.#sealingFor(place.scope, createDek);
-    const { live } = await this.#listing(place.scope);
+    const token = this.#deks.tokens.of(place.scope.scopeId);
+    const { sealing, sealRefusal } = await this.#sealingFor(place.scope, token, createDek);
+    const { live } = await this.#listing(token);
     requireFewDeks(place.scope.scopeId, live.length);
-    const load = (row: LiveDekRow): Promise<Dek> => loader.loadRow(row);
+    const load = (row: LiveDekRow): Promise<Dek> => loader.loadRow(row, token);
     const deks = await mapConcurrently(live, load, { concurrency: DEKS_AT_ONCE });
+    token.throwIfShredded();
     return new OpenDocument({
       definition,
       place,
       deks: sealing ? [...deks, sealing.dek] : deks,
       sealing,
       sealRefusal,
+      token,
       services: this.#deks,
       enabled: this.#enabled,
       reader: this.#reader,
@@ -53,11 +57,12 @@ export class DocumentOpener {
   /** A rotation record that was put back stops sealing alone: opening goes on without it. */
   async #sealingFor(
     scope: KeyScope,
+    token: ShredToken,
     createDek: boolean,
   ): Promise<Pick<OpenDocumentParts<AnyDefinition>, 'sealing' | 'sealRefusal'>> {
     try {
-      const sealing = (await this.#seals(scope, createDek))
-        ? await this.#sealingDek(scope)
+      const sealing = (await this.#seals(token, createDek))
+        ? await this.#sealingDek(scope, token)
         : undefined;
       return { sealing };
     } catch (error) {
@@ -67,22 +72,22 @@ export class DocumentOpener {
   }
 
   /** A lost rotation record stops writing alone: reading goes on without it. */
-  async #seals(scope: KeyScope, createDek: boolean): Promise<boolean> {
+  async #seals(token: ShredToken, createDek: boolean): Promise<boolean> {
     if (!this.#enabled || createDek) return this.#enabled;
     const { records } = this.#deks;
     const record = records.freshCopy() ?? (await records.read());
-    return record !== undefined && (await this.#listing(scope)).active !== undefined;
+    return record !== undefined && (await this.#listing(token)).active !== undefined;
   }
 
-  async #sealingDek(scope: KeyScope): Promise<SealingDek> {
-    return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope);
+  async #sealingDek(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
+    return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope, token);
   }
 
   /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
-  async #listing({ scopeId }: KeyScope): Promise<ScopeListing> {
+  async #listing(token: ShredToken): Promise<ScopeListing> {
     const { records, scopeRows } = this.#deks;
     const copy = records.freshCopy();
-    const known = copy && scopeRows.fresh(scopeId, copy.record.fenceTtlMs);
-    return known ?? scopeRows.read(scopeId);
+    const known = copy && scopeRows.fresh(token.scopeId, copy.record.fenceTtlMs);
+    return known ?? scopeRows.read(token);
   }
 }

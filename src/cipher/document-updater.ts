@@ -1,5 +1,6 @@
 /** Changes a stored document, whoever else does the same. @module */
 import type { DekServices } from '../dek/dek-services.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
@@ -27,6 +28,13 @@ export interface DocumentUpdate {
   readonly signal: AbortSignal | undefined;
   /** How often it is tried, with longer and longer pauses. @default 24 */
   readonly attempts?: number | undefined;
+  /** Of the document's scope, where the work on it began before. @default taken when it is called */
+  readonly token?: ShredToken;
+}
+
+/** An update under way. */
+interface Updating extends DocumentUpdate {
+  readonly token: ShredToken;
 }
 
 /** With the pauses, enough for some fifty others that change the same document all the time. */
@@ -48,16 +56,18 @@ export class DocumentUpdater {
     const { definition, key, store, signal } = update;
     refuseReservedFields(store, definition);
     const { product, clock } = this.#services.context;
-    const { identity } = definition.placeOf(product, key);
+    const { identity, scope } = definition.placeOf(product, key);
+    // Before the turn of others: the call has begun.
+    const { token = this.#services.tokens.of(scope.scopeId) } = update;
     const turn = await takeTurn(store, identity, { clock, signal });
     try {
-      return await this.#updateInTurn(update, turn);
+      return await this.#updateInTurn({ ...update, token }, turn);
     } finally {
       turn.end();
     }
   }
 
-  async #updateInTurn(update: DocumentUpdate, turn: DocumentTurn): Promise<LooseItem | undefined> {
+  async #updateInTurn(update: Updating, turn: DocumentTurn): Promise<LooseItem | undefined> {
     const { from, change, attempts = DEFAULT_ATTEMPTS } = update;
     let stored = from === undefined ? await lookUp(update) : checkedItem(from);
     for (let attempt = 1; ; attempt += 1) {
@@ -81,21 +91,22 @@ export class DocumentUpdater {
 
   /** `undefined` when what was read named a DEK that is gone since, and someone else wrote another. */
   async #trySeal(
-    update: DocumentUpdate,
+    update: Updating,
     changed: object,
     stored: LooseItem | undefined,
   ): Promise<DocumentWrite | undefined> {
     try {
       return await this.#seal(update, changed, stored?.document);
     } catch (error) {
-      if (!hasCode(error, 'DEK_SHREDDED')) throw error;
+      // What this process shredded is not written again by a call from before.
+      if (update.token.isShredded || !hasCode(error, 'DEK_SHREDDED')) throw error;
       if ((await lookUp(update))?.etag === stored?.etag) throw error;
       return undefined;
     }
   }
 
   async #seal(
-    { definition, store, key, resealFrom }: DocumentUpdate,
+    { definition, store, key, resealFrom, token }: Updating,
     changed: object,
     stored: Loose | undefined,
   ): Promise<DocumentWrite> {
@@ -114,8 +125,8 @@ export class DocumentUpdater {
     const over = stored && StoredEnvelopes.of(definition, product, stored);
     const sealing =
       !over || resealFrom
-        ? this.#writer.writeAnew(definition, document, { dekOf: resealFrom, over })
-        : this.#writer.writeMarked(definition, document, over);
+        ? this.#writer.writeAnew(definition, document, { dekOf: resealFrom, token, over })
+        : this.#writer.writeMarked(definition, document, { token, over });
     return new DocumentWrite(parts, await sealing);
   }
 

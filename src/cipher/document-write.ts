@@ -33,13 +33,15 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * To be called once the database has acknowledged the write. Costs nothing within `fenceTtlMs`, and
    * one row read later than that.
    *
-   * @returns True when the write stands. False when its DEK was retired or shredded before the write
-   * landed: before anybody is told that it succeeded, read the document again, write what
+   * @returns True when the write stands. False when its DEK was retired, or shredded by another process,
+   * before the write landed: before anybody is told that it succeeded, read the document again, write what
    * {@link DocumentWrite.sealAgain} makes of it over its etag, and confirm that.
-   * @throws What the store reports: the write has landed, and is not known to stand.
+   * @throws What the store reports: the write has landed, and is not known to stand. FieldEncryptionError
+   * `DEK_SHREDDED` where this process shredded the document since: do not write it again.
    */
   async confirm(): Promise<boolean> {
-    const { sealing } = this.#written;
+    const { sealing, token } = this.#written;
+    token?.throwIfShredded();
     return sealing === undefined || this.#parts.services.sealing.isStillGood(sealing);
   }
 
@@ -48,15 +50,15 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * Changes are not made a second time, and what others wrote since stays.
    *
    * @param stored - The document as it is stored now.
+   * @throws FieldEncryptionError `DEK_SHREDDED` as {@link DocumentWrite.confirm} does.
    * @returns `undefined` when nothing of this write is left in the document: there is nothing to save.
    */
   async sealAgain(stored: object): Promise<DocumentWrite<Document> | undefined> {
     const { definition, services } = this.#parts;
-    const { scope } = definition.placeOf(services.context.product, stored);
     const named = StoredEnvelopes.of(definition, services.context.product, stored).highest();
-    const own = this.#written.sealing?.dek.id;
-    if (named && own && generationIn(named) > generationIn(own)) {
-      await services.sealing.requireNotLost(scope, named);
+    const own = this.#written.sealing?.dek;
+    if (named && own && generationIn(named) > generationIn(own.id)) {
+      await services.sealing.requireNotLost(own.token, named);
     }
     return this.#sealAgain(stored, StoredEnvelopes.none);
   }
@@ -75,9 +77,10 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
     named: StoredEnvelopes,
   ): Promise<DocumentWrite<Document> | undefined> {
     const { writer, definition } = this.#parts;
-    const { sealing } = this.#written;
+    const { sealing, token } = this.#written;
     const over = sealing ? named.and(sealing.dek.id) : named;
-    const written = await writer.sealAgain(definition, stored, this.#ownCiphertexts(), over);
+    const own = this.#ownCiphertexts();
+    const written = await writer.sealAgain(definition, stored, own, { token, over });
     return written && new DocumentWrite(this.#parts, written);
   }
 

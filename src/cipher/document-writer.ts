@@ -3,8 +3,9 @@ import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
-import { generationIn, type KeyScope } from '../dek/key-scope.js';
+import { generationIn } from '../dek/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors.js';
@@ -25,12 +26,28 @@ import {
 /** Gives the DEK that a document's envelope names. */
 export type DekSource = (dekId: string) => Promise<Dek>;
 
-/** How the envelopes of a document are opened that is to be written. */
-export interface OpeningParts {
-  readonly dekOf?: DekSource | undefined;
-  /** What the document is written over. */
+/** What a document is written over, and since when. */
+export interface WriteParts {
+  /** Of the document's scope, where the call began before. @default taken now */
+  readonly token?: ShredToken | undefined;
   readonly over?: StoredEnvelopes | undefined;
 }
+
+/** How the envelopes of a document are opened that is to be written. */
+export interface OpeningParts extends WriteParts {
+  /** @default the document's own DEKs */
+  readonly dekOf?: DekSource | undefined;
+}
+
+/** Where a document is sealed, and over what. */
+interface SealingParts {
+  readonly place: DocumentPlace;
+  readonly token: ShredToken;
+  readonly over?: StoredEnvelopes | undefined;
+}
+
+/** Tells which envelope of a document is to be made anew, if any. */
+type MarkIn = (plan: WritePlan) => SealedSlot | undefined;
 
 export interface WrittenDocument {
   readonly document: Record<string, unknown>;
@@ -38,6 +55,8 @@ export interface WrittenDocument {
   readonly sealed: readonly PlainSlot[];
   /** Absent where nothing had to be sealed. */
   readonly sealing: SealingDek | undefined;
+  /** Of the document's scope as the call began; absent where the document holds no envelope. */
+  readonly token: ShredToken | undefined;
 }
 
 export class DocumentWriter {
@@ -60,28 +79,27 @@ export class DocumentWriter {
   /**
    * The same, told apart from every other write: where nothing is plain, the shortest envelope is made
    * anew. Content alone would not do, since another writer can have made the same change.
-   *
-   * @param over - What the document is written over.
    */
   writeMarked(
     definition: AnyDefinition,
     document: object,
-    over: StoredEnvelopes,
+    parts: WriteParts,
   ): Promise<WrittenDocument> {
-    const markIn = ({ plain, carried }: WritePlan): SealedSlot | undefined =>
+    const markIn: MarkIn = ({ plain, carried }) =>
       plain.length === 0 ? shortest(carried) : undefined;
-    return this.#write(definition, document, markIn, over);
+    return this.#write(definition, document, markIn, parts);
   }
 
   async #write(
     definition: AnyDefinition,
     document: object,
-    markIn: (plan: WritePlan) => SealedSlot | undefined,
-    over?: StoredEnvelopes,
+    markIn: MarkIn,
+    parts: WriteParts = {},
   ): Promise<WrittenDocument> {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
+    const { token = this.#tokenOf(place), over } = parts;
     const mark = markIn(plan);
     const marked: PlainSlot[] = [];
     for (const each of plan.carried) {
@@ -93,7 +111,9 @@ export class DocumentWriter {
       slot.fill(envelope);
       if (each === mark) marked.push({ slot, encoded });
     }
-    return this.#sealed(draft.document, place, [...plan.plain, ...marked], over);
+    const plain = [...plan.plain, ...marked];
+    const written = await this.#sealed(draft.document, { place, token, over }, plain);
+    return plan.carried.length > 0 ? { ...written, token } : written;
   }
 
   /**
@@ -108,12 +128,13 @@ export class DocumentWriter {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const { plain, carried } = planWrite(draft, place, this.#isRefused);
+    const { token = this.#tokenOf(place), over } = from;
     const opened: PlainSlot[] = [];
     for (const each of carried) {
       const reopen = (dek: Dek): Plaintext => plaintextToReseal(dek, place, each);
       opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, from) });
     }
-    return this.#sealed(draft.document, place, [...plain, ...opened], from.over);
+    return this.#sealed(draft.document, { place, token, over }, [...plain, ...opened]);
   }
 
   /** A stored document with some of its envelopes sealed anew; `undefined` if it has none of them. */
@@ -121,7 +142,7 @@ export class DocumentWriter {
     definition: AnyDefinition,
     stored: object,
     plaintexts: ReadonlyMap<string | undefined, Plaintext>,
-    over: StoredEnvelopes,
+    parts: WriteParts,
   ): Promise<WrittenDocument | undefined> {
     const draft = draftToWrite(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
@@ -130,33 +151,39 @@ export class DocumentWriter {
       const encoded = plaintexts.get(ciphertextIn(slot.value));
       return encoded ? [{ slot, encoded }] : [];
     });
-    return plain.length > 0 ? this.#sealed(draft.document, place, plain, over) : undefined;
+    if (plain.length === 0) return undefined;
+    const { token = this.#tokenOf(place), over } = parts;
+    return this.#sealed(draft.document, { place, token, over }, plain);
   }
 
   async #sealed(
     document: Record<string, unknown>,
-    place: DocumentPlace,
+    parts: SealingParts,
     plain: readonly PlainSlot[],
-    over?: StoredEnvelopes,
   ): Promise<WrittenDocument> {
-    if (!this.#enabled || plain.length === 0) return { document, sealed: [], sealing: undefined };
-    const sealing = await this.#sealingDek(place.scope, over);
+    if (!this.#enabled || plain.length === 0) {
+      return { document, sealed: [], sealing: undefined, token: undefined };
+    }
+    const { place, token } = parts;
+    const sealing = await this.#sealingDek(parts);
     const cipher = fieldCipher(sealing.dek, place);
     for (const { slot, encoded } of plain) {
       slot.fill(cipher.seal(slot.field, encoded, sealing.mekVersion));
     }
-    return { document, sealed: plain, sealing };
+    return { document, sealed: plain, sealing, token };
   }
 
   /** Above every generation that the document names which it is written over. */
-  async #sealingDek(scope: KeyScope, over: StoredEnvelopes | undefined): Promise<SealingDek> {
+  async #sealingDek({ place: { scope }, token, over }: SealingParts): Promise<SealingDek> {
     const { sealing: deks } = this.#deks;
+    token.throwIfShredded();
     const ready = deks.ready(scope);
     const named = over?.highest();
     if (over && named && !(ready && generationIn(ready.dek.id) >= generationIn(named))) {
-      await deks.outgrow(scope, (mostCredible) => over.highest(mostCredible));
+      await deks.outgrow(scope, token, (mostCredible) => over.highest(mostCredible));
+      token.throwIfShredded();
     }
-    return deks.ready(scope) ?? deks.prepare(scope);
+    return deks.ready(scope) ?? deks.prepare(scope, token);
   }
 
   /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope that does not open in its place. */
@@ -173,6 +200,10 @@ export class DocumentWriter {
       // A caller's mistake must not look like tampering to those who watch for that; what was stored may be it.
       throw refusedEnvelope(slot.field.path, over?.holds(envelope) ? error : undefined);
     }
+  }
+
+  #tokenOf({ scope }: DocumentPlace): ShredToken {
+    return this.#deks.tokens.of(scope.scopeId);
   }
 
   async #ownDek(dekId: string): Promise<Dek> {

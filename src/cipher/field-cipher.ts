@@ -4,6 +4,7 @@ import { openText, sealToText, type Plaintext } from '../crypto/aead.js';
 import { lengthPrefixed, tuple } from '../crypto/tuple.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import { FieldEncryptionError, TamperedError } from '../errors.js';
 import type { Envelope } from './envelope.js';
 import { decodeFieldValue, UNKNOWN_VALUE } from './field-value.js';
@@ -38,6 +39,7 @@ export class FieldCipher {
   /** The document that it is for. */
   readonly place: DocumentPlace;
   readonly #key: KeyObject;
+  readonly #token: ShredToken;
   readonly #aadHead: Buffer;
   readonly #aadTail: Buffer;
 
@@ -45,18 +47,26 @@ export class FieldCipher {
     this.dekId = dek.id;
     this.place = place;
     this.#key = dek.fieldKey(place);
+    this.#token = dek.token;
     const { product, collection, keyParts } = place;
     this.#aadHead = tuple('field-encrypt/v1/field', product, collection, tuple(...keyParts));
     this.#aadTail = lengthPrefixed(dek.id);
   }
 
-  /** @param encoded - The value as `encodeFieldValue` gave it. */
+  /**
+   * @param encoded - The value as `encodeFieldValue` gave it.
+   * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope since.
+   */
   seal(field: DeclaredField, encoded: Plaintext, mekVersion: string): Envelope {
+    this.#token.throwIfShredded();
     const ct = sealToText(this.#key, encoded, this.#aad(field));
     return { _enc: 1, dekId: this.dekId, mekVersion, ct };
   }
 
-  /** @throws TamperedError where the envelope is not what was sealed at this path of this document. */
+  /**
+   * @throws TamperedError where the envelope is not what was sealed at this path of this document;
+   * FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope since.
+   */
   open(field: DeclaredField, envelope: Envelope): unknown {
     return valueIn(this.#openBytes(field, envelope), field, envelope);
   }
@@ -69,6 +79,7 @@ export class FieldCipher {
   }
 
   #openBytes(field: DeclaredField, envelope: Envelope): Buffer {
+    this.#token.throwIfShredded();
     const plaintext = openText(this.#key, envelope.ct, this.#aad(field));
     if (plaintext === undefined) throw tamperedField(field.path, envelope.dekId);
     return plaintext;

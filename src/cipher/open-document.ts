@@ -4,6 +4,7 @@ import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors.js';
 import type { DocumentReader } from './document-reader.js';
@@ -22,6 +23,8 @@ export interface OpenDocumentParts<D extends AnyDefinition> {
   readonly sealing: SealingDek | undefined;
   /** Why it cannot seal, where that is not for want of a DEK. */
   readonly sealRefusal?: Error | undefined;
+  /** Of the document's scope, from when opening began. */
+  readonly token: ShredToken;
   readonly services: DekServices;
   readonly enabled: boolean;
   /** Decides on plaintext, and counts it. */
@@ -55,7 +58,8 @@ export class OpenDocument<D extends AnyDefinition> {
    * that is not declared.
    * @throws FieldEncryptionError `ENVELOPE_REFUSED` for a property `_enc` at any depth; `CIPHER_STALE` when
    * the document has been open for too long: open it again; `DEK_NOT_FOUND` when it has no DEK yet: open it
-   * with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again.
+   * with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again;
+   * `DEK_SHREDDED` when this process shredded the document since it was opened.
    */
   seal(path: DeclaredPath<D>, value: unknown): Envelope {
     const { definition, sealing, services, enabled } = this.#parts;
@@ -79,7 +83,7 @@ export class OpenDocument<D extends AnyDefinition> {
    *
    * @throws TamperedError where the envelope is not what was sealed at this path of this document.
    * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the
-   * document again, its DEK is older than the cache allows or newer than this.
+   * document again, its DEK is older than the cache allows or newer than this; `DEK_SHREDDED`.
    */
   open(path: DeclaredPath<D>, stored: unknown): unknown {
     const { definition, place, services, reader } = this.#parts;
@@ -101,11 +105,13 @@ export class OpenDocument<D extends AnyDefinition> {
    * To be called once the database has acknowledged a write of what was sealed here, as
    * `DocumentWrite.confirm` is.
    *
-   * @returns False when the DEK was retired or shredded before the write landed: open the document
-   * again, seal and write again.
+   * @returns False when the DEK was retired, or shredded by another process, before the write landed: open
+   * the document again, seal and write again.
+   * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the document since it was opened.
    */
   async confirmWrite(): Promise<boolean> {
-    const { sealing, services } = this.#parts;
+    const { sealing, services, token } = this.#parts;
+    token.throwIfShredded();
     return sealing === undefined || services.sealing.isStillGood(sealing);
   }
 

@@ -126,7 +126,9 @@ export class DekCache {
 
   /** @internal Keeps a DEK that was just made. */
   put(unwrapped: UnwrappedDek): void {
-    this.#loads.supersede(unwrapped.dek.id);
+    const { dek } = unwrapped;
+    dek.token.watch(this, dek.id);
+    this.#loads.supersede(dek.id);
     this.#set(unwrapped);
   }
 
@@ -188,6 +190,7 @@ export class DekCache {
   }
 
   #set({ dek, row }: UnwrappedDek): void {
+    if (dek.token.isShredded) return;
     this.#entries.set(dek.id, { dek, wrapDigest: wrapDigest(row) }, dek.unwrappedAt);
   }
 }

@@ -4,6 +4,7 @@ import { contended, FieldEncryptionError, hasCode, TamperedError } from '../erro
 import { readUntilShown } from '../read-until-shown.js';
 import type { RecordReader } from '../rotation/record-reader.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { StoredItem } from '../store/dek-store.js';
 import type { DekContext } from './dek-context.js';
 import { Dek } from './dek.js';
 import type { ActiveDekRow } from './dek-row.js';
@@ -16,6 +17,8 @@ import {
   type ScopeRows,
   type SealableListing,
 } from './scope-rows.js';
+import type { ShredToken } from './shred-token.js';
+import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
 const MOST_ATTEMPTS = 8;
 
@@ -32,9 +35,11 @@ export class DekCreator {
   readonly #context: DekContext;
   readonly #records: RecordReader;
   readonly #scopeRows: ScopeRows;
+  readonly #tokens: ShredTokens;
 
   constructor(context: DekContext, records: RecordReader, scopeRows: ScopeRows) {
     this.#context = context;
+    this.#tokens = shredTokensOf(context.dekStore);
     this.#records = records;
     this.#scopeRows = scopeRows;
   }
@@ -43,30 +48,34 @@ export class DekCreator {
    * The scope with a wanted active row: one that it has, a new one, or that of another creator who was
    * faster.
    *
+   * @param token - As the call that needs it took it when it began.
    * @param listing - The scope as read before.
+   * @throws FieldEncryptionError `DEK_SHREDDED` where the scope was shredded since the call began.
    */
   async create(
     scope: KeyScope,
+    token: ShredToken,
     listing: ScopeListing,
     wanted: WantedDek = ANY_DEK,
   ): Promise<SealableListing> {
     let known = listing;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       if (isSealable(known) && wanted.isWanted(known.active)) return known;
-      const created = await this.#tryCreate(scope, known, wanted.above);
+      const created = await this.#tryCreate(scope, token, known, wanted.above);
       if (typeof created === 'object') return created;
-      known = await this.#listAgain(scope, created ?? 0);
+      known = await this.#listAgain(token, created ?? 0);
     }
     throw contended(`Creating a DEK of scope ${scope.scopeId}`, MOST_ATTEMPTS);
   }
 
   /** What another creator has taken, a listing may show late: it is waited for, and not tried again. */
-  async #listAgain({ scopeId }: KeyScope, taken: number): Promise<ScopeListing> {
+  async #listAgain(token: ShredToken, taken: number): Promise<ScopeListing> {
     const { clock, dekStore } = this.#context;
     const startMs = clock.monotonicMs();
+    const { scopeId } = token;
     const list = (): Promise<ScopeListing> => {
       this.#scopeRows.forget(scopeId);
-      return this.#scopeRows.read(scopeId);
+      return this.#scopeRows.read(token);
     };
     const known = await list();
     if (known.highestGeneration >= taken) return known;
@@ -84,16 +93,21 @@ export class DekCreator {
   /** The generation that another creator took; `undefined` when the record grew old on the way. */
   async #tryCreate(
     scope: KeyScope,
+    token: ShredToken,
     known: ScopeListing,
     above: number,
   ): Promise<SealableListing | number | undefined> {
     const { product, dekCache, clock } = this.#context;
     const copy = await this.#records.fresh();
     const generation = nextGeneration(scope.scopeId, copy.record, known.highestGeneration, above);
-    const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), momentOf(clock));
+    const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), {
+      unwrappedAt: momentOf(clock),
+      token,
+    });
     const row = await this.#newRow(scope, generation, dek, copy.record);
     // Last thing before the create: a rotation may have passed while the key was being wrapped.
     if (!this.#records.isFresh(copy)) return undefined;
+    token.throwIfShredded();
     const readAt = momentOf(clock);
     const written = await this.#write(row);
     if (!written) return generation;
@@ -106,15 +120,17 @@ export class DekCreator {
       live: [active, ...known.live],
       highestGeneration: generation,
       readAt,
+      token,
     };
-    this.#scopeRows.put(scope.scopeId, created);
+    this.#scopeRows.put(created);
     return created;
   }
 
   /** `undefined` when another creator took the id. */
   async #write(row: ActiveDekRow): Promise<WrittenRow | undefined> {
     try {
-      const { etag } = await this.#context.dekStore.create(row);
+      const create = (): Promise<StoredItem> => this.#context.dekStore.create(row);
+      const { etag } = await this.#tokens.creating(row, create);
       return { row, etag };
     } catch (error) {
       if (hasCode(error, 'ALREADY_EXISTS')) return undefined;

@@ -9,8 +9,11 @@ import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
 import { unwrapDek } from './dek-unwrapper.js';
+import { scopeIdIn } from './key-scope.js';
 import type { LateAnswer, RowsById } from './late-rows.js';
 import type { RowChecks } from './row-checks.js';
+import type { ShredToken } from './shred-token.js';
+import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
 /** A DEK, or why it could not be had. */
 export type DekOutcome =
@@ -29,11 +32,14 @@ interface BulkRead {
     readonly late: () => Promise<LateAnswer | undefined>;
   }>;
   readonly invalidations: number;
+  /** By dekId, taken before the rows were read. */
+  readonly tokens: ReadonlyMap<string, ShredToken>;
 }
 
 export class DekLoader {
   readonly #context: DekContext;
   readonly #checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>;
+  readonly #tokens: ShredTokens;
 
   /**
    * @param checks - For rows of another store, a backup say, without `epochs`, which say nothing of this one,
@@ -42,24 +48,30 @@ export class DekLoader {
   constructor(context: DekContext, checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>) {
     this.#context = context;
     this.#checks = checks;
+    this.#tokens = shredTokensOf(context.dekStore);
   }
 
   /**
    * @throws FieldEncryptionError `DEK_NOT_FOUND` or `DEK_SHREDDED`; TamperedError; what the store or the
    * provider reports. A failed read is never taken for "absent".
    */
-  load(dekId: string): Promise<Dek> {
-    return this.#context.dekCache.getOrLoad(dekId, async () => {
+  async load(dekId: string): Promise<Dek> {
+    const token = this.#tokens.of(scopeIdIn(dekId));
+    return this.#getOrLoad(dekId, token, async () => {
       await this.#checks.bound.require(dekId);
-      return this.#unwrap(this.#liveRow(await this.#read(dekId), dekId));
+      return this.#liveRow(await this.#read(dekId), dekId);
     });
   }
 
-  /** The DEK of a row that was just read: unwrapped only if the cache does not hold it. */
-  async loadRow(row: LiveDekRow): Promise<Dek> {
+  /**
+   * The DEK of a row that was just read: unwrapped only if the cache does not hold it.
+   *
+   * @param token - Taken before the row was read.
+   */
+  async loadRow(row: LiveDekRow, token: ShredToken): Promise<Dek> {
     const { dekCache } = this.#context;
     if (dekCache.peek(row.id)) dekCache.rewrapped(row);
-    const dek = await dekCache.getOrLoad(row.id, () => this.#unwrap(row));
+    const dek = await this.#getOrLoad(row.id, token, () => Promise.resolve(row));
     // A load that was joined may have read the row before it was changed.
     dekCache.requireCommitted(dek, row);
     return dek;
@@ -86,24 +98,34 @@ export class DekLoader {
 
   #startBulkRead(cold: readonly string[]): BulkRead | undefined {
     if (cold.length < 2) return undefined;
+    const tokens = new Map(cold.map((dekId) => [dekId, this.#tokens.of(scopeIdIn(dekId))]));
     const { invalidations } = this.#context.dekCache;
     // Without the caller's signal: others may wait for these loads too, and its abort is not theirs.
     const items = this.#readMany(cold);
     // Awaited by each load; without this, a failure before the first of them would be unhandled.
     items.catch(() => undefined);
-    return { items, invalidations };
+    return { items, invalidations, tokens };
   }
 
-  #loadFrom(bulk: BulkRead | undefined, dekId: string): Promise<Dek> {
+  async #loadFrom(bulk: BulkRead | undefined, dekId: string): Promise<Dek> {
     const { dekCache } = this.#context;
+    const token = bulk?.tokens.get(dekId);
     // A DEK that was forgotten since may be the one whose turn has come: it is read again.
-    if (bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
-    return dekCache.getOrLoad(dekId, async () => {
+    if (!token || bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
+    return this.#getOrLoad(dekId, token, async () => {
       await this.#checks.bound.require(dekId);
       const { shown, late } = await bulk.items;
       const item = shown.get(dekId) ?? (await late())?.get(dekId);
-      return this.#unwrap(this.#liveRow(item, dekId));
+      return this.#liveRow(item, dekId);
     });
+  }
+
+  #getOrLoad(dekId: string, token: ShredToken, rowOf: () => Promise<LiveDekRow>): Promise<Dek> {
+    const { dekCache } = this.#context;
+    token.throwIfShredded();
+    // Before the load: what is under way when the scope is shredded must not be joined after it.
+    token.watch(dekCache, dekId);
+    return dekCache.getOrLoad(dekId, async () => this.#unwrap(await rowOf(), token));
   }
 
   async #read(dekId: string): Promise<StoredItem | undefined> {
@@ -139,14 +161,14 @@ export class DekLoader {
   }
 
   /** Reads a row again, once, when its MEK refuses it: another process may have rewrapped it. */
-  async #unwrap(row: LiveDekRow): Promise<UnwrappedDek> {
+  async #unwrap(row: LiveDekRow, token: ShredToken): Promise<UnwrappedDek> {
     try {
-      return { dek: await unwrapDek(this.#context, row), row };
+      return { dek: await unwrapDek(this.#context, row, token), row };
     } catch (error) {
       if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;
       const again = this.#liveRow(await this.#context.dekStore.get(row.id), row.id);
       if (wrapDigest(again) === wrapDigest(row)) throw leftBehind(row, error);
-      return { dek: await unwrapDek(this.#context, again), row: again };
+      return { dek: await unwrapDek(this.#context, again, token), row: again };
     }
   }
 }

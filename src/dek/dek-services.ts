@@ -10,6 +10,7 @@ import { GenerationBound } from './generation-bound.js';
 import { LateRows } from './late-rows.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
+import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
 export interface DekServices {
   readonly context: DekContext;
@@ -17,6 +18,7 @@ export interface DekServices {
   readonly scopeRows: ScopeRows;
   readonly loader: DekLoader;
   readonly sealing: SealingDeks;
+  readonly tokens: ShredTokens;
 }
 
 /** @param fenceTtlMs - For a product's first rotation record only. */
@@ -33,5 +35,6 @@ export function dekServices(
   const loader = new DekLoader(context, { bound, epochs, late: new LateRows(context) });
   const creator = new DekCreator(context, records, scopeRows);
   const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
-  return { context, records, scopeRows, loader, sealing };
+  const tokens = shredTokensOf(dekStore);
+  return { context, records, scopeRows, loader, sealing, tokens };
 }

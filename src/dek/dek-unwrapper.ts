@@ -8,19 +8,21 @@ import type { KeyProviderOptions } from '../provider/key-provider.js';
 import { DEK_BYTES, Dek } from './dek.js';
 import type { DekContext } from './dek-context.js';
 import type { LiveDekRow } from './dek-row.js';
+import type { ShredToken } from './shred-token.js';
 
 /**
+ * @param token - Taken before the row was read.
  * @throws TamperedError where the wrap was not made by its MEK, or holds another key than the row
  * commits to.
  */
 export async function unwrapDek(
   context: Pick<DekContext, 'clock' | 'product' | 'providers'>,
   row: LiveDekRow,
-  { signal }: KeyProviderOptions = {},
+  token: ShredToken,
 ): Promise<Dek> {
   const unwrappedAt = momentOf(context.clock);
-  const bytes = await unwrapBytes(context.providers, row, { signal });
-  const dek = new Dek(context.product, row.id, bytes, unwrappedAt);
+  const bytes = await unwrapBytes(context.providers, row, {});
+  const dek = new Dek(context.product, row.id, bytes, { unwrappedAt, token });
   if (!commitsTo(row, dek.commitment)) throw tamperedRow(row.id);
   return dek;
 }

@@ -3,8 +3,11 @@ import { randomFillSync, type KeyObject } from 'node:crypto';
 import type { Moment } from '../clock.js';
 import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';
 import type { DocumentPlace } from './document-place.js';
+import type { ShredToken } from './shred-token.js';
 
 export const DEK_BYTES = 32;
+
+export type DekOrigin = Pick<Dek, 'token' | 'unwrappedAt'>;
 
 /** Holds the key as a `KeyObject` in a private field, so that printing a DEK shows its id alone. */
 export class Dek {
@@ -12,20 +15,23 @@ export class Dek {
   readonly commitment: string;
   /** When its unwrap was sent, or it was made: what every limit on its use counts from. */
   readonly unwrappedAt: Moment;
+  /** Taken before its row was read, or before it was made. */
+  readonly token: ShredToken;
   readonly #key: KeyObject;
   readonly #product: string;
 
   /** Takes the bytes over and wipes them. */
-  constructor(product: string, id: string, bytes: Uint8Array, unwrappedAt: Moment) {
+  constructor(product: string, id: string, bytes: Uint8Array, { unwrappedAt, token }: DekOrigin) {
     this.id = id;
     this.unwrappedAt = unwrappedAt;
+    this.token = token;
     this.#product = product;
     this.commitment = deriveCommitment(bytes, product, id);
     this.#key = importSecret(bytes);
   }
 
-  static generate(product: string, id: string, now: Moment): Dek {
-    return new Dek(product, id, randomFillSync(Buffer.allocUnsafeSlow(DEK_BYTES)), now);
+  static generate(product: string, id: string, origin: DekOrigin): Dek {
+    return new Dek(product, id, randomFillSync(Buffer.allocUnsafeSlow(DEK_BYTES)), origin);
   }
 
   fieldKey({ collection, keyParts }: DocumentPlace): KeyObject {

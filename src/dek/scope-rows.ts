@@ -7,6 +7,8 @@ import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } 
 import { ExpiringMap } from './expiring-map.js';
 import type { RowChecks } from './row-checks.js';
 import { MOST_DEKS_IN_DOCUMENT } from './distinct-deks.js';
+import type { ShredToken } from './shred-token.js';
+import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 import { SingleFlight } from './single-flight.js';
 
 export interface ScopeListing {
@@ -18,6 +20,8 @@ export interface ScopeListing {
   readonly highestGeneration: number;
   /** When the read was sent. */
   readonly readAt: Moment;
+  /** Taken before the read was sent. */
+  readonly token: ShredToken;
 }
 
 export interface SealableListing extends ScopeListing {
@@ -31,13 +35,17 @@ export function isSealable(listing: ScopeListing): listing is SealableListing {
 /** Enough to tell that a scope has too many; what is planted beyond that must not fill memory. */
 const MOST_LIVE = MOST_DEKS_IN_DOCUMENT + 1;
 
-function scopeListing(rows: readonly DekRow[], readAt: Moment): ScopeListing {
+function scopeListing(
+  rows: readonly DekRow[],
+  { readAt, token }: Pick<ScopeListing, 'readAt' | 'token'>,
+): ScopeListing {
   const highestFirst = [...rows].sort((a, b) => b.generation - a.generation);
   return {
     active: highestFirst.find((row) => row.state === 'active'),
     live: highestFirst.filter(isLive).slice(0, MOST_LIVE),
     highestGeneration: highestFirst[0]?.generation ?? 0,
     readAt,
+    token,
   };
 }
 
@@ -45,11 +53,13 @@ export class ScopeRows {
   readonly #context: DekContext;
   readonly #checks: Omit<RowChecks, 'late'>;
   readonly #listings: ExpiringMap<ScopeListing>;
-  readonly #reads = new SingleFlight<ScopeListing>();
+  readonly #tokens: ShredTokens;
+  readonly #reads = new SingleFlight<ScopeListing, ShredToken>();
 
   constructor(context: DekContext, checks: Omit<RowChecks, 'late'>) {
     this.#context = context;
     this.#checks = checks;
+    this.#tokens = shredTokensOf(context.dekStore);
     const { dekCache, clock } = context;
     this.#listings = new ExpiringMap({
       maxEntries: dekCache.maxEntries,
@@ -58,13 +68,14 @@ export class ScopeRows {
     });
   }
 
-  /** The listing at hand, if it is younger than `fenceTtlMs`. */
+  /** The listing at hand, if it is younger than `fenceTtlMs` and from after the last shred. */
   fresh(
     scopeId: string,
     fenceTtlMs: number,
     now: Moment = momentOf(this.#context.clock),
   ): ScopeListing | undefined {
     const listing = this.#listings.get(scopeId, now);
+    if (listing?.token.isShredded) return undefined;
     return listing && elapsedBetween(listing.readAt, now) < fenceTtlMs ? listing : undefined;
   }
 
@@ -72,33 +83,38 @@ export class ScopeRows {
     return elapsedMs(this.#context.clock, readAt) < fenceTtlMs;
   }
 
-  /** The scope as it is in the store now; concurrent callers share one read. */
-  read(scopeId: string): Promise<ScopeListing> {
+  /**
+   * The scope as it is in the store now; concurrent callers share one read, those after a shred not that of
+   * callers before it.
+   */
+  async read(token: ShredToken): Promise<ScopeListing> {
+    token.throwIfShredded();
     return this.#reads.run(
-      scopeId,
-      () => this.#list(scopeId),
+      token,
+      () => this.#list(token),
       (listing) => {
-        this.#keep(scopeId, listing);
+        this.#keep(listing);
       },
     );
   }
 
   /** What a writer knows after a write of its own: a read that was under way came too early. */
-  put(scopeId: string, listing: ScopeListing): void {
-    this.#reads.supersede(scopeId);
-    this.#keep(scopeId, listing);
+  put(listing: ScopeListing): void {
+    this.#reads.supersede(listing.token);
+    this.#keep(listing);
   }
 
   forget(scopeId: string): void {
-    this.#reads.supersede(scopeId);
+    this.#reads.supersede(this.#tokens.of(scopeId));
     this.#listings.delete(scopeId);
   }
 
-  #keep(scopeId: string, listing: ScopeListing): void {
-    this.#listings.set(scopeId, listing, listing.readAt);
+  #keep(listing: ScopeListing): void {
+    this.#listings.set(listing.token.scopeId, listing, listing.readAt);
   }
 
-  async #list(scopeId: string): Promise<ScopeListing> {
+  async #list(token: ShredToken): Promise<ScopeListing> {
+    const { scopeId } = token;
     const readAt = momentOf(this.#context.clock);
     const items = await this.#context.dekStore.listScope(scopeId);
     const read = items.map((item) => {
@@ -110,7 +126,7 @@ export class ScopeRows {
     const credible = await bound.credible(read);
     for (const { row, item } of credible) epochs.addRow(row, item);
     const rows = credible.map(({ row }) => row);
-    return scopeListing(rows, readAt);
+    return scopeListing(rows, { readAt, token });
   }
 }
 

@@ -2,9 +2,10 @@
 import { timestampOf } from '../clock.js';
 import { contended, hasCode } from '../errors.js';
 import type { DekContext } from './dek-context.js';
-import { isLive, tombstoneOf, type DekRow, type LiveDekRow } from './dek-row.js';
+import { isLive, tombstoneOf, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
 import type { DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
+import type { ScopeShred } from './shred-tokens.js';
 import { requireNoMac } from '../store/item-shape.js';
 
 const MOST_ROUNDS = 32;
@@ -17,37 +18,70 @@ export interface RowItem<Row extends DekRow = DekRow> {
 /**
  * Writes a tombstone over each live row, and lists again until none is live: a generation made in
  * the meantime is found by the next round. Where reads may lag, the last round begins so much later
- * than the first: a DEK that was made just before it is found as well.
+ * than the first, and than the last write: a DEK that was made just before is found as well, and no read
+ * that is sent afterwards shows a row as it was.
+ *
+ * What began for the scope in this process before, or begins meanwhile, ends with `DEK_SHREDDED`.
  *
  * @returns The dekIds shredded by this call; none on a second one.
  */
 export async function shredScope(
-  { context, scopeRows }: Pick<DekServices, 'context' | 'scopeRows'>,
+  { context, tokens }: Pick<DekServices, 'context' | 'tokens'>,
   scopeId: string,
 ): Promise<string[]> {
+  const shred = tokens.beginShred(scopeId);
+  try {
+    return await shredRows(context, scopeId, shred);
+  } finally {
+    shred.end();
+  }
+}
+
+async function shredRows(
+  context: DekContext,
+  scopeId: string,
+  { pendingCreates }: ScopeShred,
+): Promise<string[]> {
   const shredded: string[] = [];
-  const startMs = context.clock.monotonicMs();
+  const barred = new Set<string>();
+  let changedMs = context.clock.monotonicMs();
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const sentMs = context.clock.monotonicMs();
     const listed = await context.dekStore.listScope(scopeId);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
     for (const { row } of live) requireNoMac(row, `DEK row ${row.id}`);
-    try {
-      for (const item of live) {
-        if (await shredRow(context, item)) shredded.push(item.row.id);
-      }
-    } finally {
-      // Whoever wrote the tombstones, and whether or not the answer arrived: nobody goes on here.
-      for (const { row } of items) context.dekCache.invalidate(row.id);
-      scopeRows.forget(scopeId);
+    for (const item of live) {
+      if (await shredRow(context, item)) shredded.push(item.row.id);
     }
-    if (live.length > 0) continue;
-    const seesAllMs = startMs + (await context.dekStore.readLagMs());
+    const known = new Set([...barred, ...items.map(({ row }) => row.id)]);
+    const pending = pendingCreates().filter(({ id }) => !known.has(id));
+    for (const row of pending) {
+      await barRow(context, row);
+      barred.add(row.id);
+    }
+    if (live.length + pending.length > 0) {
+      changedMs = context.clock.monotonicMs();
+      continue;
+    }
+    const seesAllMs = changedMs + (await context.dekStore.readLagMs());
     if (sentMs >= seesAllMs) return shredded;
     await context.clock.sleep(seesAllMs - context.clock.monotonicMs());
   }
   throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
+}
+
+/** Takes the id of a row whose create is under way, so that it cannot land after the shred. */
+async function barRow(
+  { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
+  row: ActiveDekRow,
+): Promise<void> {
+  try {
+    await dekStore.create(tombstoneOf(row, timestampOf(clock)));
+  } catch (error) {
+    // It has landed already: the next round finds it.
+    if (!hasCode(error, 'ALREADY_EXISTS')) throw error;
+  }
 }
 
 function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {

@@ -10,6 +10,7 @@ import { requireCredible } from './generation-bound.js';
 import { parseDekRow, type ActiveDekRow } from './dek-row.js';
 import { generationIn, highestCredibleGeneration, scopeIdIn, type KeyScope } from './key-scope.js';
 import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
+import type { ShredToken } from './shred-token.js';
 import { SingleFlight } from './single-flight.js';
 
 /** A DEK to seal with until `fenceTtlMs` after its row was read. */
@@ -29,7 +30,7 @@ export class SealingDeks {
   readonly #scopeRows: ScopeRows;
   readonly #loader: DekLoader;
   readonly #creator: DekCreator;
-  readonly #preparing = new SingleFlight<SealingDek>();
+  readonly #preparing = new SingleFlight<SealingDek, ShredToken>();
 
   constructor(
     context: DekContext,
@@ -60,25 +61,37 @@ export class SealingDeks {
     return sealingDek(dek, listing, fenceTtlMs);
   }
 
-  /** Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it. */
-  prepare(scope: KeyScope): Promise<SealingDek> {
-    return this.#preparing.run(scope.scopeId, () => this.#prepare(scope));
+  /**
+   * Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it, those
+   * after a shred not that of callers before it.
+   *
+   * @param token - As the call that asks took it when it began.
+   * @throws FieldEncryptionError `DEK_SHREDDED` where the scope was shredded since.
+   */
+  prepare(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
+    return this.#preparing.run(token, () => this.#prepare(scope, token));
   }
 
-  /** Makes the scope's next DEK, unless it has a wanted one: what is sealed from then on is under it. */
-  async renew(scope: KeyScope, wanted: WantedDek): Promise<void> {
-    await this.#creator.create(scope, await this.#scopeRows.read(scope.scopeId), wanted);
+  /**
+   * Makes the scope's next DEK, unless it has a wanted one: what is sealed from then on is under it.
+   *
+   * @param token - As for {@link SealingDeks.prepare}.
+   */
+  async renew(scope: KeyScope, token: ShredToken, wanted: WantedDek): Promise<void> {
+    await this.#creator.create(scope, token, await this.#scopeRows.read(token), wanted);
   }
 
   /**
    * Makes a next DEK where the scope knows of no generation as high as one that a stored document names: its
    * row is lost, and the id stays free for the day on which it is restored.
    *
+   * @param token - As for {@link SealingDeks.prepare}.
    * @param named - Given the highest generation that can be true.
    * @throws TamperedError where the generation is higher than any can be.
    */
   async outgrow(
     scope: KeyScope,
+    token: ShredToken,
     named: (mostCredible: number) => string | undefined,
   ): Promise<void> {
     const { record } = await this.#records.fresh();
@@ -87,12 +100,12 @@ export class SealingDeks {
     const generation = generationIn(dekId);
     const known = this.#scopeRows.fresh(scope.scopeId, record.fenceTtlMs);
     if (known && known.highestGeneration >= generation) return;
-    const listing = await this.#scopeRows.read(scope.scopeId);
+    const listing = await this.#scopeRows.read(token);
     if (listing.highestGeneration >= generation) return;
     requireCredible({ id: dekId, generation }, record);
     if (!(await this.#isLost(dekId))) return;
     const isWanted = (row: ActiveDekRow): boolean => row.generation > generation;
-    await this.#creator.create(scope, listing, { isWanted, above: generation });
+    await this.#creator.create(scope, token, listing, { isWanted, above: generation });
   }
 
   /**
@@ -101,8 +114,8 @@ export class SealingDeks {
    * @throws FieldEncryptionError `DEK_NOT_FOUND` where the scope does not know the DEK, and might give its id to
    * another one.
    */
-  async requireNotLost(scope: KeyScope, dekId: string): Promise<void> {
-    const { highestGeneration } = await this.#scopeRows.read(scope.scopeId);
+  async requireNotLost(token: ShredToken, dekId: string): Promise<void> {
+    const { highestGeneration } = await this.#scopeRows.read(token);
     if (highestGeneration >= generationIn(dekId) || !(await this.#isLost(dekId))) return;
     throw dekNotFound(dekId);
   }
@@ -119,28 +132,30 @@ export class SealingDeks {
 
   /**
    * Whether what was sealed may stay, now that its write was acknowledged. Within the fence no read is
-   * needed; after it the DEK may have been retired or shredded before the write landed.
+   * needed; after it the DEK may have been retired, or shredded by another process, before the write landed.
+   *
+   * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope during the read.
    */
   async isStillGood({ dek, rowReadAt, fenceTtlMs }: SealingDek): Promise<boolean> {
     const { clock, dekStore, dekCache } = this.#context;
     if (elapsedMs(clock, rowReadAt) < fenceTtlMs) return true;
     const item = await dekStore.get(dek.id);
+    dek.token.throwIfShredded();
     if (item && parseDekRow(item.value, dek.id).state === 'active') return true;
     dekCache.invalidate(dek.id);
     this.#scopeRows.forget(scopeIdIn(dek.id));
     return false;
   }
 
-  async #prepare(scope: KeyScope): Promise<SealingDek> {
+  async #prepare(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const copy = await this.#records.fresh();
       const { fenceTtlMs } = copy.record;
       const known =
-        this.#scopeRows.fresh(scope.scopeId, fenceTtlMs) ??
-        (await this.#scopeRows.read(scope.scopeId));
+        this.#scopeRows.fresh(scope.scopeId, fenceTtlMs) ?? (await this.#scopeRows.read(token));
       await this.#records.followed(copy);
-      const listing = await this.#creator.create(scope, known);
-      const dek = await this.#loader.loadRow(listing.active);
+      const listing = await this.#creator.create(scope, token, known);
+      const dek = await this.#loader.loadRow(listing.active, token);
       // The answer may have come late, or the fence have changed: no process goes by a record that is old.
       const fenceMs = this.#records.freshCopy()?.record.fenceTtlMs ?? 0;
       if (this.#scopeRows.isFresh(listing, fenceMs)) return sealingDek(dek, listing, fenceMs);

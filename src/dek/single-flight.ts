@@ -4,25 +4,26 @@ interface Flight<T> {
   promise?: Promise<T>;
 }
 
-export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
+/** @typeParam K - Compared as a `Map` does. */
+export class SingleFlight<T, K = string> {
+  readonly #flights = new Map<K, Flight<T>>();
 
   /**
    * The work under way for the key, or new work.
    *
    * @param keep - Called with the outcome, unless the flight was superseded in the meantime.
    */
-  async run(key: string, work: () => Promise<T>, keep: (value: T) => void = ignore): Promise<T> {
+  async run(key: K, work: () => Promise<T>, keep: (value: T) => void = ignore): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#start(key, work, keep);
     return flight.promise as Promise<T>;
   }
 
-  isUnderWay(key: string): boolean {
+  isUnderWay(key: K): boolean {
     return this.#flights.has(key);
   }
 
   /** What is under way for the key came too late: nobody new joins it, and it keeps nothing. */
-  supersede(key: string): void {
+  supersede(key: K): void {
     this.#flights.delete(key);
   }
 
@@ -30,7 +31,7 @@ export class SingleFlight<T> {
     this.#flights.clear();
   }
 
-  #start(key: string, work: () => Promise<T>, keep: (value: T) => void): Flight<T> {
+  #start(key: K, work: () => Promise<T>, keep: (value: T) => void): Flight<T> {
     const flight: Flight<T> = {};
     this.#flights.set(key, flight);
     flight.promise = this.#fly(key, flight, work, keep);
@@ -38,7 +39,7 @@ export class SingleFlight<T> {
   }
 
   async #fly(
-    key: string,
+    key: K,
     flight: Flight<T>,
     work: () => Promise<T>,
     keep: (value: T) => void,

@@ -6,6 +6,7 @@ import { planWrite } from '../cipher/write-plan.js';
 import type { Dek } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../dek/key-scope.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
@@ -124,26 +125,32 @@ export class Reencrypter {
   }
 
   #rewrite(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+    const { definition, product, services } = this.#context;
+    const token = services.tokens.of(definition.placeOf(product, key).scope.scopeId);
     let generations: DekGenerations | undefined;
     const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
       const fields = storedFieldsOf(this.#context, document);
-      generations = await this.#prepare(document, fields);
+      generations = await this.#prepare(document, fields, token);
       if (!generations) return undefined;
       return { document, fields: fields.sealed.length + fields.plain };
     };
     const resealFrom: DekSource = (dekId) => this.#dekOf(dekId, generations);
-    return updateStored(this.#context, { item, key, rewrite, resealFrom });
+    return updateStored(this.#context, { item, key, rewrite, resealFrom, token });
   }
 
   /** Sees to a new DEK for the document; `undefined` where it names no old one. */
-  async #prepare(document: AnyDocument, fields: StoredFields): Promise<DekGenerations | undefined> {
+  async #prepare(
+    document: AnyDocument,
+    fields: StoredFields,
+    token: ShredToken,
+  ): Promise<DekGenerations | undefined> {
     const { place, dekIds } = fields;
     const before = await this.#read(place.scope);
     requireNoStray(document, fields, before);
     if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
     // Before a DEK is made for it: what cannot be moved is left alone altogether.
     await this.#requireMoves(document, fields, before);
-    await this.#context.services.sealing.renew(place.scope, {
+    await this.#context.services.sealing.renew(place.scope, token, {
       isWanted: (row) => !before.isOld(row),
       above: highestGeneration(dekIds),
     });

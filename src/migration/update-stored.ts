@@ -1,5 +1,6 @@
 /** Replaces one document if it needs it, and looks at it again when someone else was faster. @module */
 import type { DekSource } from '../cipher/document-writer.js';
+import type { ShredToken } from '../dek/shred-token.js';
 import type { DocumentIdentity } from './document-identity.js';
 import type { AnyDocument, AnyDocumentItem } from './document-pages.js';
 import type { MigrationContext } from './migration-context.js';
@@ -21,11 +22,13 @@ export interface StoredUpdate {
   ) => DocumentRewrite | Promise<DocumentRewrite | undefined> | undefined;
   /** Where given, every envelope is opened with it, and sealed anew. */
   readonly resealFrom?: DekSource;
+  /** Of the document's scope, where the work on it began before. */
+  readonly token?: ShredToken;
 }
 
 export async function updateStored(
   { definition, store, updater, signal }: MigrationContext,
-  { item, key, rewrite, resealFrom }: StoredUpdate,
+  { item, key, rewrite, resealFrom, token }: StoredUpdate,
 ): Promise<SettledDocument> {
   const last = { looks: 0, isGone: false, fields: 0 };
   const change = async (stored: AnyDocument | undefined): Promise<AnyDocument | undefined> => {
@@ -36,7 +39,7 @@ export async function updateStored(
     return next?.document;
   };
   const parts = { definition, store, key, change, from: item, signal };
-  await updater.update(resealFrom ? { ...parts, resealFrom } : parts);
+  await updater.update({ ...parts, ...(resealFrom && { resealFrom }), ...(token && { token }) });
   const { looks, isGone, fields } = last;
   const lostRace = looks > 1;
   if (isGone) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace };

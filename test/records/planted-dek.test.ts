@@ -1,7 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../../src/cipher/field-cipher.js';
-import { Dek } from '../../src/dek/dek.js';
 import type { ActiveDekRow, Envelope, KeyProvider } from '../../src/index.js';
 import {
   decryptAny,
@@ -17,6 +16,7 @@ import { failure, tampered } from '../support/failure.js';
 import { RECORD_KEY } from '../support/records.js';
 import { activeRow } from '../support/rows.js';
 import { RsaKeyProvider, rsaWrap } from '../support/rsa-key-provider.js';
+import { dekOf } from '../support/deks.js';
 
 const VERSION = '0123456789abcdef0123456789abcdef';
 const pem = { type: 'pkcs8', format: 'pem' } as const;
@@ -56,7 +56,7 @@ function plantedRow(generation: number): Promise<ActiveDekRow> {
 }
 
 function knownCipher(dekId: string): ReturnType<typeof fieldCipher> {
-  const dek = new Dek(PRODUCT, dekId, Buffer.from(KNOWN_DEK), { monotonicMs: 0, wallMs: 0 });
+  const dek = dekOf(PRODUCT, dekId, Buffer.from(KNOWN_DEK));
   return fieldCipher(dek, note.placeOf(PRODUCT, KEY));
 }
 

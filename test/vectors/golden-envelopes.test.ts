@@ -6,7 +6,6 @@ import { decodeFieldValue, encodeFieldValue } from '../../src/cipher/field-value
 import { openText } from '../../src/crypto/aead.js';
 import { deriveFieldKey } from '../../src/crypto/key-schedule.js';
 import { lengthPrefixed, tuple } from '../../src/crypto/tuple.js';
-import { Dek } from '../../src/dek/dek.js';
 import { documentPlace } from '../../src/dek/document-place.js';
 import type { Envelope } from '../../src/index.js';
 import {
@@ -23,6 +22,7 @@ import {
 import { describeError, failure, thrownBy } from '../support/failure.js';
 import { fromHex, readGolden } from '../support/golden.js';
 import { activeRow } from '../support/rows.js';
+import { dekOf } from '../support/deks.js';
 
 interface GoldenEnvelope {
   readonly name: string;
@@ -48,8 +48,6 @@ function valueOf({ value, valueJson, valueBytesHex }: GoldenEnvelope): unknown {
   if (valueBytesHex !== undefined) return new Uint8Array(fromHex(valueBytesHex));
   return valueJson === undefined ? value : (JSON.parse(valueJson) as unknown);
 }
-
-const now = { wallMs: 0, monotonicMs: 0 };
 
 describe.each(cases)('golden envelope "$name"', (golden) => {
   const { product, collection, keyParts, fieldPath, dekHex, dekId, envelope } = golden;
@@ -77,7 +75,7 @@ describe.each(cases)('golden envelope "$name"', (golden) => {
   it('parses and opens', () => {
     const parsed = parseEnvelope(envelope, fieldPath);
     expect(parsed).toEqual(envelope);
-    const cipher = new FieldCipher(new Dek(product, dekId, fromHex(dekHex), now), place);
+    const cipher = new FieldCipher(dekOf(product, dekId, fromHex(dekHex)), place);
     const opened = cipher.open(declaredField(fieldPath), parsed);
     expect(opened).toStrictEqual(valueOf(golden));
     expect(JSON.stringify(opened)).toBe(JSON.stringify(valueOf(golden)));

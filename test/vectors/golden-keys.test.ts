@@ -4,7 +4,6 @@ import { declaredField, FieldCipher } from '../../src/cipher/field-cipher.js';
 import { openText } from '../../src/crypto/aead.js';
 import { deriveCommitment, deriveFieldKey } from '../../src/crypto/key-schedule.js';
 import { tuple } from '../../src/crypto/tuple.js';
-import { Dek } from '../../src/dek/dek.js';
 import { documentPlace } from '../../src/dek/document-place.js';
 import {
   dekIdOf,
@@ -18,6 +17,7 @@ import {
 import { EnvKeyProvider } from '../../src/index.js';
 import { parseMekBytes } from '../../src/provider/mek-bytes.js';
 import { fromHex, readGolden } from '../support/golden.js';
+import { dekOf } from '../support/deks.js';
 
 type Part = string | readonly Part[];
 
@@ -87,8 +87,7 @@ describe('the golden key schedule', () => {
   it.each(cases)('commitment $commitment', ({ dekHex, product, dekId, commitment }) => {
     const dek = createSecretKey(fromHex(dekHex));
     expect(deriveCommitment(dek, product, dekId)).toBe(commitment);
-    const now = { wallMs: 0, monotonicMs: 0 };
-    expect(new Dek(product, dekId, fromHex(dekHex), now).commitment).toBe(commitment);
+    expect(dekOf(product, dekId, fromHex(dekHex)).commitment).toBe(commitment);
   });
 });
 
@@ -100,7 +99,7 @@ describe('golden additional data', () => {
   it.each(cases)('$fieldPath of $keyParts under $dekId', (golden) => {
     const { product, collection, keyParts, dekId, fieldPath, aadHex } = golden;
     const place = documentPlace(product, collection, keyParts);
-    const dek = new Dek(product, dekId, Buffer.alloc(32, 7), { wallMs: 0, monotonicMs: 0 });
+    const dek = dekOf(product, dekId, Buffer.alloc(32, 7));
     const { ct } = new FieldCipher(dek, place).seal(
       declaredField(fieldPath),
       { marker: 1, payload: 'text' },

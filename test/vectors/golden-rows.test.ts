@@ -17,6 +17,7 @@ import { ManualClock } from '../support/clock.js';
 import { describeError, thrownBy } from '../support/failure.js';
 import { readGolden } from '../support/golden.js';
 import { RsaKeyProvider, rsaUnwrap } from '../support/rsa-key-provider.js';
+import { tokenFor } from '../support/deks.js';
 
 interface GoldenRow {
   readonly name: string;
@@ -66,7 +67,7 @@ describe('golden DEK rows', () => {
   });
 
   it.each(live)('$name unwraps to its DEK', async ({ row, dekHex }) => {
-    const dek = await unwrapDek(context, row);
+    const dek = await unwrapDek(context, row, tokenFor(row.id));
     const bytes = await dek.lend((lent) => Promise.resolve(lent.toString('hex')));
     expect(bytes).toBe(dekHex);
     expect(dek.commitment).toBe(row.commitment);
@@ -76,7 +77,11 @@ describe('golden DEK rows', () => {
   const rewrapped = live.filter(({ row }) => row.previousWrap);
 
   it.each(rewrapped)('$name unwraps from its previous wrap too', async ({ row, dekHex }) => {
-    const dek = await unwrapDek(context, { ...row, ...(row.previousWrap as KeyWrap) });
+    const dek = await unwrapDek(
+      context,
+      { ...row, ...(row.previousWrap as KeyWrap) },
+      tokenFor(row.id),
+    );
     const bytes = await dek.lend((lent) => Promise.resolve(lent.toString('hex')));
     expect(bytes).toBe(dekHex);
   });

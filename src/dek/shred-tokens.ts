@@ -1,0 +1,86 @@
+/** The shred tokens of all scopes of one DEK store in this process. @module */
+import { originOf } from '../store/store-origin.js';
+import type { ActiveDekRow } from './dek-row.js';
+import { ShredToken } from './shred-token.js';
+
+// By store object: all encryptors and runs over one store have to know of each other's shreds.
+const tokensOfStores = new WeakMap<object, ShredTokens>();
+
+/** @param store - The caller's own, or a wrapper of it that the library made. */
+export function shredTokensOf(store: object): ShredTokens {
+  const origin = originOf(store);
+  const known = tokensOfStores.get(origin);
+  if (known) return known;
+  const tokens = new ShredTokens();
+  tokensOfStores.set(origin, tokens);
+  return tokens;
+}
+
+/** A shred of one scope that is under way. */
+export interface ScopeShred {
+  /** Rows whose create was sent by this process and not answered yet: they may land at any time. */
+  readonly pendingCreates: () => readonly ActiveDekRow[];
+  /** To be called once, however the shred ended. */
+  readonly end: () => void;
+}
+
+export class ShredTokens {
+  /** Weakly: a token counts for as long as a call, a document or a DEK holds it, and then takes no memory. */
+  readonly #tokens = new Map<string, WeakRef<ShredToken>>();
+  readonly #collected = new FinalizationRegistry<string>((scopeId) => {
+    if (!this.#tokens.get(scopeId)?.deref()) this.#tokens.delete(scopeId);
+  });
+  /** How many shreds of a scope are under way. */
+  readonly #shreds = new Map<string, number>();
+  readonly #creates = new Map<string, Set<ActiveDekRow>>();
+
+  /** Scopes that are remembered now: of those that something holds a token of, and a few until they are collected. */
+  get size(): number {
+    return this.#tokens.size;
+  }
+
+  /** What a call that begins now has to hold; shredded already while a shred is under way. */
+  of(scopeId: string): ShredToken {
+    const known = this.#tokens.get(scopeId)?.deref();
+    if (known) return known;
+    const token = new ShredToken(scopeId);
+    if (this.#shreds.has(scopeId)) token.end();
+    this.#tokens.set(scopeId, new WeakRef(token));
+    this.#collected.register(token, scopeId);
+    return token;
+  }
+
+  /** Ends everything that has begun for the scope, and whatever begins before the shred ends. */
+  beginShred(scopeId: string): ScopeShred {
+    this.#tokens.get(scopeId)?.deref()?.end();
+    this.#shreds.set(scopeId, (this.#shreds.get(scopeId) ?? 0) + 1);
+    return {
+      pendingCreates: () => [...(this.#creates.get(scopeId) ?? [])],
+      end: () => {
+        this.#endShred(scopeId);
+      },
+    };
+  }
+
+  /** Sends the create of a row, and knows of it until it is answered. */
+  async creating<T>(row: ActiveDekRow, create: () => Promise<T>): Promise<T> {
+    const rows = this.#creates.get(row.scopeId) ?? new Set();
+    this.#creates.set(row.scopeId, rows.add(row));
+    try {
+      return await create();
+    } finally {
+      rows.delete(row);
+      if (rows.size === 0) this.#creates.delete(row.scopeId);
+    }
+  }
+
+  #endShred(scopeId: string): void {
+    const left = (this.#shreds.get(scopeId) ?? 1) - 1;
+    if (left > 0) {
+      this.#shreds.set(scopeId, left);
+      return;
+    }
+    this.#shreds.delete(scopeId);
+    this.#tokens.delete(scopeId);
+  }
+}
