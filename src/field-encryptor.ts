@@ -52,8 +52,9 @@ import {
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
 } from './rotation/rotation-record.js';
-import { recordAuthenticationOf, withRecordKey } from './store/authenticate-records.js';
+import { withRecordKey } from './store/authenticate-records.js';
 import { CheckedDekStore } from './store/checked-dek-store.js';
+import { requireRecordKeysApart } from './weak-keys.js';
 import type { DekStore } from './store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from './store/document-store.js';
 
@@ -100,6 +101,7 @@ export class FieldEncryptor {
       previousRecordKeys,
       insecureAcceptUnauthenticatedRecords,
     });
+    requireRecordKeysApart(providers, this.dekStore);
     this.dekCache = own.dekCache ?? new DekCache({ clock });
     this.mode = mode;
     this.enabled = enabled;
@@ -381,10 +383,7 @@ export class FieldEncryptor {
    */
   checkReadiness(): Promise<Readiness> {
     const { enabled, mode, dekStore } = this;
-    const recordAuthentication = recordAuthenticationOf(dekStore);
-    const warnings = this.#warnings;
-    const settings = { enabled, mode, recordAuthentication, warnings };
-    return checkReadiness(this.#deks, settings);
+    return checkReadiness(this.#deks, { enabled, mode, dekStore, warnings: this.#warnings });
   }
 }
 

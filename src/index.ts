@@ -142,6 +142,7 @@ export type {
   KeyOperation,
   KeyProvider,
   KeyProviderOptions,
+  LocalMek,
   WrapKeyOptions,
 } from './provider/key-provider.js';
 export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';

@@ -1,7 +1,7 @@
 /** What is not as it should be, and keeps nothing from working. @module */
 
 /** What a {@link ReadinessWarning} is about. */
-export type ReadinessWarningCode = 'VARIABLE_UNREAD';
+export type ReadinessWarningCode = 'MEK_WEAK' | 'RECORD_KEY_WEAK' | 'VARIABLE_UNREAD';
 
 /** What an operator should look at; it does not make an encryptor unready. */
 export interface ReadinessWarning {

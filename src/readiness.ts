@@ -7,7 +7,9 @@ import type { EncryptionMode } from './field-encryptor-options.js';
 import type { MekReference } from './provider/key-wrap.js';
 import type { ReadinessWarning } from './readiness-warning.js';
 import type { RotationRecord } from './rotation/rotation-record.js';
-import type { RecordAuthentication } from './store/authenticate-records.js';
+import { recordAuthenticationOf, type RecordAuthentication } from './store/authenticate-records.js';
+import type { DekStore } from './store/dek-store.js';
+import { weakKeyWarnings } from './weak-keys.js';
 
 /** One check and what came of it. */
 export interface ReadinessCheck {
@@ -41,9 +43,13 @@ export interface Readiness {
   readonly warnings: readonly ReadinessWarning[];
 }
 
+interface ReadinessSettings extends Pick<Readiness, 'enabled' | 'mode' | 'warnings'> {
+  readonly dekStore: DekStore;
+}
+
 export async function checkReadiness(
   { context, records }: DekServices,
-  settings: Omit<Readiness, 'checks' | 'ready'>,
+  { enabled, mode, dekStore, warnings }: ReadinessSettings,
 ): Promise<Readiness> {
   const { clock, providers } = context;
   let target: RotationRecord | undefined;
@@ -65,7 +71,15 @@ export async function checkReadiness(
     );
   }
   const epoch = target && { epoch: target.epoch };
-  return { ready: checks.every(({ ok }) => ok), checks, ...epoch, ...settings };
+  return {
+    ready: checks.every(({ ok }) => ok),
+    checks,
+    enabled,
+    mode,
+    ...epoch,
+    recordAuthentication: recordAuthenticationOf(dekStore),
+    warnings: [...warnings, ...weakKeyWarnings(providers, dekStore)],
+  };
 }
 
 async function roundTrip(

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError, defineDocument, initEncryption } from '../src/index.js';
 import { MemoryDekStore } from '../src/testing/index.js';
 
-const KEY = Buffer.from('a fine key of thirty-two bytes !').toString('base64');
-const OLD_KEY = Buffer.from('an older key of thirty-two bytes').toString('hex');
+const KEY = 'j89QzABAItXjr+KBVnV1/Eb9dxP/8v7hxZhNl4AJs8w=';
+const OLD_KEY = '59b0fbe088ba43974705bef18901a1569b6ff47515936513015df0259d891207';
 const SECRETS = [KEY, OLD_KEY];
 
 const VALID = {
@@ -148,7 +148,6 @@ describe('a wrong environment', () => {
     ['FIELD_ENCRYPT_KEY', KEY.slice(4), 'must be 32 bytes as base64, base64url or hex'],
     ['FIELD_ENCRYPT_KEY', `${KEY}AAAA`, 'must be 32 bytes as base64, base64url or hex'],
     ['FIELD_ENCRYPT_KEY', 'passphrase', 'must be 32 bytes as base64, base64url or hex'],
-    ['FIELD_ENCRYPT_KEY', 'A'.repeat(43), 'is a placeholder: all its bytes are the same'],
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', KEY, 'entry 1 is given twice'],
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', `${OLD_KEY},`, 'entry 2 is empty'],
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', `${OLD_KEY}, ${OLD_KEY}`, 'entry 2 has white space around it'],
@@ -227,8 +226,8 @@ describe('production', () => {
 });
 
 describe('record keys in the environment', () => {
-  const RECORD_KEY = Buffer.from('a record key of thirty-two bytes').toString('base64');
-  const OLD_RECORD_KEY = Buffer.from('one record key of 32 bytes, past').toString('hex');
+  const RECORD_KEY = 'Wim1PaN3N4ZguLosgOyi5oroa7xvcHexFWNepUjl7Ls=';
+  const OLD_RECORD_KEY = '069c25a3490e8d3e026e9f275086f4d17d79892b4adae75bb86f0363595773f0';
 
   async function recordsOf(env: Env, options = {}): Promise<unknown> {
     const encryptor = await initEncryption({ dekStore: new MemoryDekStore(), env, ...options });

@@ -3,6 +3,7 @@ import type { MekReference } from '../provider/key-wrap.js';
 import type { EpochsSeen } from '../rotation/epochs-seen.js';
 import { RecordReader } from '../rotation/record-reader.js';
 import { originOf } from '../store/store-origin.js';
+import { requireStrongMek } from '../weak-keys.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
@@ -28,7 +29,11 @@ export function dekServices(
 ): DekServices {
   const { providers, dekStore, dekCache, product } = context;
   dekCache.belongTo(originOf(dekStore), product);
-  const firstMek = (): Promise<MekReference> => providers.currentMek();
+  const firstMek = async (): Promise<MekReference> => {
+    const mek = await providers.currentMek();
+    requireStrongMek(providers, mek, 'new product');
+    return mek;
+  };
   const records = new RecordReader({ ...context, firstMek, fenceTtlMs, epochs });
   const bound = new GenerationBound(records);
   const scopeRows = new ScopeRows(context, { bound, epochs });

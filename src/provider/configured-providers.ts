@@ -6,7 +6,7 @@ import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract, FieldEncryptionError } from '../errors.js';
 import { requireIdentifier } from '../guards.js';
-import type { KeyProvider, KeyProviderOptions } from './key-provider.js';
+import type { KeyProvider, KeyProviderOptions, LocalMek } from './key-provider.js';
 import {
   isMekVersion,
   isSameMek,
@@ -137,6 +137,24 @@ export class ConfiguredProviders {
     const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion, signal });
     if (rate === undefined || isOpsPerSecond(rate)) return rate;
     throw broken(provider, 'K11', 'documentedOpsPerSecond gave no rate');
+  }
+
+  /** MEKs that lie in this process, of every provider. */
+  localMeks(): readonly (LocalMek & MekReference)[] {
+    return this.all.flatMap(({ id: keyProvider, mekName, localMeks = [] }) =>
+      localMeks.map((mek) => ({ ...mek, keyProvider, mekName })),
+    );
+  }
+
+  /** Those of them that are no random keys. */
+  weakMeks(): readonly { readonly mek: MekReference; readonly weakness: string }[] {
+    return this.localMeks().flatMap((mek) =>
+      mek.weakness === undefined ? [] : [{ mek: mekIn(mek), weakness: mek.weakness }],
+    );
+  }
+
+  weaknessOf(mek: MekReference): string | undefined {
+    return this.weakMeks().find((each) => isSameMek(each.mek, mek))?.weakness;
   }
 
   #none(id: string, mekName: string | undefined): never {

@@ -2,17 +2,17 @@
 import type { KeyObject } from 'node:crypto';
 import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
-import { deriveMekId } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors.js';
 import { readOptions, requireIdentifier, requireList } from '../guards.js';
 import type {
   KeyOperation,
   KeyProvider,
   KeyProviderOptions,
+  LocalMek,
   WrapKeyOptions,
 } from './key-provider.js';
 import { describeMek, type KeyWrap } from './key-wrap.js';
-import { importMek } from './mek-bytes.js';
+import { envMekVersionOf, importMek } from './mek-bytes.js';
 
 export interface EnvKeyProviderOptions {
   /** The MEK: 32 bytes as base64, base64url or hex. */
@@ -32,6 +32,9 @@ const OPTIONS: readonly (keyof EnvKeyProviderOptions)[] = ['key', 'previousKeys'
  * production. `mekVersion` is derived from the key, so the same key has the same version
  * everywhere, and a new version means a new key.
  *
+ * A key that is text or a pattern unwraps and wraps for a product that has it, and is no target of a rotation and no
+ * beginning of a product: `checkReadiness` warns of it.
+ *
  * @throws TypeError or RangeError where a key is not 32 bytes, or is given twice.
  *
  * @example
@@ -48,6 +51,7 @@ export class EnvKeyProvider implements KeyProvider {
   readonly mekName: 'env' = 'env' as const;
   readonly wrapAlgorithm: 'A256KW' = 'A256KW' as const;
   readonly localCalls: readonly KeyOperation[] = ['wrapKey', 'unwrapKey'];
+  readonly localMeks: readonly LocalMek[];
   readonly #current: string;
   readonly #meks: ReadonlyMap<string, KeyObject>;
 
@@ -60,10 +64,17 @@ export class EnvKeyProvider implements KeyProvider {
     const previous = previousKeys.map((text, index) =>
       importMek(`previousKeys[${String(index)}]`, text),
     );
-    const versioned = [current, ...previous].map((mek) => [mekVersionOf(mek), mek] as const);
-    this.#meks = new Map(versioned);
-    if (this.#meks.size !== versioned.length) throw new RangeError('A key is given twice');
-    this.#current = mekVersionOf(current);
+    const meks = [current, ...previous].map(({ key: mek, weakness }) => ({
+      mek,
+      mekVersion: envMekVersionOf(mek),
+      weakness,
+    }));
+    this.#meks = new Map(meks.map(({ mek, mekVersion }) => [mekVersion, mek]));
+    if (this.#meks.size !== meks.length) throw new RangeError('A key is given twice');
+    this.#current = envMekVersionOf(current.key);
+    this.localMeks = meks.map(({ mekVersion, weakness }) =>
+      Object.freeze({ mekVersion, ...(weakness !== undefined && { weakness }) }),
+    );
   }
 
   currentVersion(options: KeyProviderOptions = {}): Promise<string> {
@@ -103,10 +114,6 @@ export class EnvKeyProvider implements KeyProvider {
       `The key provider "${this.id}" has no MEK version "${mekVersion}": add that key to FIELD_ENCRYPT_PREVIOUS_KEYS`,
     );
   }
-}
-
-function mekVersionOf(mek: KeyObject): string {
-  return `env-${deriveMekId(mek)}`;
 }
 
 /** Runs at once, but answers as a remote provider would: by a promise, and only unless aborted. */

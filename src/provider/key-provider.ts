@@ -16,6 +16,16 @@ export interface DocumentedOpsOptions extends KeyProviderOptions {
   readonly mekVersion: string;
 }
 
+/** A MEK version whose bytes lie in this process. */
+export interface LocalMek {
+  readonly mekVersion: string;
+  /**
+   * Why it is no random key, in words that follow on its name and give nothing of it away: `is a pattern`.
+   * Such a version is no target of a rotation and starts no product. Absent where nothing is wrong with it.
+   */
+  readonly weakness?: string;
+}
+
 /** What a key provider can be asked to do with a DEK. */
 export type KeyOperation = 'unwrapKey' | 'wrapKey';
 
@@ -52,6 +62,8 @@ export interface WrapKeyOptions extends KeyProviderOptions {
  * - **K12** where a call has `beforeRetry`, await it before each attempt but the first, let what it
  *   rejects with end the call, and never try a throttled call again: reject it at once, with
  *   `KEY_PROVIDER_THROTTLED` and the service's own `retryAfterMs`.
+ * - **K13** where they have `localMeks`, always name the same, each a version that they have, and give nothing of
+ *   a key away by `weakness`.
  */
 export interface KeyProvider {
   /** Names this provider in DEK rows: `"env"`, `"akv"`, or an id of your own. */
@@ -61,6 +73,8 @@ export interface KeyProvider {
   readonly wrapAlgorithm: WrapAlgorithm;
   /** Calls that ask nothing of a key service, and so take nothing of its quota. @default none */
   readonly localCalls?: readonly KeyOperation[];
+  /** The MEKs that lie in this process, earlier ones too. A key service has none. @default none */
+  readonly localMeks?: readonly LocalMek[];
   /** The version that a new product, or a rotation, would wrap with. */
   currentVersion(options?: KeyProviderOptions): Promise<string>;
   wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap>;

@@ -1,6 +1,7 @@
 /** The 32 bytes of an env MEK or a record key, from the ways in which people write them. @module */
 import type { KeyObject } from 'node:crypto';
-import { importSecret } from '../crypto/key-schedule.js';
+import { deriveMekId, importSecret } from '../crypto/key-schedule.js';
+import { weaknessOf } from './key-weakness.js';
 
 const MEK_BYTES = 32;
 const ENCODINGS = ['hex', 'base64', 'base64url'] as const;
@@ -8,7 +9,8 @@ const ENCODINGS = ['hex', 'base64', 'base64url'] as const;
 /**
  * The bytes of a key written as base64, base64url or hex.
  *
- * @returns What is wrong with the text otherwise: words that give nothing of it away.
+ * @returns What is wrong with the text otherwise: words that give nothing of it away. A key that is no random one
+ * is not wrong here: see `weaknessOf`.
  */
 export function parseMekBytes(text: string): Buffer | string {
   if (text === '') return 'is empty';
@@ -21,20 +23,28 @@ export function parseMekBytes(text: string): Buffer | string {
       bytes.length === MEK_BYTES &&
       written === (encoding === 'hex' ? text.toLowerCase() : text)
     ) {
-      return isPlaceholder(bytes) ? 'is a placeholder: all its bytes are the same' : bytes;
+      return bytes;
     }
   }
   return 'must be 32 bytes as base64, base64url or hex';
 }
 
+/** A key that is in this process, and why it is no random one. */
+export interface ImportedKey {
+  readonly key: KeyObject;
+  readonly weakness: string | undefined;
+}
+
 /** @throws TypeError or RangeError that says what is wrong with the text, and gives nothing of it away. */
-export function importMek(name: string, text: unknown): KeyObject {
+export function importMek(name: string, text: unknown): ImportedKey {
   if (typeof text !== 'string') throw new TypeError(`"${name}" expected a string`);
   const bytes = parseMekBytes(text);
   if (typeof bytes === 'string') throw new RangeError(`"${name}" ${bytes}`);
-  return importSecret(bytes);
+  const weakness = weaknessOf(bytes);
+  return { key: importSecret(bytes), weakness };
 }
 
-function isPlaceholder(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === bytes[0]);
+/** The version that a key has as a MEK from the environment. */
+export function envMekVersionOf(key: KeyObject): string {
+  return `env-${deriveMekId(key)}`;
 }

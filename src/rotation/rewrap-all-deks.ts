@@ -1,5 +1,6 @@
 /** Rotates the MEK: wraps every DEK anew while traffic goes on. @module */
 import { systemClock, type Clock } from '../clock.js';
+import { requireStrongMek } from '../weak-keys.js';
 import { readEncryption } from '../encryption-parts.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
@@ -81,7 +82,7 @@ export interface RewrapEncryption {
  * @throws TypeError or RangeError for options that make no sense.
  * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the other rotation or take it over;
  * `ROTATION_SUPERSEDED`: someone took over this one; `ROTATION_RECORD_MISSING`: restore it;
- * `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the provider on the target (nothing was written), and of
+ * `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK` for a target that is no random key. Errors of the provider on the target (nothing was written), and of
  * the store where it cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
@@ -142,6 +143,7 @@ export async function* rotate(
   const told = new ToldRewrap({ product, target, dryRun });
   try {
     signal?.throwIfAborted();
+    requireStrongMek(configured, target, 'target');
     await makeRoundTrip(providers, target, { signal });
     if (request.rollback) await requireWayBack(context, records);
     await opening?.requireUseful(context);

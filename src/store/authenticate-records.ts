@@ -1,6 +1,6 @@
 /** Turns record authentication on for a DEK store. @module */
 import { readOptions, requireBoolean, requireMethods } from '../guards.js';
-import { AuthenticatedDekStore } from './authenticated-dek-store.js';
+import { AuthenticatedDekStore, type RecordKeyFacts } from './authenticated-dek-store.js';
 import type { DekStore } from './dek-store.js';
 import { RecordKeys } from './record-keys.js';
 import { RecordSeal } from './record-seal.js';
@@ -96,4 +96,11 @@ export function withRecordKey(
 export function recordAuthenticationOf(dekStore: DekStore): RecordAuthentication {
   if (!(dekStore instanceof AuthenticatedDekStore)) return 'off';
   return dekStore.acceptsUnauthenticated ? 'optional' : 'required';
+}
+
+/** The keys that a store authenticates with, the one that signs first; none where it does not. */
+export function recordKeysOf(dekStore: DekStore): readonly RecordKeyFacts[] {
+  if (!(dekStore instanceof AuthenticatedDekStore)) return [];
+  // A copy of this package that is older does not say.
+  return (dekStore as Partial<AuthenticatedDekStore>).recordKeys ?? [];
 }

@@ -1,6 +1,6 @@
 /** A DEK store that authenticates its rows and other items, leases excepted, under a key. @module */
 import { dekIdIn, NO_DEK_ID, type DekRow } from '../dek/dek-row.js';
-import { isFieldEncryptionError, TamperedError } from '../errors.js';
+import { FieldEncryptionError, isFieldEncryptionError, TamperedError } from '../errors.js';
 import { CheckedDekStore } from './checked-dek-store.js';
 import type {
   DekRowFilter,
@@ -11,6 +11,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import type { RecordKey } from './record-keys.js';
 import { hasNoMac, nameOfItem, type ItemKey } from './item-name.js';
 import type { RecordName, RecordSeal } from './record-seal.js';
 import { standsFor } from './store-origin.js';
@@ -18,10 +19,14 @@ import { standsFor } from './store-origin.js';
 /** All copies of the package that a process has loaded find the same symbol. */
 const BRAND = Symbol.for('@bytelyst/field-encrypt/authenticated-dek-store');
 
+export type RecordKeyFacts = Omit<RecordKey, 'key'>;
+
 /** Nobody outside sees a mac: they are put on with every write, and checked and taken off with every read. */
 export class AuthenticatedDekStore implements DekStore {
   /** The id of the key that new macs are made with. */
   readonly recordKeyId: string;
+  /** The keys at hand without what is secret of them, the one that signs first. */
+  readonly recordKeys: readonly RecordKeyFacts[];
   /** Records without a mac are accepted. */
   readonly acceptsUnauthenticated: boolean;
   readonly #store: Required<DekStore>;
@@ -44,6 +49,11 @@ export class AuthenticatedDekStore implements DekStore {
     standsFor(this, store);
     this.#seal = seal;
     this.recordKeyId = seal.keys.current.id;
+    this.recordKeys = seal.keys.all.map(({ id, asMekVersion, weakness }) => ({
+      id,
+      asMekVersion,
+      weakness,
+    }));
     this.acceptsUnauthenticated = seal.acceptsUnauthenticated;
     if (store.readLagMs) this.readLagMs = (options) => checked.readLagMs(options);
   }
@@ -87,7 +97,18 @@ export class AuthenticatedDekStore implements DekStore {
 
   async createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
     if (hasNoMac(item)) return this.#store.createItem(item, options);
+    if (item.type === 'rotation') this.requireStrongKey('starts no new product');
     return this.#written(await this.#store.createItem(this.#seal.seal(item), options));
+  }
+
+  /** @throws FieldEncryptionError `KEY_WEAK` where the key that signs is no random one. */
+  requireStrongKey(refusal: string): void {
+    const [{ id, weakness } = { id: '', weakness: undefined }] = this.recordKeys;
+    if (weakness === undefined) return;
+    throw new FieldEncryptionError(
+      'KEY_WEAK',
+      `The record key ${id} ${weakness}, and ${refusal}: make a random one with "openssl rand -base64 32"`,
+    );
   }
 
   async getItem(

@@ -1,5 +1,6 @@
 /** The rules of `KeyProvider`, as cases to run against any implementation. @module */
 import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
+import { KEY_LOCAL_CASES } from './key-local-contract.js';
 import { KEY_PACING_CASES } from './key-pacing-contract.js';
 import { KEY_REFUSAL_CASES } from './key-refusal-contract.js';
 import { KEY_SECRECY_CASES } from './key-secrecy-contract.js';
@@ -7,7 +8,7 @@ import { KEY_WRAPPING_CASES } from './key-wrapping-contract.js';
 import type { KeyProviderSubject } from './key-provider-subject.js';
 
 /**
- * The contract of {@link KeyProvider}, one case or more for each rule `K1` to `K12`.
+ * The contract of {@link KeyProvider}, one case or more for each rule `K1` to `K13`.
  *
  * Run them with any test runner; they need none. Each case gets a subject from `make` and disposes
  * of it. No case prints a key, also when it fails.
@@ -54,4 +55,5 @@ const CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   ...KEY_REFUSAL_CASES,
   ...KEY_SECRECY_CASES,
   ...KEY_PACING_CASES,
+  ...KEY_LOCAL_CASES,
 ];

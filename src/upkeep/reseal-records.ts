@@ -36,7 +36,8 @@ const MOST_ATTEMPTS = 8;
  * no sense.
  * @throws TamperedError, or FieldEncryptionError `RECORD_KEY_UNKNOWN`, for the rotation record or another
  * item; `ROW_UNSUPPORTED` for an item without a mac that a later version wrote: run it with that version.
- * What is wrong with a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it; `KEY_PROVIDER_NOT_CONFIGURED`.
+ * What is wrong with a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it; `KEY_PROVIDER_NOT_CONFIGURED`;
+ * `KEY_WEAK`: reseal under a random key.
  * Errors of the store where it cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
@@ -78,7 +79,11 @@ export async function* resealRecords(
 }
 
 function recordKeyIdOf({ dekStore }: RewrapEncryption): string {
-  if (dekStore instanceof AuthenticatedDekStore) return dekStore.recordKeyId;
+  if (dekStore instanceof AuthenticatedDekStore) {
+    // A store of an older copy of this package does not say.
+    (dekStore as Partial<AuthenticatedDekStore>).requireStrongKey?.('reseals nothing');
+    return dekStore.recordKeyId;
+  }
   throw new TypeError(
     'resealRecords needs a record key: pass an encryptor that has a "recordKey", or a "dekStore" from authenticateRecords',
   );

@@ -13,6 +13,7 @@ import {
   type Breakage,
   type Calls,
 } from './broken-methods.js';
+import { MEK_VERSION } from '../support/encryptor.js';
 
 type Wrap = (dek: Uint8Array, options: WrapKeyOptions) => Promise<KeyWrap>;
 type Unwrap = (wrap: KeyWrap) => Promise<Uint8Array>;
@@ -314,4 +315,30 @@ export const BROKEN_KEY_PROVIDERS: readonly Breakage[] = [
       return call();
     }
   }),
+  {
+    rule: 'K13',
+    name: 'a MEK in the process has a version that is not configured',
+    methods: () => property({ localMeks: [{ mekVersion: 'env-0000000000000000' }] }),
+  },
+  {
+    rule: 'K13',
+    name: 'a MEK in the process is weak, and no words say why',
+    methods: () => property({ localMeks: [{ mekVersion: MEK_VERSION, weakness: true }] }),
+  },
+  {
+    rule: 'K13',
+    name: 'the MEKs in the process change with use',
+    methods: (own) => {
+      let uses = 0;
+      return property({
+        get localMeks() {
+          return uses > 0 ? [] : [{ mekVersion: MEK_VERSION }];
+        },
+        wrapKey: (...args: unknown[]) => {
+          uses += 1;
+          return pick(own, 'wrapKey')(...args);
+        },
+      });
+    },
+  },
 ];

@@ -128,7 +128,7 @@ const numbered = (letter: string, count: number) =>
 const CASE_OF_ANOTHER_PROCESS =
   'S11 an acknowledged write is visible to whoever opens the data next';
 
-describeKit('keyProviderContract', numbered('K', 12), providerCases, BROKEN_KEY_PROVIDERS);
+describeKit('keyProviderContract', numbered('K', 13), providerCases, BROKEN_KEY_PROVIDERS);
 describeKit('dekStoreContract', numbered('S', 15), dekCases, BROKEN_DEK_STORES);
 describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
 

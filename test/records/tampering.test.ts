@@ -192,7 +192,7 @@ describe('a row', () => {
     expect(await failure(decryptAny(made.encryptor, stored))).toMatchObject(refusal);
     // With our key id, which is no secret, over a mac of its own.
     const [row] = (await rows(made)) as [LiveDekRow];
-    const macKeyId = deriveRecordKeyId(importMek('key', RECORD_KEY));
+    const macKeyId = deriveRecordKeyId(importMek('key', RECORD_KEY).key);
     await put(made, row.id, { ...row, macKeyId });
     expect(await failure(decryptAny(made.encryptor, stored))).toMatchObject({ code: 'TAMPERED' });
   });

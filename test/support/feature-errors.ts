@@ -4,6 +4,7 @@ import { migrationErrors } from './migration-errors.js';
 import { recordErrors } from './record-errors.js';
 import { recoveryErrors } from './recovery-errors.js';
 import { retirementErrors } from './retirement-errors.js';
+import { weakKeyErrors } from './weak-key-errors.js';
 
 /** The codes that one feature alone raises, each provoked, with its message. */
 export const featureErrors = {
@@ -13,4 +14,5 @@ export const featureErrors = {
   ...recordErrors,
   ...recoveryErrors,
   ...retirementErrors,
+  ...weakKeyErrors,
 };

@@ -92,7 +92,9 @@ describe('injectFaults', () => {
   });
 
   it('leaves properties, and what is not a method of the contract, as they are', async () => {
-    const provider = new EnvKeyProvider({ key: Buffer.alloc(32, 'k1').toString('hex') });
+    const provider = new EnvKeyProvider({
+      key: 'ebd9810b7b2132eac8b9df76d52071b31d4d95d944689e7f1c77da1170ce380d',
+    });
     const wrapped = injectFaults(provider, () => undefined);
     expect([wrapped.id, wrapped.mekName, wrapped.wrapAlgorithm]).toEqual(['env', 'env', 'A256KW']);
     expect(wrapped instanceof EnvKeyProvider).toBe(true);
