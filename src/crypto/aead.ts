@@ -1,6 +1,7 @@
 /** AES-256-GCM with random 96-bit nonces and 128-bit tags: NIST SP 800-38D. @module */
 import { constants } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
+import { startupSnapshot } from 'node:v8';
 import { base64urlOf } from './buffer-text.js';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -23,6 +24,9 @@ const nonces = Array.from({ length: POOL }, (_each, index) =>
   viewOf(pool, NONCE_BYTES * index, NONCE_BYTES),
 );
 let used = POOL;
+
+// Every process that starts from a snapshot would go on with the nonces that were drawn while it was built.
+if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.addDeserializeCallback(dropNonces);
 
 // Fewer buffers for each call is what makes Node fast here; nothing of a call outlives it.
 const SCRATCH_BYTES = 64 * 1024;
@@ -96,6 +100,11 @@ function freshNonce(): Uint8Array {
     used = 0;
   }
   return nonces[used++] as Uint8Array;
+}
+
+function dropNonces(): void {
+  pool.fill(0);
+  used = POOL;
 }
 
 function bytesOf({ marker, payload }: Plaintext): Uint8Array {

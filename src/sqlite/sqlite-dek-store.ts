@@ -1,5 +1,4 @@
 /** DEK rows in a SQLite file that any number of processes may share. @module */
-import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
 import { isDekId, scopeIdIn } from '../dek/key-scope.js';
 import { StoreError } from '../errors.js';
@@ -14,6 +13,7 @@ import type {
 } from '../store/dek-store.js';
 import { KeyedDekStore } from '../store/keyed-dek-store.js';
 import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
+import { newEtag } from './new-etag.js';
 import { parsePageEnd } from './page-end.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle } from './sqlite-handle.js';
@@ -132,7 +132,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
 
   /** @internal */
   protected async createKeyed(item: TableItem, options?: DekStoreOptions): Promise<StoredItem> {
-    const etag = randomUUID();
+    const etag = newEtag();
     const json = JSON.stringify(item);
     if (await this.#wrote(this.#table.create(item, etag, json), options)) {
       return { value: JSON.parse(json) as unknown, etag };
@@ -146,7 +146,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     oldEtag: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem> {
-    const etag = randomUUID();
+    const etag = newEtag();
     const json = JSON.stringify(item);
     if (await this.#wrote(this.#table.replace(item, oldEtag, etag, json), options)) {
       return { value: JSON.parse(json) as unknown, etag };

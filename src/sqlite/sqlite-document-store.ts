@@ -1,5 +1,4 @@
 /** Documents in a SQLite file that any number of processes may share. @module */
-import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.js';
 import { StoreError } from '../errors.js';
 import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards.js';
@@ -13,6 +12,7 @@ import type {
   StoredDocumentItem,
 } from '../store/document-store.js';
 import { DocumentTable } from './document-table.js';
+import { newEtag } from './new-etag.js';
 import { parsePageEnd } from './page-end.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
@@ -80,7 +80,7 @@ export class SqliteDocumentStore<
     document: Document,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    const etag = randomUUID();
+    const etag = newEtag();
     const json = JSON.stringify(document);
     const values = [etag, json, this.#keyOf(document)];
     if (await this.#wrote(this.#sql.create, values, options)) return writtenItem(json, etag);
@@ -100,10 +100,10 @@ export class SqliteDocumentStore<
     etag: string,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    const newEtag = randomUUID();
+    const nextEtag = newEtag();
     const json = JSON.stringify(document);
-    const values = [newEtag, json, this.#keyOf(document), columnText(etag)];
-    if (await this.#wrote(this.#sql.replace, values, options)) return writtenItem(json, newEtag);
+    const values = [nextEtag, json, this.#keyOf(document), columnText(etag)];
+    if (await this.#wrote(this.#sql.replace, values, options)) return writtenItem(json, nextEtag);
     throw changedMeanwhile();
   }
 
