@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError, type DekRow, type DekStore, type StoredItem } from '../src/index.js';
+import {
+  KeyProviderError,
+  StoreError,
+  type DekRow,
+  type DekStore,
+  type StoredItem,
+} from '../src/index.js';
 import {
   decryptAny,
   encryptAny,
@@ -70,6 +76,23 @@ describe('a row that a read does not show, where reads may lag', () => {
     };
     expect(await decryptAny(reader.encryptor, stored)).toEqual({ ...KEY, body: 'text' });
     expect(reader.store.calls['get']).toBe(2);
+  });
+
+  it('is waited for where it was shown before, and its MEK refused it', async () => {
+    const [made, stored] = await written();
+    const reader = late(made, 0);
+    const refusal = new KeyProviderError('MEK_DISABLED', 'It is disabled');
+    reader.provider.before = () => Promise.reject(refusal);
+    let gets = 0;
+    reader.store.after = (method, result) => {
+      if (method !== 'get') return result;
+      gets += 1;
+      return gets === 2 ? undefined : result;
+    };
+    const reading = rejection(decryptAny(reader.encryptor, stored));
+    await made.clock.run(LAG_MS);
+    expect(await reading).toMatchObject({ code: 'MEK_DISABLED' });
+    expect(gets).toBe(3);
   });
 
   it('is retryable once the lag has passed, and no restore is advised', async () => {

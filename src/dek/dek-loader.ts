@@ -166,7 +166,7 @@ export class DekLoader {
       return { dek: await unwrapDek(this.#context, row, token), row };
     } catch (error) {
       if (!hasCode(error, 'MEK_DISABLED', 'MEK_VERSION_UNKNOWN', 'TAMPERED')) throw error;
-      const again = this.#liveRow(await this.#context.dekStore.get(row.id), row.id);
+      const again = this.#liveRow(await this.#read(row.id), row.id);
       if (wrapDigest(again) === wrapDigest(row)) throw leftBehind(row, error);
       return { dek: await unwrapDek(this.#context, again, token), row: again };
     }
