@@ -265,7 +265,10 @@ export const restore: Action = async (life) => {
 
 /** Whoever restores has what records are authenticated with. */
 async function raiseFloor(life: Life, generationFloor: number): Promise<void> {
-  await alterRecord(life, (record) => ({ ...record, generationFloor }));
+  await alterRecord(life, (record) => {
+    const highest = Math.max(record.generationFloor, generationFloor);
+    return { ...record, generationFloor: highest };
+  });
 }
 
 /** Nobody is given the record without the floor any more, nor acts on a copy from before. */
