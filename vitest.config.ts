@@ -8,6 +8,7 @@ const PROGRAMS = [
   'test/examples/*.test.ts',
   'test/lowkey/run.test.ts',
   'test/package/tarball.test.ts',
+  'test/package/two-versions.test.ts',
 ];
 
 export default defineConfig({

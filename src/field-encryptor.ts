@@ -375,8 +375,7 @@ export class FieldEncryptor {
   }
 
   /**
-   * Tries what the encryptor depends on: reads the rotation record, and has each key provider wrap
-   * and unwrap a random key.
+   * Reads the rotation record, and has each key provider wrap and unwrap a random key.
    *
    * @returns What failed and how long each check took, whether encryption is on, and whether records are
    * authenticated; it does not throw for a failed check.
