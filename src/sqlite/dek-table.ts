@@ -1,6 +1,6 @@
 /** The table of DEK rows and other items, and its SQL. @module */
 import type { DekRowFilter } from '../store/dek-store.js';
-import { NO_ROW_MARK, NO_ROW_TYPES } from '../store/item-types.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../store/item-type.js';
 import type { SqliteValue } from './sqlite-handle.js';
 import { columnText } from './sqlite-text.js';
 

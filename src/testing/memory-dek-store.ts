@@ -10,7 +10,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from '../store/dek-store.js';
-import { isNoRow } from '../store/item-types.js';
+import { isNoRow } from '../store/item-type.js';
 import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 

@@ -2,7 +2,7 @@
 import type { JSONValue, SqlQuerySpec } from '@azure/cosmos';
 import { scopeIdIn } from '../../dek/key-scope.js';
 import type { DekRowFilter } from '../../store/dek-store.js';
-import { NO_ROW_MARK, NO_ROW_TYPES } from '../../store/item-types.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../../store/item-type.js';
 
 const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
 /**
