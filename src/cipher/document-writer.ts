@@ -3,7 +3,6 @@ import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../dek/document-place.js';
-import { generationIn } from '../dek/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
@@ -177,9 +176,8 @@ export class DocumentWriter {
   async #sealingDek({ place: { scope }, token, over }: SealingParts): Promise<SealingDek> {
     const { sealing: deks } = this.#deks;
     token.throwIfShredded();
-    const ready = deks.ready(scope);
     const named = over?.highest();
-    if (over && named && !(ready && generationIn(ready.dek.id) >= generationIn(named))) {
+    if (over && named && !deks.hasReached(scope, named)) {
       await deks.outgrow(scope, token, (mostCredible) => over.highest(mostCredible));
       token.throwIfShredded();
     }

@@ -22,6 +22,11 @@ export interface SealingDek {
   readonly fenceTtlMs: number;
 }
 
+interface FreshListing {
+  readonly listing: SealableListing;
+  readonly fenceTtlMs: number;
+}
+
 const MOST_ATTEMPTS = 4;
 
 export class SealingDeks {
@@ -51,14 +56,18 @@ export class SealingDeks {
   /** Without any read, if record, row and DEK are at hand and fresh. */
   ready({ scopeId }: KeyScope): SealingDek | undefined {
     const now = momentOf(this.#context.clock);
-    const copy = this.#records.freshCopy(now);
-    if (!copy) return undefined;
-    const { fenceTtlMs } = copy.record;
-    const listing = this.#scopeRows.fresh(scopeId, fenceTtlMs, now);
-    if (!listing || !isSealable(listing)) return undefined;
+    const known = this.#sealable(scopeId, now);
+    if (!known) return undefined;
+    const { listing, fenceTtlMs } = known;
     const dek = this.#context.dekCache.get(listing.active.id, now);
     if (dek?.commitment !== listing.active.commitment) return undefined;
     return sealingDek(dek, listing, fenceTtlMs);
+  }
+
+  /** Whether what is sealed now gets a DEK of at least this one's generation, without any read; nobody is told. */
+  hasReached({ scopeId }: KeyScope, dekId: string): boolean {
+    const known = this.#sealable(scopeId, momentOf(this.#context.clock));
+    return known !== undefined && known.listing.active.generation >= generationIn(dekId);
   }
 
   /**
@@ -145,6 +154,15 @@ export class SealingDeks {
     dekCache.invalidate(dek.id);
     this.#scopeRows.forget(scopeIdIn(dek.id));
     return false;
+  }
+
+  /** What is fresh by the record's fence. */
+  #sealable(scopeId: string, now: Moment): FreshListing | undefined {
+    const copy = this.#records.freshCopy(now);
+    if (!copy) return undefined;
+    const { fenceTtlMs } = copy.record;
+    const listing = this.#scopeRows.fresh(scopeId, fenceTtlMs, now);
+    return listing && isSealable(listing) ? { listing, fenceTtlMs } : undefined;
   }
 
   async #prepare(scope: KeyScope, token: ShredToken): Promise<SealingDek> {

@@ -7,6 +7,7 @@ import {
   type ActiveDekRow,
   type RewrapMessage,
 } from '../../src/index.js';
+import { MemoryDocumentStore } from '../../src/testing/index.js';
 import {
   decryptAny,
   encryptAny,
@@ -82,6 +83,17 @@ describe('the cache hit ratio', () => {
     await encryptAny(made.encryptor, { ...KEY, body: 'second' });
     expect(messages.map(({ type }) => type)).toEqual(['hit', 'hit']);
     expect(made.provider.calls['unwrapKey']).toBeUndefined();
+  });
+
+  it('counts a hot seal once also over a stored document, which names its DEK', async () => {
+    const made = setup();
+    const store = new MemoryDocumentStore<Loose>({ key: note.key });
+    await store.create(await encryptAny(made.encryptor, { ...KEY, body: 'first' }));
+    const messages = hear('cache');
+    await made.encryptor.updateDocument(note, store as never, KEY, (stored) => {
+      return { ...stored, body: 'second' } as never;
+    });
+    expect(messages.map(({ type }) => type)).toEqual(['hit']);
   });
 });
 
