@@ -158,17 +158,26 @@ describe('calls that belong to a DEK', () => {
   it('pass the signal on, heard or unheard, and no dekId', async () => {
     const { writer } = await written();
     const process = withKeys(writer, ['b', 'a']);
-    const { signal } = new AbortController();
-    const given: unknown[] = [];
+    const controller = new AbortController();
+    const given: { readonly signal: AbortSignal }[] = [];
     process.provider.before = (method, args) => {
-      if (method !== 'currentVersion') given.push(args.at(-1));
+      if (method !== 'currentVersion') given.push(args.at(-1) as (typeof given)[number]);
     };
-    const rewrapping = await start(process, { signal });
+    const rewrapping = await start(process, { signal: controller.signal });
     await secretWatch.unheard(() => pullUntil(rewrapping, process.clock, 'begun'));
     await pullUntil(rewrapping, process.clock, 'finished');
     const mekVersion = await versionOf('b');
+    const signal: unknown = expect.any(AbortSignal);
     const [wrapping, unwrapping] = [{ mekVersion, signal }, { signal }];
     expect(given).toEqual([wrapping, unwrapping, unwrapping, wrapping, unwrapping]);
+    // One that the library derives from the caller's, for all calls.
+    const signals = new Set(given.map((each) => each.signal));
+    expect(signals.size).toBe(1);
+    const [own] = signals;
+    expect(own?.aborted).toBe(false);
+    controller.abort(new Error('Enough'));
+    expect(own?.aborted).toBe(true);
+    expect(own?.reason).toBe(controller.signal.reason);
   });
 });
 

@@ -84,6 +84,15 @@ function environment(): Record<string, string> {
   };
 }
 
+/** Without what a fresh token is asked for by: it begins as a token does, and holds a time alone. */
+function withoutClaims(printed: string): string {
+  return printed.replaceAll(/(?<=claims=\\?")([\w=]+)(?=\\?")/g, (claims) => {
+    const value: unknown = expect.stringMatching(/^\d{10}$/);
+    expect(JSON.parse(atob(claims))).toEqual({ access_token: { nbf: { essential: true, value } } });
+    return '';
+  });
+}
+
 const ENV_KEY = 'bb8b6ecbbb7aab8e20564cca8d5e9de143425a06c318dab0c608799df59ecb43';
 
 function missing(name: string): string {
@@ -129,7 +138,7 @@ describe('a process that has its environment alone', () => {
       { status: 403, code: quoting, innerCode: quoting },
       { body: quoting, times: 2 },
       { resetAfter: true, times: 2 },
-      { status: 401, message: quoting },
+      { status: 401, message: quoting, times: 2 }, // the second time for a fresh token
     );
     running.child.send('go');
     expect(await messageOf(running)).toEqual([
@@ -145,7 +154,7 @@ describe('a process that has its environment alone', () => {
     expect(printed).toContain('azure:core-rest-pipeline');
     expect(printed).toContain('/unwrapkey');
     expect(printed).toMatch(/authorization/i);
-    expect(printed).not.toMatch(/eyJ[\w-]{10,}/);
+    expect(withoutClaims(printed)).not.toMatch(/eyJ[\w-]{10,}/);
     expect(printed).not.toContain(told.wrappedDek);
     expect(world.secrets.findIn(printed)).toEqual([]);
   });
