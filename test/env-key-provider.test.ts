@@ -197,6 +197,7 @@ describe('printing a provider', () => {
     expect(JSON.parse(JSON.stringify(provider))).toEqual({
       id: 'env',
       localCalls: ['wrapKey', 'unwrapKey'],
+      localMeks: [{ mekVersion: MEK_VERSION }, { mekVersion: OTHER_VERSION }],
       mekName: 'env',
       wrapAlgorithm: 'A256KW',
     });

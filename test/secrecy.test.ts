@@ -65,6 +65,9 @@ describe('nothing of a key or of plaintext', () => {
   it('is in an error, its cause or its stack', async () => {
     const { made, secrets } = await caught();
     const stored = await encryptAny(made.encryptor, { ...KEY, body: PLAINTEXT });
+    // A text with a lone surrogate is sealed in another form than others.
+    const torn = `${PLAINTEXT}\ud800`;
+    const tornStored = await encryptAny(made.encryptor, { ...KEY, body: torn });
     const cut = { ...(stored['body'] as object), ct: 'AAAA' };
     const foreign = setup({
       beside: made,
@@ -87,8 +90,12 @@ describe('nothing of a key or of plaintext', () => {
       () => encryptAny(made.encryptor, { ...KEY, meta: PLAINTEXT }),
       () => encryptAny(made.encryptor, { ...KEY, tags: PLAINTEXT }),
       () => encryptAny(made.encryptor, { ...KEY, body: [PLAINTEXT, NaN] }),
-      () => encryptAny(made.encryptor, { ...KEY, body: `${PLAINTEXT}\ud800` }),
-      () => encryptAny(made.encryptor, { ...KEY, body: { [`${PLAINTEXT}\ud800`]: 1 } }),
+      () => encryptAny(made.encryptor, { ...KEY, body: [torn, NaN] }),
+      () => encryptAny(made.encryptor, { ...KEY, body: { [torn]: NaN } }),
+      () => encryptAny(made.encryptor, { ...KEY, body: { [PLAINTEXT]: { _enc: PLAINTEXT } } }),
+      () => encryptAny(made.encryptor, { ...KEY, id: torn, body: PLAINTEXT }),
+      () => decryptAny(made.encryptor, { ...KEY, body: torn }),
+      () => decryptAny(made.encryptor, { ...KEY, title: tornStored['body'] }),
       () => encryptAny(made.encryptor, { ...KEY, body: { _enc: PLAINTEXT } }),
       () => encryptAny(made.encryptor, { ...stored, id: 'moved' }),
     ];

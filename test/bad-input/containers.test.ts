@@ -135,26 +135,46 @@ describe('a container that is null or absent', () => {
 });
 
 describe('an envelope in place of a container', () => {
-  const places: readonly [path: string, place: (envelope: unknown) => Loose][] = [
-    ['meta', (meta) => ({ meta })],
-    ['tags[]', (tags) => ({ tags })],
-    ['sections[]', (sections) => ({ sections })],
-    ['sections[]', (each) => ({ sections: [each] })],
-    ['sections[].lines[]', (lines) => ({ sections: [{ lines }] })],
+  const places: readonly [place: string, path: string, fields: (envelope: unknown) => Loose][] = [
+    ['meta', 'meta', (meta) => ({ meta })],
+    ['tags', 'tags[]', (tags) => ({ tags })],
+    ['sections', 'sections[]', (sections) => ({ sections })],
+    ['sections[0]', 'sections[]', (each) => ({ sections: [each] })],
+    ['sections[0].lines', 'sections[].lines[]', (lines) => ({ sections: [{ lines }] })],
   ];
 
-  it.each(places)('is refused at %s, in every mode and both ways', async (path, place) => {
+  /** The document with an envelope of its own there, and with one of another document. */
+  async function misplaced(
+    made: ReturnType<typeof setup>,
+    fields: (envelope: unknown) => Loose,
+  ): Promise<{ own: Loose; foreign: Loose }> {
+    const other = await encryptAny(made.encryptor, { ...KEY, id: 'other', body: 'text' });
+    return {
+      own: { ...KEY, ...fields(await sealed(made.encryptor, 'text')) },
+      foreign: { ...KEY, ...fields(other['body']) },
+    };
+  }
+
+  it.each(places)('is refused at %s, in every mode and both ways', async (place, path, fields) => {
     const made = setup();
-    const envelope = await sealed(made.encryptor, 'text');
-    const stored = { ...KEY, ...place(envelope) };
+    const { own, foreign } = await misplaced(made, fields);
+    const before = await contentsOf(made.memory);
     for (const options of [{}, { mode: 'migrate' as const }, { enabled: false }]) {
       const { encryptor } = setup({ beside: made, ...options });
-      expect(await failure(decryptAny(encryptor, stored))).toEqual(
-        tampered(
-          `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
+      for (const stored of [own, foreign]) {
+        expect(await failure(decryptAny(encryptor, stored))).toEqual(
+          tampered(
+            `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
+          ),
+        );
+      }
+      expect(await failure(encryptAny(encryptor, own))).toEqual(
+        refused(
+          'ENVELOPE_REFUSED',
+          `The value at "${place}" looks like an envelope of this document, and the definition declares no field there: leave it out, or write what it holds in clear`,
         ),
       );
-      expect(await failure(encryptAny(encryptor, stored))).toEqual(
+      expect(await failure(encryptAny(encryptor, foreign))).toEqual(
         refused(
           'ENVELOPE_REFUSED',
           `The value at "${path}" looks like an envelope but is not one of this document's own: no value may have a property named "_enc"`,
@@ -162,5 +182,6 @@ describe('an envelope in place of a container', () => {
       );
       expect(encryptor.plaintextReads).toBe(0);
     }
+    expect(await contentsOf(made.memory)).toEqual(before);
   });
 });

@@ -11,7 +11,7 @@ import {
   setup,
   type Loose,
 } from '../support/encryptor.js';
-import { failedField, failure } from '../support/failure.js';
+import { failedField, failure, type Failure } from '../support/failure.js';
 
 const made = setup();
 const { encryptor } = made;
@@ -83,15 +83,25 @@ describe('any envelope', () => {
     );
   });
 
-  it('with another generation is missing, and with another scope is refused', async () => {
+  it('with another generation is missing, or refused where no record allows it, and with another scope is refused', async () => {
     const envelope = await sealed(encryptor, 'text');
+    const readOf = (generation: number): Promise<Failure> => {
+      const dekId = `${envelope.dekId.slice(0, 32)}.${String(generation)}`;
+      return failure(read({ ...envelope, dekId }));
+    };
+    const highest = 1 + 2 ** 20;
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 2, max: 2 ** 53 - 1 }), async (generation) => {
-        const dekId = `${envelope.dekId.slice(0, 32)}.${String(generation)}`;
-        expect(await failure(read({ ...envelope, dekId }))).toMatchObject({
-          code: 'DEK_NOT_FOUND',
-        });
+      fc.asyncProperty(fc.integer({ min: 2, max: highest }), async (generation) => {
+        expect(await readOf(generation)).toMatchObject({ code: 'DEK_NOT_FOUND' });
       }),
+      { examples: [[2], [highest]] },
+    );
+    const tooHigh = fc.integer({ min: highest + 1, max: Number.MAX_SAFE_INTEGER });
+    await fc.assert(
+      fc.asyncProperty(tooHigh, async (generation) => {
+        expect(await readOf(generation)).toMatchObject({ code: 'TAMPERED' });
+      }),
+      { examples: [[highest + 1], [Number.MAX_SAFE_INTEGER]] },
     );
     const scope = fc.uint8Array({ minLength: 16, maxLength: 16 });
     await fc.assert(
