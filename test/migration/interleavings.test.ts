@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   backfillDocuments,
   countPlaintext,
@@ -19,6 +19,9 @@ import { schedules } from '../support/rotation/schedule.js';
 import { seedOf, type Seed } from '../support/rotation/seeds.js';
 import { Tally } from '../support/rotation/tally.js';
 import { readerOver } from '../support/rotation/watch.js';
+
+// Hundreds of races: on a busy machine a minute is short.
+vi.setConfig({ testTimeout: 600_000 });
 
 let seed: Seed;
 

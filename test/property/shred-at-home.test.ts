@@ -61,7 +61,7 @@ function plansOf(way: Way): fc.Arbitrary<RacePlan> {
   });
 }
 
-describe('a shred beside everything else that its process does', () => {
+describe('a shred beside everything else that its process does', { timeout: 600_000 }, () => {
   it('is whole: nothing from before is used, kept, made or confirmed after it', async () => {
     const tally = new Tally();
     const property = (way: Way): fc.IAsyncProperty<unknown> =>

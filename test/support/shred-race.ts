@@ -14,7 +14,7 @@ import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js'
 import { deferred } from './deferred.js';
 import { decryptAny, encryptAny, KEY, MEK_HEX, note, PRODUCT, type Loose } from './encryptor.js';
 import { describeError } from './failure.js';
-import { runningClock } from './rotation/auto-clock.js';
+import { PauseClock } from './rotation/auto-clock.js';
 
 const OTHER_KEY = { ...KEY, id: 'note-2' };
 
@@ -41,7 +41,8 @@ export interface RacePlan {
 export class ShredRace {
   readonly memory = new MemoryDekStore();
   readonly documents = new MemoryDocumentStore<Loose>({ key: note.key });
-  readonly clock = runningClock();
+  /** Of two updates that meet, one pauses before it looks again. */
+  readonly clock = new PauseClock();
   readonly caches = [this.#cache(), this.#cache()];
   readonly calls: Call[] = [];
   /** Of the document's scope, in whatever state, when the shred resolved. */

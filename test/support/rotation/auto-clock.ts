@@ -20,3 +20,18 @@ export class AutoClock extends ManualClock {
     this.advance(durationMs);
   }
 }
+
+/** As {@link runningClock}, but pauses between two attempts, of up to a second, are over at once. */
+export class PauseClock extends ManualClock {
+  constructor() {
+    super();
+    this.advance(1_000);
+  }
+
+  override async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+    if (durationMs > 1_000) return super.sleep(durationMs, signal);
+    signal?.throwIfAborted();
+    await Promise.resolve();
+    this.advance(durationMs);
+  }
+}

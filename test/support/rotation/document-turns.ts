@@ -41,10 +41,11 @@ export function inTurns(
     return outcome.value;
   };
   return new Proxy(store, {
-    get:
-      (_target, name): unknown =>
-      (...args: readonly unknown[]) =>
-        call(String(name), args),
+    get: (_target, name): unknown => {
+      const member: unknown = Reflect.get(store, name);
+      if (typeof member !== 'function') return member;
+      return (...args: readonly unknown[]) => call(String(name), args);
+    },
   });
 }
 
