@@ -21,7 +21,7 @@ import {
   setup,
   type Setup,
 } from '../support/encryptor.js';
-import { describeError, failure, refused } from '../support/failure.js';
+import { describeError, failure, refused, rejection } from '../support/failure.js';
 import {
   addPlain,
   backfill,
@@ -29,6 +29,7 @@ import {
   notes,
   reencrypt,
   sealedNotes,
+  stored,
 } from '../support/migrations.js';
 import {
   OTHER_RECORD_KEY,
@@ -133,16 +134,40 @@ describe('a process without the record key, where records have macs', () => {
 
   it('retires and shreds none of them in a re-encryption', async () => {
     const [made, collection] = await sealedNotes(1);
-    const keyed = setup({ beside: made, ...accepting });
-    await reencrypt(keyed, collection);
+    // As a run that ended once its floor was stored: the one that goes on writes neither that nor the record.
+    const createdBefore = new Date(made.clock.wallMs() + 500);
+    const lost = new Error('the connection was lost');
+    collection.probe.before = () => {
+      throw lost;
+    };
+    expect(await rejection(reencrypt(made, collection, { createdBefore }))).toBe(lost);
+    collection.probe.before = () => undefined;
+    await reencrypt(setup({ beside: made, ...accepting }), collection, { createdBefore });
+    expect(await record(made)).not.toHaveProperty('mac');
     const sealed = (await rows(made)).filter(({ mac }) => mac !== undefined);
     expect(sealed.map(({ state }) => state)).toEqual(['retired', 'active']);
     const migrated = await reencrypt(made, collection, { shred: true });
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, shredded: 0 });
     const [{ error } = {}] = eventsOf(migrated, 'failed');
-    expect(error).toMatchObject({ code: 'ROW_UNSUPPORTED' });
+    expect(describeError(error)).toEqual(noKey(`DEK row ${String(sealed[1]?.id)}`));
     const after = new Map((await rows(made)).map((row) => [row.id, row]));
     for (const row of sealed) expect(after.get(row.id)).toEqual(row);
+  });
+
+  it('begins no re-encryption once one was begun with the record key, which is in its item and the record', async () => {
+    const [made, collection] = await sealedNotes(1);
+    await reencrypt(setup({ beside: made, ...accepting }), collection);
+    const item = 'The re-encryption item of "notes"';
+    const before = [await rows(made), await record(made), await stored(collection, 'note-0')];
+    for (const dryRun of [false, true]) {
+      expect(await failure(reencrypt(made, collection, { dryRun }))).toEqual(
+        noKey(dryRun ? item : RECORD_NAME),
+      );
+    }
+    const after = [await rows(made), await record(made), await stored(collection, 'note-0')];
+    expect(after).toEqual(before);
+    await alterRecord(made, { mac: undefined, macKeyId: undefined });
+    expect(await failure(reencrypt(made, collection))).toEqual(noKey(item));
   });
 
   it('changes none of them in an upkeep, and says so in a dry run', async () => {
