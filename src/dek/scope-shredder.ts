@@ -47,6 +47,8 @@ async function shredRows(
   let changedMs = context.clock.monotonicMs();
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const sentMs = context.clock.monotonicMs();
+    // Before the list is read: what is answered meanwhile may have landed behind it.
+    const sent = pendingCreates();
     const listed = await context.dekStore.listScope(scopeId);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
@@ -55,7 +57,8 @@ async function shredRows(
       if (await shredRow(context, item)) shredded.push(item.row.id);
     }
     const known = new Set([...barred, ...items.map(({ row }) => row.id)]);
-    const pending = pendingCreates().filter(({ id }) => !known.has(id));
+    const creates = new Set([...sent, ...pendingCreates()]);
+    const pending = [...creates].filter(({ id }) => !known.has(id));
     for (const row of pending) {
       await barRow(context, row);
       barred.add(row.id);

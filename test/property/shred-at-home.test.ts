@@ -76,7 +76,7 @@ describe('a shred beside everything else that its process does', { timeout: 600_
         );
         tally.add(`${way}, refused as it came too late`, isRefused || way === MIGRATION);
       });
-    await forEachWay(ALL_WAYS, property, 0.05);
+    await forEachWay(ALL_WAYS, property, 0.3);
     tally.requireAll();
   });
 });
