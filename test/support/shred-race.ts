@@ -264,14 +264,18 @@ const WAYS = {
     if (!own?.ok) throw own?.error as Error;
     return [dekIdOf(stored)];
   },
-  backfill: async ({ encryptor }: WayWorld) => {
+  backfill: async ({ encryptor, race }: WayWorld) => {
+    let isRewrittenBefore = false;
     const documents = new MemoryDocumentStore<Loose>({ key: note.key });
     await documents.create({ ...KEY, body: 'plain' });
     for await (const event of backfillDocuments(encryptor, note, documents)) {
       // Another one has the lease, and time stands still.
       if (event.type === 'lease') throw new Error(IDLE);
       if (event.type === 'failed') throw event.error as Error;
+      if (event.type === 'rewritten') isRewrittenBefore = !race.isShredded;
     }
+    // Then all that was left is to give the lease back.
+    if (isRewrittenBefore) return [];
     const item = await documents.get(KEY);
     return [dekIdOf(item?.document ?? {})];
   },
