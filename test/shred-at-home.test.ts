@@ -118,6 +118,23 @@ describe('what began before a shred of its own process', () => {
     });
   });
 
+  it('leaves no DEK whose create landed and was answered while the rows were listed', async () => {
+    const made = await withRecord();
+    const gate = deferred();
+    made.store.before = (method) => (method === 'create' ? gate.promise : 0);
+    const before = failure(encryptAny(made.encryptor, { ...KEY, body: 'before' }));
+    await turn();
+    made.store.after = async (method, result) => {
+      if (method !== 'listScope') return result;
+      gate.resolve();
+      await before;
+      return result;
+    };
+    expect(await made.encryptor.shred(note, KEY)).toEqual({ shredded: [`${SCOPE}.1`] });
+    expect(await before).toEqual(SHREDDED);
+    expect(await statesOf(made)).toEqual(['shredded']);
+  });
+
   it('does not seal, open or confirm in an open document', async () => {
     const { encryptor } = setup();
     const open = await encryptor.openDocument(note, KEY, { createDek: true });
