@@ -1,6 +1,6 @@
 /** Reads what an encryptor is made of. @module */
 import type { FieldEncryptorOptions } from './field-encryptor-options.js';
-import { readOptions, requireBoolean } from './guards.js';
+import { readOptions, requireBoolean, requireFunction, requireOneOf } from './guards.js';
 import { isProduction } from './production.js';
 
 const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
@@ -25,6 +25,9 @@ const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
 export function readEncryptorOptions(options: FieldEncryptorOptions): FieldEncryptorOptions {
   const own = readOptions(options, OPTIONS);
   const { enabled = true, insecureAllowDisabledInProduction: isAllowed = false } = own;
+  const { mode = 'strict', onPlaintextRead } = own;
+  requireOneOf('mode', mode, ['strict', 'migrate']);
+  if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
   requireBoolean('enabled', enabled);
   requireBoolean('insecureAllowDisabledInProduction', isAllowed);
   if (!enabled && !isAllowed) refuseInProduction();

@@ -28,12 +28,7 @@ import type {
   OpenDocumentOptions,
   UpdateDocumentOptions,
 } from './field-encryptor-options.js';
-import {
-  requireFunction,
-  requireIdentifier,
-  requireIntegerBetween,
-  requireOneOf,
-} from './guards.js';
+import { requireIdentifier, requireIntegerBetween } from './guards.js';
 import {
   readDecryptListOptions,
   readDecryptOptions,
@@ -89,9 +84,7 @@ export class FieldEncryptor {
     const { recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords } = own;
     const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
     requireIdentifier('product', product);
-    requireOneOf('mode', mode, ['strict', 'migrate']);
     requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-    if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
     const recoveryKey = readRecoveryKey(own.recoveryKey);
     this.product = product;
     const providers = new ConfiguredProviders(keyProviders, { product, clock });
