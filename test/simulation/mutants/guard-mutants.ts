@@ -53,16 +53,6 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a row that was made late and retired before its writer came to it is left behind',
-    patches: [
-      {
-        file: 'dek/new-row-upkeep.ts',
-        from: 'if (!isLive(row)) return undefined;',
-        to: "if (!isLive(row) || row.state === 'retired') return undefined;",
-      },
-    ],
-  },
-  {
     name: 'a flip without a look at the record',
     patches: [
       {
@@ -77,16 +67,6 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
         throw error;
       }
     }`,
-      },
-    ],
-  },
-  {
-    name: 'rows on the target of an earlier epoch do not stand against a retirement',
-    patches: [
-      {
-        file: 'retirement/retirement-scan.ts',
-        from: 'else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);',
-        to: 'else if (!isSameMek(row, this.#record)) this.#behind.add(id);',
       },
     ],
   },
@@ -117,26 +97,6 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
         file: 'rotation/record-reader.ts',
         from: 'const endMs = this.#behindSinceMs + (await dekStore.readLagMs({ signal }));',
         to: 'const endMs = this.#behindSinceMs - (await dekStore.readLagMs({ signal }));',
-      },
-    ],
-  },
-  {
-    name: 'the epoch that a process is configured with is not looked at',
-    patches: [
-      {
-        file: 'rotation/epochs-seen.ts',
-        from: 'this.#least = minimumEpoch;',
-        to: 'this.#least = Math.min(minimumEpoch, 1);',
-      },
-    ],
-  },
-  {
-    name: 'a row that a late read does not show is not looked for again',
-    patches: [
-      {
-        file: 'dek/late-rows.ts',
-        from: 'if (endMs <= sentMs) missing.delete(dekId);',
-        to: 'if (endMs > 0) missing.delete(dekId);',
       },
     ],
   },
