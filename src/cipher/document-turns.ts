@@ -52,7 +52,7 @@ export class DocumentTurn {
     this.#line = line;
   }
 
-  /** Runs what the caller passed in, during which nobody can tell what it waits for. */
+  /** Runs the caller's change. It may wait for anything, another call on this document included. */
   async during<T>(work: () => T | Promise<T>): Promise<T> {
     const isHolder = this.#line.holder === this;
     if (isHolder) this.#line.isChanging = true;

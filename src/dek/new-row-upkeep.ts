@@ -56,7 +56,7 @@ function ifActive(row: LiveDekRow): ActiveDekRow | undefined {
   return row.state === 'active' ? row : undefined;
 }
 
-/** The row after the attempt, whoever wrote it; `undefined` when it is live no more. */
+/** The row after the attempt, by this writer or another; `undefined` when it is no longer live. */
 async function moveRow(
   context: DekContext,
   dek: Dek,

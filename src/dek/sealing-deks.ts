@@ -64,7 +64,7 @@ export class SealingDeks {
     return sealingDek(dek, listing, fenceTtlMs);
   }
 
-  /** Whether what is sealed now gets a DEK of at least this one's generation, without any read; nobody is told. */
+  /** Whether what is sealed now gets a DEK of at least this one's generation. Reads nothing and publishes nothing. */
   hasReached({ scopeId }: KeyScope, dekId: string): boolean {
     const known = this.#sealable(scopeId, momentOf(this.#context.clock));
     return known !== undefined && known.listing.active.generation >= generationIn(dekId);

@@ -28,7 +28,7 @@ export class ShredToken {
     if (this.#isShredded) throw shreddedHere(this.scopeId);
   }
 
-  /** From before the DEK is loaded: the holder is told to give it up when the scope is shredded. */
+  /** From before the DEK is loaded: the holder gives it up when the scope is shredded. */
   watch(holder: DekHolder, dekId: string): void {
     const dekIds = this.#holders.get(holder) ?? new Set();
     this.#holders.set(holder, dekIds.add(dekId));

@@ -1,4 +1,4 @@
-/** Tallies by names that stand in rows: whoever writes the database can make up any number of them. @module */
+/** Tallies by names that stand in rows: a writer of the database can make up any number of them. @module */
 import { mekIn, type MekReference } from '../provider/key-wrap.js';
 import type { RotationRecord } from './rotation-record.js';
 import type { WrapCensus } from './take-census.js';

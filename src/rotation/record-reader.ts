@@ -141,7 +141,7 @@ export class RecordReader {
     return record.epoch >= this.#options.epochs.least;
   }
 
-  /** Callers share one wait, and whoever comes after it in vain does not wait a second time. */
+  /** Callers share one wait. After a wait in vain, later callers do not wait again. */
   async #caughtUp(): Promise<RecordCopy> {
     this.#catchingUp ??= this.#catchUp().finally(() => {
       this.#catchingUp = undefined;
