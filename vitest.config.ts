@@ -17,7 +17,11 @@ export default defineConfig({
     exclude: isSlow ? [] : PROGRAMS,
     // Two more than Vitest takes on a machine of two cores: much of the time is spent waiting.
     maxWorkers: 3,
-    setupFiles: ['test/support/property-runs.ts', 'test/support/watch-for-secrets.ts'],
+    setupFiles: [
+      'test/support/property-runs.ts',
+      'test/support/watch-for-secrets.ts',
+      'test/support/watch-assertions.ts',
+    ],
     testTimeout: isSlow ? 600_000 : 60_000,
     hookTimeout: 60_000,
     typecheck: {

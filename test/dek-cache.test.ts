@@ -364,11 +364,11 @@ describe('a DEK', () => {
     const dek = dekOf(PRODUCT, `${SCOPE}.1`, bytes);
     expect(bytes.equals(Buffer.alloc(32))).toBe(true);
     const lent: Buffer[] = [];
-    await dek.lend((each) => {
-      expect(each.equals(Buffer.alloc(32, 7))).toBe(true);
+    const copy = await dek.lend((each) => {
       lent.push(each);
-      return Promise.resolve();
+      return Promise.resolve(Buffer.from(each));
     });
+    expect(copy).toEqual(Buffer.alloc(32, 7));
     await rejection(
       dek.lend((each) => {
         lent.push(each);

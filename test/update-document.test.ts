@@ -104,10 +104,12 @@ describe('updateDocument', () => {
 
   it('makes a document that is not there, and changes one that is', async () => {
     const all = writing();
+    const found: unknown[] = [];
     await update(all, (stored) => {
-      expect(stored).toBeUndefined();
+      found.push(stored);
       return { ...KEY, body: 'first', title: 'kept', pinned: true };
     });
+    expect(found).toEqual([undefined]);
     const before = await all.notes.get(KEY);
     const item = await update(all, (stored) => ({ ...stored, body: 'second' }));
     const after = await all.notes.get(KEY);

@@ -16,6 +16,7 @@ import {
   MemoryDocumentStore,
   type ContractCase,
 } from '../../src/testing/index.js';
+import { assertionWatch } from '../support/assertion-watch.js';
 import { BROKEN_DEK_STORES } from './broken-dek-stores.js';
 import { refusingOddKeys } from './broken-document-keys.js';
 import { BROKEN_DOCUMENT_STORES } from './broken-document-stores.js';
@@ -78,7 +79,10 @@ function providerCases(methods: Methods): readonly ContractCase[] {
 async function failedCases(cases: readonly ContractCase[]): Promise<readonly ContractCase[]> {
   const failed: ContractCase[] = [];
   for (const each of cases) {
-    await each.run().catch(() => failed.push(each));
+    await each.run().catch(() => {
+      failed.push(each);
+      assertionWatch.clear();
+    });
   }
   return failed;
 }

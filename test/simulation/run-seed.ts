@@ -1,3 +1,4 @@
+import { assertionWatch } from '../support/assertion-watch.js';
 import type { Tally } from '../support/rotation/tally.js';
 import { carefulWriter } from './actors/careful-writer.js';
 import { inspector } from './actors/inspector.js';
@@ -53,6 +54,8 @@ function cast({ weather }: Simulation): readonly Actor[] {
   ];
 }
 
+assertionWatch.watchNode();
+
 /** @throws SeedFailure */
 export async function runSeed(seed: number, library: Library, tally: Tally): Promise<SeedResult> {
   const sim = new Simulation(seed, library, tally);
@@ -64,7 +67,9 @@ export async function runSeed(seed: number, library: Library, tally: Tally): Pro
     sim.enter(judge);
     await sim.run();
     count(sim);
+    assertionWatch.requireNoneCaught();
   } catch (error) {
+    assertionWatch.clear();
     throw new SeedFailure(seed, error, sim);
   } finally {
     sim.timeline.end();

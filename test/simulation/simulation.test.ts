@@ -1,3 +1,4 @@
+import { ok } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -23,6 +24,20 @@ it('every invariant holds under every seed, and the seeds try everything', async
     for (let seed = 1; seed <= SEEDS; seed += 1) await runSeed(seed, library, tally);
   });
   tally.requireAll();
+});
+
+it('fails a seed in which the library caught the error of an assertion', async () => {
+  class Catching extends library.DekCache {
+    override put(unwrapped: Parameters<library.DekCache['put']>[0]): void {
+      try {
+        ok(false, 'it was put');
+      } catch {
+        super.put(unwrapped);
+      }
+    }
+  }
+  const running = runSeed(5, { ...library, DekCache: Catching }, coverage());
+  await expect(running).rejects.toThrow(/Assertions failed, and .*\n- it was put\n/);
 });
 
 it.each([1, 2, 3, 4])('seed %i happens in the same way again', async (seed) => {

@@ -1,4 +1,5 @@
 import { isFieldEncryptionError } from '../../src/index.js';
+import { assertionWatch } from './assertion-watch.js';
 import { secretWatch } from './secrets/secret-watch.js';
 
 /** An error as tests compare it: exactly. */
@@ -26,7 +27,19 @@ export async function rejection(work: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return noted(error);
   }
-  throw new Error('It should have failed, and it succeeded');
+  throw assertionWatch.note(new Error('It should have failed, and it succeeded'));
+}
+
+/** The error of the assertion that fails in the work; fails the test if none does. */
+export async function failedAssertion(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof Error) || !assertionWatch.has(error)) throw error;
+    assertionWatch.arrived(error);
+    return error;
+  }
+  throw assertionWatch.note(new Error('An assertion should have failed, and none did'));
 }
 
 /** How a synchronous call fails; fails the test if it does not. */
@@ -40,11 +53,12 @@ export function thrownBy(work: () => unknown): unknown {
   } catch (error) {
     return noted(error);
   }
-  throw new Error('It should have failed, and it succeeded');
+  throw assertionWatch.note(new Error('It should have failed, and it succeeded'));
 }
 
-/** What the library throws is looked through for secrets; what a test throws is its own affair. */
+/** What the library throws is looked through for secrets; a failed assertion goes on to the test. */
 function noted(error: unknown): unknown {
+  if (assertionWatch.has(error)) throw error;
   if (isFieldEncryptionError(error)) secretWatch.emitted.addValue('an error', error);
   return error;
 }

@@ -88,9 +88,10 @@ describe('a provider under a budget', () => {
   });
 
   it('wraps without a turn where that is no call of a service, and unwraps in one', async () => {
+    const given: object[] = [];
     const { clock, env, budget, providers } = budgeted(
       (dek, options) => {
-        expect('beforeRetry' in options).toBe(false);
+        given.push(options);
         return env.wrapKey(dek, options);
       },
       { localCalls: ['wrapKey'] },
@@ -103,6 +104,7 @@ describe('a provider under a budget', () => {
     expect(clock.sleeping).toBe(1);
     await clock.run(1_000);
     await second;
+    expect(given.map((options) => 'beforeRetry' in options)).toEqual([false, false]);
     expect(budget.inSummary({})).toEqual({ vaultOps: 2 });
   });
 
