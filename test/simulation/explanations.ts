@@ -8,6 +8,7 @@ export interface Since {
   readonly atMs: number;
   readonly faults: number;
   readonly lateRecords: number;
+  readonly shredsEnded: number;
 }
 
 const OUTAGES = ['KEY_PROVIDER_THROTTLED', 'KEY_PROVIDER_UNAVAILABLE', 'STORE_UNAVAILABLE'];
@@ -27,8 +28,8 @@ export class Explanations {
     this.#sim = sim;
   }
 
-  since({ faults, lateRecords }: SimProcess): Since {
-    return { atMs: this.#sim.timeline.nowMs, faults, lateRecords };
+  since({ faults, lateRecords, shredsEnded }: SimProcess): Since {
+    return { atMs: this.#sim.timeline.nowMs, faults, lateRecords, shredsEnded };
   }
 
   /** @returns The code. @throws What is no error of the library, or has no cause in this world. */
@@ -57,6 +58,12 @@ export class Explanations {
         ok(vault.wasDisturbedSince(atMs), `I12: ${name} was told ${code}, and none was off`);
         return;
       case 'DEK_SHREDDED':
+        if (dekId === '') {
+          // A shred of the process's own names no DEK, and ends nothing that begins after it.
+          const hasShredded = process.shredsBegun > since.shredsEnded;
+          ok(hasShredded, `I5: ${name} was refused by a shred from before the call`);
+          return;
+        }
         ok(dekStore.row(dekId)?.state === 'shredded', `I5: ${name} took ${dekId} for shredded`);
         return;
       case 'RangeError':
@@ -70,11 +77,23 @@ export class Explanations {
         );
         return;
       case 'CIPHER_STALE':
-        ok(process.role === 'careful writer', `I5: ${name} holds no cipher`);
+        ok(['careful writer', 'shredder'].includes(process.role), `I5: ${name} holds no cipher`);
+        return;
+      case 'DEK_NOT_FOUND':
+        ok(process.role === 'shredder', `I1: ${name} was told that ${dekId} is not there`);
+        ok(this.#isMissedByCipher(dekId, atMs), `I1: ${name} did not find ${dekId}`);
         return;
       default:
         fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} was told ${String(error)}`);
     }
+  }
+
+  /** Shredded when the document was opened, or made so lately that the listing did not have it. */
+  #isMissedByCipher(dekId: string, sinceMs: number): boolean {
+    const { dekStore, weather } = this.#sim;
+    if (dekStore.row(dekId)?.state === 'shredded') return true;
+    const oldestMs = sinceMs - Math.max(...weather.fencesMs) - weather.lagMs;
+    return dekStore.appearedAtMs(dekId) > oldestMs;
   }
 }
 

@@ -39,7 +39,9 @@ export function isSealed(value: Envelope | string): value is Envelope {
   return typeof value !== 'string';
 }
 
-export function envelopesIn(document: SimDocument): readonly (readonly [Field, Envelope])[] {
+export function envelopesIn(
+  document: Pick<SimDocument, Field>,
+): readonly (readonly [Field, Envelope])[] {
   return FIELDS.flatMap((field) => {
     const value = document[field];
     return isSealed(value) ? [[field, value] as const] : [];
@@ -49,7 +51,7 @@ export function envelopesIn(document: SimDocument): readonly (readonly [Field, E
 /** The document with the change made to it, in clear; a new one has the value in both fields. */
 export function changed(
   stored: SimDocument | undefined,
-  { id, field, rev }: DocumentOperation,
+  { id, field, rev }: Pick<DocumentOperation, 'field' | 'id' | 'rev'>,
 ): SimDocument {
   if (stored) {
     const revs = { ...stored.revs, [field]: rev };

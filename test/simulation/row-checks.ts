@@ -101,7 +101,9 @@ export class RowChecks {
 
   /** Last thing before a write leaves its process. */
   onSend({ process, method, args, sentAtMs }: Call): void {
-    if (method === 'create') {
+    const isTombstone = (args[0] as Partial<DekRow> | undefined)?.state === 'shredded';
+    if (method === 'create' && !isTombstone) {
+      ok(process.mayCreate, `I5: ${process.name} makes a DEK for what began before a shred`);
       const isFresh = process.hasFreshRecord(sentAtMs);
       ok(isFresh, `I11: ${process.name} made a DEK by a record that is old`);
     }
@@ -158,13 +160,22 @@ export class RowChecks {
     this.#written.add(`${row.id} ${String(row.epoch)}`);
     this.#note(row);
     this.#keepHistory(process, method, row);
-    if (method === 'create' && row.epoch < this.recordEpoch) this.lateCreates.add(row.id);
+    const isLive = row.state !== 'shredded';
+    if (method === 'create' && isLive && call.fault !== 'late') this.#requireNotBarred(call, row);
+    if (method === 'create' && isLive && row.epoch < this.recordEpoch) this.lateCreates.add(row.id);
     if (row.epoch === this.recordEpoch && this.lateCreates.delete(row.id)) this.moved += 1;
     if (row.state === 'retired' && before?.state === 'active') {
       this.#retiredAtMs.set(row.id, this.#timeline.nowMs);
     }
     if (row.state === 'shredded') this.#requireAgedRetirement(process, row.id);
     else if (method === 'replace' && !keepsWrap(row, before)) this.#requireEpochAtRead(call, row);
+  }
+
+  /** I5: a create that its own process waits for does not land behind a shred of that process. */
+  #requireNotBarred({ process, sentAtMs }: Call, { id, scope }: DekRow): void {
+    process.creates.add(id);
+    const shreddedAtMs = process.shreddedAtMs.get(scope.at(-1) ?? '') ?? -Infinity;
+    ok(sentAtMs >= shreddedAtMs, `I5: ${process.name} made ${id} behind its own shred`);
   }
 
   #note(row: DekRow): void {

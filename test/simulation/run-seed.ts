@@ -7,6 +7,7 @@ import { crasher, operator } from './actors/operator.js';
 import { pruner } from './actors/pruner.js';
 import { reader } from './actors/reader.js';
 import { joiner, rewrapper } from './actors/rewrapper.js';
+import { shredder } from './actors/shredder.js';
 import { IDS, oldWriter, write, writePlain, writer } from './actors/writer.js';
 import type { Library } from './library.js';
 import { judge } from './settle.js';
@@ -50,6 +51,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
     inspector('inspector', 4),
     pruner('pruner', 4),
     operator('operator', 8),
+    ...(weather.shreds ? [shredder('shredder', 4)] : []),
     ...(weather.crashRate > 0 ? [crasher('crasher', 25)] : []),
   ];
 }

@@ -12,6 +12,7 @@ export type Role =
   | 'reader'
   | 're-encrypter'
   | 'rewrapper'
+  | 'shredder'
   | 'writer';
 
 /** One life of an actor: it ends with a crash, and what it sent may still arrive. */
@@ -42,6 +43,14 @@ export class SimProcess {
   isRehearsing = false;
   /** Its iterator has ended: it has nothing to send. */
   isIdle = false;
+  shredsBegun = 0;
+  shredsEnded = 0;
+  /** Rows that it made by creates that it waited for. */
+  readonly creates = new Set<string>();
+  /** When its last shred of the document resolved. */
+  readonly shreddedAtMs = new Map<string, number>();
+  /** False while all that it does began before a shred that has resolved. */
+  mayCreate = true;
 
   /** When the newest read of the record that it was answered was sent. */
   recordReadAtMs = -Infinity;

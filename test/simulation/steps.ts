@@ -118,15 +118,19 @@ export class Steps implements WireHooks {
     this.#sim.rows.onExecuted(call, outcome.ok ? outcome.value : undefined, code);
     if (outcome.ok && method === 'getRotation') this.#readRecord(process, outcome.value);
     if (outcome.ok && /^(create|replace)$/.test(method)) this.#requireInUse(call);
-    if (outcome.ok && method === 'replace') this.#replaced(call, call.args[0] as DekRow);
+    if (outcome.ok && /^(create|replace)$/.test(method)) {
+      this.#moved(call, call.args[0] as DekRow);
+    }
     if (outcome.ok && method === 'replaceRotation') {
       this.#beganOrWentOn(call.args[0] as RotationRecord);
     }
   }
 
-  #replaced({ process }: Call, row: DekRow): void {
+  #moved({ process, method }: Call, row: DekRow): void {
     if (row.state === 'active') return;
-    if (row.state === 'shredded' && process.role === 'operator') this.#sim.erased.add(row.id);
+    this.#sim.tally.add('ids that a shred took from a create', method === 'create');
+    const isOnPurpose = process.role === 'operator' || process.role === 'shredder';
+    if (row.state === 'shredded' && isOnPurpose) this.#sim.erased.add(row.id);
     else if (row.state === 'shredded') this.#sim.documentChecks.requireUnused(row.id);
     this.#sim.tally.add(`DEKs that were ${row.state}`, true);
   }

@@ -31,6 +31,8 @@ export interface Weather {
   readonly fencesMs: readonly number[];
   /** Chance that a process is configured with a least epoch. */
   readonly pinRate: number;
+  /** A process shreds documents while it does everything else with them. */
+  readonly shreds: boolean;
   /** Chance that a DEK row takes longer than a fence to be made. */
   readonly slowCreateRate: number;
 }
@@ -53,6 +55,7 @@ export function weatherOf(random: Random): Weather {
     restores: random.chance(0.35),
     fencesMs: random.pick([[1_000], [1_000], [1_000, 1_600, 3_000]]),
     pinRate: random.pick([0, 0.3]),
+    shreds: random.chance(0.5),
     slowCreateRate: random.pick([0, 0, 0, 0.3]),
   };
 }

@@ -134,10 +134,12 @@ export class Wire {
     });
   }
 
-  #slownessMs({ subject, method, fault }: Call): number {
+  #slownessMs({ process, subject, method, fault }: Call): number {
     if (fault === 'late') return this.#random.int(300, 4_000);
-    const isCreate = subject === 'store' && method === 'create';
-    const isSlow = isCreate && !this.isCalm && this.#random.chance(this.#weather.slowCreateRate);
+    if (subject !== 'store' || method !== 'create' || this.isCalm) return 0;
+    // So that a shred begins while it is on its way.
+    if (process.role === 'shredder' && this.#random.chance(0.5)) return this.#random.int(20, 600);
+    const isSlow = this.#random.chance(this.#weather.slowCreateRate);
     return isSlow ? this.#random.int(800, 5_000) : 0;
   }
 

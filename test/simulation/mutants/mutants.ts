@@ -1,5 +1,6 @@
 import { GUARD_MUTANTS } from './guard-mutants.js';
 import { OPERATION_MUTANTS } from './operation-mutants.js';
+import { SHRED_MUTANTS } from './shred-mutants.js';
 
 /** One place of `src`, found by its exact text. */
 export interface Patch {
@@ -359,4 +360,5 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ...OPERATION_MUTANTS,
   ...GUARD_MUTANTS,
+  ...SHRED_MUTANTS,
 ];
