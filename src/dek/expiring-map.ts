@@ -28,12 +28,14 @@ export class ExpiringMap<V> {
     this.#ttlMs = ttlMs;
     this.#clock = clock;
     this.#onRemoved = onRemoved;
+    const startMs = clock.monotonicMs();
     this.#lru = new LRUCache({
       max: maxEntries,
       ttl: ttlMs,
       // An entry that nobody asks for again must leave memory too: it may hold a key.
       ttlAutopurge: true,
-      perf: { now: () => clock.monotonicMs() },
+      // Never 0: `lru-cache` takes that for an entry without an end, and starts a timer of 1 ms over and over.
+      perf: { now: () => clock.monotonicMs() - startMs + 1 },
       ...(onRemoved && {
         disposeAfter(_entry, key, reason) {
           // The others are told of where they happen: the map deletes for reasons of its own.

@@ -8,7 +8,6 @@ interface Due {
 
 /** The time of a simulated world: it stands still but between two things that happen. */
 export class Timeline {
-  /** Not 0: the timers of the cache would take that for unset. */
   nowMs = 1_000;
   steps = 0;
   #queue: Due[] = [];
