@@ -1,5 +1,6 @@
 /** Every failure that a caller may have to tell apart. @module */
 import { brandClass, isInstanceOf } from './error-brand.js';
+import { readOptions } from './guards.js';
 import type { RetirementReason } from './retirement/retirement-reason.js';
 
 /** Failures of a {@link KeyProviderError}. */
@@ -62,6 +63,8 @@ export interface ErrorDetails {
   readonly path?: string | undefined;
 }
 
+const DETAILS: readonly (keyof ErrorDetails)[] = ['cause', 'retryable', 'dekId', 'path'];
+
 /**
  * The base of all errors of this library.
  *
@@ -87,12 +90,14 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
     return isInstanceOf(this, value);
   }
 
+  /** @throws RangeError for a detail that is not known: misspelt, it would be lost. */
   constructor(code: Code, message: string, details: ErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    const own = readOptions(details, DETAILS, 'details');
+    super(message, 'cause' in own ? { cause: own.cause } : undefined);
     this.code = code;
-    this.retryable = details.retryable ?? false;
-    if (details.dekId !== undefined) this.dekId = details.dekId;
-    if (details.path !== undefined) this.path = details.path;
+    this.retryable = own.retryable ?? false;
+    if (own.dekId !== undefined) this.dekId = own.dekId;
+    if (own.path !== undefined) this.path = own.path;
   }
 }
 
@@ -126,8 +131,13 @@ export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode>
     message: string,
     details: ErrorDetails & { readonly retryAfterMs?: number } = {},
   ) {
-    super(code, message, details);
-    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+    const { retryAfterMs, ...others } = readOptions(
+      details,
+      [...DETAILS, 'retryAfterMs'],
+      'details',
+    );
+    super(code, message, others);
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -143,7 +153,8 @@ export class StoreError extends FieldEncryptionError<StoreErrorCode> {
   }
 
   constructor(code: StoreErrorCode, message: string, details: ErrorDetails = {}) {
-    super(code, message, { retryable: code === 'STORE_UNAVAILABLE', ...details });
+    const own = readOptions(details, DETAILS, 'details');
+    super(code, message, { retryable: code === 'STORE_UNAVAILABLE', ...own });
   }
 }
 

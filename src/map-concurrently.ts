@@ -1,4 +1,5 @@
 /** Runs a task for each item, so many at a time. @module */
+import { ownProperties } from './guards.js';
 
 export interface MapConcurrentlyOptions {
   readonly concurrency: number;
@@ -9,8 +10,9 @@ export interface MapConcurrentlyOptions {
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   task: (item: T) => Promise<R>,
-  { concurrency, signal }: MapConcurrentlyOptions,
+  options: MapConcurrentlyOptions,
 ): Promise<R[]> {
+  const { concurrency, signal } = ownProperties(options);
   const results = new Array<R>(items.length);
   const queue = items.entries();
   let failed = false;

@@ -1,5 +1,6 @@
 /** Signals that any number of calls may listen to at once. @module */
 import { setMaxListeners } from 'node:events';
+import { ownProperties } from './guards.js';
 
 const ownSignals = new WeakMap<AbortSignal, AbortSignal>();
 const sources = new WeakMap<AbortSignal, AbortSignal>();
@@ -31,6 +32,9 @@ export function ownController(): AbortController {
   ownSignals.set(controller.signal, controller.signal);
   return controller;
 }
+
+/** How to listen for the one time that a signal aborts, whatever was put on `Object.prototype`. */
+export const ONCE: { readonly once: boolean } = ownProperties({ once: true });
 
 function follow(signal: AbortSignal): AbortSignal {
   // Of another implementation, which cannot be followed, and counts listeners in its own way or not at all.

@@ -1,5 +1,6 @@
 /** Reads again from a store that may be late, until it shows what is looked for. @module */
 import type { Clock } from './clock.js';
+import { ownProperties } from './guards.js';
 
 export interface LagWait {
   readonly clock: Clock;
@@ -13,8 +14,9 @@ const FIRST_PAUSE_MS = 20;
 /** `undefined` where the last read, sent at the end or later, did not show it. */
 export async function readUntilShown<T>(
   read: () => Promise<T | undefined>,
-  { clock, endMs, signal }: LagWait,
+  wait: LagWait,
 ): Promise<T | undefined> {
+  const { clock, endMs, signal } = ownProperties(wait);
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const sentMs = clock.monotonicMs();
     const found = await read();

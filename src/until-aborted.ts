@@ -1,5 +1,5 @@
 /** Stops waiting for shared work without stopping the work. @module */
-import { ownSignal } from './own-signal.js';
+import { ONCE, ownSignal } from './own-signal.js';
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. */
 export function untilAborted<T>(work: Promise<T>, given: AbortSignal | undefined): Promise<T> {
@@ -10,7 +10,7 @@ export function untilAborted<T>(work: Promise<T>, given: AbortSignal | undefined
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own
       reject(signal.reason);
     };
-    signal.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', stop, ONCE);
     if (signal.aborted) stop();
     const settled = work.finally(() => {
       signal.removeEventListener('abort', stop);

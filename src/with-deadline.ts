@@ -1,6 +1,6 @@
 /** Bounds how long work on the network may take. @module */
 import { systemClock } from './clock.js';
-import { ownController, ownSignal } from './own-signal.js';
+import { ONCE, ownController, ownSignal } from './own-signal.js';
 import { untilAborted } from './until-aborted.js';
 
 /**
@@ -20,7 +20,7 @@ export async function withDeadline<T>(
   const stop = (): void => {
     deadline.abort(signal?.reason);
   };
-  signal?.addEventListener('abort', stop, { once: true });
+  signal?.addEventListener('abort', stop, ONCE);
   systemClock.sleep(durationMs, done.signal).then(
     () => {
       deadline.abort(new DOMException('The deadline has passed', 'TimeoutError'));

@@ -1,4 +1,5 @@
 /** Wraps a DEK by the MEK, and for the recovery key where there is one. @module */
+import { ownProperties } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyWrap, MekReference } from '../provider/key-wrap.js';
 import type { RecoveryWrap } from './dek-row.js';
@@ -24,8 +25,9 @@ export async function wrapDek(
     recoveryKey,
   }: { readonly providers: ConfiguredProviders; readonly recoveryKey?: RecoveryKey | undefined },
   bytes: Uint8Array,
-  { dekId, mek, kept, signal }: WrapDekRequest,
+  request: WrapDekRequest,
 ): Promise<DekWraps> {
+  const { dekId, mek, kept, signal } = ownProperties(request);
   const recoveryWrap = recoveryKey?.wrapFor(kept, bytes);
   return { wrap: await providers.wrap(bytes, mek, { dekId, signal }), recoveryWrap };
 }

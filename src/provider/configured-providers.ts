@@ -5,7 +5,7 @@ import type { UnwrapMessage, WrapMessage } from '../diagnostics/call-message.js'
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract, FieldEncryptionError } from '../errors.js';
-import { requireIdentifier } from '../guards.js';
+import { ownProperties, requireIdentifier } from '../guards.js';
 import type { KeyProvider, KeyProviderOptions, LocalMek } from './key-provider.js';
 import {
   isMekVersion,
@@ -87,13 +87,15 @@ export class ConfiguredProviders {
 
   /** Wraps with exactly the MEK that is named, and checks what came back. */
   wrap(dek: Uint8Array, mek: MekReference, options: KeyCallOptions = {}): Promise<KeyWrap> {
-    const call = (): Promise<KeyWrap> => this.#wrap(dek, mek, options);
-    return wraps.hasSubscribers ? this.#trace(wraps, mek, options, call) : call();
+    const own = ownProperties(options);
+    const call = (): Promise<KeyWrap> => this.#wrap(dek, mek, own);
+    return wraps.hasSubscribers ? this.#trace(wraps, mek, own, call) : call();
   }
 
   unwrap(wrap: KeyWrap, options: KeyCallOptions = {}): Promise<Uint8Array> {
-    const call = (): Promise<Uint8Array> => this.#unwrap(wrap, options);
-    return unwraps.hasSubscribers ? this.#trace(unwraps, wrap, options, call) : call();
+    const own = ownProperties(options);
+    const call = (): Promise<Uint8Array> => this.#unwrap(wrap, own);
+    return unwraps.hasSubscribers ? this.#trace(unwraps, wrap, own, call) : call();
   }
 
   async #wrap(

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
 import { KeyProviderError } from '../errors.js';
-import { readOptions, requireIdentifier, requireList } from '../guards.js';
+import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards.js';
 import type {
   KeyOperation,
   KeyProvider,
@@ -81,8 +81,9 @@ export class EnvKeyProvider implements KeyProvider {
     return promised(options, () => this.#current);
   }
 
-  wrapKey(dek: Uint8Array, { mekVersion, signal }: WrapKeyOptions): Promise<KeyWrap> {
-    return promised({ signal }, () => ({
+  wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap> {
+    const { mekVersion } = options;
+    return promised(options, () => ({
       wrappedDek: encodeBase64url(aesWrapKey(this.#mek(mekVersion), dek)),
       wrapAlgorithm: this.wrapAlgorithm,
       keyProvider: this.id,
@@ -117,8 +118,8 @@ export class EnvKeyProvider implements KeyProvider {
 }
 
 /** Runs at once, but answers as a remote provider would: by a promise, and only unless aborted. */
-async function promised<T>({ signal }: KeyProviderOptions, work: () => T): Promise<T> {
-  signal?.throwIfAborted();
+async function promised<T>(options: KeyProviderOptions, work: () => T): Promise<T> {
+  ownProperties(options).signal?.throwIfAborted();
   await Promise.resolve();
   return work();
 }

@@ -1,7 +1,7 @@
 /** Through which all calls of a run go that ask something of a key service. @module */
 import type { Clock } from '../clock.js';
 import { KeyProviderError } from '../errors.js';
-import { ownController, ownSignal } from '../own-signal.js';
+import { ONCE, ownController, ownSignal } from '../own-signal.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 import { CallPace } from './call-pace.js';
 import { CallSlots } from './call-slots.js';
@@ -169,7 +169,7 @@ export class VaultGate {
     const stop = (): void => {
       nap.abort(signal?.reason);
     };
-    signal?.addEventListener('abort', stop, { once: true });
+    signal?.addEventListener('abort', stop, ONCE);
     this.#naps.add(nap);
     try {
       await this.#clock.sleep(durationMs, nap.signal);

@@ -1,4 +1,5 @@
 /** The table of DEK rows and other items, and its SQL. @module */
+import { ownProperties } from '../guards.js';
 import type { DekRowFilter } from '../store/dek-store.js';
 import { NO_ROW_MARK, NO_ROW_TYPES } from '../store/item-type.js';
 import type { SqliteValue } from './sqlite-handle.js';
@@ -119,6 +120,7 @@ function keyOf(scopeId: string, id: string): readonly string[] {
 }
 
 /** Empty stands for absent: tombstones have no `mekVersion`, leases no `state`. */
-function columnsOf({ type, product, state = '', mekVersion = '' }: TableItem): readonly string[] {
+function columnsOf(item: TableItem): readonly string[] {
+  const { type, product, state = '', mekVersion = '' } = ownProperties(item);
   return [type, product, state, mekVersion].map(columnText);
 }

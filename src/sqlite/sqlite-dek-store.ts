@@ -12,6 +12,7 @@ import type {
   StoredItem,
 } from '../store/dek-store.js';
 import { KeyedDekStore } from '../store/keyed-dek-store.js';
+import { readCallOptions, readListOptions, readRowFilter } from '../store/store-call-options.js';
 import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
 import { newEtag } from './new-etag.js';
 import { parsePageEnd } from './page-end.js';
@@ -74,12 +75,13 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     dekIds: readonly string[],
     options?: DekStoreOptions,
   ): Promise<ReadonlyMap<string, StoredItem>> {
-    options?.signal?.throwIfAborted();
+    const own = readCallOptions(options);
+    own.signal?.throwIfAborted();
     const found = new Map<string, StoredItem>();
     for (let from = 0; from < dekIds.length; from += IDS_AT_ONCE) {
       const ids = dekIds.slice(from, from + IDS_AT_ONCE);
       const keys = ids.map((id) => [scopeIdIn(id), id] as const);
-      for (const row of await this.#all(this.#table.getMany(keys), options)) {
+      for (const row of await this.#all(this.#table.getMany(keys), own)) {
         found.set(String(row['id']), this.#itemOrError(row));
       }
     }
@@ -87,13 +89,14 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   }
 
   async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
-    const rows = await this.#all(this.#table.listScope(scopeId), options);
+    const rows = await this.#all(this.#table.listScope(scopeId), readCallOptions(options));
     return rows.map((row) => this.#itemOf(row));
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
-    return this.#page((limit, after) => this.#table.list(filter, limit, after), options);
+  async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    const own = readRowFilter(filter);
+    return this.#page((limit, after) => this.#table.list(own, limit, after), options);
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
@@ -113,12 +116,13 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
 
   async #page(
     queryOf: (limit: number, after?: PageEnd) => Query,
-    options: ListDekRowsOptions = {},
+    options: ListDekRowsOptions | undefined,
   ): Promise<DekRowPage> {
-    const { pageSize = 100, continuation } = options;
+    const own = readListOptions(options);
+    const { pageSize = 100, continuation } = own;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     const after = continuation === undefined ? undefined : pageEndIn(continuation);
-    const rows = await this.#all(queryOf(pageSize + 1, after), options);
+    const rows = await this.#all(queryOf(pageSize + 1, after), own);
     const page = rows.slice(0, pageSize);
     const items = page.map((row) => this.#itemOrError(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
@@ -126,7 +130,8 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
   }
 
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
-    const [row] = await this.#all(this.#table.count(filter), options);
+    const query = this.#table.count(readRowFilter(filter));
+    const [row] = await this.#all(query, readCallOptions(options));
     return Number(row?.['total']);
   }
 
@@ -160,16 +165,17 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     id: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
-    const [row] = await this.#all(this.#table.get(scopeId, id), options);
+    const [row] = await this.#all(this.#table.get(scopeId, id), readCallOptions(options));
     return row && this.#itemOf(row);
   }
 
-  #all({ sql, values }: Query, options?: DekStoreOptions): Promise<readonly SqliteRow[]> {
-    return this.#connection.all(sql, values, options?.signal);
+  #all({ sql, values }: Query, { signal }: DekStoreOptions): Promise<readonly SqliteRow[]> {
+    return this.#connection.all(sql, values, signal);
   }
 
-  async #wrote({ sql, values }: Query, options?: DekStoreOptions): Promise<boolean> {
-    return (await this.#connection.run(sql, values, options?.signal)) > 0;
+  async #wrote({ sql, values }: Query, options: DekStoreOptions | undefined): Promise<boolean> {
+    const { signal } = readCallOptions(options);
+    return (await this.#connection.run(sql, values, signal)) > 0;
   }
 
   /** One broken item must not keep the others that were asked for from being read. */

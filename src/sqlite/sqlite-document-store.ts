@@ -11,6 +11,7 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../store/document-store.js';
+import { readCallOptions, readListOptions } from '../store/store-call-options.js';
 import { DocumentTable } from './document-table.js';
 import { newEtag } from './new-etag.js';
 import { parsePageEnd } from './page-end.js';
@@ -91,7 +92,7 @@ export class SqliteDocumentStore<
     key: DocumentKeyProperties,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document> | undefined> {
-    const [row] = await this.#all(this.#sql.get, [this.#keyOf(key)], options);
+    const [row] = await this.#all(this.#sql.get, [this.#keyOf(key)], readCallOptions(options));
     return row && this.#itemOf(row);
   }
 
@@ -117,14 +118,15 @@ export class SqliteDocumentStore<
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
-    const { pageSize = 100, continuation } = options;
+  async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
+    const own = readListOptions(options);
+    const { pageSize = 100, continuation } = own;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     if (continuation !== undefined) parsePageEnd(continuation, this.#key.length);
     const rows =
       continuation === undefined
-        ? await this.#all(this.#sql.listFirst, [pageSize + 1], options)
-        : await this.#all(this.#sql.listAfter, [continuation, pageSize + 1], options);
+        ? await this.#all(this.#sql.listFirst, [pageSize + 1], own)
+        : await this.#all(this.#sql.listAfter, [continuation, pageSize + 1], own);
     const page = rows.slice(0, pageSize);
     const items = page.map((row) => this.#itemOf(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
@@ -132,7 +134,7 @@ export class SqliteDocumentStore<
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
-    const [row] = await this.#all(this.#sql.count, [], options);
+    const [row] = await this.#all(this.#sql.count, [], readCallOptions(options));
     return Number(row?.['total']);
   }
 
@@ -143,9 +145,9 @@ export class SqliteDocumentStore<
   #all(
     sql: string,
     values: readonly SqliteValue[],
-    options: DocumentStoreOptions | undefined,
+    { signal }: DocumentStoreOptions,
   ): Promise<readonly SqliteRow[]> {
-    return this.#connection.all(sql, values, options?.signal);
+    return this.#connection.all(sql, values, signal);
   }
 
   async #wrote(
@@ -153,7 +155,8 @@ export class SqliteDocumentStore<
     values: readonly SqliteValue[],
     options: DocumentStoreOptions | undefined,
   ): Promise<boolean> {
-    return (await this.#connection.run(sql, values, options?.signal)) > 0;
+    const { signal } = readCallOptions(options);
+    return (await this.#connection.run(sql, values, signal)) > 0;
   }
 
   #itemOf({ document_key: key, etag, document }: SqliteRow): StoredDocumentItem<Document> {

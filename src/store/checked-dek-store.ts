@@ -5,6 +5,7 @@ import type { CallMessage, StoreMessage } from '../diagnostics/call-message.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract } from '../errors.js';
+import { ownProperties } from '../guards.js';
 import { RunCharge } from '../rotation/run-charge.js';
 import type {
   DekRowFilter,
@@ -143,18 +144,19 @@ function trace<T, Options extends DekStoreOptions>(
   call: (options: Options | undefined) => Promise<T>,
 ): Promise<T> {
   const charge = new RunCharge();
+  const { signal, onRequestCharge } = ownProperties<DekStoreOptions>(options ?? {});
   const metered = {
     ...options,
     onRequestCharge(units: number) {
       charge.add(units);
-      options?.onRequestCharge?.(units);
+      onRequestCharge?.(units);
     },
   } as Options;
   return traceCall({
     channel: calls,
     message: { product, ...about },
     clock,
-    signal: options?.signal,
+    signal,
     call: () => call(metered),
     known: () => charge.inSummary({}),
   });

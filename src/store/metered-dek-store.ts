@@ -1,4 +1,5 @@
 /** A DEK store that tells one listener what every request of it costs. @module */
+import { ownProperties } from '../guards.js';
 import type { DekRow } from '../dek/dek-row.js';
 import type {
   DekRowFilter,
@@ -76,9 +77,9 @@ export class MeteredDekStore implements Required<DekStore> {
     return this.#store.readLagMs(this.#metered(options));
   }
 
-  #metered(options?: ListDekRowsOptions): ListDekRowsOptions {
+  #metered(options: ListDekRowsOptions = {}): ListDekRowsOptions {
     const listener = this.#listener;
-    const own = options?.onRequestCharge;
+    const { onRequestCharge: own } = ownProperties(options);
     if (!own) return { ...options, onRequestCharge: listener };
     return {
       ...options,

@@ -1,6 +1,7 @@
 /** A clock that moves when a test says so. @module */
 import { systemClock, type Clock } from '../clock.js';
 import { readOptions } from '../guards.js';
+import { ONCE } from '../own-signal.js';
 import { ownSignal } from '../own-signal.js';
 
 export interface ManualClockOptions {
@@ -79,7 +80,7 @@ export class ManualClock implements Clock {
         this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);
         reject(signal?.reason as Error);
       };
-      signal?.addEventListener('abort', abort, { once: true });
+      signal?.addEventListener('abort', abort, ONCE);
       this.#sleepers = [...this.#sleepers, sleeper];
     });
   }

@@ -12,6 +12,7 @@ import type {
 } from '../store/dek-store.js';
 import { isNoRow } from '../store/item-type.js';
 import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
+import { readCallOptions, readListOptions, readRowFilter } from '../store/store-call-options.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;
@@ -34,25 +35,27 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     dekIds: readonly string[],
     options?: DekStoreOptions,
   ): Promise<ReadonlyMap<string, StoredItem>> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     const found = dekIds.map((dekId) => [dekId, this.#read(scopeIdIn(dekId), dekId)] as const);
     return new Map(found.filter((pair): pair is [string, StoredItem] => pair[1] !== undefined));
   }
 
   async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return this.#rows()
       .filter(({ value }) => value.scopeId === scopeId)
       .map(toItem);
   }
 
-  list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
-    return this.#page((entry) => !isNoRow(entry) && matches(entry, filter), options);
+  async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    const own = readRowFilter(filter);
+    return this.#page((entry) => !isNoRow(entry) && matches(entry, own), options);
   }
 
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
-    await answerLater(options?.signal);
-    return this.#rows().filter(({ value }) => matches(value, filter)).length;
+    const own = readRowFilter(filter);
+    await answerLater(readCallOptions(options).signal);
+    return this.#rows().filter(({ value }) => matches(value, own)).length;
   }
 
   listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
@@ -65,7 +68,7 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     etag: string,
     options?: DekStoreOptions,
   ): Promise<void> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     this.#table.delete(keyOf(scopeId, id), etag, `The item ${id}`);
   }
 
@@ -81,7 +84,7 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
 
   /** @internal */
   protected async createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return toItem(this.#table.create(keyOf(item.scopeId, item.id), item, `The item ${item.id}`));
   }
 
@@ -91,7 +94,7 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     id: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return this.#read(scopeId, id);
   }
 
@@ -101,15 +104,16 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     etag: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     const key = keyOf(item.scopeId, item.id);
     return toItem(this.#table.replace(key, item, etag, `The item ${item.id}`));
   }
 
   async #page(
     isAsked: (value: RowEntry['value']) => boolean,
-    { pageSize = 100, continuation, signal }: ListDekRowsOptions = {},
+    options: ListDekRowsOptions | undefined,
   ): Promise<DekRowPage> {
+    const { pageSize = 100, continuation, signal } = readListOptions(options);
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     await answerLater(signal);
     const items: StoredItem[] = [];

@@ -9,6 +9,7 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../store/document-store.js';
+import { readCallOptions, readListOptions } from '../store/store-call-options.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;
@@ -34,7 +35,7 @@ export class MemoryDocumentStore<
     document: Document,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return toItem(this.#table.create(this.#keyOf(document), document, 'The document'));
   }
 
@@ -42,7 +43,7 @@ export class MemoryDocumentStore<
     key: DocumentKeyProperties,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document> | undefined> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     const entry = this.#table.get(this.#keyOf(key));
     return entry && toItem(entry);
   }
@@ -52,7 +53,7 @@ export class MemoryDocumentStore<
     etag: string,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return toItem(this.#table.replace(this.#keyOf(document), document, etag, 'The document'));
   }
 
@@ -61,12 +62,12 @@ export class MemoryDocumentStore<
     etag: string,
     options?: DocumentStoreOptions,
   ): Promise<void> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     this.#table.delete(this.#keyOf(key), etag, 'The document');
   }
 
-  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
-    const { pageSize = 100, continuation, signal } = options;
+  async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
+    const { pageSize = 100, continuation, signal } = readListOptions(options);
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     await answerLater(signal);
     const entries = this.#table.entries(continuation);
@@ -77,7 +78,7 @@ export class MemoryDocumentStore<
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
-    await answerLater(options?.signal);
+    await answerLater(readCallOptions(options).signal);
     return this.#table.entries().length;
   }
 

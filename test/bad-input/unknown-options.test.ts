@@ -11,13 +11,7 @@ import { OPTION_BAGS, optionWorld, type OptionBag } from '../support/option-bags
 /** Exports that take no options. */
 const WITHOUT_OPTIONS = [
   'CONTRACT_DOCUMENT_KEY',
-  'ConfigurationError',
-  'FieldEncryptionError',
-  'KeyProviderError',
-  'MekStillNeededError',
   'MemoryDekStore',
-  'StoreError',
-  'TamperedError',
   'diagnosticsChannels',
   'isFieldEncryptionError',
   'systemClock',
@@ -143,12 +137,34 @@ describe('the table of what takes options', () => {
   });
 });
 
+describe.each([
+  ['DekStore', testing.MemoryDekStore, ['getRotation', 'replaceRotation']],
+  ['DekStore', sqlite.SqliteDekStore, []],
+  ['DekStore', cosmos.CosmosDekStore, ['readLagMs']],
+  ['DocumentStore', testing.MemoryDocumentStore, []],
+  ['DocumentStore', sqlite.SqliteDocumentStore, []],
+  ['DocumentStore', cosmos.CosmosDocumentStore, []],
+] as const)('the table of %s', (of, store, others) => {
+  it(`knows every method of ${store.name}`, () => {
+    const inTable = OPTION_BAGS.map((bag) => bag.of.replace(`${of}.`, ''));
+    const known = [...inTable, ...others, 'constructor'];
+    expect(methodsOf(store.prototype).filter((name) => !known.includes(name))).toEqual([]);
+  });
+});
+
+/** Those that are inherited too, without what each store does in its own way. */
+function methodsOf(prototype: object): readonly string[] {
+  const above = Object.getPrototypeOf(prototype) as object;
+  const own = Object.getOwnPropertyNames(prototype).filter((name) => !name.endsWith('Keyed'));
+  return above === Object.prototype ? own : [...own, ...methodsOf(above)];
+}
+
 describe('a polluted prototype', () => {
   it.each(BAGS.filter(({ owner }) => owner !== 'subject'))(
     'switches nothing on in $name',
     async (bag) => {
       const clean = await outcomeOf(bag);
-      for (const name of bag.optional.filter((each) => each !== 'signal')) {
+      for (const name of bag.optional) {
         const around = <T>(work: () => Promise<T>): Promise<T> =>
           polluted(name, Symbol('poison'), work);
         expect([name, await outcomeOf(bag, undefined, around)]).toEqual([name, clean]);

@@ -12,6 +12,7 @@ import type {
   StoredItem,
 } from '../../store/dek-store.js';
 import { KeyedDekStore, type KeyedItem } from '../../store/keyed-dek-store.js';
+import { readCallOptions, readListOptions, readRowFilter } from '../../store/store-call-options.js';
 import { ContainerCheck } from './container-check.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
@@ -108,35 +109,38 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     dekIds: readonly string[],
     options?: DekStoreOptions,
   ): Promise<ReadonlyMap<string, StoredItem>> {
-    options?.signal?.throwIfAborted();
+    const own = readCallOptions(options);
+    own.signal?.throwIfAborted();
     const ids = [...new Set(dekIds)];
     const found =
       ids.length <= MOST_POINT_READS
-        ? await Promise.all(ids.map((id) => this.get(id, options)))
-        : await this.#queryMany(ids, options);
+        ? await Promise.all(ids.map((id) => this.get(id, own)))
+        : await this.#queryMany(ids, own);
     const items = found.filter((item) => item !== undefined);
     return new Map(items.map((item) => [idOf(item), item]));
   }
 
   async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
     const request = { partitionKey: scopeId, pageSize: ROWS_AT_ONCE };
-    const items = await this.#queries.all(scopeQuery(scopeId), request, options);
+    const items = await this.#queries.all(scopeQuery(scopeId), request, readCallOptions(options));
     return items.map(toStoredItem);
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  async list(filter: DekRowFilter, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
-    const { pageSize = 100, continuation } = options;
+  async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    const [query, own] = [listQuery(readRowFilter(filter)), readListOptions(options)];
+    const { pageSize = 100, continuation } = own;
     const request = { pageSize, continuation };
-    const { items, ...rest } = await this.#queries.page(listQuery(filter), request, options);
+    const { items, ...rest } = await this.#queries.page(query, request, own);
     return { items: items.map(toStoredItem), ...rest };
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  async listItems(scopeId: string, options: ListDekRowsOptions = {}): Promise<DekRowPage> {
-    const { pageSize = 100, continuation } = options;
+  async listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    const own = readListOptions(options);
+    const { pageSize = 100, continuation } = own;
     const request = { partitionKey: scopeId, pageSize, continuation };
-    const { items, ...rest } = await this.#queries.page(scopeQuery(scopeId), request, options);
+    const { items, ...rest } = await this.#queries.page(scopeQuery(scopeId), request, own);
     return { items: items.map(toStoredItem), ...rest };
   }
 
@@ -146,22 +150,23 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     etag: string,
     options?: DekStoreOptions,
   ): Promise<void> {
-    await this.#items.delete(placeOf({ scopeId, id }), etag, options);
+    await this.#items.delete(placeOf({ scopeId, id }), etag, readCallOptions(options));
   }
 
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
-    return this.#queries.count(countQuery(filter), options);
+    return this.#queries.count(countQuery(readRowFilter(filter)), readCallOptions(options));
   }
 
   /** 0 where the account's default consistency is `Strong`, else the option of the same name. */
   async readLagMs(options?: DekStoreOptions): Promise<number> {
-    const consistency: string = await this.#check.passed(options);
+    const consistency: string = await this.#check.passed(readCallOptions(options));
     return consistency === 'Strong' ? 0 : this.#readLagMs;
   }
 
   /** @internal */
   protected async createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
-    const { content, etag } = await this.#items.create(placeOf(item), rowContent(item), options);
+    const own = readCallOptions(options);
+    const { content, etag } = await this.#items.create(placeOf(item), rowContent(item), own);
     return toStoredItem({ ...content, _etag: etag });
   }
 
@@ -172,7 +177,8 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     options?: DekStoreOptions,
   ): Promise<StoredItem> {
     const [place, row] = [placeOf(item), rowContent(item)];
-    const { content, etag } = await this.#items.replace(place, row, oldEtag, options);
+    const own = readCallOptions(options);
+    const { content, etag } = await this.#items.replace(place, row, oldEtag, own);
     return toStoredItem({ ...content, _etag: etag });
   }
 
@@ -182,13 +188,13 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     id: string,
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
-    const item = await this.#items.read(placeOf({ scopeId, id }), options);
+    const item = await this.#items.read(placeOf({ scopeId, id }), readCallOptions(options));
     return item && toStoredItem({ ...item.content, _etag: item.etag });
   }
 
   async #queryMany(
     ids: readonly string[],
-    options: DekStoreOptions = {},
+    options: DekStoreOptions,
   ): Promise<readonly StoredItem[]> {
     const chunks: (readonly string[])[] = [];
     for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {

@@ -10,6 +10,7 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../../store/document-store.js';
+import { readCallOptions, readListOptions } from '../../store/store-call-options.js';
 import { ContainerCheck } from './container-check.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
@@ -115,7 +116,7 @@ export class CosmosDocumentStore<
     const { content, etag } = await this.#items.create(
       this.#placeOf(document),
       newContentOf(document),
-      options,
+      readCallOptions(options),
     );
     return { document: content as Document, etag };
   }
@@ -124,7 +125,7 @@ export class CosmosDocumentStore<
     key: DocumentKeyProperties,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document> | undefined> {
-    const item = await this.#items.read(this.#placeOf(key), options);
+    const item = await this.#items.read(this.#placeOf(key), readCallOptions(options));
     return item && { document: documentIn(item.content), etag: item.etag };
   }
 
@@ -134,7 +135,8 @@ export class CosmosDocumentStore<
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
     const [place, content] = [this.#placeOf(document), nextContentOf(document, oldEtag)];
-    const { etag } = await this.#items.replace(place, content, oldEtag, options);
+    const own = readCallOptions(options);
+    const { etag } = await this.#items.replace(place, content, oldEtag, own);
     return { document: content as Document, etag };
   }
 
@@ -143,15 +145,16 @@ export class CosmosDocumentStore<
     etag: string,
     options?: DocumentStoreOptions,
   ): Promise<void> {
-    await this.#items.delete(this.#placeOf(key), etag, options);
+    await this.#items.delete(this.#placeOf(key), etag, readCallOptions(options));
   }
 
   /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
-  async list(options: ListDocumentsOptions = {}): Promise<DocumentPage<Document>> {
-    const { pageSize = 100, continuation } = options;
+  async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
+    const own = readListOptions(options);
+    const { pageSize = 100, continuation } = own;
     const request = { pageSize, continuation };
     const query = this.#select('SELECT * FROM c');
-    const { items, ...rest } = await this.#queries.page(query, request, options);
+    const { items, ...rest } = await this.#queries.page(query, request, own);
     const found = items.map((item) => ({
       document: documentIn<Document>(item),
       etag: String(item['_etag']),
@@ -160,7 +163,8 @@ export class CosmosDocumentStore<
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
-    return this.#queries.count(this.#select('SELECT VALUE COUNT(1) FROM c'), options);
+    const query = this.#select('SELECT VALUE COUNT(1) FROM c');
+    return this.#queries.count(query, readCallOptions(options));
   }
 
   #select(select: string): SqlQuerySpec {

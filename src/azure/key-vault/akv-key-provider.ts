@@ -78,13 +78,15 @@ export class AkvKeyProvider implements KeyProvider {
   }
 
   /** The pinned version, or the newest one in the vault, looked up every `stateTtlMs`. */
-  async currentVersion({ signal }: KeyProviderOptions = {}): Promise<string> {
+  async currentVersion(options: KeyProviderOptions = {}): Promise<string> {
+    const { signal } = ownProperties(options);
     signal?.throwIfAborted();
     const { mekVersion } = this.#settings;
     return mekVersion ?? (await this.#states.readNewest(signal));
   }
 
-  async wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap> {
+  async wrapKey(dek: Uint8Array, given: WrapKeyOptions): Promise<KeyWrap> {
+    const options = ownProperties(given);
     const { mekVersion, signal } = options;
     signal?.throwIfAborted();
     this.#requireVersion(mekVersion);
@@ -100,7 +102,8 @@ export class AkvKeyProvider implements KeyProvider {
     return wrap;
   }
 
-  async unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
+  async unwrapKey(wrap: KeyWrap, given: KeyProviderOptions = {}): Promise<Uint8Array> {
+    const options = ownProperties(given);
     options.signal?.throwIfAborted();
     const isOurs =
       wrap.keyProvider === this.id &&
@@ -118,10 +121,8 @@ export class AkvKeyProvider implements KeyProvider {
    * uses the vault; `undefined` for a Managed HSM, which has capacity and no quota, and where the
    * version cannot be looked at.
    */
-  async documentedOpsPerSecond({
-    mekVersion,
-    signal,
-  }: DocumentedOpsOptions): Promise<number | undefined> {
+  async documentedOpsPerSecond(options: DocumentedOpsOptions): Promise<number | undefined> {
+    const { mekVersion, signal } = ownProperties(options);
     signal?.throwIfAborted();
     if (!isVaultKeyVersion(mekVersion) || isManagedHsm(this.#settings.vaultUrl)) return undefined;
     return (await this.#states.lookAt(mekVersion, signal))?.opsPerSecond;

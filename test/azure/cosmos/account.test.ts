@@ -171,6 +171,16 @@ describe('readLagMs', () => {
     expect(await failure(store.readLagMs())).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
+  it('takes the options of every call, and no others', async () => {
+    const store = await freshStore();
+    const options = { signall: AbortSignal.abort() };
+    expect(await failure(store.readLagMs(options as never))).toEqual({
+      name: 'RangeError',
+      message: '"signall" is no option: expected signal, onRequestCharge; did you mean "signal"?',
+    });
+    expect(server.requests).toEqual([]);
+  });
+
   it.each([-1, 1.5, NaN, 3_600_001])('is refused as an option of %d', async (readLagMs) => {
     const container = await server.container({ name: 'lag' });
     expect(() => new CosmosDekStore(container, { readLagMs })).toThrow(

@@ -54,6 +54,25 @@ const PASSING: readonly (readonly [string, CosmosFault, string])[] = [
   ['half an answer', { cutAnswer: true }, 'PARSE_ERROR'],
 ];
 
+describe('a read', () => {
+  it('reports its charge to its own caller, and to nothing on Object.prototype', async () => {
+    const [inherited, own]: number[][] = [[], []];
+    const onRequestCharge = (units: number): void => void inherited?.push(units);
+    Object.defineProperty(Object.prototype, 'onRequestCharge', {
+      value: onRequestCharge,
+      configurable: true,
+    });
+    try {
+      for (const [, read] of READS) await read();
+      await store.get(ROW.id, { onRequestCharge: (units) => void own?.push(units) });
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'onRequestCharge');
+    }
+    expect(inherited).toEqual([]);
+    expect(own).toHaveLength(1);
+  });
+});
+
 describe('a read that meets a passing failure', () => {
   it.each(PASSING)('(%s) is made again, whichever read it is', async (_name, fault) => {
     for (const [name, read] of READS) {

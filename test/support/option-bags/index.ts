@@ -2,9 +2,11 @@
 import { ADAPTER_BAGS } from './adapter-bags.js';
 import { CORE_BAGS } from './core-bags.js';
 import { ENCRYPTION_BAGS } from './encryption-bags.js';
+import { ERROR_BAGS } from './error-bags.js';
 import { METHOD_BAGS } from './method-bags.js';
 import type { OptionBag } from './option-bag.js';
 import { RUN_BAGS } from './run-bags.js';
+import { STORE_BAGS } from './store-bags.js';
 import { TESTING_BAGS } from './testing-bags.js';
 
 export { optionWorld, type OptionBag } from './option-bag.js';
@@ -15,5 +17,7 @@ export const OPTION_BAGS: readonly OptionBag[] = [
   ...RUN_BAGS,
   ...ADAPTER_BAGS,
   ...TESTING_BAGS,
+  ...STORE_BAGS,
+  ...ERROR_BAGS,
   ...ENCRYPTION_BAGS,
 ];

@@ -120,7 +120,8 @@ export class Watch {
   executeInTurn(call: Call, execute: Execute): Promise<() => unknown> {
     return this.#inTurn(async () => {
       const answer = await this.execute(call, execute);
-      if (!this.#isBroken) await this.#look().catch((error) => this.#violations.push(error));
+      if (!this.#isBroken)
+        await this.#look().catch((error: unknown) => this.#violations.push(error));
       return answer;
     });
   }
