@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { takeCensus, type ActiveDekRow, type DekStore } from '../src/index.js';
+import { takeCensus, type ActiveDekRow, type DekStore, type RotationRecord } from '../src/index.js';
 import {
   decryptAny,
   encryptAny,
@@ -34,6 +34,12 @@ async function lateCreate(): Promise<LateCreate> {
   writing.catch(() => undefined);
   await turn();
   return { made, writer, gate, writing };
+}
+
+async function raiseFloor({ memory }: Setup, generationFloor: number): Promise<void> {
+  const item = await memory.getRotation('notelett');
+  if (!item) throw new Error('There is no rotation record yet');
+  await memory.replaceRotation({ ...(item.value as RotationRecord), generationFloor }, item.etag);
 }
 
 async function lateRow(made: Setup): Promise<ActiveDekRow> {
@@ -75,6 +81,31 @@ describe('a create that lands after a whole rotation', () => {
     const { encryptor } = withKeys(made, ['b']);
     expect(await decryptAny(encryptor, stored)).toMatchObject({ body: 'text' });
     expect((await takeCensus(encryptor)).settled).toBe(true);
+  });
+
+  it('is retired where a re-encryption raised the generation floor, and another DEK is made', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    writer.clock.advance(FENCE_TTL_MS);
+    await raiseFloor(made, 5);
+    gate.resolve();
+    const stored = await writing;
+    const [late, made5] = (await rows(made)).filter(({ scope }) => scope.includes('late'));
+    expect(late).toMatchObject({ generation: 1, state: 'retired' });
+    expect(made5).toMatchObject({ generation: 5, state: 'active' });
+    expect(stored['body']).toMatchObject({ dekId: made5?.id });
+  });
+
+  it('is moved to the rotation and retired in one write where both have passed', async () => {
+    const { made, writer, gate, writing } = await lateCreate();
+    writer.clock.advance(FENCE_TTL_MS);
+    await rewrap(withKeys(made, ['b', 'a']));
+    await raiseFloor(made, 5);
+    writer.store.reset();
+    gate.resolve();
+    await writing;
+    expect(writer.store.calls['replace']).toBe(1);
+    const [late] = (await rows(made)).filter(({ scope }) => scope.includes('late'));
+    expect(late).toMatchObject({ state: 'retired', epoch: 2, mekVersion: await versionOf('b') });
   });
 
   it('costs nothing where its copy of the record was still fresh', async () => {

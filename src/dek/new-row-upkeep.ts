@@ -8,7 +8,7 @@ import type { StoredItem } from '../store/dek-store.js';
 import { alteredItem, requireNoMac } from '../store/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
-import { isLive, parseDekRow, type ActiveDekRow, type LiveDekRow } from './dek-row.js';
+import { isLive, parseDekRow, retiredRow, type ActiveDekRow, type LiveDekRow } from './dek-row.js';
 import { wrapDek } from './dek-wraps.js';
 import { primaryWrap, rewrappedRow } from './rewrapped-row.js';
 
@@ -43,13 +43,28 @@ export async function keepUpWithRotation(
   for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
     // Read after the row was there: the scans of any later rotation see it.
     const now = await records.readOrCreate();
-    if (current.row.epoch >= now.record.epoch) return ifActive(current.row);
-    const next = await movedRow(context, dek, current.row, now.record);
+    const next = await nextRow(context, dek, current.row, now.record);
+    if (!next) return ifActive(current.row);
     // The answer, or the wrap, may have taken so long that yet another rotation has begun.
     if (records.isFresh(now)) current = await moveRow(context, dek, current, next);
   }
   if (!current) return undefined;
   throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
+}
+
+/** `undefined` where the row is as the record wants it. */
+async function nextRow(
+  context: DekContext,
+  dek: Dek,
+  row: LiveDekRow,
+  record: RotationRecord,
+): Promise<LiveDekRow | undefined> {
+  const moved = row.epoch < record.epoch ? await movedRow(context, dek, row, record) : row;
+  if (moved.state === 'active' && moved.generation < record.generationFloor) {
+    requireNoMac(row, `DEK row ${row.id}`);
+    return retiredRow(moved, timestampOf(context.clock));
+  }
+  return moved === row ? undefined : moved;
 }
 
 function ifActive(row: LiveDekRow): ActiveDekRow | undefined {
