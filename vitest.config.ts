@@ -11,10 +11,24 @@ const PROGRAMS = [
   'test/package/two-versions.test.ts',
 ];
 
+/** They change what other test files of their process would see. */
+const ALONE = ['test/diagnostics/secrets.test.ts', 'test/records/*-suites.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: isSlow ? [] : PROGRAMS,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [...(isSlow ? [] : PROGRAMS), ...ALONE],
+          // What a file imports is loaded once for each worker, and not once for each file.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
+    ],
     // Two more than Vitest takes on a machine of two cores: much of the time is spent waiting.
     maxWorkers: 3,
     setupFiles: [
@@ -22,8 +36,9 @@ export default defineConfig({
       'test/support/watch-for-secrets.ts',
       'test/support/watch-assertions.ts',
     ],
-    testTimeout: isSlow ? 600_000 : 60_000,
-    hookTimeout: 60_000,
+    // Work is bounded by counts and seeds: a machine may be busy.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     typecheck: {
       // `npm run typecheck` looks at the same files.
       enabled: isSlow,

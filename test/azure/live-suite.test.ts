@@ -9,6 +9,7 @@ import type { Container } from '@azure/cosmos';
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { CosmosServer, type RecordedRequest } from '../support/azure/cosmos-server.js';
 import { KeyVaultServer } from '../support/azure/key-vault-server.js';
+import { isSlow } from '../support/lane.js';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -26,7 +27,6 @@ const OURS = /^(AZURE|COSMOS|FIELD_ENCRYPT|VITEST)_|^(NODE_ENV|NODE_OPTIONS|TEST
 const DATABASE = 'tests';
 const MEK_NAME = 'notelett-test';
 const CHANGES = ['create', 'delete', 'replace', 'upsert', 'create-container', 'delete-container'];
-const isSlow = process.env['SLOW'] === '1';
 
 const vault = await KeyVaultServer.start();
 const cosmos = await CosmosServer.start();

@@ -5,6 +5,8 @@ export default {
   ...config,
   test: {
     ...config.test,
+    // Or it would run every project, this test and so itself included.
+    projects: undefined,
     include: ['test/diagnostics/poisoned.fixture.ts'],
     typecheck: { enabled: false },
   },

@@ -177,9 +177,11 @@ function raced(
     count(tally, way, race, subject.besideOldProcess);
     const after = await runAgain(race, last);
     expect(after).toMatchObject({ complete: true, failed: 0 });
-    // A whole run leaves nothing to do, but what was written as plaintext since.
+    // A whole run leaves nothing to do, but for plaintext and rows that came after its scans.
     if (complete.some(({ plainSinceScan }) => plainSinceScan === 0)) {
-      expect(after).toMatchObject({ rewritten: 0, retired: 0 });
+      const late = race.runs.reduce((sum, { lateCreates }) => sum + lateCreates, 0);
+      expect(Number(after['rewritten'])).toBeLessThanOrEqual(late);
+      expect(Number(after['retired'])).toBeLessThanOrEqual(late);
     }
     subject.check(await requireSound(race));
     expect(await runAgain(race, last)).toMatchObject({ complete: true, rewritten: 0, retired: 0 });

@@ -14,6 +14,7 @@ import {
   type EncryptedDocument,
 } from '../../src/index.js';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
+import { perLane } from '../support/lane.js';
 
 interface Note {
   workspaceId: string;
@@ -28,7 +29,7 @@ const note = defineDocument<Note>()({
 });
 
 const NOTES = 150;
-const ROUNDS = process.env['SLOW'] === '1' ? 20 : 3;
+const ROUNDS = perLane(1, 20);
 const AUTHORS = ['first', 'second'];
 
 function startSealing(file: string, key: string, author: string): ChildProcess {

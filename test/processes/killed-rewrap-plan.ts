@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { perLane } from '../support/lane.js';
 
 /** A call of the rewrap, and whether it stops before it or once it is done. */
 export interface Step {
@@ -14,7 +15,6 @@ export interface Point extends Step {
   readonly moment?: { readonly rows: number; readonly delayMs: number };
 }
 
-export const KILLS = 50;
 const ROTATIONS = 5;
 const LONGEST_DELAY_MS = 12;
 /** Of the first child that gets to the rows: with eight under way, the first are written by then. */
@@ -25,9 +25,9 @@ const AFTER_ROWS: readonly Step[] = [...both('last scan').slice(0, 1), ...both('
 
 /** Taken for each row. */
 const OF_ROWS: readonly Step[] = [
-  ...repeated(13, [after('any moment')]),
-  ...repeated(6, both('replace')),
-  ...repeated(2, ['unwrapKey', 'wrapKey', 'verify'].flatMap(both)),
+  ...repeated(perLane(3, 13), [after('any moment')]),
+  ...repeated(perLane(2, 6), both('replace')),
+  ...repeated(perLane(1, 2), ['unwrapKey', 'wrapKey', 'verify'].flatMap(both)),
 ];
 
 /** Taken by each child on its way to the rows that were left to it; they write nothing. */
@@ -35,6 +35,9 @@ const OF_CHILDREN: readonly Step[] = [
   ...['round trip', 'getRotation', 'count'].map(after),
   ...both('list'),
 ];
+
+/** In all rotations of a round. */
+export const KILLS: number = [BEFORE_ROWS, AFTER_ROWS, OF_ROWS, OF_CHILDREN].flat().length;
 
 /** How often a child takes those that it takes more than once. */
 const CALLS: Readonly<Record<string, number>> = {
@@ -52,7 +55,7 @@ export function dealSteps(): readonly (readonly Step[])[] {
   const rest = shuffled([...rows, ...OF_CHILDREN]);
   return starts.map((start, rotation) => {
     const end = ends.slice(rotation, rotation + 1);
-    const middle = rest.splice(0, KILLS / ROTATIONS - 2 - end.length);
+    const middle = rest.splice(0, Math.ceil(rest.length / (ROTATIONS - rotation)));
     return [start, ...firsts.slice(rotation, rotation + 1), ...middle, ...end];
   });
 }

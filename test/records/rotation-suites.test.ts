@@ -1,16 +1,17 @@
 /** Rotations once more, with every record authenticated: nothing is different, but for the macs. */
+import { isSlow } from '../support/lane.js';
 import { overAuthenticatedRecords } from '../support/records-suite.js';
 
 overAuthenticatedRecords();
 
 await import('../rotation/rewrap.test.js');
-await import('../rotation/beside.test.js');
-await import('../rotation/guards.test.js');
 await import('../rotation/bad-rows.test.js');
 await import('../rotation/rollback.test.js');
 
 // Each of them is run without macs either way.
-if (process.env['SLOW'] === '1') {
+if (isSlow) {
+  await import('../rotation/beside.test.js');
+  await import('../rotation/guards.test.js');
   await import('../rotation/lost-answers.test.js');
   await import('../rotation/stopping.test.js');
   await import('../rotation/census.test.js');

@@ -1,16 +1,17 @@
 /** Pruning, retirement and recovery once more, with every record authenticated. */
+import { isSlow } from '../support/lane.js';
 import { overAuthenticatedRecords } from '../support/records-suite.js';
 
 overAuthenticatedRecords();
 
 await import('../upkeep/prune.test.js');
-await import('../upkeep/prune-guards.test.js');
 await import('../retirement/assert-retirable.test.js');
 await import('../recovery/add-recovery-wraps.test.js');
-await import('../recovery/recover-deks.test.js');
 
 // Each of them is run without macs either way.
-if (process.env['SLOW'] === '1') {
+if (isSlow) {
+  await import('../upkeep/prune-guards.test.js');
+  await import('../recovery/recover-deks.test.js');
   await import('../upkeep/prune-crashes.test.js');
   await import('../retirement/backups.test.js');
   await import('../recovery/exact-report.test.js');

@@ -3,12 +3,11 @@ import { expect, it } from 'vitest';
 import { patched, withMutatedCopy } from './mutants/mutated-copy.js';
 import { MUTANTS } from './mutants/mutants.js';
 import { RUN, run } from './started.js';
+import { isSlow } from '../support/lane.js';
 
 const TRY = join(import.meta.dirname, 'mutants', 'try-mutants.ts');
 /** One that the first seed finds; the slow lane tries them all. */
-const TRIED = MUTANTS.map(({ name }) => name).filter(
-  (name) => process.env['SLOW'] === '1' || name === 'one pass only',
-);
+const TRIED = MUTANTS.map(({ name }) => name).filter((name) => isSlow || name === 'one pass only');
 
 it('finds mutants, and nothing in a copy that is left as it is', async () => {
   const args = TRIED.flatMap((name) => ['--only', name]);

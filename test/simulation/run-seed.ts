@@ -56,7 +56,7 @@ function cast({ weather }: Simulation): readonly Actor[] {
   ];
 }
 
-assertionWatch.watchNode();
+assertionWatch.watch();
 
 /** @throws SeedFailure */
 export async function runSeed(seed: number, library: Library, tally: Tally): Promise<SeedResult> {

@@ -12,12 +12,17 @@ const MOST_NAMED = 5;
 
 export class AssertionWatch {
   readonly #failed = new Set<Error>();
-  #watchesNode = false;
+  #isWatching = false;
 
-  /** From here on each function of `node:assert` notes its failures, in the whole process. */
-  watchNode(): void {
-    if (this.#watchesNode) return;
-    this.#watchesNode = true;
+  /**
+   * From here on each function of `node:assert` notes its failures, in the whole process.
+   *
+   * @param watchOthers - Called once for each process, which several test files may share.
+   */
+  watch(watchOthers: () => void = () => undefined): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    watchOthers();
     for (const module of [assert, assert.strict] as unknown as readonly Assertions[]) {
       for (const [name, member] of Object.entries(module)) {
         if (isAssertion(name, member)) module[name] = this.watched(member);
@@ -77,5 +82,5 @@ function isAssertion(name: string, member: unknown): member is Assertion {
   return typeof member === 'function' && name !== 'strict' && !/^[A-Z]/.test(name);
 }
 
-/** Of this test file: each has its own. */
+/** Of this process. */
 export const assertionWatch: AssertionWatch = new AssertionWatch();

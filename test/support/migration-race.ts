@@ -42,7 +42,7 @@ export class Race {
     this.ledger = ledger;
     this.#plan = plan;
     world.faults = ({ process, subject, method }) => {
-      if (subject === 'store' && isWrite(method)) this.#sawWriteBy(process);
+      if (subject === 'store' && isWrite(method)) this.#sawWriteBy(process, method);
       return undefined;
     };
     world.onExecuted = (call) => {
@@ -302,11 +302,12 @@ export class Race {
     this.#violation ??= { error: new Error(`${value.owner} took a lease that was alive`) };
   }
 
-  #sawWriteBy(name: string): void {
+  #sawWriteBy(name: string, method = 'replace'): void {
     const run = this.runs.find((each) => each.name === name);
     if (run) run.writes += 1;
     if (run && run.begun > 0 && this.runs.some(({ begun }) => begun > run.begun)) {
       run.lateWrites += 1;
+      if (method === 'create') run.lateCreates += 1;
     }
   }
 }

@@ -51,6 +51,8 @@ export class Run {
   lostReplaces = 0;
   /** Writes that were executed, or refused, after another had taken its lease. */
   lateWrites = 0;
+  /** Those of them that made a DEK row: of a generation that another counts among the old. */
+  lateCreates = 0;
   writes = 0;
   /** Plaintext that was written since its last scan began. */
   plainSinceScan = 0;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { perLane } from './lane.js';
 
 /** Property tests run longer in the slow lane; a failure prints its seed and path either way. */
-fc.configureGlobal({ numRuns: process.env['SLOW'] === '1' ? 1_000 : 100 });
+fc.configureGlobal({ numRuns: perLane(50, 1_000) });

@@ -5,8 +5,7 @@ import { assertionWatch } from './assertion-watch.js';
 /** They throw errors of another class, of which no stack is captured. */
 const EXTENDED = ['toBeOneOf', 'toSatisfy'];
 
-assertionWatch.watchNode();
-watchVitest();
+assertionWatch.watch(watchVitest);
 
 afterEach(({ task }) => {
   if (task.result?.state === 'fail') assertionWatch.clear();

@@ -5,5 +5,9 @@ secretWatch.start();
 
 /** After each test file: nothing that it let out holds a key, plaintext, ciphertext or token. */
 afterAll(() => {
-  secretWatch.requireNoFindings();
+  try {
+    secretWatch.requireNoFindings();
+  } finally {
+    secretWatch.forget();
+  }
 });

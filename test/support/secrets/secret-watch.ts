@@ -22,11 +22,15 @@ type Output = { write: Write };
 export class SecretWatch {
   readonly secrets = new SecretIndex();
   readonly emitted = new Emitted();
+  #isStarted = false;
   readonly #listen = (message: unknown, channel: string | symbol): void => {
     this.emitted.addMessage(String(channel), message);
   };
 
+  /** Once for each process: several test files may share one. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     overhear(this.secrets);
     for (const channel of CHANNELS) subscribe(channel, this.#listen);
     const { _stdout, _stderr } = console as unknown as Record<string, Output | undefined>;
@@ -63,6 +67,12 @@ export class SecretWatch {
     if (findings.length > 0) throw new Error(`A secret was let out: ${findings.join('; ')}`);
   }
 
+  /** Also where findings were let out: the next test file of the process must not be blamed for them. */
+  forget(): void {
+    this.emitted.forget();
+    this.secrets.forget();
+  }
+
   #listenToOutput(output: Output): void {
     const write = output.write.bind(output);
     output.write = (chunk, ...rest) => {
@@ -72,5 +82,5 @@ export class SecretWatch {
   }
 }
 
-/** Of this test file: every one has its own. */
+/** Of this process; each of its test files looks at what it let out itself. */
 export const secretWatch: SecretWatch = new SecretWatch();
