@@ -28,6 +28,10 @@ export async function requireOldRecordFound(sim: Simulation): Promise<void> {
     for (const life of [witness, pinned, judgeOf(sim)]) await requireReadOnly(life, document);
     sim.tally.add('records that were put back', true);
   }
+  // It has read no row that could tell: only its configuration says which epoch it is.
+  const another = judgeOf(sim, { minimumEpoch: record.epoch });
+  const code = await sealed(another, newDocument(sim));
+  equal(code, 'ROTATION_RECORD_BEHIND', 'I4: a DEK was made below the epoch of the configuration');
   await requireAllNamed(sim, nameOf(earlier));
   deepEqual(sim.dekStore.rows, rows, 'I4: a row was written over a record from before');
   sim.dekStore.put(record.id, record);
@@ -41,6 +45,12 @@ function sealableDocument(sim: Simulation): SimDocument | undefined {
   const active = liveRows(sim).filter(({ state }) => state === 'active');
   const ids = new Set(active.map(({ scope }) => scope.at(-1)));
   return sim.documents.all.find(({ document: { id } }) => ids.has(id))?.document;
+}
+
+function newDocument(sim: Simulation): SimDocument {
+  const rev = sim.nextRev();
+  const revs = { title: rev, body: rev };
+  return { ...keyOf(`p${String(rev)}`), revs, title: '', body: '' };
 }
 
 /** As it ends: `sealed`, or with a code. */

@@ -31,13 +31,25 @@ export async function requirePruned(sim: Simulation): Promise<void> {
     ok(!previousWrap || !isOld, `I8: ${id} keeps its previous wrap`);
   }
   const current = nameOf(recordOf(sim));
-  await requireStillNeeded(
-    sim,
-    sim.vault.made.find((name) => name !== current),
-    [],
-  );
+  const other = sim.vault.made.find((name) => name !== current);
+  await requireStillNeeded(sim, other, []);
+  await requireBehindNamed(sim, other);
   const isUsed = liveRows(sim).length > 0;
   await requireStillNeeded(sim, current, isUsed ? ['current-target', 'rows'] : ['current-target']);
+}
+
+/** I11: a row on the target is behind all the same where its epoch is; a create that landed late leaves such rows. */
+async function requireBehindNamed(sim: Simulation, name: MekName | undefined): Promise<void> {
+  const row = liveRows(sim).find(({ epoch }) => epoch > 1);
+  if (!row || sim.weather.hasRecordKey) return;
+  const waiter = sim.spawn('waiter', 'judge');
+  sim.rows.pause();
+  sim.dekStore.put(row.id, { ...row, epoch: row.epoch - 1 });
+  await untilSeen(waiter);
+  await requireStillNeeded(sim, name, ['rows-behind']);
+  sim.dekStore.put(row.id, row);
+  await untilSeen(waiter);
+  sim.rows.resume();
 }
 
 /** I11: what stands against a version is named, and nothing else. */
@@ -55,7 +67,9 @@ async function requireStillNeeded(
       return (error as MekStillNeededError).reasons;
     },
   );
-  const types = reasons.map(({ type }) => type);
+  // Rows that were rewrapped by a clock far ahead may be in backups that are yet to come.
+  const isAhead = sim.weather.skewMs > sim.timeline.nowMs;
+  const types = reasons.map(({ type }) => type).filter((type) => type !== 'backups' || !isAhead);
   deepEqual(types, expected, `I11: what stands against ${name} is not what is named`);
 }
 

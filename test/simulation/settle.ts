@@ -5,6 +5,7 @@ import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/me
 import { inPlaceOf } from '../support/rotation/tampering.js';
 import { backfill, driveMigration, reencrypt } from './actors/migrator.js';
 import { requireRead } from './actors/reader.js';
+import { write } from './actors/writer.js';
 import { driveRewrap } from './actors/rewrapper.js';
 import { codeOf } from './explanations.js';
 import { envelopesIn, keyOf, type SimDocument } from './ledger.js';
@@ -97,6 +98,7 @@ async function requireBackfilled(sim: Simulation): Promise<void> {
 /** I5: one generation of each document is left in use, and another run writes nothing. */
 async function requireReencrypted(sim: Simulation): Promise<void> {
   const { wire, timeline } = sim;
+  const before = new Set(liveRows(sim).map(({ id }) => id));
   let moment: Date | undefined;
   const run = async (): Promise<void> => {
     const life = sim.spawn(`re-encrypter ${String(sim.nextRev())}`, 're-encrypter');
@@ -108,15 +110,28 @@ async function requireReencrypted(sim: Simulation): Promise<void> {
   };
   ok(wire.isCalm);
   await run();
+  await writeNew(sim);
   const { writes } = sim.documents;
   await run();
   equal(sim.documents.writes, writes, 'I8: a rerun of a finished re-encryption writes');
+  for (const { document } of sim.documents.all) {
+    const old = envelopesIn(document).find(([, { dekId }]) => before.has(dekId));
+    ok(!old, `I5: a DEK from before a re-encryption is in use in ${document.id}`);
+  }
   const used = new Set(sim.documents.all.map(({ document }) => document.id));
   const active = liveRows(sim).filter(
     ({ state, scope }) => state === 'active' && used.has(scope.at(-1) ?? ''),
   );
   const scopes = new Set(active.map(({ scopeId }) => scopeId));
   equal(scopes.size, active.length, 'I5: two generations of a document are in use');
+}
+
+/** Its DEK is not from before the re-encryption. */
+async function writeNew(sim: Simulation): Promise<void> {
+  const rev = String(sim.nextRev());
+  const life = sim.spawn(`writer ${rev}`, 'writer');
+  await write(life, `f${rev}`);
+  await untilSeen(life);
 }
 
 /** I7 and I14: an altered row is refused as what it is, named, and left as it is. */

@@ -39,12 +39,12 @@ export interface Weather {
 
 export function weatherOf(random: Random): Weather {
   return {
-    lagMs: random.pick([0, 0, 40, 150, 500]),
-    readsGoBack: random.chance(0.3),
+    lagMs: random.pick([0, 0, 40, 150, 500, 900]),
+    readsGoBack: random.chance(0.6),
     vaultLagMs: random.pick([0, 0, 100]),
     faultRate: random.pick([0, 0.01, 0.03, 0.08]),
     slowRate: random.pick([0.01, 0.04, 0.1]),
-    skewMs: random.pick([0, 0, 50, 700]),
+    skewMs: random.pick([0, 0, 50, 700, 3_600_000]),
     crashRate: random.pick([0, 0.1, 0.35]),
     pageSize: random.int(1, 4),
     cacheTtlMs: random.pick([600, 2_500, 20_000]),

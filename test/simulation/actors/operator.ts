@@ -8,6 +8,7 @@ import { drivePrune } from './pruner.js';
 import { codeOf } from '../explanations.js';
 import type { Actor, Life } from '../simulation.js';
 import { longestFenceMs } from '../row-checks.js';
+import { decrypt as decryptAt } from './reader.js';
 import { IDS, write } from './writer.js';
 import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
@@ -172,10 +173,13 @@ const erase: Action = async (life) => {
   }
 };
 
-/** Made by another process just before, so that a late read may not know of it yet. */
+/** By another process just before, so that a late read may not know of it yet; another one may read it at once. */
 async function writeFirst({ sim }: Life, id: string): Promise<void> {
   const owner = sim.spawn(`owner ${String(sim.nextRev())}`, 'writer');
   await write(owner, id);
+  const item = sim.documents.find(id);
+  if (!item || sim.random.chance(0.7)) return;
+  await decryptAt(sim.spawn(`visitor ${String(sim.nextRev())}`, 'reader'), 'migrate', item);
 }
 
 /** I5: every DEK that was there when it began is gone for good. */

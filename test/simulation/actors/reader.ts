@@ -47,7 +47,7 @@ async function readOne(life: Life, mode: EncryptionMode, id: string): Promise<vo
   await Promise.all([decrypt(life, mode, item), decrypt(life, mode, item)]);
 }
 
-async function decrypt(
+export async function decrypt(
   life: Life,
   mode: EncryptionMode,
   item: StoredDocumentItem<SimDocument>,

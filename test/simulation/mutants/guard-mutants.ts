@@ -101,6 +101,56 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'rows on the target of an earlier epoch do not stand against a retirement',
+    patches: [
+      {
+        file: 'retirement/retirement-scan.ts',
+        from: 'else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);',
+        to: 'else if (!isSameMek(row, this.#record)) this.#behind.add(id);',
+      },
+    ],
+  },
+  {
+    name: 'the epoch that a process is configured with is not looked at',
+    patches: [
+      {
+        file: 'rotation/epochs-seen.ts',
+        from: 'this.#least = minimumEpoch;',
+        to: 'this.#least = Math.min(minimumEpoch, 1);',
+      },
+    ],
+  },
+  {
+    name: 'a row that a late read does not show is not looked for again',
+    patches: [
+      {
+        file: 'dek/late-rows.ts',
+        from: 'if (endMs <= sentMs) missing.delete(dekId);',
+        to: 'if (endMs > 0) missing.delete(dekId);',
+      },
+    ],
+  },
+  {
+    name: 'a re-encryption goes by the time at which rows say that they were made',
+    patches: [
+      {
+        file: 'migration/dek-generations.ts',
+        from: "isOld({ generation }: Pick<DekRow, 'generation'>): boolean {\n    return generation < this.#oldDeks.generationFloor;",
+        to: 'isOld({ generation, createdAt }: DekRow): boolean {\n    return generation < this.#oldDeks.generationFloor && createdAt < this.#oldDeks.startedAt;',
+      },
+    ],
+  },
+  {
+    name: 'a re-encryption leaves the floor of the record where it was',
+    patches: [
+      {
+        file: 'migration/reencryption-floor.ts',
+        from: '    await raiseFloor(context, record.generationFloor);\n',
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'the epochs of rows count for nothing',
     patches: [
       {
