@@ -9,7 +9,7 @@ const TRY = join(import.meta.dirname, 'mutants', 'try-mutants.ts');
 /** One that the first seed finds; the slow lane tries them all. */
 const TRIED = MUTANTS.map(({ name }) => name).filter((name) => isSlow || name === 'one pass only');
 
-it('finds mutants, and nothing in a copy that is left as it is', async () => {
+it('finds mutants, and nothing in a copy that is left as it is', { timeout: 600_000 }, async () => {
   const args = TRIED.flatMap((name) => ['--only', name]);
   const { code, lines } = await run(RUN, '--mutants', ...args);
   expect(lines.filter((line) => line.startsWith('FAIL'))).toEqual([]);
