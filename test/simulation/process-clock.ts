@@ -37,12 +37,12 @@ export class ProcessClock implements Clock {
     signal?.throwIfAborted();
     if (durationMs <= 0) return;
     await new Promise<void>((resolve, reject) => {
-      const abort = (): void => {
+      const stop = this.#timeline.listen(signal, () => {
+        stop();
         reject(signal?.reason as Error);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      });
       this.#timeline.after(durationMs, () => {
-        signal?.removeEventListener('abort', abort);
+        stop();
         resolve();
       });
     });

@@ -74,8 +74,8 @@ export async function runSeed(seed: number, library: Library, tally: Tally): Pro
     assertionWatch.clear();
     throw new SeedFailure(seed, error, sim);
   } finally {
-    sim.timeline.end();
     sim.secrecy.stop();
+    sim.end();
   }
   return { digest: sim.digest, steps: sim.timeline.steps };
 }

@@ -84,6 +84,7 @@ export class Simulation {
   isHalted = false;
   readonly #parts: Part[] = [];
   readonly #processes: SimProcess[] = [];
+  readonly #caches: DekCache[] = [];
   #revs = 0;
   #failure: { readonly error: unknown } | undefined;
 
@@ -139,6 +140,13 @@ export class Simulation {
     }
   }
 
+  /** Nothing more happens. The timers of caches last for minutes, and must not hold whole worlds. */
+  end(): void {
+    this.timeline.end();
+    this.wire.end();
+    for (const cache of this.#caches.splice(0)) cache.clear();
+  }
+
   /** What is left of a run that went wrong, for people. */
   report(message: string): string {
     const dekIds = new Set(message.match(/[0-9a-f]{32}\.\d+/g) ?? []);
@@ -185,6 +193,7 @@ export class Simulation {
       maxEntries: 64,
       ttlMs: weather.cacheTtlMs,
     });
+    this.#caches.push(dekCache);
     const all: FieldEncryptorOptions = {
       product: PRODUCT,
       keyProviders: [wire.stub(process, 'provider', this.vault) as KeyProvider],

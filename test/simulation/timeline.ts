@@ -12,6 +12,7 @@ export class Timeline {
   steps = 0;
   #queue: Due[] = [];
   #asked = 0;
+  readonly #listening = new Set<() => void>();
 
   after(delayMs: number, run: () => void): void {
     this.#asked += 1;
@@ -29,9 +30,24 @@ export class Timeline {
     return true;
   }
 
+  /** Calls `onAbort` when the signal aborts, until the function that it returns is called or all is over. */
+  listen(signal: AbortSignal | undefined, onAbort: () => void): () => void {
+    const stop = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      this.#listening.delete(stop);
+    };
+    if (!signal) return stop;
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#listening.add(stop);
+    return stop;
+  }
+
   /** Nothing more will happen: whoever waits holds on to nothing. */
   end(): void {
     this.#queue = [];
+    // Whatever a timer of a cache finds later has expired, and is dropped.
+    this.nowMs = Infinity;
+    for (const stop of this.#listening) stop();
   }
 
   #takeNext(): Due | undefined {

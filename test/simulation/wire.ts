@@ -53,6 +53,7 @@ export class Wire {
   readonly #random: Random;
   readonly #weather: Weather;
   readonly #hooks: WireHooks;
+  readonly #revokes: (() => void)[] = [];
 
   constructor({ library, timeline, random, weather }: WireParts, hooks: WireHooks) {
     this.#library = library;
@@ -64,7 +65,7 @@ export class Wire {
 
   /** The service as the process has it: every call is sent, executed and answered, one step each. */
   stub(process: SimProcess, subject: Subject, target: Target): object {
-    return new Proxy(target, {
+    const { proxy, revoke } = Proxy.revocable(target, {
       get: (_target, name): unknown => {
         const member: unknown = Reflect.get(target, name);
         if (typeof member !== 'function' || typeof name !== 'string') return member;
@@ -74,6 +75,13 @@ export class Wire {
           );
       },
     });
+    this.#revokes.push(revoke);
+    return proxy;
+  }
+
+  /** Nothing is sent any more, and processes do not hold the services. */
+  end(): void {
+    for (const revoke of this.#revokes.splice(0)) revoke();
   }
 
   #send(
@@ -102,15 +110,15 @@ export class Wire {
   #travel(call: Call, execute: () => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const signal = signalOf(call.args);
-      const abort = (): void => {
+      const stop = this.#timeline.listen(signal, () => {
+        stop();
         this.#hooks.onDelivered(call, { ok: false, error: signal?.reason });
         reject(signal?.reason as Error);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      });
       const answer: Answer = (outcome) => {
         this.#timeline.after(this.#latencyMs(), () => {
           if (!call.process.isAlive || signal?.aborted) return;
-          signal?.removeEventListener('abort', abort);
+          stop();
           this.#hooks.onDelivered(call, outcome);
           if (outcome.ok) resolve(outcome.value);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
