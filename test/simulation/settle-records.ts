@@ -17,7 +17,7 @@ export async function endOfTheWorld(sim: Simulation): Promise<void> {
 
 /** I20: every DEK comes back out of its recovery wrap, and what does not is named, and nothing else. */
 async function requireRecovered(sim: Simulation): Promise<void> {
-  if (sim.random.chance(0.5)) await requireAllWrapped(sim);
+  if (sim.random.chance(0.8)) await requireAllWrapped(sim);
   sim.rows.pause();
   const next = await loseMeks(sim);
   const altered = sim.random.chance(0.4) ? replaceRecoveryWrap(sim) : undefined;
