@@ -50,7 +50,7 @@ export function weatherOf(random: Random): Weather {
     cacheTtlMs: random.pick([600, 2_500, 20_000]),
     leaseTtlMs: random.pick([1_000, 3_000]),
     hasRecordKey: random.chance(0.4),
-    recoveryRate: random.pick([0, 0, 0, 0, 0.5, 1]),
+    recoveryRate: random.pick([0, 0, 0, 0.5, 0.5, 1]),
     startsEmpty: random.chance(0.2),
     restores: random.chance(0.35),
     fencesMs: random.pick([[1_000], [1_000], [1_000, 1_600, 3_000]]),
