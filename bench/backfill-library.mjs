@@ -23,7 +23,7 @@ function isWholeStep({ type, error, counts: { scanned } }) {
   return scanned % STEP_NOTES === 0;
 }
 
-function requireComplete({ complete, rewritten, passes }) {
-  if (complete && rewritten === count && passes === 2) return;
-  throw new Error(`Rewrote ${rewritten} notes in ${passes} passes, complete: ${complete}`);
+function requireComplete({ complete, changed, passes }) {
+  if (complete && changed === count && passes === 2) return;
+  throw new Error(`Rewrote ${changed} notes in ${passes} passes, complete: ${complete}`);
 }

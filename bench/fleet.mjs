@@ -97,7 +97,7 @@ async function finishAll(workers) {
   const results = await Promise.all(finishes);
   const wallMs = performance.now() - (await begun);
   const sum = (of) => results.reduce((total, result) => total + of(result), 0);
-  const rewrapped = sum(({ summary }) => summary.rewrapped);
+  const rewrapped = sum(({ summary }) => summary.changed);
   if (rewrapped !== ROWS || !results.every(({ summary }) => summary.complete)) {
     throw new Error(`Rewrapped ${rewrapped} of ${ROWS} rows`);
   }

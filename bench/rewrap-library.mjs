@@ -33,7 +33,7 @@ function isWholeStep({ type, error, counts: { scanned } }) {
   return scanned % STEP_ROWS === 0;
 }
 
-function requireComplete({ complete, rewrapped, passes }) {
-  if (complete && rewrapped === count && passes === 3) return;
-  throw new Error(`Rewrapped ${rewrapped} rows in ${passes} passes, complete: ${complete}`);
+function requireComplete({ complete, changed, passes }) {
+  if (complete && changed === count && passes === 3) return;
+  throw new Error(`Rewrapped ${changed} rows in ${passes} passes, complete: ${complete}`);
 }

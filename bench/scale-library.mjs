@@ -61,7 +61,7 @@ function takeCalls() {
   return taken;
 }
 
-function requireComplete({ complete, rewrapped, passes }) {
-  if (complete && rewrapped === count && passes === 3) return;
-  throw new Error(`Rewrapped ${rewrapped} rows in ${passes} passes, complete: ${complete}`);
+function requireComplete({ complete, changed, passes }) {
+  if (complete && changed === count && passes === 3) return;
+  throw new Error(`Rewrapped ${changed} rows in ${passes} passes, complete: ${complete}`);
 }

@@ -29,12 +29,6 @@ export type {
 } from './diagnostics/call-message.js';
 export { diagnosticsChannels } from './diagnostics/diagnostics-channels.js';
 export type { PlaintextReadMessage } from './diagnostics/plaintext-read-message.js';
-export type {
-  RewrapMessage,
-  RewrapStartedEvent,
-  RewrapStoppedEvent,
-  ToldFailedEvent,
-} from './diagnostics/rewrap-message.js';
 export type { RetryMessage } from './diagnostics/retry-message.js';
 export {
   defineDocument,
@@ -86,45 +80,24 @@ export {
   type CountPlaintextOptions,
   type PlaintextCount,
 } from './migration/count-plaintext.js';
-export type { DocumentIdentity } from './migration/document-identity.js';
 export { findMissingDeks } from './migration/find-missing-deks.js';
-export type { FindMissingDeksOptions, FindOrphanDeksOptions } from './migration/find-options.js';
-export { findOrphanDeks } from './migration/find-orphan-deks.js';
-export type { MigrationEncryption } from './migration/migration-context.js';
+export { findOrphanDeks, type FindOrphanDeksOptions } from './migration/find-orphan-deks.js';
 export type {
-  CurrentDocumentEvent,
-  DekChanges,
-  FailedDocumentEvent,
   LeaseEvent,
   MigratedDocumentEvent,
-  MigrationBegunEvent,
-  MigrationCounts,
   MigrationEvent,
-  MigrationFinishedEvent,
-  MigrationKind,
-  MigrationPassedEvent,
-  MigrationPassEvent,
   MigrationSummary,
-  RewrittenEvent,
-  SkippedDocumentEvent,
-  WouldRewriteEvent,
 } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
 export type {
   MissingDek,
   MissingDekCounts,
-  MissingDekEvent,
-  MissingDekFailedEvent,
   MissingDeksEvent,
-  MissingDeksFinishedEvent,
   MissingDeksSummary,
 } from './migration/missing-event.js';
 export type {
   OrphanDekCounts,
-  OrphanDekEvent,
-  OrphanDekFailedEvent,
   OrphanDeksEvent,
-  OrphanDeksFinishedEvent,
   OrphanDeksSummary,
 } from './migration/orphan-event.js';
 export {
@@ -152,11 +125,7 @@ export type { Readiness, ReadinessCheck } from './readiness.js';
 export type { ReadinessWarning, ReadinessWarningCode } from './readiness-warning.js';
 export { recoverDeks } from './recovery/recover-deks.js';
 export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
-export type {
-  RecoveryEvent,
-  RecoveryFinishedEvent,
-  RecoverySummary,
-} from './recovery/recovery-event.js';
+export type { RecoveryEvent, RecoverySummary } from './recovery/recovery-event.js';
 export { assertRetirable, type RetirementReport } from './retirement/assert-retirable.js';
 export type { AssertRetirableOptions } from './retirement/retirement-options.js';
 export type {
@@ -171,40 +140,27 @@ export type {
   UnreadableRowsReason,
   WrappedRowsReason,
 } from './retirement/retirement-reason.js';
-export {
-  findUnreadableRows,
-  type FindUnreadableRowsOptions,
-} from './rotation/find-unreadable-rows.js';
+export { findUnreadableRows } from './rotation/find-unreadable-rows.js';
 export type { Lease } from './rotation/lease.js';
-export { rewrapAllDeks, type RewrapEncryption } from './rotation/rewrap-all-deks.js';
+export { rewrapAllDeks } from './rotation/rewrap-all-deks.js';
 export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
-  BegunEvent,
-  CurrentEvent,
   DekLoss,
   DekLossReason,
-  FailedEvent,
-  FinishedEvent,
-  PassedEvent,
-  PassEvent,
-  RewrapCounts,
   RewrapEvent,
-  RewrappedEvent,
   RewrapRowEvent,
   RewrapSummary,
-  SkippedEvent,
-  WouldRewrapEvent,
 } from './rotation/rewrap-event.js';
-export type { FenceEvent } from './rotation/fence.js';
-export type { RewrapAllDeksOptions, RewrapTarget } from './rotation/rewrap-options.js';
+export type {
+  RewrapAllDeksOptions,
+  RewrapTarget,
+  RollbackRotationOptions,
+} from './rotation/rewrap-options.js';
 export type { RewrapShard } from './rotation/rewrap-shard.js';
-export type { RollbackRotationOptions } from './rotation/rollback-options.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
 export type {
   UnreadableRowCounts,
-  UnreadableRowEvent,
   UnreadableRowsEvent,
-  UnreadableRowsFinishedEvent,
   UnreadableRowsSummary,
 } from './rotation/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
@@ -220,6 +176,20 @@ export type {
   RotationRecord,
   RotationState,
 } from './rotation/rotation-record.js';
+export type { EncryptionContext } from './run/encryption-context.js';
+export type {
+  FenceEvent,
+  PassedEvent,
+  PassEvent,
+  RunCounts,
+  RunEstimate,
+  RunName,
+  RunSummary,
+} from './run/run-event.js';
+export type { PublishedRunEvent, RunMessage } from './run/run-message.js';
+export type { RunOptions } from './run/run-options.js';
+export type { DocumentIdentity } from './run/scanned-document.js';
+export type { SearchedEncryption, SearchOptions } from './run/search.js';
 export {
   authenticateRecords,
   type RecordAuthentication,
@@ -242,24 +212,14 @@ export type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from './store/document-store.js';
-export { addRecoveryWraps } from './upkeep/add-recovery-wraps.js';
-export type { PrunePreviousWrapsOptions } from './upkeep/prune-options.js';
-export { prunePreviousWraps } from './upkeep/prune-previous-wraps.js';
-export { resealRecords } from './upkeep/reseal-records.js';
+export { addRecoveryWraps } from './maintenance/add-recovery-wraps.js';
 export type {
-  UpkeepBegunEvent,
-  UpkeepChangedEvent,
-  UpkeepCounts,
-  UpkeepCurrentEvent,
-  UpkeepEvent,
-  UpkeepFailedEvent,
-  UpkeepFinishedEvent,
-  UpkeepKind,
-  UpkeepPassedEvent,
-  UpkeepPassEvent,
-  UpkeepRowEvent,
-  UpkeepSkippedEvent,
-  UpkeepSummary,
-  UpkeepWouldChangeEvent,
-} from './upkeep/upkeep-event.js';
-export type { UpkeepOptions } from './upkeep/upkeep-options.js';
+  MaintenanceEvent,
+  MaintenanceRowEvent,
+  MaintenanceSummary,
+} from './maintenance/maintenance-event.js';
+export {
+  prunePreviousWraps,
+  type PrunePreviousWrapsOptions,
+} from './maintenance/prune-previous-wraps.js';
+export { resealRecords } from './maintenance/reseal-records.js';

@@ -202,7 +202,7 @@ describe('a row of a generation that the library never makes', () => {
     await sealed(made.encryptor, 'text');
     const { id } = await planted(made, HIGHEST + 1);
     const pruned = await prune(made);
-    expect(pruned.summary).toMatchObject({ complete: false, current: 1, failed: 1 });
+    expect(pruned.summary).toMatchObject({ complete: false, unchanged: 1, failed: 1 });
     const [failed] = upkeepOfType(pruned, 'failed');
     expect(failed?.dekId).toBe(id);
     expect(describeError(failed?.error)).toEqual(refusal(HIGHEST + 1));
@@ -214,6 +214,6 @@ describe('a row of a generation that the library never makes', () => {
     await planted(made, HIGHEST + 1);
     await alterRecord(made, { generationFloor: 2 });
     const { summary } = await rewrap(withKeys(made, ['b', 'a']));
-    expect(summary).toMatchObject({ complete: true, rewrapped: 2, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 2, failed: 0 });
   });
 });

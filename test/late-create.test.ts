@@ -289,7 +289,7 @@ describe('a create that lands after a whole rotation', () => {
     const census = await takeCensus(operator.encryptor);
     expect(census).toMatchObject({ behind: 1, settled: false, rotation: { state: 'complete' } });
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 1, epoch: 2 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, epoch: 2 });
     expect((await takeCensus(operator.encryptor)).settled).toBe(true);
   });
 });

@@ -65,7 +65,7 @@ describe.each(stores)('texts with half a surrogate pair, in %s', (_name, make) =
     const store = await make();
     await store.create(DOCUMENT);
     const { summary } = await migrate(backfillDocuments(made.encryptor, note, store), made.clock);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, failed: 0 });
     const item = await store.get(KEY);
     expect(await decryptAny(made.encryptor, item?.document)).toStrictEqual(DOCUMENT);
   });

@@ -159,7 +159,7 @@ describe(`one signal for a run with a concurrency of ${String(WIDE)}`, () => {
     listening(operator.store);
     listening(operator.provider);
     const { summary } = await rewrap(operator, { ...options(), ...budget });
-    expect(summary).toMatchObject({ complete: true, rewrapped: ITEMS });
+    expect(summary).toMatchObject({ complete: true, changed: ITEMS });
   });
 
   it('over documents', async () => {

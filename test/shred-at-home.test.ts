@@ -408,7 +408,7 @@ describe('what a process remembers of its shreds', () => {
 async function collected(isDone: () => boolean): Promise<void> {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
-  for (let attempt = 0; attempt < 50 && !isDone(); attempt += 1) {
+  for (let attempt = 0; attempt < 500 && !isDone(); attempt += 1) {
     await turn();
     gc();
   }

@@ -60,12 +60,12 @@ async function startStrict({ setting }: Stage): Promise<string | undefined> {
 }
 
 function finishedClaim(
-  { complete, rewritten }: MigrationSummary,
+  { complete, changed }: MigrationSummary,
   { fields, scanned }: PlaintextCount,
   deks: number,
 ): Claim {
-  const counts = `${n(rewritten)} notes, ${n(deks)} keys, ${n(fields)} values left in clear`;
-  const holds = complete && scanned > 0 && rewritten === scanned && deks === scanned;
+  const counts = `${n(changed)} notes, ${n(deks)} keys, ${n(fields)} values left in clear`;
+  const holds = complete && scanned > 0 && changed === scanned && deks === scanned;
   return [`the backfill is complete: ${counts}`, holds && fields === 0];
 }
 

@@ -41,8 +41,8 @@ export function figuresOf(acts: Acts): Figures {
   const left = census.wraps.find(({ mekVersion }) => mekVersion === oldVersion);
   return {
     documents: before.size,
-    backfilled: backfill.summary.rewritten,
-    rewrapped: summary.rewrapped,
+    backfilled: backfill.summary.changed,
+    rewrapped: summary.changed,
     leftOnOldVersion: (left?.active ?? 0) + (left?.retired ?? 0),
     documentsChanged: countChanged(before, after),
     readsDuringRotation: traffic.readsDuringRotation,

@@ -6,7 +6,7 @@
  * `wrap`, `unwrap` and `store` are tracing channels, with a message object for each call: see
  * {@link WrapMessage}, {@link UnwrapMessage} and {@link StoreMessage}. Subscribe to
  * `tracing:<name>:asyncEnd` for finished calls, or to all five by Node's `tracingChannel(name)`. The
- * others are plain channels: {@link CacheMessage}, {@link RetryMessage}, {@link RewrapMessage} and
+ * others are plain channels: {@link CacheMessage}, {@link RetryMessage}, {@link RunMessage} and
  * {@link PlaintextReadMessage}.
  *
  * Messages are plain data: names, ids, counts and codes. No key, wrap, ciphertext, plaintext or key
@@ -44,6 +44,6 @@ export const diagnosticsChannels = {
   store: 'bytelyst.field-encrypt.store',
   cache: 'bytelyst.field-encrypt.cache',
   retry: 'bytelyst.field-encrypt.retry',
-  rewrap: 'bytelyst.field-encrypt.rewrap',
+  run: 'bytelyst.field-encrypt.run',
   plaintextRead: 'bytelyst.field-encrypt.plaintext-read',
 } as const;

@@ -4,16 +4,15 @@ import { planWrite } from '../cipher/write-plan.js';
 import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
-import type { AnyDocument, AnyDocumentStore } from './document-pages.js';
-import { migrateDocuments } from './migrate-documents.js';
-import type { MigrationContext, MigrationEncryption } from './migration-context.js';
-import type { SettledDocument } from './migration-counter.js';
+import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
+import type { AnyDocument, AnyDocumentStore } from '../run/scanned-document.js';
+import { migrateDocuments, requireEnabled } from './migrate-documents.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import type { MigrationContext } from './migration-context.js';
 import type { DocumentOutcome, MigrationEvent, MigrationSummary } from './migration-event.js';
 import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
-import { requireEnabled } from './required-switch.js';
 import { storedFieldsOf } from './stored-fields.js';
-import { updateStored, type DocumentRewrite } from './update-stored.js';
+import { updateStored, type DocumentRewrite, type SettledDocument } from './update-stored.js';
 
 /**
  * Encrypts every declared field of a collection that is still plaintext, beside live traffic.
@@ -60,27 +59,29 @@ import { updateStored, type DocumentRewrite } from './update-stored.js';
  * await notes.create({ id: '1', body: 'still plain' });
  * for await (const event of backfillDocuments(encryptor, note, notes)) {
  *   if (event.type === 'failed') console.error(event.key, event.error);
- *   if (event.type === 'finished') console.log(event.summary.rewritten, event.summary.complete); // 1 true
+ *   if (event.type === 'finished') console.log(event.summary.changed, event.summary.complete); // 1 true
  * }
  * ```
  */
 export async function* backfillDocuments(
-  encryption: MigrationEncryption,
+  encryption: EncryptionContext,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
   options: MigrationOptions = {},
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
-  const request = readMigrationOptions(options);
+  const { request } = readMigrationOptions(options);
   requireEnabled('backfillDocuments', encryption, true);
   return yield* migrateDocuments({
+    run: 'backfillDocuments',
     kind: 'backfill',
     encryption,
     definition,
     documentStore: documentStore as AnyDocumentStore,
     request,
+    wrapsPerDocument: 1,
     async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context), 'rewrite');
-      else yield* passesUntilCalm(context, tally, sealing(context));
+      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context));
+      else yield* documentPasses(context, tally, sealing(context));
     },
   });
 }
@@ -99,11 +100,11 @@ function rehearsal(context: MigrationContext): SettleDocument {
   const { definition, reader } = context;
   return async ({ document }, key) => {
     const { place, plain: fields, sealed } = storedFieldsOf(context, document);
-    if (fields === 0) return settled({ type: 'current', key });
+    if (fields === 0) return settled({ type: 'unchanged', key });
     // For their refusals: what they take can be sealed, and be stored beside what is sealed.
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     if (sealed.length > 0) await reader.read(definition, document);
-    return settled({ type: 'would-rewrite', key, fields });
+    return settled({ type: 'would-change', key, fields });
   };
 }
 

@@ -1,12 +1,12 @@
 /** Counts what a backfill still has to do. @module */
+import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js';
 import { plaintextPaths } from '../cipher/plaintext-read.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readOptions, requireSignal } from '../guards.js';
 import { ownSignal } from '../own-signal.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPages, type AnyDocumentStore } from './document-pages.js';
-import { requireDefinition, requireDocumentStore } from './required-parts.js';
+import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 
 export interface CountPlaintextOptions {
   /** Rejects with its reason. */

@@ -105,7 +105,7 @@ async function changeAll<Row extends LiveDekRow>(
 }
 
 async function send(
-  { dekStore, sharedCache }: MigrationContext,
+  { dekStore, dekCache }: MigrationContext,
   row: RetiredDekRow | ShreddedDekRow,
   etag: string,
 ): Promise<{ readonly error: unknown } | undefined> {
@@ -116,6 +116,6 @@ async function send(
     return { error };
   } finally {
     // Whether or not the answer arrived: nobody goes on with it here.
-    if (row.state === 'shredded') sharedCache?.invalidate(row.id);
+    if (row.state === 'shredded') dekCache?.invalidate(row.id);
   }
 }

@@ -1,14 +1,18 @@
-/** Scans over all documents, until one finds nothing to do. @module */
-import { contended, hasCode } from '../errors.js';
+/** Scans of a migration over all documents of a collection. @module */
+import { hasCode } from '../errors.js';
 import { isPlainObject, requirePlainObject } from '../guards.js';
-import { settleConcurrently } from '../settle-concurrently.js';
-import { identityOf, type DocumentIdentity } from './document-identity.js';
-import { documentPages, type AnyDocumentItem } from './document-pages.js';
+import { runPass, runPasses, type PassPlan } from '../run/passes.js';
+import type { RunTally, Sums } from '../run/run-counter.js';
+import type { PassEvent } from '../run/run-event.js';
+import {
+  documentPages,
+  identityOf,
+  type AnyDocumentItem,
+  type DocumentIdentity,
+} from '../run/scanned-document.js';
 import type { MigrationContext } from './migration-context.js';
-import { MigrationCounter, type SettledDocument } from './migration-counter.js';
-import type { MigrationEvent, MigrationPassEvent } from './migration-event.js';
-import type { MigrationTally } from './migration-tally.js';
-import { NotSelected } from './selecting-updater.js';
+import type { DocumentOutcome, MigrationStepEvent } from './migration-event.js';
+import { NotSelected, type SettledDocument } from './update-stored.js';
 
 /** What a migration does with one document; what it throws is wrong with that document alone. */
 export type SettleDocument = (
@@ -16,53 +20,53 @@ export type SettleDocument = (
   key: DocumentIdentity,
 ) => Promise<SettledDocument>;
 
-type Purpose = MigrationPassEvent['purpose'];
-
-const MOST_PASSES = 100;
+type DocumentPasses = AsyncGenerator<MigrationStepEvent, void, void>;
 
 /** Repeats the scan as long as one writes something or loses a race. */
-export async function* passesUntilCalm(
+export async function* documentPasses(
   context: MigrationContext,
-  tally: MigrationTally,
+  tally: RunTally,
   settle: SettleDocument,
-  firstPurpose: Purpose = 'rewrite',
-): AsyncGenerator<MigrationEvent, void, void> {
+  firstPurpose: PassEvent['purpose'] = 'change',
+): DocumentPasses {
   let purpose = firstPurpose;
-  for (let round = 0; round < MOST_PASSES; round += 1) {
-    const counter = yield* documentPass(context, tally, settle, purpose);
-    if (counter.disturbed === 0) return;
-    purpose = 'verify';
-  }
-  const { collection } = context.definition;
-  throw contended(`A scan without a change, of "${collection}",`, MOST_PASSES);
+  yield* runPasses(tally, {
+    what: `"${context.definition.collection}"`,
+    next: () => passOver(context, settle, purpose),
+    isOverAfter: ({ disturbed }) => {
+      purpose = 'verify';
+      return disturbed === 0;
+    },
+  });
 }
 
 export async function* documentPass(
   context: MigrationContext,
-  tally: MigrationTally,
+  tally: RunTally,
   settle: SettleDocument,
-  purpose: Purpose,
-): AsyncGenerator<MigrationEvent, MigrationCounter, void> {
-  const { store, signal, request } = context;
-  const { concurrency } = request;
-  const pass = tally.passes + 1;
-  yield { type: 'pass', pass, purpose, total: await store.count({ signal }) };
-  const counter = new MigrationCounter();
-  const task = async (item: AnyDocumentItem): Promise<SettledDocument> => {
-    // Beside each write: a scan that has nothing to write must give a sign of life, too.
-    await context.requireLease();
-    return settleSelected(context, settle, item);
+): DocumentPasses {
+  yield* runPass(tally, passOver(context, settle, 'change'));
+}
+
+function passOver(
+  context: MigrationContext,
+  settle: SettleDocument,
+  purpose: PassEvent['purpose'],
+): PassPlan<AnyDocumentItem, DocumentOutcome> {
+  const { store, signal, budget } = context;
+  return {
+    purpose,
+    total: () => store.count({ signal }),
+    pages: () => documentPages(store, signal),
+    settle: async (item) => {
+      // Beside each write: a scan that has nothing to write has to renew the lease, too.
+      await context.requireLease();
+      return settleSelected(context, settle, item);
+    },
+    sumsOf,
+    concurrency: budget,
+    signal,
   };
-  for await (const items of documentPages(store, signal)) {
-    for await (const settled of settleConcurrently(items, task, { concurrency, signal })) {
-      counter.add(settled);
-      yield { ...settled.outcome, counts: counter.counts };
-    }
-  }
-  signal?.throwIfAborted();
-  yield { type: 'passed', pass, counts: counter.counts };
-  tally.add(counter);
-  return counter;
 }
 
 async function settleSelected(
@@ -86,4 +90,16 @@ async function settleSelected(
 
 function notSelected(key: DocumentIdentity, lostRace: boolean): SettledDocument {
   return { outcome: { type: 'skipped', key, reason: 'not-selected' }, lostRace };
+}
+
+function sumsOf(outcome: DocumentOutcome): Sums {
+  const { fields, retired, shredded, misdated } = outcome as Partial<
+    Extract<DocumentOutcome, { type: 'changed' }>
+  >;
+  return {
+    fields: outcome.type === 'changed' ? (fields ?? 0) : 0,
+    retired: retired?.length ?? 0,
+    shredded: shredded?.length ?? 0,
+    misdated: misdated?.length ?? 0,
+  };
 }

@@ -1,22 +1,23 @@
 /** Finds documents whose DEK is gone. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { requireIdentifier } from '../guards.js';
-import { settleConcurrently } from '../settle-concurrently.js';
-import type { DekStore } from '../store/dek-store.js';
+import { documentPages } from '../run/scanned-document.js';
+import {
+  documentSearchContext,
+  readSearchOptions,
+  search,
+  type SearchedEncryption,
+  type SearchOptions,
+} from '../run/search.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPages } from './document-pages.js';
-import { readFindOptions, type FindMissingDeksOptions } from './find-options.js';
-import { meteredStores } from './metered-stores.js';
 import { checkForMissing, namedDeks, readNamedRows } from './missing-check.js';
 import type {
   MissingDekCounts,
+  MissingDekEvent,
+  MissingDekFailedEvent,
   MissingDeksEvent,
   MissingDeksSummary,
   MissingOutcome,
 } from './missing-event.js';
-import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 
 /**
  * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it
@@ -58,41 +59,39 @@ import { requireDefinition, requireDekStore, requireDocumentStore } from './requ
  * ```
  */
 export async function* findMissingDeks(
-  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
+  encryption: SearchedEncryption,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
-  options: FindMissingDeksOptions = {},
+  options: SearchOptions = {},
 ): AsyncGenerator<MissingDeksEvent, MissingDeksSummary, void> {
-  const own = readEncryption(encryption);
-  requireDekStore('dekStore', ['get', 'getMany', 'list'], own.dekStore);
-  requireDefinition('definition', definition);
-  requireDocumentStore('documentStore', ['list', 'get'], documentStore);
-  const { product, clock = systemClock } = own;
-  const { collection } = definition;
-  requireIdentifier('product', product);
-  const request = readFindOptions(options);
-  const { charge, ...stores } = meteredStores(own.dekStore, documentStore, {
-    product,
-    clock,
+  const context = documentSearchContext(encryption, definition, documentStore, {
+    methods: ['list', 'get'],
+    request: readSearchOptions(options).request,
   });
-  const parts = { ...request, product, definition, ...stores };
-  let counts: MissingDekCounts = NOTHING;
-  for await (const items of documentPages(stores.documentStore, request.signal)) {
-    const named = items.map((item) => namedDeks(parts, item));
-    const rows = await readNamedRows(parts, named);
-    const check = (each: (typeof named)[number]): Promise<MissingOutcome> =>
-      checkForMissing(parts, each, rows);
-    for await (const outcome of settleConcurrently(named, check, request)) {
-      counts = withOutcome(counts, outcome);
-      for (const event of eventsOf(outcome, counts)) yield charge.inEvent(event);
-    }
-  }
-  const summary = charge.inSummary<MissingDeksSummary>({ product, collection, ...counts });
-  yield charge.inEvent<MissingDeksEvent>({ type: 'finished', summary });
-  return summary;
+  const { product, signal } = context;
+  const { collection } = definition;
+  return yield* search(context, {
+    pages: documentPages(context.documentStore, signal),
+    checks: async (items) => {
+      const named = items.map((item) => namedDeks(context, item));
+      const rows = await readNamedRows(context, named);
+      return named.map((each) => () => checkForMissing(context, each, rows));
+    },
+    nothing: NOTHING,
+    counted: withOutcome,
+    eventsOf,
+    summaryOf: (counts): MissingDeksSummary => ({ product, collection, ...counts }),
+  });
 }
 
-const NOTHING = { scanned: 0, sound: 0, affected: 0, skipped: 0, failed: 0, missing: 0 };
+const NOTHING: MissingDekCounts = {
+  scanned: 0,
+  sound: 0,
+  affected: 0,
+  skipped: 0,
+  failed: 0,
+  missing: 0,
+};
 
 function withOutcome(counts: MissingDekCounts, outcome: MissingOutcome): MissingDekCounts {
   const { type } = outcome;
@@ -103,7 +102,7 @@ function withOutcome(counts: MissingDekCounts, outcome: MissingOutcome): Missing
 function* eventsOf(
   outcome: MissingOutcome,
   counts: MissingDekCounts,
-): Generator<MissingDeksEvent, void, void> {
+): Generator<MissingDekEvent | MissingDekFailedEvent, void, void> {
   if (outcome.type === 'failed') yield { ...outcome, counts };
   if (outcome.type !== 'affected') return;
   const { key, missing } = outcome;

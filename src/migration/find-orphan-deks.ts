@@ -1,22 +1,36 @@
 /** Finds DEK rows whose document is gone. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { requireIdentifier } from '../guards.js';
-import { dekRowPages } from '../rotation/dek-row-pages.js';
-import { settleConcurrently } from '../settle-concurrently.js';
-import type { DekStore } from '../store/dek-store.js';
+import { requireIntegerBetween } from '../guards.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import {
+  documentSearchContext,
+  readSearchOptions,
+  search,
+  type SearchedEncryption,
+  type SearchOptions,
+} from '../run/search.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { readFindOrphansOptions, type FindOrphanDeksOptions } from './find-options.js';
-import { meteredStores } from './metered-stores.js';
 import { checkForOrphan } from './orphan-check.js';
 import type {
   OrphanDekCounts,
+  OrphanDekEvent,
+  OrphanDekFailedEvent,
   OrphanDeksEvent,
   OrphanDeksSummary,
   OrphanOutcome,
 } from './orphan-event.js';
-import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
+
+export interface FindOrphanDeksOptions extends SearchOptions {
+  /**
+   * Rows younger than this are left out: a DEK is made before its document is written. 0 or more, by
+   * the wall clock.
+   *
+   * @default 3 600 000
+   */
+  readonly minAgeMs?: number;
+}
+
+const DEFAULT_MIN_AGE_MS = 3_600_000;
 
 /**
  * Finds DEKs that outlived their document: it was deleted, and nobody called `shred`.
@@ -60,43 +74,48 @@ import { requireDefinition, requireDekStore, requireDocumentStore } from './requ
  * ```
  */
 export async function* findOrphanDeks(
-  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
+  encryption: SearchedEncryption,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
   options: FindOrphanDeksOptions = {},
 ): AsyncGenerator<OrphanDeksEvent, OrphanDeksSummary, void> {
-  const own = readEncryption(encryption);
-  requireDekStore('dekStore', ['get', 'getMany', 'list'], own.dekStore);
-  requireDefinition('definition', definition);
-  requireDocumentStore('documentStore', ['get'], documentStore);
-  const { product, clock = systemClock } = own;
-  const { collection } = definition;
-  requireIdentifier('product', product);
-  const request = readFindOrphansOptions(options);
-  const { signal } = request;
-  const { charge, ...stores } = meteredStores(own.dekStore, documentStore, {
-    product,
-    clock,
+  const { own, request } = readSearchOptions(options, ['minAgeMs']);
+  const { minAgeMs = DEFAULT_MIN_AGE_MS } = own;
+  requireIntegerBetween('minAgeMs', minAgeMs, 0, Number.MAX_SAFE_INTEGER);
+  const context = documentSearchContext(encryption, definition, documentStore, {
+    methods: ['get'],
+    request,
   });
-  const parts = { ...request, product, clock, definition, ...stores };
-  let counts: OrphanDekCounts = NOTHING;
-  for await (const items of dekRowPages(stores.dekStore, { product }, signal)) {
-    const check = checkForOrphan.bind(undefined, parts);
-    for await (const outcome of settleConcurrently(items, check, request)) {
-      counts = withOutcome(counts, outcome);
-      if (outcome.type === 'orphan' || outcome.type === 'failed') {
-        yield charge.inEvent<OrphanDeksEvent>({ ...outcome, counts });
-      }
-    }
-  }
-  const summary = charge.inSummary<OrphanDeksSummary>({ product, collection, ...counts });
-  yield charge.inEvent<OrphanDeksEvent>({ type: 'finished', summary });
-  return summary;
+  const { product, dekStore, signal } = context;
+  const { collection } = definition;
+  const parts = { ...context, minAgeMs };
+  return yield* search(context, {
+    pages: dekRowPages(dekStore, { product }, signal),
+    checks: (items) => Promise.resolve(items.map((item) => () => checkForOrphan(parts, item))),
+    nothing: NOTHING,
+    counted: withOutcome,
+    eventsOf,
+    summaryOf: (counts): OrphanDeksSummary => ({ product, collection, ...counts }),
+  });
 }
 
-const NOTHING = { scanned: 0, orphans: 0, present: 0, young: 0, skipped: 0, failed: 0 };
+const NOTHING: OrphanDekCounts = {
+  scanned: 0,
+  orphans: 0,
+  present: 0,
+  young: 0,
+  skipped: 0,
+  failed: 0,
+};
 
 function withOutcome(counts: OrphanDekCounts, { type }: OrphanOutcome): OrphanDekCounts {
   const name = type === 'orphan' ? 'orphans' : type;
   return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+}
+
+function* eventsOf(
+  outcome: OrphanOutcome,
+  counts: OrphanDekCounts,
+): Generator<OrphanDekEvent | OrphanDekFailedEvent, void, void> {
+  if (outcome.type === 'orphan' || outcome.type === 'failed') yield { ...outcome, counts };
 }

@@ -3,50 +3,47 @@ import { randomBytes } from 'node:crypto';
 import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
-import { systemClock, timestampOf } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
+import { timestampOf } from '../clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
-import { readRecoveryKey } from '../dek/recovery-key.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { requireBoolean, requireIdentifier, requireIntegerBetween } from '../guards.js';
-import { ConfiguredProviders } from '../provider/configured-providers.js';
-import { epochsSeenBy } from '../rotation/epochs-seen.js';
-import {
-  DEFAULT_FENCE_TTL_MS,
-  LEAST_FENCE_TTL_MS,
-  MOST_FENCE_TTL_MS,
-} from '../rotation/rotation-record.js';
-import { RunCharge } from '../rotation/run-charge.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
-import { MeteredDekStore } from '../store/metered-dek-store.js';
+import { readEncryption } from '../encryption-parts.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { MeteredDocumentStore } from '../run/metered-document-store.js';
+import { finishRun } from '../run/run.js';
+import { runContext, runParts, summaryHead } from '../run/run-context.js';
+import { RunTally } from '../run/run-counter.js';
+import { runEstimate } from '../run/run-estimate.js';
+import type { RunName } from '../run/run-event.js';
+import { RunPublisher } from '../run/run-publisher.js';
+import type { AnyDocumentStore } from '../run/scanned-document.js';
 import { refuseReservedFields } from '../store/reserved-properties.js';
-import { originOf } from '../store/store-origin.js';
 import { acquireLease } from './acquire-lease.js';
-import type { AnyDocumentStore } from './document-pages.js';
-import type { MigrationContext, MigrationEncryption } from './migration-context.js';
-import { MigrationDocumentStore } from './migration-document-store.js';
-import type { MigrationEvent, MigrationKind, MigrationSummary } from './migration-event.js';
-import type { MigrationLease } from './migration-lease.js';
+import type { MigrationContext } from './migration-context.js';
+import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
+import type { LeaseKind, MigrationLease } from './migration-lease.js';
 import type { MigrationRequest } from './migration-options.js';
-import { MigrationTally } from './migration-tally.js';
-import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
-import { SelectingUpdater } from './selecting-updater.js';
+import { requireDefinition, requireDekStore, requireDocumentStore } from '../run/required-parts.js';
+import { SelectingUpdater } from './update-stored.js';
 
 export interface MigrationJob {
-  readonly kind: MigrationKind;
-  readonly encryption: MigrationEncryption;
+  readonly run: RunName;
+  /** Written into the lease. */
+  readonly kind: LeaseKind;
+  readonly encryption: EncryptionContext;
   readonly definition: AnyDefinition;
   readonly documentStore: AnyDocumentStore;
   readonly request: MigrationRequest;
-  /** The passes, each counted in the tally. */
+  /** Wraps for each changed document that the dry run does not need. */
+  readonly wrapsPerDocument: number;
+  /** The scans, each counted in the tally. */
   readonly work: (
     context: MigrationContext,
-    tally: MigrationTally,
-  ) => AsyncGenerator<MigrationEvent, void, void>;
+    tally: RunTally,
+  ) => AsyncGenerator<MigrationStepEvent, void, void>;
 }
 
-type MigrationEvents = AsyncGenerator<MigrationEvent, MigrationSummary, void>;
+type MigrationSteps = AsyncGenerator<MigrationStepEvent, MigrationSummary, void>;
 
 /** Documents are met one after the other: no key is needed for long. */
 const MOST_DEKS = 1_000;
@@ -63,15 +60,36 @@ const DEK_STORE_METHODS = [
   'replaceItem',
 ] as const;
 
-export async function* migrateDocuments(job: MigrationJob): MigrationEvents {
+/**
+ * With encryption off nothing is sealed, and with it on writers seal again what was opened.
+ *
+ * @throws RangeError where `enabled` is not as the migration needs it.
+ */
+export function requireEnabled(
+  name: RunName,
+  encryption: EncryptionContext,
+  expected: boolean,
+): void {
+  const { enabled = true } = readEncryption(encryption);
+  if (enabled === expected) return;
+  throw new RangeError(
+    `${name} expected an encryption with "enabled: ${String(expected)}", as its writers have to have it, got "enabled: ${String(enabled)}"`,
+  );
+}
+
+export async function* migrateDocuments(
+  job: MigrationJob,
+): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   requireParts(job);
-  const charge = new RunCharge();
+  const { run, definition, request } = job;
   const lease = new LeaseSlot();
-  const context = contextOf(job, charge, lease);
-  context.signal?.throwIfAborted();
-  const summary = charge.inSummary(yield* charge.inEvents(underLease(job, context, lease)));
-  yield charge.inEvent<MigrationEvent>({ type: 'finished', summary });
-  return summary;
+  const context = contextOf(job, lease);
+  const { collection } = definition;
+  const source = { run, product: context.product, collection, dryRun: request.dryRun };
+  const publisher = new RunPublisher(source);
+  return yield* finishRun<MigrationStepEvent, MigrationSummary>(context, publisher, () =>
+    underLease(job, context, lease),
+  );
 }
 
 function requireParts({ encryption, definition, documentStore }: MigrationJob): void {
@@ -90,8 +108,8 @@ async function* underLease(
   job: MigrationJob,
   context: MigrationContext,
   slot: LeaseSlot,
-): MigrationEvents {
-  const { kind, definition, request } = job;
+): MigrationSteps {
+  const { run, kind, definition, request } = job;
   const { collection } = definition;
   const { product, clock, dekStore } = context;
   const { leaseTtlMs, dryRun } = request;
@@ -101,54 +119,53 @@ async function* underLease(
     slot.held = yield* acquireLease(terms, context.signal);
   }
   try {
-    yield { type: 'begun', kind, collection, ...(!dryRun && { owner }) };
-    const tally = new MigrationTally();
+    yield { type: 'begun', run, product, collection, ...(!dryRun && { owner }) };
+    const tally = new RunTally();
     yield* job.work(context, tally);
-    return tally.summary({ kind, product, collection, dryRun });
+    return summaryOf(job, context, tally);
   } finally {
     await slot.held?.giveBack();
   }
 }
 
-function contextOf(job: MigrationJob, charge: RunCharge, slot: LeaseSlot): MigrationContext {
-  const { definition, request, documentStore } = job;
-  const encryption = readEncryption(job.encryption);
-  const { product, keyProviders, dekCache: sharedCache, enabled = true } = encryption;
-  const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS } = encryption;
-  requireIdentifier('product', product);
-  requireBoolean('enabled', enabled);
-  requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-  const onRequestCharge = (units: number): void => {
-    charge.add(units);
+function summaryOf(
+  { run, definition, wrapsPerDocument }: MigrationJob,
+  context: MigrationContext,
+  tally: RunTally,
+): MigrationSummary {
+  const { dryRun } = context.request;
+  const misdated = tally.lastSum('misdated');
+  const wraps = wrapsPerDocument * tally.counts.wouldChange;
+  return {
+    ...summaryHead(context, run),
+    collection: definition.collection,
+    complete: !dryRun && tally.isClean,
+    ...tally.counts,
+    fields: tally.sum('fields'),
+    retired: tally.sum('retired'),
+    shredded: tally.sum('shredded'),
+    ...(misdated > 0 && { misdated }),
+    ...(dryRun && { estimate: runEstimate(context, tally, wraps) }),
   };
+}
+
+function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
+  const { definition, request, documentStore, encryption } = job;
+  const context = runContext(runParts(encryption), request);
+  const { product, providers, dekStore, clock, recoveryKey, fenceTtlMs, epochs, charge } = context;
+  const { enabled = true } = readEncryption(encryption);
   const requireLease = async (): Promise<void> => slot.held?.requireHeld();
-  const recoveryKey = readRecoveryKey(encryption.recoveryKey);
-  const providers = new ConfiguredProviders(keyProviders, { product, clock });
-  const checked = new CheckedDekStore(encryption.dekStore, { product, clock });
-  const dekStore = new MeteredDekStore(checked, onRequestCharge);
-  sharedCache?.belongTo(originOf(encryption.dekStore), product);
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
-  const services = dekServices(parts, { fenceTtlMs, epochs: epochsSeenBy(job.encryption) });
+  const services = dekServices(parts, { fenceTtlMs, epochs });
   // What a client may have sent in the form of an envelope is stored already, and goes on as it is.
   const writer = new DocumentWriter(services, enabled, isSoundEnvelope);
-  const store = new MigrationDocumentStore({
+  const store = new MeteredDocumentStore({
     store: documentStore,
-    onRequestCharge,
+    onRequestCharge: charge.add,
     beforeWrite: requireLease,
   });
-  return {
-    product,
-    definition,
-    store,
-    dekStore,
-    services,
-    reader: new DocumentReader(services, true, undefined),
-    updater: new SelectingUpdater(services, writer, request.select),
-    sharedCache,
-    clock,
-    request,
-    signal: request.signal,
-    requireLease,
-  };
+  const updater = new SelectingUpdater(services, writer, request.select);
+  const reader = new DocumentReader(services, true, undefined);
+  return { ...context, request, definition, store, services, reader, updater, requireLease };
 }

@@ -1,44 +1,32 @@
-/** What a migration of documents tells whoever drives it. @module */
-import type { ChargedEvent } from '../rotation/charged-event.js';
-import type { FenceEvent } from '../rotation/fence.js';
-import type { DocumentIdentity } from './document-identity.js';
+/** What a migration of documents reports as it goes, and in the end. @module */
+import type {
+  FenceEvent,
+  FinishedEvent,
+  ItemEvent,
+  OutcomeOf,
+  PassedEvent,
+  PassEvent,
+  RunBegunEvent,
+  RunEstimate,
+  RunSummary,
+} from '../run/run-event.js';
+import type { ChargedEvent } from '../store/run-charge.js';
+import type { DocumentIdentity } from '../run/scanned-document.js';
 
-/** Which migration it is; the lease names it too. */
-export type MigrationKind = 'backfill' | 'reencrypt' | 'remove-encryption';
-
-/** Documents of one pass; `scanned` is always the sum of the others. */
-export interface MigrationCounts {
-  readonly scanned: number;
-  /** Replaced by this run. */
-  readonly rewritten: number;
-  /** As the migration is to leave them already. */
-  readonly current: number;
-  /** Left alone on purpose: not selected, or gone in the meantime. */
-  readonly skipped: number;
-  /** Left as they were, because something is wrong with them. */
-  readonly failed: number;
-  /** Of a dry run: looked at and found fit, and not replaced. */
-  readonly wouldRewrite: number;
-}
-
-interface DocumentEvent extends ChargedEvent {
+interface DocumentEvent extends ItemEvent {
   readonly key: DocumentIdentity;
-  /** Of the pass so far, this document included. */
-  readonly counts: MigrationCounts;
 }
 
 /** The run holds the lease of the collection, or is a dry run and needs none. */
-export interface MigrationBegunEvent extends ChargedEvent {
-  readonly type: 'begun';
-  readonly kind: MigrationKind;
+export interface MigrationBegunEvent extends RunBegunEvent {
   readonly collection: string;
   /** Who holds the lease from here on; absent in a dry run. */
   readonly owner?: string;
 }
 
 /**
- * Someone holds the lease: the run waits until it is refused, because the owner is alive, or takes the
- * lease over, because nothing was heard of the owner for a whole period.
+ * Another run holds the lease: this one waits until it is refused, because the owner is alive, or takes
+ * the lease over, because nothing was heard of the owner for a whole period.
  */
 export interface LeaseEvent extends ChargedEvent {
   readonly type: 'lease';
@@ -47,17 +35,6 @@ export interface LeaseEvent extends ChargedEvent {
   readonly heartbeatAt: string;
   /** Until the lease is taken over. */
   readonly remainingMs: number;
-}
-
-/** A scan over all documents begins. */
-export interface MigrationPassEvent extends ChargedEvent {
-  readonly type: 'pass';
-  /** From 1 on. */
-  readonly pass: number;
-  /** `'verify'`: nothing is known to be left to do, and one more scan is to prove it. */
-  readonly purpose: 'rewrite' | 'verify';
-  /** Documents of the collection when the pass began. */
-  readonly total: number;
 }
 
 /** DEKs of a document whose state a re-encryption changed; absent where it changed none. */
@@ -80,19 +57,19 @@ export interface DekReport {
 
 /** The document was replaced, and the write is durable. */
 export interface RewrittenEvent extends DocumentEvent, DekChanges, DekReport {
-  readonly type: 'rewritten';
+  readonly type: 'changed';
   /** Declared values that were sealed or opened; 0 where only the etag had to change. */
   readonly fields: number;
 }
 
 /** Only in a dry run. */
 export interface WouldRewriteEvent extends DocumentEvent, DekReport {
-  readonly type: 'would-rewrite';
+  readonly type: 'would-change';
   readonly fields: number;
 }
 
-export interface CurrentDocumentEvent extends DocumentEvent, DekChanges, DekReport {
-  readonly type: 'current';
+export interface UnchangedDocumentEvent extends DocumentEvent, DekChanges, DekReport {
+  readonly type: 'unchanged';
 }
 
 export interface SkippedDocumentEvent extends DocumentEvent {
@@ -106,61 +83,30 @@ export interface FailedDocumentEvent extends DocumentEvent {
   readonly error: unknown;
 }
 
-/** A scan is over. */
-export interface MigrationPassedEvent extends ChargedEvent {
-  readonly type: 'passed';
-  readonly pass: number;
-  readonly counts: MigrationCounts;
-}
-
-export interface MigrationSummary {
-  readonly kind: MigrationKind;
-  readonly product: string;
+/** `fields`, `retired` and `shredded` are over all passes, as `changed` is. */
+export interface MigrationSummary extends RunSummary {
   readonly collection: string;
-  readonly dryRun: boolean;
-  /** A last scan found nothing left to do, and nothing failed; never of a dry run. */
-  readonly complete: boolean;
-  readonly passes: number;
-  /** Over all passes, as are the DEKs and `fields`. */
-  readonly rewritten: number;
   readonly fields: number;
   readonly retired: number;
   readonly shredded: number;
-  /** The rest is of the last pass. */
-  readonly scanned: number;
-  readonly current: number;
-  readonly skipped: number;
-  readonly failed: number;
-  readonly wouldRewrite: number;
   /** DEKs that the `misdated` of the last pass's events name; absent where there are none. */
   readonly misdated?: number;
-  /** Request units of the whole run; absent where the stores reported none. */
-  readonly requestCharge?: number;
-}
-
-/** Always the last event; the same summary is the generator's return value. */
-export interface MigrationFinishedEvent extends ChargedEvent {
-  readonly type: 'finished';
-  readonly summary: MigrationSummary;
+  /** Of a dry run alone. */
+  readonly estimate?: RunEstimate;
 }
 
 export type MigratedDocumentEvent =
-  | CurrentDocumentEvent
   | FailedDocumentEvent
   | RewrittenEvent
   | SkippedDocumentEvent
+  | UnchangedDocumentEvent
   | WouldRewriteEvent;
 
-export type MigrationEvent =
-  | FenceEvent
-  | LeaseEvent
-  | MigratedDocumentEvent
-  | MigrationBegunEvent
-  | MigrationFinishedEvent
-  | MigrationPassedEvent
-  | MigrationPassEvent;
+/** Every event of a migration but the last. */
+export type MigrationStepEvent =
+  FenceEvent | LeaseEvent | MigratedDocumentEvent | MigrationBegunEvent | PassedEvent | PassEvent;
 
-type WithoutCounts<E> = E extends DocumentEvent ? Omit<E, 'counts' | 'requestCharge'> : never;
+export type MigrationEvent = FinishedEvent<MigrationSummary> | MigrationStepEvent;
 
 /** What became of one document. */
-export type DocumentOutcome = WithoutCounts<MigratedDocumentEvent>;
+export type DocumentOutcome = OutcomeOf<MigratedDocumentEvent>;

@@ -4,13 +4,15 @@ import { FieldEncryptionError, hasCode } from '../errors.js';
 import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
 import type { DekStore } from '../store/dek-store.js';
 import { readLease, tryWriteLease, type LeaseCopy } from './lease-records.js';
-import type { MigrationKind } from './migration-event.js';
+
+/** What a lease says of the migration that holds it: docs/format.md, "Lease". */
+export type LeaseKind = 'backfill' | 'reencrypt' | 'remove-encryption';
 
 /** Whose lease it is to be. */
 export interface LeaseTerms {
   readonly product: string;
   readonly collection: string;
-  readonly kind: MigrationKind;
+  readonly kind: LeaseKind;
   readonly owner: string;
   readonly leaseTtlMs: number;
   readonly dekStore: Required<DekStore>;

@@ -1,27 +1,19 @@
 /** What a migration of documents is asked to do, checked before anything happens. @module */
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
+import { isPromise } from 'node:util/types';
 import {
-  readOptions,
-  requireBoolean,
+  describeType,
   requireFunction,
   requireIdentifier,
   requireIntegerBetween,
-  requireSignal,
 } from '../guards.js';
-import { ownSignal } from '../own-signal.js';
-import { checkedSelect } from './checked-select.js';
-import type { AnyDocument } from './document-pages.js';
+import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
+import type { AnyDocument } from '../run/scanned-document.js';
 
-export interface MigrationOptions {
-  /** Documents under way at once, 1 to 1 000. @default 8 */
-  readonly concurrency?: number;
-  /** Looks at every document, and writes nothing at all, the lease included. @default false */
-  readonly dryRun?: boolean;
+export interface MigrationOptions extends RunOptions {
   /** Only documents, as stored, for which this returns true. @default all */
   readonly select?: (document: Readonly<Record<string, unknown>>) => boolean;
-  /** Stops before the next document; the generator then throws its reason. Run again to go on. */
-  readonly signal?: AbortSignal;
   /** Who runs this, as another run is told. @default host and process */
   readonly owner?: string;
   /**
@@ -32,26 +24,13 @@ export interface MigrationOptions {
   readonly leaseTtlMs?: number;
 }
 
-/** @internal */
-export interface MigrationRequest {
-  readonly concurrency: number;
-  readonly dryRun: boolean;
+export interface MigrationRequest extends RunRequest {
   readonly select: ((document: AnyDocument) => boolean) | undefined;
-  readonly signal: AbortSignal | undefined;
   readonly owner: string;
   readonly leaseTtlMs: number;
 }
 
-const OPTIONS: readonly (keyof MigrationOptions)[] = [
-  'concurrency',
-  'dryRun',
-  'select',
-  'signal',
-  'owner',
-  'leaseTtlMs',
-];
-const DEFAULT_CONCURRENCY = 8;
-const MOST_CONCURRENCY = 1_000;
+const OPTIONS = ['select', 'owner', 'leaseTtlMs'] as const;
 const DEFAULT_LEASE_TTL_MS = 30_000;
 export const LEAST_LEASE_TTL_MS = 1_000;
 export const MOST_LEASE_TTL_MS = 600_000;
@@ -60,25 +39,43 @@ export const MOST_LEASE_TTL_MS = 600_000;
  * @param more - Names of options that only this migration has, and checks itself.
  * @throws TypeError or RangeError for options that make no sense.
  */
-export function readMigrationOptions(
-  options: MigrationOptions,
-  more: readonly string[] = [],
-): MigrationRequest {
-  const own = readOptions(options, [...more, ...OPTIONS]);
-  const { concurrency = DEFAULT_CONCURRENCY, dryRun = false, select, signal } = own;
-  const { owner = `${hostname()}/${String(pid)}`, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = own;
-  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
-  requireBoolean('dryRun', dryRun);
+export function readMigrationOptions<Options extends MigrationOptions>(
+  options: Options,
+  more: readonly (keyof Options & string)[] = [],
+): { readonly own: Options; readonly request: MigrationRequest } {
+  const { own, request } = readRunOptions(options, [...more, ...OPTIONS]);
+  const { select, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = own;
+  const { owner = `${hostname()}/${String(pid)}` } = own;
   if (select !== undefined) requireFunction('select', select);
-  if (signal !== undefined) requireSignal('signal', signal);
   requireIdentifier('owner', owner);
   requireIntegerBetween('leaseTtlMs', leaseTtlMs, LEAST_LEASE_TTL_MS, MOST_LEASE_TTL_MS);
   return {
-    concurrency,
-    dryRun,
-    select: select && checkedSelect(select),
-    signal: ownSignal(signal),
-    owner,
-    leaseTtlMs,
+    own,
+    request: { ...request, select: select && checkedSelect(select), owner, leaseTtlMs },
   };
+}
+
+/**
+ * Asks once about each version that was read, however often it is looked at: the function may count.
+ *
+ * @returns A function that throws TypeError for an answer that is no boolean.
+ */
+function checkedSelect(
+  select: (document: AnyDocument) => unknown,
+): (document: AnyDocument) => boolean {
+  const answers = new WeakMap<AnyDocument, boolean>();
+  return (document) => {
+    const answer = answers.get(document) ?? select(document);
+    if (typeof answer !== 'boolean') throw noBoolean(answer);
+    answers.set(document, answer);
+    return answer;
+  };
+}
+
+function noBoolean(answer: unknown): TypeError {
+  const isLater = isPromise(answer);
+  // It is refused already: a rejection that nobody waits for would end the process.
+  if (isLater) answer.catch(() => undefined);
+  const got = isLater ? 'a promise' : describeType(answer);
+  return new TypeError(`"select" expected a function that returns a boolean, and it gave ${got}`);
 }

@@ -1,25 +1,20 @@
 /** Tells for one document which DEKs it needs and nobody has. @module */
+import {
+  identityOf,
+  type DocumentIdentity,
+  lookUpDocument,
+  type AnyDocumentItem,
+} from '../run/scanned-document.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
 import { planRead } from '../cipher/read-plan.js';
 import { isLive, parseDekRow } from '../dek/dek-row.js';
 import { draftOf } from '../document/document-draft.js';
-import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors.js';
 import { isPlainObject } from '../guards.js';
-import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { identityOf, type DocumentIdentity } from './document-identity.js';
-import { lookUpDocument } from './document-lookup.js';
-import type { AnyDocumentItem, AnyDocumentStore } from './document-pages.js';
-import type { FindRequest } from './find-options.js';
+import type { StoredItem } from '../store/dek-store.js';
+import type { DocumentSearchContext } from '../run/search.js';
 import type { MissingDek, MissingOutcome } from './missing-event.js';
 import { strayEnvelopes } from './stray-envelopes.js';
-
-export interface MissingCheckParts extends FindRequest {
-  readonly product: string;
-  readonly dekStore: DekStore;
-  readonly definition: AnyDefinition;
-  readonly documentStore: AnyDocumentStore;
-}
 
 /** A document as it was read, and where its DEKs are named; or why that cannot be told. */
 export type NamedDeks = {
@@ -36,7 +31,7 @@ const MOST_ATTEMPTS = 8;
 const MOST_PATHS = 100;
 
 export function namedDeks(
-  { product, definition }: MissingCheckParts,
+  { product, definition }: DocumentSearchContext,
   { document, etag }: AnyDocumentItem,
 ): NamedDeks {
   const key = isPlainObject(document) ? identityOf(definition, document) : {};
@@ -68,7 +63,7 @@ function pathsByDekIdOf(
 
 /** One read for all DEKs that documents name, however many name one. */
 export async function readNamedRows(
-  { dekStore, signal }: MissingCheckParts,
+  { dekStore, signal }: DocumentSearchContext,
   documents: readonly NamedDeks[],
 ): Promise<Rows> {
   const dekIds = documents.flatMap((each) =>
@@ -85,7 +80,7 @@ export async function readNamedRows(
  * @throws Errors of the stores. What is wrong with the document or a row alone is the outcome.
  */
 export async function checkForMissing(
-  parts: MissingCheckParts,
+  parts: DocumentSearchContext,
   named: NamedDeks,
   rows: Rows,
 ): Promise<MissingOutcome> {
@@ -110,7 +105,7 @@ export async function checkForMissing(
 type Found = { readonly missing: readonly MissingDek[] } | { readonly error: unknown };
 
 async function missingOf(
-  parts: MissingCheckParts,
+  parts: DocumentSearchContext,
   pathsByDekId: ReadonlyMap<string, readonly string[]>,
   known: Rows,
 ): Promise<Found> {
@@ -129,7 +124,7 @@ async function missingOf(
 
 /** A bulk read may lag, or have come too early: only this one decides that a row is absent. */
 function readAgain(
-  { dekStore, signal }: MissingCheckParts,
+  { dekStore, signal }: DocumentSearchContext,
   dekId: string,
 ): Promise<StoredItem | undefined> {
   return dekStore.get(dekId, { signal });

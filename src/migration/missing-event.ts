@@ -1,6 +1,6 @@
 /** What a search for missing DEKs tells whoever drives it. @module */
-import type { ChargedEvent } from '../rotation/charged-event.js';
-import type { DocumentIdentity } from './document-identity.js';
+import type { DocumentIdentity } from '../run/scanned-document.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 
 /** Documents; `scanned` is always the sum of `sound`, `affected`, `skipped` and `failed`. */
 export interface MissingDekCounts {

@@ -1,21 +1,14 @@
 /** Tells for one DEK row whether its document is gone. @module */
-import type { Clock } from '../clock.js';
+import { type DocumentIdentity, lookUpDocument } from '../run/scanned-document.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { idOf, rowIn } from '../rotation/row-decision.js';
-import type { DekStore, StoredItem } from '../store/dek-store.js';
-import type { DocumentIdentity } from './document-identity.js';
-import { lookUpDocument } from './document-lookup.js';
-import type { AnyDocumentStore } from './document-pages.js';
-import type { FindOrphansRequest } from './find-options.js';
+import { idOf, rowIn } from '../run/scanned-row.js';
+import type { StoredItem } from '../store/dek-store.js';
+import type { DocumentSearchContext } from '../run/search.js';
 import type { OrphanOutcome } from './orphan-event.js';
 
-export interface OrphanCheckParts extends FindOrphansRequest {
-  readonly product: string;
-  readonly dekStore: DekStore;
-  readonly clock: Clock;
-  readonly definition: AnyDefinition;
-  readonly documentStore: AnyDocumentStore;
+export interface OrphanCheckParts extends DocumentSearchContext {
+  readonly minAgeMs: number;
 }
 
 /** @throws The signal's reason; whatever else goes wrong is the row's outcome. */

@@ -1,7 +1,7 @@
 /** What a search for orphaned DEKs tells whoever drives it. @module */
-import type { ChargedEvent } from '../rotation/charged-event.js';
+import type { DocumentIdentity } from '../run/scanned-document.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 import type { LiveDekRow } from '../dek/dek-row.js';
-import type { DocumentIdentity } from './document-identity.js';
 
 /** Rows of the product; `scanned` is always the sum of the others. */
 export interface OrphanDekCounts {

@@ -7,15 +7,17 @@ import { GenerationBound } from '../dek/generation-bound.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
-import { countDown, fenceMs } from '../rotation/fence.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import type { RunTally } from '../run/run-counter.js';
+import type { FenceEvent } from '../run/run-event.js';
+import type { AnyDocumentStore } from '../run/scanned-document.js';
+import { waitForWriters } from '../run/wait-for-writers.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
-import type { AnyDocumentStore } from './document-pages.js';
-import { migrateDocuments } from './migrate-documents.js';
-import type { MigrationContext, MigrationEncryption } from './migration-context.js';
-import type { MigrationEvent, MigrationSummary } from './migration-event.js';
-import type { MigrationTally } from './migration-tally.js';
+import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
+import { migrateDocuments, requireEnabled } from './migrate-documents.js';
+import type { MigrationContext } from './migration-context.js';
+import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
 import {
   readReencryptOptions,
   type ReencryptOptions,
@@ -24,7 +26,6 @@ import {
 } from './reencrypt-options.js';
 import { previewFloor, settleFloor } from './reencryption-floor.js';
 import { Reencrypter } from './reencrypter.js';
-import { requireEnabled } from './required-switch.js';
 
 const MOST_ROUNDS = 8;
 const MOST_SOURCE_DEKS = 1_000;
@@ -82,7 +83,7 @@ const MOST_SOURCE_DEKS = 1_000;
  * ```
  */
 export async function* reencryptDocuments(
-  encryption: MigrationEncryption,
+  encryption: EncryptionContext,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
   options: ReencryptOptions,
@@ -91,20 +92,22 @@ export async function* reencryptDocuments(
   const request = readReencryptOptions(options, clock.wallMs());
   requireEnabled('reencryptDocuments', encryption, true);
   return yield* migrateDocuments({
+    run: 'reencryptDocuments',
     kind: 'reencrypt',
     encryption,
     definition,
     documentStore: documentStore as AnyDocumentStore,
     request,
+    wrapsPerDocument: 1,
     work: (context, tally) => reencrypt(context, tally, request),
   });
 }
 
 async function* reencrypt(
   context: MigrationContext,
-  tally: MigrationTally,
+  tally: RunTally,
   request: ReencryptRequest,
-): AsyncGenerator<MigrationEvent, void, void> {
+): AsyncGenerator<MigrationStepEvent, void, void> {
   const source = request.source && sourceLoader(context, request.source);
   const oldDeks = request.dryRun
     ? await previewFloor(context, request.createdBefore)
@@ -114,44 +117,38 @@ async function* reencrypt(
   const shred: SettleDocument = (item, key) => reencrypter.shred(item, key);
   const rehearse: SettleDocument = (item, key) => reencrypter.rehearse(item, key);
   if (request.dryRun) {
-    yield* documentPass(context, tally, rehearse, 'rewrite');
+    yield* documentPass(context, tally, rehearse);
     return;
   }
-  yield* passesUntilCalm(context, tally, settle);
+  yield* documentPasses(context, tally, settle);
   // At least once, old DEKs or none: some process may have made one below the floor until then.
   for (let round = 0; ; round += 1) {
     if (round === MOST_ROUNDS)
       throw contended(`Re-encrypting "${context.definition.collection}"`, round);
-    yield* waitForWriters(context);
+    yield* waitUnderLease(context);
     reencrypter.beginRound();
-    yield* passesUntilCalm(context, tally, request.shred ? shred : settle, 'verify');
+    yield* documentPasses(context, tally, request.shred ? shred : settle, 'verify');
     if (!reencrypter.needsWait) return;
   }
 }
 
-/** One whole fence from now on, and longer where reads of the store lag. */
-async function* waitForWriters(
-  context: MigrationContext,
-): AsyncGenerator<MigrationEvent, void, void> {
-  const { services, dekStore, clock, signal } = context;
-  const { record } = await services.records.readOrCreate();
-  const lagMs = await dekStore.readLagMs({ signal });
-  // A writer may be given the row before for one lag more, and acts on it for a fence from then; what
-  // it makes last, a read may miss for another lag.
-  for await (const event of countDown(lagMs + fenceMs(record) + lagMs, clock, signal)) {
+/** Until no writer goes by what it read before. */
+async function* waitUnderLease(context: MigrationContext): AsyncGenerator<FenceEvent, void, void> {
+  const { record } = await context.services.records.readOrCreate();
+  for await (const event of waitForWriters(context, record)) {
     yield event;
     await context.requireLease();
   }
 }
 
 function sourceLoader(
-  { product, clock, dekStore, services }: MigrationContext,
+  { product, clock, dekStore, services, budget }: MigrationContext,
   source: ReencryptSource,
 ): DekLoader {
   const context = {
     product,
     clock,
-    providers: new ConfiguredProviders([source.keyProvider], { product, clock }),
+    providers: budget.over(new ConfiguredProviders([source.keyProvider], { product, clock })),
     dekStore: source.dekStore ? new CheckedDekStore(source.dekStore, { product, clock }) : dekStore,
     dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
   };

@@ -1,5 +1,5 @@
 /** What a re-encryption is asked to do, checked before anything happens. @module */
-import { ownProperties, readOptions, requireBoolean } from '../guards.js';
+import { readOptions, requireBoolean } from '../guards.js';
 import { readPastMoment } from '../past-moment.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -8,7 +8,7 @@ import {
   type MigrationOptions,
   type MigrationRequest,
 } from './migration-options.js';
-import { requireDekStore, requireKeyProvider } from './required-parts.js';
+import { requireDekStore, requireKeyProvider } from '../run/required-parts.js';
 
 /** Where DEKs come from that the encryption itself cannot open any more. */
 export interface ReencryptSource {
@@ -31,14 +31,12 @@ export interface ReencryptOptions extends MigrationOptions {
   readonly source?: ReencryptSource;
 }
 
-/** @internal */
 export interface ReencryptRequest extends MigrationRequest {
   readonly createdBefore: string;
   readonly shred: boolean;
   readonly source: ReencryptSource | undefined;
 }
 
-const OWN: readonly (keyof ReencryptOptions)[] = ['createdBefore', 'shred', 'source'];
 const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
 
 /**
@@ -46,8 +44,8 @@ const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
  * @throws TypeError or RangeError for options that make no sense.
  */
 export function readReencryptOptions(options: ReencryptOptions, nowMs: number): ReencryptRequest {
-  const request = readMigrationOptions(options, OWN);
-  const { createdBefore, shred = false, source } = ownProperties(options);
+  const { own, request } = readMigrationOptions(options, ['createdBefore', 'shred', 'source']);
+  const { createdBefore, shred = false, source } = own;
   requireBoolean('shred', shred);
   return {
     ...request,

@@ -9,6 +9,7 @@ import type { KeyScope } from '../dek/key-scope.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors.js';
+import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
 import {
   retireOld,
@@ -16,16 +17,17 @@ import {
   type ReadGenerations,
   type Retirement,
 } from './dek-retirement.js';
-import type { DocumentIdentity } from './document-identity.js';
-import type { AnyDocument, AnyDocumentItem } from './document-pages.js';
 import type { MigrationContext } from './migration-context.js';
-import type { SettledDocument } from './migration-counter.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
 import { storedFieldsOf, type StoredFields } from './stored-fields.js';
 import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
-import { touchDocument } from './touch-document.js';
-import { updateStored, type DocumentRewrite } from './update-stored.js';
+import {
+  touchDocument,
+  updateStored,
+  type DocumentRewrite,
+  type SettledDocument,
+} from './update-stored.js';
 
 const MOST_ATTEMPTS = 8;
 /** A DEK that a source has no part in: made later, or under another MEK. */
@@ -86,8 +88,8 @@ export class Reencrypter {
     const isStored = await this.#touch(key);
     if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
     const shredded = await shredRetired(this.#context, scope, this.#read);
-    const fields = settled.outcome.type === 'rewritten' ? settled.outcome.fields : 0;
-    const outcome = { type: 'rewritten', key, fields, shredded, ...reportOf(generations) } as const;
+    const fields = settled.outcome.type === 'changed' ? settled.outcome.fields : 0;
+    const outcome = { type: 'changed', key, fields, shredded, ...reportOf(generations) } as const;
     return { outcome, lostRace: settled.lostRace };
   }
 
@@ -97,12 +99,12 @@ export class Reencrypter {
     const generations = await this.#read(fields.place.scope);
     requireNoStray(document, fields, generations);
     if (!fields.dekIds.some((dekId) => generations.isToReplace(dekId))) {
-      return { outcome: { type: 'current', key, ...reportOf(generations) }, lostRace: false };
+      return { outcome: { type: 'unchanged', key, ...reportOf(generations) }, lostRace: false };
     }
     await this.#requireMoves(document, fields, generations);
     const count = fields.sealed.length + fields.plain;
     const outcome = {
-      type: 'would-rewrite',
+      type: 'would-change',
       key,
       fields: count,
       ...reportOf(generations),
@@ -196,7 +198,7 @@ export class Reencrypter {
       if (!item) return false;
       const { outcome } = await this.#rewrite(item, key);
       if (outcome.type === 'skipped') return false;
-      if (outcome.type === 'current') return this.#requireNothingInside(item.document);
+      if (outcome.type === 'unchanged') return this.#requireNothingInside(item.document);
     }
     throw contended('Replacing the document once more', MOST_ATTEMPTS);
   }
@@ -231,6 +233,7 @@ function reportOf({ misdated }: DekGenerations): DekReport {
 
 function withDeks(settled: SettledDocument, deks: DekChanges & DekReport): SettledDocument {
   const { outcome } = settled;
-  if (outcome.type !== 'rewritten' && outcome.type !== 'current') return settled;
-  return { ...settled, outcome: { ...outcome, ...deks } };
+  if (outcome.type !== 'changed' && outcome.type !== 'unchanged') return settled;
+  const hasWritten = deks.retired !== undefined || deks.shredded !== undefined;
+  return { ...settled, outcome: { ...outcome, ...deks }, hasWritten };
 }

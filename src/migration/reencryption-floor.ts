@@ -2,10 +2,11 @@
 import { timestampOf } from '../clock.js';
 import { generationIn, highestCredibleGeneration, isDekId } from '../dek/key-scope.js';
 import { contended, hasCode } from '../errors.js';
-import { dekRowPages } from '../rotation/dek-row-pages.js';
-import { countDown, type FenceEvent } from '../rotation/fence.js';
 import { leaseScopeId } from '../rotation/lease.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { FenceEvent } from '../run/run-event.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import { waitForReads } from '../run/wait-for-writers.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { requireNoMac } from '../store/item-shape.js';
 import type { MigrationContext } from './migration-context.js';
@@ -83,11 +84,10 @@ async function* newRecord(
   context: MigrationContext,
   createdBefore: string,
 ): AsyncGenerator<FenceEvent, ReencryptionRecord, void> {
-  const { product, definition, dekStore, clock, signal } = context;
+  const { product, definition, clock } = context;
   const startedAt = timestampOf(clock);
   // A DEK that was made just before is in the scan only once reads cannot miss it any more.
-  const lagMs = await dekStore.readLagMs({ signal });
-  for await (const event of countDown(lagMs, clock, signal)) {
+  for await (const event of waitForReads(context)) {
     yield event;
     await context.requireLease();
   }

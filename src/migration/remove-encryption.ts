@@ -2,13 +2,13 @@
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, passesUntilCalm, type SettleDocument } from './document-passes.js';
-import type { AnyDocument, AnyDocumentStore } from './document-pages.js';
-import { migrateDocuments } from './migrate-documents.js';
-import type { MigrationContext, MigrationEncryption } from './migration-context.js';
+import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
+import type { AnyDocument, AnyDocumentStore } from '../run/scanned-document.js';
+import { migrateDocuments, requireEnabled } from './migrate-documents.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import type { MigrationContext } from './migration-context.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
-import { requireEnabled } from './required-switch.js';
 import { storedFieldsOf } from './stored-fields.js';
 import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
 import { updateStored, type DocumentRewrite } from './update-stored.js';
@@ -50,22 +50,24 @@ import { updateStored, type DocumentRewrite } from './update-stored.js';
  * ```
  */
 export async function* removeEncryption(
-  encryption: MigrationEncryption,
+  encryption: EncryptionContext,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
   options: MigrationOptions = {},
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
-  const request = readMigrationOptions(options);
+  const { request } = readMigrationOptions(options);
   requireEnabled('removeEncryption', encryption, false);
   return yield* migrateDocuments({
+    run: 'removeEncryption',
     kind: 'remove-encryption',
     encryption,
     definition,
     documentStore: documentStore as AnyDocumentStore,
     request,
+    wrapsPerDocument: 0,
     async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context), 'rewrite');
-      else yield* passesUntilCalm(context, tally, opening(context));
+      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context));
+      else yield* documentPasses(context, tally, opening(context));
     },
   });
 }
@@ -80,8 +82,8 @@ function rehearsal(context: MigrationContext): SettleDocument {
     const opened = await openedOf(context, document);
     return {
       outcome: opened
-        ? { type: 'would-rewrite', key, fields: opened.fields }
-        : { type: 'current', key },
+        ? { type: 'would-change', key, fields: opened.fields }
+        : { type: 'unchanged', key },
       lostRace: false,
     };
   };

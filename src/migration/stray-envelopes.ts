@@ -3,7 +3,7 @@ import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import type { DocumentPlace } from '../dek/document-place.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors.js';
-import type { AnyDocument } from './document-pages.js';
+import type { AnyDocument } from '../run/scanned-document.js';
 
 export interface StrayEnvelope {
   readonly path: string;

@@ -1,10 +1,20 @@
 /** Replaces one document if it needs it, and looks at it again when someone else was faster. @module */
-import type { DekSource } from '../cipher/document-writer.js';
+import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
+import type { DekSource, DocumentWriter } from '../cipher/document-writer.js';
+import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/shred-token.js';
-import type { DocumentIdentity } from './document-identity.js';
-import type { AnyDocument, AnyDocumentItem } from './document-pages.js';
+import type { Settled } from '../run/run-counter.js';
+import {
+  lookUpDocument,
+  type AnyDocument,
+  type AnyDocumentItem,
+  type DocumentIdentity,
+} from '../run/scanned-document.js';
 import type { MigrationContext } from './migration-context.js';
-import type { SettledDocument } from './migration-counter.js';
+import type { DocumentOutcome } from './migration-event.js';
+import type { MigrationRequest } from './migration-options.js';
+
+export type SettledDocument = Settled<DocumentOutcome>;
 
 /** What is to be sealed and stored instead. */
 export interface DocumentRewrite {
@@ -43,6 +53,48 @@ export async function updateStored(
   const { looks, isGone, fields } = last;
   const lostRace = looks > 1;
   if (isGone) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace };
-  if (fields === 0) return { outcome: { type: 'current', key }, lostRace };
-  return { outcome: { type: 'rewritten', key, fields }, lostRace };
+  if (fields === 0) return { outcome: { type: 'unchanged', key }, lostRace };
+  return { outcome: { type: 'changed', key, fields }, lostRace };
+}
+
+/** Thrown where a version is met that is not selected; never leaves the pass. */
+export class NotSelected extends Error {}
+
+export class SelectingUpdater extends DocumentUpdater {
+  readonly #select: MigrationRequest['select'];
+
+  constructor(services: DekServices, writer: DocumentWriter, select: MigrationRequest['select']) {
+    super(services, writer);
+    this.#select = select;
+  }
+
+  /** @throws NotSelected, with nothing written since that version was read. */
+  override update(update: DocumentUpdate): ReturnType<DocumentUpdater['update']> {
+    const change: DocumentUpdate['change'] = (stored) => {
+      if (stored && this.#select?.(stored) === false) throw new NotSelected();
+      return update.change(stored);
+    };
+    return super.update({ ...update, change });
+  }
+}
+
+/**
+ * Afterwards the document has another etag than when this was called, whoever gave it to it: no write
+ * over an earlier etag can land any more. A document that is gone has none.
+ *
+ * @throws NotSelected, with nothing written.
+ */
+export async function touchDocument(
+  { store, signal, request }: Pick<MigrationContext, 'request' | 'signal' | 'store'>,
+  key: DocumentIdentity,
+): Promise<void> {
+  const first = await lookUpDocument(store, key, signal);
+  if (!first) return;
+  if (request.select?.(first.document) === false) throw new NotSelected();
+  try {
+    await store.replace(first.document, first.etag, { signal });
+  } catch (error) {
+    // Someone else's write does as well, and so does an own one whose answer was lost.
+    if ((await lookUpDocument(store, key, signal))?.etag === first.etag) throw error;
+  }
 }

@@ -19,7 +19,6 @@ export interface VaultBudgetOptions {
   readonly reserveForTraffic?: number;
 }
 
-/** @internal */
 export interface VaultBudgetLimits {
   /** What this run may take; `undefined` for no limit. */
   readonly callsPerSecond: number | undefined;

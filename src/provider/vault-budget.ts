@@ -25,6 +25,11 @@ export class VaultBudget implements WorkLimit {
     this.#gate.close();
   }
 
+  /** What the run has asked of key services so far. */
+  get calls(): number {
+    return this.#gate.calls;
+  }
+
   /** The most that the run asks of key services; `undefined` for no limit. */
   get callsPerSecond(): number | undefined {
     return this.#gate.callsPerSecond;

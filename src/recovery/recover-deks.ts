@@ -1,6 +1,7 @@
 /** Gets the DEKs back when every version of the MEK is lost. @module */
 import { readEncryption } from '../encryption-parts.js';
-import { rotate, type RewrapEncryption } from '../rotation/rewrap-all-deks.js';
+import { rotate } from '../rotation/rewrap-all-deks.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
 import type { RewrapEvent, RewrapSummary } from '../rotation/rewrap-event.js';
 import { readRewrapOptions } from '../rotation/rewrap-options.js';
 import { readRecoverDeksOptions, type RecoverDeksOptions } from './recover-deks-options.js';
@@ -65,13 +66,18 @@ import { RecoveryOpening } from './recovery-opening.js';
  * ```
  */
 export async function* recoverDeks(
-  encryption: RewrapEncryption,
+  encryption: EncryptionContext,
   options: RecoverDeksOptions,
 ): AsyncGenerator<RecoveryEvent, RecoverySummary, void> {
   const { recoveryKey, rotation } = readRecoverDeksOptions(options);
   const { product } = readEncryption(encryption);
   const opening = new RecoveryOpening({ product, recoveryKey });
-  const events = rotate(encryption, (all) => readRewrapOptions(rotation, all), opening);
+  const events = rotate(
+    'recoverDeks',
+    encryption,
+    (all) => readRewrapOptions(rotation, all),
+    opening,
+  );
   return yield* counted(events, recoveryKey.id);
 }
 

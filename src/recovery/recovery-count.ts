@@ -18,7 +18,7 @@ export class RecoveryCount {
     // Each pass meets again what the one before could not move.
     if (event.type === 'pass') this.#losses = { ...NO_LOSSES };
     if (event.type === 'failed' && event.loss) this.#losses[event.loss.reason] += 1;
-    const isOpened = event.type === 'rewrapped' || event.type === 'would-rewrap';
+    const isOpened = event.type === 'changed' || event.type === 'would-change';
     if (isOpened && event.recovered) this.#recovered += 1;
   }
 

@@ -1,11 +1,6 @@
 /** What a recovery tells whoever drives it. @module */
-import type { ChargedEvent } from '../rotation/charged-event.js';
-import type {
-  DekLossReason,
-  FinishedEvent,
-  RewrapEvent,
-  RewrapSummary,
-} from '../rotation/rewrap-event.js';
+import type { DekLossReason, RewrapStepEvent, RewrapSummary } from '../rotation/rewrap-event.js';
+import type { FinishedEvent } from '../run/run-event.js';
 
 export interface RecoverySummary extends RewrapSummary {
   /** Of the private key that was given. */
@@ -18,11 +13,5 @@ export interface RecoverySummary extends RewrapSummary {
   readonly losses: Readonly<Record<DekLossReason, number>>;
 }
 
-/** Always the last event; the same summary is the generator's return value. */
-export interface RecoveryFinishedEvent extends ChargedEvent {
-  readonly type: 'finished';
-  readonly summary: RecoverySummary;
-}
-
 /** The events of a rewrap; `failed` ones say by `loss` that the DEK is lost, and which document's it is. */
-export type RecoveryEvent = Exclude<RewrapEvent, FinishedEvent> | RecoveryFinishedEvent;
+export type RecoveryEvent = FinishedEvent<RecoverySummary> | RewrapStepEvent;

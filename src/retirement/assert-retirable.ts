@@ -1,20 +1,12 @@
 /** Says whether a MEK version may be disabled. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
 import { MekStillNeededError } from '../errors.js';
-import { requireIdentifier } from '../guards.js';
-import { ConfiguredProviders } from '../provider/configured-providers.js';
 import { describeMek, mekIn, type MekReference } from '../provider/key-wrap.js';
-import { dekRowPages } from '../rotation/dek-row-pages.js';
-import { countDown, fenceMs } from '../rotation/fence.js';
-import { epochsSeenBy } from '../rotation/epochs-seen.js';
-import { RecordReader, type RecordCopy } from '../rotation/record-reader.js';
-import type { RewrapEncryption } from '../rotation/rewrap-all-deks.js';
-import { DEFAULT_FENCE_TTL_MS } from '../rotation/rotation-record.js';
-import { chargedDekStore } from '../rotation/charged-dek-store.js';
-import { RunCharge } from '../rotation/run-charge.js';
+import type { RecordCopy } from '../rotation/record-reader.js';
 import type { Census } from '../rotation/take-census.js';
-import type { DekStore } from '../store/dek-store.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { runContext, runParts, type RunContext } from '../run/run-context.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import { waitForWriters } from '../run/wait-for-writers.js';
 import {
   readRetirementOptions,
   type AssertRetirableOptions,
@@ -40,11 +32,7 @@ export interface RetirementReport {
   readonly requestCharge?: number;
 }
 
-interface RetirementContext {
-  readonly product: string;
-  readonly dekStore: Required<DekStore>;
-  readonly records: RecordReader;
-  readonly clock: Clock;
+interface RetirementContext extends RunContext {
   readonly request: RetirementRequest;
 }
 
@@ -92,18 +80,19 @@ interface RetirementContext {
  * ```
  */
 export async function assertRetirable(
-  encryption: RewrapEncryption,
+  encryption: EncryptionContext,
   options: AssertRetirableOptions,
 ): Promise<RetirementReport> {
-  const charge = new RunCharge();
-  const context = contextOf(encryption, options, charge);
-  context.request.signal?.throwIfAborted();
-  const { product, records, request } = context;
+  const parts = runParts(encryption);
+  const request = readRetirementOptions(options, parts.configured);
+  const context = { ...runContext(parts, request), request };
+  const { product, records, charge } = context;
+  context.signal?.throwIfAborted();
   const anchor = await records.readUnlessNew();
   const { mek } = request;
   if (!anchor) throw stillNeeded(context, [currentTargetReason(false)]);
   await requireUnneeded(context, anchor);
-  const waitedMs = await waitForWriters(context, anchor);
+  const waitedMs = await wait(context, anchor);
   await requireUnneeded(context, anchor);
   // The scan before may have passed by what its writer was just about to create.
   const { census, leftAt } = await requireUnneeded(context, anchor);
@@ -113,29 +102,14 @@ export async function assertRetirable(
   return charge.inSummary<RetirementReport>({ ...report, census });
 }
 
-function contextOf(
-  encryption: RewrapEncryption,
-  options: AssertRetirableOptions,
-  charge: RunCharge,
-): RetirementContext {
-  const parts = readEncryption(encryption);
-  const { product, keyProviders, clock = systemClock } = parts;
-  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = parts;
-  requireIdentifier('product', product);
-  const providers = new ConfiguredProviders(keyProviders, { product, clock });
-  const request = readRetirementOptions(options, providers);
-  const dekStore = chargedDekStore(parts.dekStore, { product, clock }, charge);
-  const firstMek = (): ReturnType<typeof providers.currentMek> => providers.currentMek();
-  const records = new RecordReader({
-    product,
-    dekStore,
-    clock,
-    firstMek,
-    fenceTtlMs,
-    epochs: epochsSeenBy(encryption),
-    signal: request.signal,
-  });
-  return { product, dekStore, records, clock, request };
+/** Begun after the record was read: no writer acts on an older one any more. */
+async function wait(context: RetirementContext, { record }: RecordCopy): Promise<number> {
+  const waiting = waitForWriters(context, record);
+  for (;;) {
+    const { done, value } = await waiting.next();
+    if (done) return value;
+    context.request.onWait?.(value);
+  }
 }
 
 /** @throws MekStillNeededError for whatever it finds, or if the record is no longer the anchor. */
@@ -169,16 +143,4 @@ function stillNeeded(
   const what = `The MEK version ${describeMek(mek)} of the product "${product}"`;
   const retryable = reasons.every(({ type }) => type === 'fence');
   return new MekStillNeededError(what, reasons, { retryable });
-}
-
-/** As long as a fence, and begun after the record was read: nobody acts on an older one any more. */
-async function waitForWriters(
-  { dekStore, clock, request: { signal } }: RetirementContext,
-  { record }: RecordCopy,
-): Promise<number> {
-  const lagMs = await dekStore.readLagMs({ signal });
-  const waitMs = lagMs + fenceMs(record) + lagMs;
-  const waiting = countDown(waitMs, clock, signal);
-  while (!(await waiting.next()).done);
-  return waitMs;
 }

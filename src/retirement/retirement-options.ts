@@ -1,9 +1,10 @@
 /** What a MEK version is to be retired for, checked before anything happens. @module */
-import { readOptions, requireIntegerBetween, requireSignal } from '../guards.js';
-import { ownSignal } from '../own-signal.js';
+import { readOptions, requireFunction, requireIntegerBetween } from '../guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
+import type { FenceEvent } from '../run/run-event.js';
+import { readRunOptions, type RunRequest } from '../run/run-options.js';
 
 export interface AssertRetirableOptions {
   /**
@@ -16,18 +17,25 @@ export interface AssertRetirableOptions {
    * hundred years. Rows of a restored backup need the version that they were under.
    */
   readonly backupWindowMs: number;
+  /** Called at least each second of the wait with what is left of it; what it throws rejects. */
+  readonly onWait?: (event: FenceEvent) => void;
   /** Rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
 /** @internal */
-export interface RetirementRequest {
+export interface RetirementRequest extends RunRequest {
   readonly mek: MekReference;
   readonly backupWindowMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly onWait: ((event: FenceEvent) => void) | undefined;
 }
 
-const OPTIONS: readonly (keyof AssertRetirableOptions)[] = ['mek', 'backupWindowMs', 'signal'];
+const OPTIONS: readonly (keyof AssertRetirableOptions)[] = [
+  'mek',
+  'backupWindowMs',
+  'onWait',
+  'signal',
+];
 const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
 
 /** @throws TypeError or RangeError for options that make no sense. */
@@ -35,8 +43,9 @@ export function readRetirementOptions(
   options: AssertRetirableOptions,
   providers: ConfiguredProviders,
 ): RetirementRequest {
-  const { mek, backupWindowMs, signal } = readOptions(options, OPTIONS);
+  const { mek, backupWindowMs, onWait, signal } = readOptions(options, OPTIONS);
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
-  if (signal !== undefined) requireSignal('signal', signal);
-  return { mek: readAnyMek('mek', mek, providers), backupWindowMs, signal: ownSignal(signal) };
+  if (onWait !== undefined) requireFunction('onWait', onWait);
+  const { request } = readRunOptions({ dryRun: true, ...(signal !== undefined && { signal }) });
+  return { ...request, mek: readAnyMek('mek', mek, providers), backupWindowMs, onWait };
 }

@@ -3,7 +3,7 @@ import { isLive, type LiveDekRow } from '../dek/dek-row.js';
 import { isSameMek, type MekReference } from '../provider/key-wrap.js';
 import { CensusCount } from '../rotation/census-count.js';
 import type { RotationRecord } from '../rotation/rotation-record.js';
-import { idOf } from '../rotation/row-decision.js';
+import { idOf } from '../run/scanned-row.js';
 import type { Census } from '../rotation/take-census.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { departureFrom, latest, type Departure } from './backup-horizon.js';

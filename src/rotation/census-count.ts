@@ -5,7 +5,7 @@ import { isSameMek, mekIn } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { EpochTallies, WrapTallies } from './bounded-tallies.js';
 import type { RotationRecord } from './rotation-record.js';
-import { idOf, rowIn } from './row-decision.js';
+import { idOf, rowIn } from '../run/scanned-row.js';
 import type { Census, UnreadableRow } from './take-census.js';
 
 const MOST_NAMED = 100;

@@ -4,10 +4,10 @@ import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { primaryWrap } from '../dek/rewrapped-row.js';
 import { hasCode } from '../errors.js';
 import { wrapIn } from '../provider/key-wrap.js';
+import { idOf } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DekLoss, RowOutcome } from './rewrap-event.js';
 import type { RotationContext } from './rotation-context.js';
-import { idOf } from './row-decision.js';
 
 export interface OpenedDek {
   /** The DEK itself: wipe it after use. */

@@ -1,24 +1,26 @@
 /** Finds every DEK row that cannot be read. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
 import { isScope, isScopeKind, type DekRow } from '../dek/dek-row.js';
 import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../dek/key-scope.js';
 import { hasCode } from '../errors.js';
-import { readOptions, requireIdentifier, requireSignal } from '../guards.js';
-import { ownSignal } from '../own-signal.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { dekRowPages } from './dek-row-pages.js';
-import { idOf, rowIn } from './row-decision.js';
-import { chargedDekStore } from './charged-dek-store.js';
+import { dekRowPages, idOf, rowIn } from '../run/scanned-row.js';
+import {
+  readSearchOptions,
+  search,
+  searchContext,
+  type SearchedEncryption,
+  type SearchOptions,
+} from '../run/search.js';
 import { parseRotationRecord, readRotationItem, type RotationRecord } from './rotation-record.js';
-import { RunCharge } from './run-charge.js';
-import type { UnreadableRowsEvent, UnreadableRowsSummary } from './unreadable-event.js';
+import type {
+  UnreadableRowCounts,
+  UnreadableRowEvent,
+  UnreadableRowsEvent,
+  UnreadableRowsSummary,
+} from './unreadable-event.js';
 
-export interface FindUnreadableRowsOptions {
-  /** Stops before the next page; the generator then throws its reason. */
-  readonly signal?: AbortSignal;
-}
+type FoundRow = Pick<UnreadableRowEvent, 'dekId' | 'error' | 'scope'>;
 
 /**
  * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows
@@ -46,35 +48,40 @@ export interface FindUnreadableRowsOptions {
  * ```
  */
 export async function* findUnreadableRows(
-  encryption: { readonly product: string; readonly dekStore: DekStore; readonly clock?: Clock },
-  options: FindUnreadableRowsOptions = {},
+  encryption: SearchedEncryption,
+  options: SearchOptions = {},
 ): AsyncGenerator<UnreadableRowsEvent, UnreadableRowsSummary, void> {
-  const { product, dekStore, clock = systemClock } = readEncryption(encryption);
-  requireIdentifier('product', product);
-  const signal = readSignal(options);
-  const charge = new RunCharge();
-  const store = chargedDekStore(dekStore, { product, clock }, charge);
-  const bound = new GenerationBound(floorSource(store, product, signal));
-  let counts = { scanned: 0, readable: 0, unreadable: 0 };
-  for await (const items of dekRowPages(store, { product }, signal)) {
-    for (const item of items) {
-      const failure = await failureOf(item, product, bound);
-      const name = failure ? 'unreadable' : 'readable';
-      counts = { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
-      if (!failure) continue;
-      const row = { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
-      yield charge.inEvent<UnreadableRowsEvent>({ type: 'unreadable', ...row, counts });
-    }
-  }
-  const summary = charge.inSummary<UnreadableRowsSummary>({ product, ...counts });
-  yield charge.inEvent<UnreadableRowsEvent>({ type: 'finished', summary });
-  return summary;
+  const context = searchContext(encryption, readSearchOptions(options).request);
+  const { product, dekStore, signal } = context;
+  const bound = new GenerationBound(floorSource(dekStore, product, signal));
+  return yield* search(context, {
+    pages: dekRowPages(dekStore, { product }, signal),
+    checks: (items) => Promise.resolve(items.map((item) => () => checkOf(item, product, bound))),
+    nothing: { scanned: 0, readable: 0, unreadable: 0 },
+    counted: (counts, row): UnreadableRowCounts => {
+      const name = row ? 'unreadable' : 'readable';
+      return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+    },
+    eventsOf,
+    summaryOf: (counts): UnreadableRowsSummary => ({ product, ...counts }),
+  });
 }
 
-function readSignal(options: FindUnreadableRowsOptions): AbortSignal | undefined {
-  const { signal } = readOptions(options, ['signal']);
-  if (signal !== undefined) requireSignal('signal', signal);
-  return ownSignal(signal);
+function* eventsOf(
+  row: FoundRow | undefined,
+  counts: UnreadableRowCounts,
+): Generator<UnreadableRowEvent, void, void> {
+  if (row) yield { type: 'unreadable', ...row, counts };
+}
+
+/** `undefined` for a row that can be read. */
+async function checkOf(
+  item: StoredItem,
+  product: string,
+  bound: GenerationBound,
+): Promise<FoundRow | undefined> {
+  const failure = await failureOf(item, product, bound);
+  return failure && { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
 }
 
 /** Read once, and only where a row is so high that the floor decides; a broken record decides nothing. */

@@ -1,8 +1,8 @@
 /** Which rows the scans of a rewrap are over, one stage after the other. @module */
 import type { StoredItem } from '../store/dek-store.js';
-import type { RewrapCounter } from './rewrap-counter.js';
-import type { PassEvent } from './rewrap-event.js';
 import { ownProperties } from '../guards.js';
+import type { PassCounter } from '../run/run-counter.js';
+import type { PassEvent } from '../run/run-event.js';
 import { DEALS, inOwnOrder, isDealtTo, type RewrapShard } from './rewrap-shard.js';
 
 export interface PassStage {
@@ -23,7 +23,7 @@ export interface PassStage {
  */
 export class PassStages {
   readonly #stages: PassStage[];
-  #before: RewrapCounter | undefined;
+  #before: PassCounter | undefined;
 
   constructor(shard: RewrapShard | undefined) {
     const hasPart = shard !== undefined && shard.count > 1;
@@ -35,11 +35,11 @@ export class PassStages {
   }
 
   get purpose(): PassEvent['purpose'] {
-    return this.#before?.isClean ? 'verify' : 'rewrap';
+    return this.#before?.isClean ? 'verify' : 'change';
   }
 
   /** @returns Whether the scan that is counted was the last one. */
-  isOverAfter(counter: RewrapCounter): boolean {
+  isOverAfter(counter: PassCounter): boolean {
     const { shard, isMine } = this.current;
     if (shard) {
       if (counter.disturbed === 0) this.#stages.shift();
@@ -59,7 +59,7 @@ export class PassStages {
 }
 
 /** After two scans that found nothing to do, or two in which nothing could be done. */
-function isOver(before: RewrapCounter, last: RewrapCounter): boolean {
+function isOver(before: PassCounter, last: PassCounter): boolean {
   if (before.disturbed > 0 || last.disturbed > 0) return false;
   return before.isClean || !last.isClean;
 }

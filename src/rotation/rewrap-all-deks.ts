@@ -1,53 +1,22 @@
 /** Rotates the MEK: wraps every DEK anew while traffic goes on. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { requireStrongMek } from '../weak-keys.js';
-import { readEncryption } from '../encryption-parts.js';
-import type { DekCache } from '../dek/dek-cache.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
-import { readRecoveryKey } from '../dek/recovery-key.js';
-import { ToldRewrap } from '../diagnostics/told-rewrap.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards.js';
-import { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { KeyProvider } from '../provider/key-provider.js';
-import { VaultBudget } from '../provider/vault-budget.js';
-import type { DekStore } from '../store/dek-store.js';
-import { originOf } from '../store/store-origin.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { finishRun } from '../run/run.js';
+import { runContext, runParts } from '../run/run-context.js';
+import type { RunName } from '../run/run-event.js';
+import { RunPublisher } from '../run/run-publisher.js';
+import { requireStrongMek } from '../weak-keys.js';
 import type { DekOpening } from './dek-opening.js';
-import { epochsSeenBy } from './epochs-seen.js';
-import { RecordReader } from './record-reader.js';
-import { rehearseRewrap } from './rewrap-dry-run.js';
-import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
+import type { RewrapEvent, RewrapStepEvent, RewrapSummary } from './rewrap-event.js';
 import {
   readRewrapOptions,
   type RewrapAllDeksOptions,
-  type CheckedRewrapOptions,
+  type RewrapRequest,
 } from './rewrap-options.js';
-import { runRewrap } from './rewrap-run.js';
+import { rehearseRewrap, runRewrap } from './rewrap-run.js';
 import { requireWayBack } from './rollback-proof.js';
-import { chargedDekStore } from './charged-dek-store.js';
-import { RunCharge } from './run-charge.js';
-import { DEFAULT_FENCE_TTL_MS, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from './rotation-record.js';
-
-/** What a rotation or a census works on; a `FieldEncryptor` is one. */
-export interface RewrapEncryption {
-  readonly product: string;
-  /** Of every MEK version that rows still name, and of the target. */
-  readonly keyProviders: readonly KeyProvider[];
-  readonly dekStore: DekStore;
-  /**
-   * Told of each new wrap, so that its keys stay usable; used over this `dekStore` object alone. Other
-   * processes need no signal.
-   */
-  readonly dekCache?: DekCache;
-  /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
-  readonly recoveryKey?: string;
-  /** Only for a product that has no rotation record yet. @default 30 000 */
-  readonly fenceTtlMs?: number;
-  /** Refuses a rotation record below this epoch: it was put back to an older one. @default 1 */
-  readonly minimumEpoch?: number;
-  /** @default systemClock */
-  readonly clock?: Clock;
-}
+import type { RotationContext } from './rotation-context.js';
 
 /**
  * Rotates the MEK: wraps every DEK of a product under another MEK version, beside live traffic and
@@ -104,62 +73,36 @@ export interface RewrapEncryption {
  * ```
  */
 export function rewrapAllDeks(
-  encryption: RewrapEncryption,
+  encryption: EncryptionContext,
   options: RewrapAllDeksOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  return rotate(encryption, (providers) => readRewrapOptions(options, providers));
+  return rotate('rewrapAllDeks', encryption, (providers) => readRewrapOptions(options, providers));
 }
 
-/** @internal A rotation, whoever reads its options, and however its DEKs are opened. */
+/** @internal Any rotation: how its options are read, and how its DEKs are opened, is up to the caller. */
 export async function* rotate(
-  encryption: RewrapEncryption,
-  readOptions: (providers: ConfiguredProviders) => CheckedRewrapOptions,
+  run: RunName,
+  encryption: EncryptionContext,
+  readOptions: (providers: ConfiguredProviders) => RewrapRequest,
   opening?: DekOpening,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const own = readEncryption(encryption);
-  const { product, keyProviders, dekStore, dekCache, clock = systemClock } = own;
-  const { fenceTtlMs = DEFAULT_FENCE_TTL_MS } = own;
-  requireIdentifier('product', product);
-  requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-  const recoveryKey = readRecoveryKey(own.recoveryKey);
-  const configured = new ConfiguredProviders(keyProviders, { product, clock });
-  const options = readOptions(configured);
-  const { target, dryRun, signal } = options;
-  dekCache?.belongTo(originOf(dekStore), product);
-  const budget = new VaultBudget(options.limits, options.concurrency, clock);
-  const providers = budget.over(configured);
-  const request = { ...options, concurrency: budget };
-  const charge = new RunCharge();
-  const store = chargedDekStore(dekStore, { product, clock }, charge);
-  const parts = { product, providers, dekStore: store, dekCache, clock, target, signal };
-  const context = { ...parts, recoveryKey, ...(opening && { opening }) };
-  const records = new RecordReader({
-    ...context,
-    firstMek: () => Promise.resolve(target),
-    fenceTtlMs,
-    epochs: epochsSeenBy(encryption),
-  });
-
-  const told = new ToldRewrap({ product, target, dryRun });
-  try {
-    signal?.throwIfAborted();
+  const parts = runParts(encryption);
+  const { product, configured } = parts;
+  const request = readOptions(configured);
+  const { target, dryRun } = request;
+  const context = { ...runContext(parts, request, target), target, request, opening };
+  const publisher = new RunPublisher({ run, product, target, dryRun });
+  return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, publisher, async function* () {
     requireStrongMek(configured, target, 'target');
-    await makeRoundTrip(providers, target, { signal });
-    if (request.rollback) await requireWayBack(context, records);
-    await opening?.requireUseful(context);
-    const events = dryRun
-      ? rehearseRewrap(context, records, request, { charge, budget })
-      : runRewrap(context, records, request);
-    const run = yield* charge.inEvents(events, told.tell);
-    const summary = budget.inSummary(charge.inSummary(run));
-    const finished = charge.inEvent<RewrapEvent>({ type: 'finished', summary });
-    told.tell(finished);
-    yield finished;
-    return summary;
-  } catch (error) {
-    told.fail(error, signal);
-    throw error;
-  } finally {
-    told.end();
-  }
+    await requireTarget(context);
+    return yield* dryRun ? rehearseRewrap(context, run) : runRewrap(context, run);
+  });
+}
+
+/** Before anything is written. @throws What fails on the target. */
+async function requireTarget(context: RotationContext): Promise<void> {
+  const { providers, target, signal, request, opening } = context;
+  await makeRoundTrip(providers, target, { signal });
+  if (request.rollback) await requireWayBack(context);
+  await opening?.requireUseful(context);
 }

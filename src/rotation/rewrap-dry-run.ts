@@ -1,132 +1,117 @@
-/** Says what a rewrap would do, having opened every DEK that it would rewrap, and writes nothing. @module */
+/** Says what a rotation would do with a row, having opened its DEK, and writes nothing. @module */
 import { isLive, type LiveDekRow } from '../dek/dek-row.js';
 import { hasCode, TamperedError } from '../errors.js';
 import { isSameMek, mekIn } from '../provider/key-wrap.js';
-import type { VaultBudget } from '../provider/vault-budget.js';
+import type { Settled } from '../run/run-counter.js';
+import { idOf, rowIn } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { failedOutcome, openDek, opensFromPrevious } from './dek-opening.js';
-import { PassStages } from './pass-stages.js';
-import type { RecordReader } from './record-reader.js';
-import { RewrapEstimator } from './rewrap-estimate.js';
-import type { RewrapEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
-import type { RewrapRequest } from './rewrap-options.js';
-import { rewrapPass } from './rewrap-pass.js';
-import { RewrapTally } from './rewrap-tally.js';
+import { RewrapEstimator, type RewrapEstimate } from './rewrap-estimate.js';
+import type { RowOutcome } from './rewrap-event.js';
 import { requireRotatable } from './rotation-beginning.js';
 import { superseded } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import type { RunCharge } from './run-charge.js';
-import { decide, idOf, rowAhead, rowIn, type Destination } from './row-decision.js';
+import { decide, rowAhead, type Destination } from './row-decision.js';
 
-export async function* rehearseRewrap(
-  context: RotationContext,
-  records: RecordReader,
-  request: RewrapRequest,
-  { charge, budget }: { readonly charge: RunCharge; readonly budget: VaultBudget },
-): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const destination = await destinationOf(context, records, request);
-  const estimator = new RewrapEstimator(context, request);
-  const tally = new RewrapTally(request.shard);
-  const counter = yield* rewrapPass(context, {
-    pass: 1,
-    purpose: 'rewrap',
-    concurrency: request.concurrency,
-    shard: new PassStages(request.shard).current.shard,
-    afterPage: () => Promise.resolve(),
-    settle: async (item) => {
-      const outcome = await rehearseRow({ context, destination, request, estimator }, item);
-      if (outcome.type === 'failed') await requireSameRotation(outcome.error, destination, records);
-      return { outcome, lostRace: false };
-    },
-  });
-  tally.add(counter);
-  const estimate = await estimator.estimate(charge.total, budget.callsPerSecond);
-  return { ...tally.summary(context.product, destination, true), estimate };
-}
-
-interface Rehearsal {
-  readonly context: RotationContext;
+export class RewrapRehearsal {
   readonly destination: Destination;
-  readonly request: RewrapRequest;
-  readonly estimator: RewrapEstimator;
+  readonly #context: RotationContext;
+  readonly #estimator: RewrapEstimator;
+
+  private constructor(context: RotationContext, destination: Destination) {
+    this.destination = destination;
+    this.#context = context;
+    this.#estimator = new RewrapEstimator(context, context.request);
+  }
+
+  /** @throws What the rotation would be refused for. */
+  static async of(context: RotationContext): Promise<RewrapRehearsal> {
+    return new RewrapRehearsal(context, await destinationOf(context));
+  }
+
+  /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
+  async settle(item: StoredItem): Promise<Settled<RowOutcome>> {
+    const outcome = await this.#outcomeOf(item);
+    if (outcome.type === 'failed') await this.#requireSameRotation(outcome.error);
+    return { outcome, lostRace: false };
+  }
+
+  estimate(
+    chargedUnits: number | undefined,
+    callsPerSecond: number | undefined,
+  ): Promise<RewrapEstimate> {
+    return this.#estimator.estimate(chargedUnits, callsPerSecond);
+  }
+
+  async #requireSameRotation(error: unknown): Promise<void> {
+    if (!hasCode(error, 'ROTATION_RECORD_BEHIND')) return;
+    const { epoch } = this.destination;
+    const record = (await this.#context.records.read())?.record;
+    if (record && record.epoch > epoch) throw superseded(epoch, record);
+  }
+
+  async #outcomeOf(item: StoredItem): Promise<RowOutcome> {
+    const dekId = idOf(item);
+    try {
+      const row = rowIn(item, this.#context.product);
+      if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
+      return await this.#decided(row);
+    } catch (error) {
+      this.#context.signal?.throwIfAborted();
+      return failedOutcome(this.#context, item, error);
+    }
+  }
+
+  async #decided(row: LiveDekRow): Promise<RowOutcome> {
+    const { id: dekId } = row;
+    switch (decide(row, this.destination, this.#context.request)) {
+      case 'move-epoch':
+        this.#estimator.addEpochMove();
+        return { type: 'unchanged', dekId, epochOnly: false };
+      case 'unchanged':
+        return { type: 'unchanged', dekId, epochOnly: false };
+      case 'other-version':
+        return { type: 'skipped', dekId, reason: 'other-version' };
+      case 'ahead':
+        throw rowAhead(row, this.destination.epoch);
+      case 'flip':
+        return this.#flip(row);
+      case 'rewrap':
+        return this.#rewrap(row);
+    }
+  }
+
+  async #rewrap(row: LiveDekRow): Promise<RowOutcome> {
+    const opened = await openDek(this.#context, row);
+    opened.bytes.fill(0);
+    this.#estimator.addRewrap(row, opened);
+    const { from, repaired, recovered } = opened;
+    const how = { repaired, flipped: false, ...(recovered && { recovered }) };
+    return { type: 'would-change', dekId: row.id, from: mekIn(from), ...how };
+  }
+
+  /** Opens what would come back, which the rollback itself does only if asked. */
+  async #flip(row: LiveDekRow): Promise<RowOutcome> {
+    const { id: dekId } = row;
+    const verifies = this.#context.request.rollback?.verifyFlips === true;
+    if (await opensFromPrevious(this.#context, row)) {
+      this.#estimator.addFlip(verifies);
+      return { type: 'would-change', dekId, from: mekIn(row), repaired: false, flipped: true };
+    }
+    if (verifies) return this.#rewrap(row);
+    throw new TamperedError(
+      `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would put it back: pass "verifyFlips: true" to have such rows rewrapped`,
+      { dekId },
+    );
+  }
 }
 
 /** What the rotation would be; refused where the rotation would be. */
-async function destinationOf(
-  { target }: RotationContext,
-  records: RecordReader,
-  request: RewrapRequest,
-): Promise<Destination> {
+async function destinationOf({ target, records, request }: RotationContext): Promise<Destination> {
   const record = (await records.readUnlessNew())?.record;
   if (!record) return { epoch: 1, target, generationFloor: 1 };
   requireRotatable(record, target, request);
   const { generationFloor } = record;
   const epoch = isSameMek(record, target) ? record.epoch : record.epoch + 1;
   return { epoch, target, generationFloor };
-}
-
-/** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
-async function requireSameRotation(
-  error: unknown,
-  { epoch }: Destination,
-  records: RecordReader,
-): Promise<void> {
-  if (!hasCode(error, 'ROTATION_RECORD_BEHIND')) return;
-  const record = (await records.read())?.record;
-  if (record && record.epoch > epoch) throw superseded(epoch, record);
-}
-
-async function rehearseRow(rehearsal: Rehearsal, item: StoredItem): Promise<RowOutcome> {
-  const { context, destination, request, estimator } = rehearsal;
-  const dekId = idOf(item);
-  try {
-    const row = rowIn(item, context.product);
-    if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-    switch (decide(row, destination, request)) {
-      case 'move-epoch':
-        estimator.addEpochMove();
-        return { type: 'current', dekId, epochMoved: false };
-      case 'current':
-        return { type: 'current', dekId, epochMoved: false };
-      case 'other-version':
-        return { type: 'skipped', dekId, reason: 'other-version' };
-      case 'ahead':
-        throw rowAhead(row, destination.epoch);
-      case 'flip':
-        return await rehearseFlip(rehearsal, row);
-      case 'rewrap':
-        return await rehearseOne(rehearsal, row);
-    }
-  } catch (error) {
-    context.signal?.throwIfAborted();
-    return failedOutcome(context, item, error);
-  }
-}
-
-async function rehearseOne(
-  { context, estimator }: Rehearsal,
-  row: LiveDekRow,
-): Promise<RowOutcome> {
-  const opened = await openDek(context, row);
-  opened.bytes.fill(0);
-  estimator.addRewrap(row, opened);
-  const { from, repaired, recovered } = opened;
-  const how = { repaired, flipped: false, ...(recovered && { recovered }) };
-  return { type: 'would-rewrap', dekId: row.id, from: mekIn(from), ...how };
-}
-
-/** Opens what would come back, which the rollback itself does only if asked. */
-async function rehearseFlip(rehearsal: Rehearsal, row: LiveDekRow): Promise<RowOutcome> {
-  const { context, estimator, request } = rehearsal;
-  const { id: dekId } = row;
-  const verifies = request.rollback?.verifyFlips === true;
-  if (await opensFromPrevious(context, row)) {
-    estimator.addFlip(verifies);
-    return { type: 'would-rewrap', dekId, from: mekIn(row), repaired: false, flipped: true };
-  }
-  if (verifies) return rehearseOne(rehearsal, row);
-  throw new TamperedError(
-    `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would put it back: pass "verifyFlips: true" to have such rows rewrapped`,
-    { dekId },
-  );
 }

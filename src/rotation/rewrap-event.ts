@@ -1,35 +1,24 @@
-/** What a rewrap tells whoever drives it. @module */
+/** What a rotation reports as it goes, and in the end. @module */
 import type { MekReference } from '../provider/key-wrap.js';
-import type { VaultUse } from '../provider/vault-use.js';
-import type { ChargedEvent } from './charged-event.js';
-import type { FenceEvent } from './fence.js';
+import type {
+  FenceEvent,
+  FinishedEvent,
+  ItemEvent,
+  OutcomeOf,
+  PassedEvent,
+  PassEvent,
+  RunBegunEvent,
+  RunSummary,
+} from '../run/run-event.js';
 import type { RewrapEstimate } from './rewrap-estimate.js';
 import type { RewrapShard } from './rewrap-shard.js';
 
-/** Rows of one pass; `scanned` is always the sum of the others. */
-export interface RewrapCounts {
-  readonly scanned: number;
-  /** Under the target now, and were not before. */
-  readonly rewrapped: number;
-  /** Under the target already. */
-  readonly current: number;
-  /** Left alone on purpose: tombstones, versions other than `sourceVersion`, other workers' rows. */
-  readonly skipped: number;
-  /** Left as they were, because something went wrong with them. */
-  readonly failed: number;
-  /** Of a dry run: unwrapped and found sound, and not written. */
-  readonly wouldRewrap: number;
-}
-
-interface RowEvent extends ChargedEvent {
+interface RowEvent extends ItemEvent {
   readonly dekId: string;
-  /** Of the pass so far, this row included. */
-  readonly counts: RewrapCounts;
 }
 
 /** The rotation began, or this run joined one that named the target already. */
-export interface BegunEvent extends ChargedEvent {
-  readonly type: 'begun';
+export interface RewrapBegunEvent extends RunBegunEvent {
   readonly epoch: number;
   readonly target: MekReference;
   readonly joined: boolean;
@@ -37,21 +26,12 @@ export interface BegunEvent extends ChargedEvent {
   readonly shard?: RewrapShard;
 }
 
-/** A scan begins. */
-export interface PassEvent extends ChargedEvent {
-  readonly type: 'pass';
-  /** From 1 on. */
-  readonly pass: number;
-  /** `'verify'`: nothing is left to do, and one more scan is to prove it. */
-  readonly purpose: 'rewrap' | 'verify';
-  /** Rows that the scan is over, when it began. */
-  readonly total: number;
+export interface RewrapPassEvent extends PassEvent {
   /** The scan is over this shard alone; absent where it is over all rows of the product. */
   readonly shard?: RewrapShard;
 }
 
-export interface RewrappedEvent extends RowEvent {
-  readonly type: 'rewrapped';
+interface RewrapFacts {
   readonly from: MekReference;
   /**
    * The primary wrap was broken, or in a recovery its MEK is gone: the DEK came from the previous one,
@@ -64,29 +44,31 @@ export interface RewrappedEvent extends RowEvent {
   readonly recovered?: true;
 }
 
+/** The row is under the target now, and was not before. */
+export interface RewrappedEvent extends RowEvent, RewrapFacts {
+  readonly type: 'changed';
+}
+
 /** Only in a dry run. */
-export interface WouldRewrapEvent extends RowEvent {
-  readonly type: 'would-rewrap';
-  readonly from: MekReference;
-  readonly repaired: boolean;
-  readonly flipped: boolean;
-  readonly recovered?: true;
+export interface WouldRewrapEvent extends RowEvent, RewrapFacts {
+  readonly type: 'would-change';
 }
 
-export interface CurrentEvent extends RowEvent {
-  readonly type: 'current';
+/** The row is under the target already. */
+export interface UnchangedRowEvent extends RowEvent {
+  readonly type: 'unchanged';
   /** Only the row's epoch was written, so that no older process can write it any more. */
-  readonly epochMoved: boolean;
+  readonly epochOnly: boolean;
 }
 
-export interface SkippedEvent extends RowEvent {
+export interface SkippedRowEvent extends RowEvent {
   readonly type: 'skipped';
-  /** `'other-shard'`: not done yet, and left to the worker that it is dealt to, until a later scan. */
+  /** `'other-shard'`: not done yet, and left to the worker that it belongs to, until a later scan. */
   readonly reason: 'other-shard' | 'other-version' | 'removed' | 'shredded';
 }
 
 /** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
-export interface FailedEvent extends RowEvent {
+export interface FailedRowEvent extends RowEvent {
   readonly type: 'failed';
   readonly error: unknown;
   /** Only of `recoverDeks`: nothing that is at hand opens this DEK, now or at another try. */
@@ -112,54 +94,30 @@ export interface DekLoss {
   readonly scope?: readonly string[];
 }
 
-/** A scan is over. */
-export interface PassedEvent extends ChargedEvent {
-  readonly type: 'passed';
-  readonly pass: number;
-  readonly counts: RewrapCounts;
-}
-
-export interface RewrapSummary extends VaultUse {
-  readonly product: string;
+/** `complete`: every live row is under the target, at this epoch, and a last scan proved it. */
+export interface RewrapSummary extends RunSummary {
   readonly epoch: number;
   readonly target: MekReference;
-  readonly dryRun: boolean;
   /** The run's own, where it has one. */
   readonly shard?: RewrapShard;
-  /** Every live row is under the target, at this epoch, and a last scan proved it; never of a dry run. */
-  readonly complete: boolean;
-  readonly passes: number;
-  /** Over all passes. */
-  readonly rewrapped: number;
-  /** Of these, rows whose primary wrap was broken. */
+  /** Of `changed`, rows whose primary wrap was broken. */
   readonly repaired: number;
-  /** Of these, rows that a rollback put back under the wrap that they had kept. */
+  /** Of `changed`, rows that a rollback put back under the wrap that they had kept. */
   readonly flipped: number;
-  /** The rest is of the last pass. */
-  readonly scanned: number;
-  readonly current: number;
-  readonly skipped: number;
-  readonly failed: number;
-  readonly wouldRewrap: number;
-  /** Request units of the whole run; absent where the store reported none. */
-  readonly requestCharge?: number;
+  /** Rows of all passes of which the epoch alone was written; they count as `unchanged`. */
+  readonly epochOnly: number;
   /** Of a dry run alone. */
   readonly estimate?: RewrapEstimate;
 }
 
-/** Always the last event; the same summary is the generator's return value. */
-export interface FinishedEvent extends ChargedEvent {
-  readonly type: 'finished';
-  readonly summary: RewrapSummary;
-}
-
 export type RewrapRowEvent =
-  CurrentEvent | FailedEvent | RewrappedEvent | SkippedEvent | WouldRewrapEvent;
+  FailedRowEvent | RewrappedEvent | SkippedRowEvent | UnchangedRowEvent | WouldRewrapEvent;
 
-export type RewrapEvent =
-  BegunEvent | FenceEvent | FinishedEvent | PassedEvent | PassEvent | RewrapRowEvent;
+/** Every event of a rotation but the last. */
+export type RewrapStepEvent =
+  FenceEvent | PassedEvent | RewrapBegunEvent | RewrapPassEvent | RewrapRowEvent;
 
-type WithoutCounts<E> = E extends RowEvent ? Omit<E, 'counts' | 'requestCharge'> : never;
+export type RewrapEvent = FinishedEvent<RewrapSummary> | RewrapStepEvent;
 
 /** What became of one row. */
-export type RowOutcome = WithoutCounts<RewrapRowEvent>;
+export type RowOutcome = OutcomeOf<RewrapRowEvent>;

@@ -1,62 +1,118 @@
 /** A rotation from its beginning to its end. @module */
 import { timestampOf } from '../clock.js';
 import { contended } from '../errors.js';
+import { runPass, runPasses, type PassPlan } from '../run/passes.js';
+import { summaryHead } from '../run/run-context.js';
+import { RunTally, type Settled, type Sums } from '../run/run-counter.js';
+import type { RunName } from '../run/run-event.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import type { StoredItem } from '../store/dek-store.js';
 import { passFence } from './fence.js';
-import { PassStages } from './pass-stages.js';
-import type { RecordReader } from './record-reader.js';
+import { PassStages, type PassStage } from './pass-stages.js';
 import { completedRecord } from './record-transitions.js';
-import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import type { RewrapRequest } from './rewrap-options.js';
-import { rewrapPass } from './rewrap-pass.js';
-import { RewrapTally } from './rewrap-tally.js';
+import { RewrapRehearsal } from './rewrap-dry-run.js';
+import type { RewrapStepEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
+import { idRangeOf } from './rewrap-shard.js';
 import { beginRotation } from './rotation-beginning.js';
 import type { RotationContext } from './rotation-context.js';
 import type { Rotation } from './rotation.js';
+import type { Destination } from './row-decision.js';
 import { RowRewrapper } from './row-rewrapper.js';
 
-const MOST_PASSES = 100;
+type RewrapRun = AsyncGenerator<RewrapStepEvent, RewrapSummary, void>;
+type RowPass = PassPlan<StoredItem, RowOutcome>;
+
 const MOST_ATTEMPTS = 8;
 
-export async function* runRewrap(
-  context: RotationContext,
-  records: RecordReader,
-  request: RewrapRequest,
-): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  const { rotation, joined } = await beginRotation(context, records, request);
+export async function* runRewrap(context: RotationContext, run: RunName): RewrapRun {
+  const { product, request } = context;
+  const { rotation, joined } = await beginRotation(context, request);
   const { epoch, target } = rotation;
   const { shard } = request;
-  yield { type: 'begun', epoch, target, joined, ...(shard && { shard }) };
+  yield { type: 'begun', run, product, epoch, target, joined, ...(shard && { shard }) };
   yield* passFence(rotation, context);
-  const tally = yield* rewrapUntilClean(context, rotation, request);
+  const tally = new RunTally();
+  yield* rewrapUntilClean(context, rotation, tally);
   context.signal?.throwIfAborted();
   if (tally.isClean) await complete(rotation, context);
-  return tally.summary(context.product, rotation, false);
+  return summaryOf(context, run, rotation, tally);
+}
+
+/** Opens every DEK that the rotation would rewrap, and writes nothing. */
+export async function* rehearseRewrap(context: RotationContext, run: RunName): RewrapRun {
+  const { request, charge, budget } = context;
+  const rehearsal = await RewrapRehearsal.of(context);
+  const tally = new RunTally();
+  const stage = new PassStages(request.shard).current;
+  yield* runPass(tally, {
+    ...passOver(context, stage, (item) => rehearsal.settle(item)),
+    purpose: 'change',
+  });
+  const estimate = await rehearsal.estimate(charge.total, budget.callsPerSecond);
+  return { ...summaryOf(context, run, rehearsal.destination, tally), estimate };
 }
 
 /** Scans until one finds nothing to do, and then once more. */
 async function* rewrapUntilClean(
   context: RotationContext,
   rotation: Rotation,
-  request: RewrapRequest,
-): AsyncGenerator<RewrapEvent, RewrapTally, void> {
-  const rewrapper = new RowRewrapper(context, rotation, request);
-  const tally = new RewrapTally(request.shard);
-  const stages = new PassStages(request.shard);
-  for (let pass = 1; pass <= MOST_PASSES; pass += 1) {
-    const stage = stages.current;
-    const counter = yield* rewrapPass(context, {
-      pass,
-      purpose: stages.purpose,
-      shard: stage.shard,
-      inOrder: stage.inOrder,
-      concurrency: request.concurrency,
-      afterPage: () => rotation.read(),
-      settle: (item) => rewrapper.settle(item, stage),
-    });
-    tally.add(counter);
-    if (stages.isOverAfter(counter)) return tally;
-  }
-  throw contended(`A scan without a change, of product ${context.product},`, MOST_PASSES);
+  tally: RunTally,
+): AsyncGenerator<RewrapStepEvent, void, void> {
+  const rewrapper = new RowRewrapper(context, rotation);
+  const stages = new PassStages(context.request.shard);
+  yield* runPasses<StoredItem, RowOutcome>(tally, {
+    what: `product ${context.product}`,
+    next: () => {
+      const { current: stage, purpose } = stages;
+      const settle: RowPass['settle'] = (item) => rewrapper.settle(item, stage);
+      return { ...passOver(context, stage, settle), purpose, afterPage: () => rotation.read() };
+    },
+    isOverAfter: (counter) => stages.isOverAfter(counter),
+  });
+}
+
+function passOver(
+  { product, dekStore, signal, budget }: RotationContext,
+  { shard, inOrder }: Pick<PassStage, 'inOrder' | 'shard'>,
+  settle: (item: StoredItem) => Promise<Settled<RowOutcome>>,
+): Omit<RowPass, 'purpose'> {
+  const rows = { product, ...(shard && idRangeOf(shard)) };
+  return {
+    part: shard && { shard },
+    total: () => dekStore.count(rows, { signal }),
+    pages: () => dekRowPages(dekStore, rows, signal),
+    inOrder,
+    settle,
+    sumsOf,
+    concurrency: budget,
+    signal,
+  };
+}
+
+function sumsOf(outcome: RowOutcome): Sums {
+  if (outcome.type === 'unchanged') return { epochOnly: Number(outcome.epochOnly) };
+  if (outcome.type !== 'changed') return {};
+  return { repaired: Number(outcome.repaired), flipped: Number(outcome.flipped) };
+}
+
+function summaryOf(
+  context: RotationContext,
+  run: RunName,
+  { epoch, target }: Pick<Destination, 'epoch' | 'target'>,
+  tally: RunTally,
+): RewrapSummary {
+  const { dryRun, shard } = context.request;
+  return {
+    ...summaryHead(context, run),
+    epoch,
+    target,
+    ...(shard && { shard }),
+    complete: !dryRun && tally.isClean,
+    ...tally.counts,
+    repaired: tally.sum('repaired'),
+    flipped: tally.sum('flipped'),
+    epochOnly: tally.sum('epochOnly'),
+  };
 }
 
 async function complete(rotation: Rotation, { clock }: RotationContext): Promise<void> {

@@ -1,7 +1,7 @@
 /** A worker's part of the rows, where several rewrap one product at once. @module */
 import { readOptions, requireIntegerBetween } from '../guards.js';
 import type { DekRowFilter, StoredItem } from '../store/dek-store.js';
-import { idOf } from './row-decision.js';
+import { idOf } from '../run/scanned-row.js';
 
 /** Which of how many workers this one is; the others have the same `count` and the other indexes. */
 export interface RewrapShard {

@@ -4,10 +4,8 @@ import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { hasCode } from '../errors.js';
 import { describeMek, isSameMek, wrapIn, type MekReference } from '../provider/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { dekRowPages } from './dek-row-pages.js';
-import type { RecordReader } from './record-reader.js';
+import { dekRowPages, rowIn } from '../run/scanned-row.js';
 import type { RotationContext } from './rotation-context.js';
-import { rowIn } from './row-decision.js';
 
 interface Failure {
   readonly error: unknown;
@@ -22,10 +20,7 @@ const MOST_BROKEN = 8;
  *
  * @throws What the unwrap failed with; RangeError for a version that the product was never on.
  */
-export async function requireWayBack(
-  context: RotationContext,
-  records: RecordReader,
-): Promise<void> {
+export async function requireWayBack(context: RotationContext): Promise<void> {
   const { dekStore, product, signal, target } = context;
   const broken: Failure[] = [];
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
@@ -38,7 +33,7 @@ export async function requireWayBack(
     }
   }
   if (broken[0]) throw broken[0].error;
-  await requireNamed(records, context);
+  await requireNamed(context);
 }
 
 /** The row as if its wrap under the target were its primary one. */
@@ -66,10 +61,7 @@ async function failureOf(context: RotationContext, row: LiveDekRow): Promise<Fai
   }
 }
 
-async function requireNamed(
-  records: RecordReader,
-  { product, target }: RotationContext,
-): Promise<void> {
+async function requireNamed({ records, product, target }: RotationContext): Promise<void> {
   const record = (await records.readUnlessNew())?.record;
   const named = record ? [record, ...record.history] : [];
   if (named.some((each) => isSameMek(each, target))) return;

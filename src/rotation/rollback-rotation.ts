@@ -1,7 +1,8 @@
 /** Goes back to an earlier MEK version. @module */
-import { rotate, type RewrapEncryption } from './rewrap-all-deks.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { rotate } from './rewrap-all-deks.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import { readRollbackOptions, type RollbackRotationOptions } from './rollback-options.js';
+import { readRollbackOptions, type RollbackRotationOptions } from './rewrap-options.js';
 
 /**
  * Brings every DEK of a product back under an earlier MEK version, beside live traffic: for a rotation
@@ -23,7 +24,7 @@ import { readRollbackOptions, type RollbackRotationOptions } from './rollback-op
  * `ROTATION_SUPERSEDED`.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns Events as {@link rewrapAllDeks} gives them; `rewrapped` says whether a row was `flipped`.
+ * @returns Events as {@link rewrapAllDeks} gives them; `changed` says whether a row was `flipped`.
  * @throws TypeError or RangeError for options that make no sense, and for a target that the product was
  * never on: use {@link rewrapAllDeks}.
  * @throws TamperedError where nothing opens that is stored under the target. Otherwise what
@@ -50,17 +51,19 @@ import { readRollbackOptions, type RollbackRotationOptions } from './rollback-op
  * const encryptor = createFieldEncryptor({ ...shared, keyProviders: [provider] });
  * const target = { mekVersion: await provider.currentVersion() };
  * for await (const event of rewrapAllDeks(encryptor, { target })) {
- *   if (event.type === 'rewrapped') break; // this looks wrong
+ *   if (event.type === 'changed') break; // this looks wrong
  * }
  * const back = { mekVersion: await before.currentVersion() };
  * for await (const event of rollbackRotation(encryptor, { target: back })) {
- *   if (event.type === 'rewrapped') console.log(event.flipped); // true
+ *   if (event.type === 'changed') console.log(event.flipped); // true
  * }
  * ```
  */
 export function rollbackRotation(
-  encryption: RewrapEncryption,
+  encryption: EncryptionContext,
   options: RollbackRotationOptions,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  return rotate(encryption, (providers) => readRollbackOptions(options, providers));
+  return rotate('rollbackRotation', encryption, (providers) =>
+    readRollbackOptions(options, providers),
+  );
 }

@@ -2,7 +2,7 @@
 import { timestampOf } from '../clock.js';
 import { contended, FieldEncryptionError, hasCode } from '../errors.js';
 import { describeMek, isSameMek, type MekReference } from '../provider/key-wrap.js';
-import type { RecordCopy, RecordReader } from './record-reader.js';
+import type { RecordCopy } from './record-reader.js';
 import { begunRecord } from './record-transitions.js';
 import { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
@@ -28,10 +28,9 @@ const MOST_ATTEMPTS = 8;
  */
 export async function beginRotation(
   context: RotationContext,
-  records: RecordReader,
   request: TakeOver,
 ): Promise<Beginning> {
-  const { dekStore, clock, target, signal } = context;
+  const { dekStore, clock, target, signal, records } = context;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await records.readOrCreate();
     const { record } = copy;
@@ -41,7 +40,7 @@ export async function beginRotation(
     }
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
-    if (await tryBegin(context, records, next, copy)) {
+    if (await tryBegin(context, next, copy)) {
       return { rotation: new Rotation(records, dekStore, next), joined: false };
     }
   }
@@ -73,8 +72,7 @@ function cameFrom({ history }: RotationRecord, target: MekReference): boolean {
 
 /** False when someone else was faster: the record is read again then. */
 async function tryBegin(
-  { dekStore, target }: RotationContext,
-  records: RecordReader,
+  { dekStore, target, records }: RotationContext,
   next: RotationRecord,
   { etag }: RecordCopy,
 ): Promise<boolean> {

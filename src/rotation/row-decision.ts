@@ -1,10 +1,9 @@
 /** What a rotation has to do with a row. @module */
-import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import type { LiveDekRow } from '../dek/dek-row.js';
 import { requireCredible } from '../dek/generation-bound.js';
 import { FieldEncryptionError } from '../errors.js';
 import { isSameMek, type MekReference } from '../provider/key-wrap.js';
-import { alteredItem, requireNoMac } from '../store/item-shape.js';
-import type { StoredItem } from '../store/dek-store.js';
+import { requireNoMac } from '../store/item-shape.js';
 
 /** Where a rotation is to bring the rows. */
 export interface Destination {
@@ -21,20 +20,8 @@ export interface RowChoice {
   readonly rollback?: { readonly verifyFlips: boolean };
 }
 
-export type RowDecision = 'ahead' | 'current' | 'flip' | 'move-epoch' | 'other-version' | 'rewrap';
-
-/** For events: the dekId, as far as it can be told. */
-export function idOf({ value, error }: StoredItem): string {
-  return dekIdIn(value) ?? error?.dekId ?? NO_DEK_ID;
-}
-
-/** @throws What is wrong with the item; nothing is known of it then but perhaps its id. */
-export function rowIn({ value, error }: StoredItem, product: string): DekRow {
-  if (error) throw error;
-  const row = parseDekRow(value);
-  if (row.product !== product) throw alteredItem(`DEK row ${row.id}`, 'product');
-  return row;
-}
+export type RowDecision =
+  'ahead' | 'unchanged' | 'flip' | 'move-epoch' | 'other-version' | 'rewrap';
 
 export function decide(
   row: LiveDekRow,
@@ -44,7 +31,7 @@ export function decide(
   requireCredible(row, { generationFloor });
   requireNoMac(row, `DEK row ${row.id}`);
   if (row.epoch > epoch) return 'ahead';
-  if (isSameMek(row, target)) return row.epoch === epoch ? 'current' : 'move-epoch';
+  if (isSameMek(row, target)) return row.epoch === epoch ? 'unchanged' : 'move-epoch';
   if (rollback && row.previousWrap && isSameMek(row.previousWrap, target)) return 'flip';
   const isOther = sourceVersion !== undefined && row.mekVersion !== sourceVersion;
   return isOther ? 'other-version' : 'rewrap';

@@ -1,20 +1,21 @@
-/** Moves DEK rows to a rotation's target, one at a time. @module */
+/** What a rotation makes of one DEK row. @module */
 import { timestampOf } from '../clock.js';
-import { wrapDigest } from '../dek/dek-cache.js';
 import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { wrapDek, type DekWraps } from '../dek/dek-wraps.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
 import { flippedRow, rewrappedRow } from '../dek/rewrapped-row.js';
-import { contended, hasCode } from '../errors.js';
+import { hasCode } from '../errors.js';
 import { mekIn } from '../provider/key-wrap.js';
+import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
+import type { Settled } from '../run/run-counter.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { failedOutcome, openDek, opensFromPrevious, type OpenedDek } from './dek-opening.js';
 import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import { decide, idOf, rowAhead, rowIn, type RowChoice, type RowDecision } from './row-decision.js';
+import { decide, rowAhead, type RowChoice, type RowDecision } from './row-decision.js';
 
 /** When a new wrap is unwrapped again before it replaces the old one. */
 export type VerifyMode = 'all' | 'first' | 'none';
@@ -23,13 +24,7 @@ export interface RowPolicy extends RowChoice {
   readonly verify: VerifyMode;
 }
 
-export interface SettledRow {
-  readonly outcome: RowOutcome;
-  /** Someone else wrote the row in the meantime. */
-  readonly lostRace: boolean;
-}
-
-const MOST_ATTEMPTS = 8;
+type Rewrap = RowChange<RowOutcome>;
 
 export class RowRewrapper {
   readonly #context: RotationContext;
@@ -38,45 +33,38 @@ export class RowRewrapper {
   #firstVerified: Promise<boolean> | undefined;
   #hasRivals = false;
 
-  constructor(context: RotationContext, rotation: Rotation, policy: RowPolicy) {
+  constructor(context: RotationContext, rotation: Rotation) {
     this.#context = context;
     this.#rotation = rotation;
-    this.#policy = policy;
+    this.#policy = context.request;
   }
 
   /**
-   * What becomes of a row that was read before the record was; when someone else writes it first, it
-   * is read again and decided anew.
+   * Moves a row that was read before the record was.
    *
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
    * row alone is its outcome.
    */
-  async settle(item: StoredItem, stage: PassStage = {}): Promise<SettledRow> {
-    const dekId = idOf(item);
-    let lostRaces = 0;
-    try {
-      for (let read: StoredItem | undefined = item; read; read = await this.#readAgain(dekId)) {
-        const outcome: RowOutcome | undefined = await this.#attempt(read, stage);
-        if (outcome) return { outcome, lostRace: lostRaces > 0 };
-        lostRaces += 1;
-        this.#hasRivals = true;
-        if (lostRaces === MOST_ATTEMPTS) throw contended(`Rewrapping DEK ${dekId}`, lostRaces);
-      }
-      return { outcome: { type: 'skipped', dekId, reason: 'removed' }, lostRace: true };
-    } catch (error) {
-      if (hasCode(error, 'ROTATION_SUPERSEDED')) throw error;
-      this.#context.signal?.throwIfAborted();
-      return { outcome: failedOutcome(this.#context, item, error), lostRace: lostRaces > 0 };
-    }
+  settle(item: StoredItem, stage: PassStage): Promise<Settled<RowOutcome>> {
+    const kind: RowKind<RowOutcome> = {
+      what: 'Rewrapping DEK',
+      change: (row, attempt) => this.#change(row, attempt, stage),
+      failed: ({ item: failed, error }) => failedOutcome(this.#context, failed, error),
+      removed: (dekId) => ({ type: 'skipped', dekId, reason: 'removed' }),
+      afterRead: () => this.#rotation.read(),
+      beforeWrite: () => this.#rotation.requireFresh(),
+      endsRun: (error) => hasCode(error, 'ROTATION_SUPERSEDED'),
+    };
+    return changeRow(this.#context, kind, item);
   }
 
-  /** `undefined` when the row is no longer as it was read. */
-  async #attempt(item: StoredItem, stage: PassStage): Promise<RowOutcome | undefined> {
-    const row = rowIn(item, this.#context.product);
-    if (!isLive(row)) return { type: 'skipped', dekId: row.id, reason: 'shredded' };
+  async #change(row: DekRow, { item, lostRaces }: RowAttempt, stage: PassStage): Promise<Rewrap> {
+    const { id: dekId } = row;
+    if (lostRaces > 0) this.#hasRivals = true;
+    if (!isLive(row)) return { outcome: { type: 'skipped', dekId, reason: 'shredded' } };
     const decision = decide(row, this.#rotation, this.#policy);
-    if (isWork(decision) && stage.isMine?.(row.id) === false) {
-      return { type: 'skipped', dekId: row.id, reason: 'other-shard' };
+    if (isWork(decision) && stage.isMine?.(dekId) === false) {
+      return { outcome: { type: 'skipped', dekId, reason: 'other-shard' } };
     }
     if (decision === 'rewrap' && !(await this.#isStillMine(row, item.etag, stage)))
       return undefined;
@@ -89,25 +77,19 @@ export class RowRewrapper {
     return !isCrowded || this.#hasEtag(id, etag);
   }
 
-  async #move(
-    row: LiveDekRow,
-    etag: string,
-    decision: RowDecision,
-  ): Promise<RowOutcome | undefined> {
+  async #move(row: LiveDekRow, etag: string, decision: RowDecision): Promise<Rewrap> {
     const { id: dekId } = row;
     const { epoch } = this.#rotation;
     switch (decision) {
-      case 'current':
-        return { type: 'current', dekId, epochMoved: false };
+      case 'unchanged':
+        return { outcome: { type: 'unchanged', dekId, epochOnly: false } };
       case 'other-version':
-        return { type: 'skipped', dekId, reason: 'other-version' };
+        return { outcome: { type: 'skipped', dekId, reason: 'other-version' } };
       case 'ahead':
         await this.#rotation.read();
         throw rowAhead(row, epoch);
       case 'move-epoch':
-        return (await this.#replace({ ...row, epoch }, etag))
-          ? { type: 'current', dekId, epochMoved: true }
-          : undefined;
+        return { next: { ...row, epoch }, outcome: { type: 'unchanged', dekId, epochOnly: true } };
       case 'flip':
         return this.#flip(row, etag);
       case 'rewrap':
@@ -116,36 +98,39 @@ export class RowRewrapper {
   }
 
   /** The wrap that makes room is kept in its turn: if the other does not open, it still does. */
-  async #flip(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
+  async #flip(row: LiveDekRow, etag: string): Promise<Rewrap> {
     const { clock, dekCache } = this.#context;
-    const { id: dekId, previousWrap } = row;
+    const { previousWrap } = row;
     const isBroken =
       this.#policy.rollback?.verifyFlips && !(await opensFromPrevious(this.#context, row));
     if (!previousWrap || isBroken) return this.#rewrap(row, etag);
     dekCache?.requireSameKey(row);
     const { epoch } = this.#rotation;
     const next = flippedRow(row, { previousWrap, epoch, rewrappedAt: timestampOf(clock) });
-    if (!(await this.#replace(next, etag))) return undefined;
-    dekCache?.rewrapped(next);
-    return { type: 'rewrapped', dekId, from: mekIn(row), repaired: false, flipped: true };
+    return this.#changed(next, { from: mekIn(row), repaired: false, flipped: true });
   }
 
-  async #rewrap(row: LiveDekRow, etag: string): Promise<RowOutcome | undefined> {
-    const { clock, dekCache } = this.#context;
+  async #rewrap(row: LiveDekRow, etag: string): Promise<Rewrap> {
     const { epoch } = this.#rotation;
     const opened = await this.#open(row, etag);
     if (!opened) return undefined;
     const { from, repaired, recovered } = opened;
     const wraps = await this.#wrapAndWipe(opened, row);
-    const rewrappedAt = timestampOf(clock);
+    const rewrappedAt = timestampOf(this.#context.clock);
     // Nothing is kept for a way back that is not known to be one.
     const previousWrap = recovered ? undefined : from;
     const next = rewrappedRow(row, { ...wraps, epoch, rewrappedAt, previousWrap });
     await this.#verify(next);
-    if (!(await this.#replace(next, etag))) return undefined;
-    dekCache?.rewrapped(next);
     const how = { repaired, flipped: false, ...(recovered && { recovered }) };
-    return { type: 'rewrapped', dekId: row.id, from: mekIn(from), ...how };
+    return this.#changed(next, { from: mekIn(from), ...how });
+  }
+
+  #changed(
+    next: LiveDekRow,
+    facts: Omit<Extract<RowOutcome, { type: 'changed' }>, 'dekId' | 'type'>,
+  ): Rewrap {
+    const written = (): void => this.#context.dekCache?.rewrapped(next);
+    return { next, written, outcome: { type: 'changed', dekId: next.id, ...facts } };
   }
 
   /** `undefined` when what does not open is no longer what is stored: one more look before it counts. */
@@ -200,32 +185,6 @@ export class RowRewrapper {
     }
   }
 
-  /** @returns False when someone else wrote the row first. */
-  async #replace(next: LiveDekRow, etag: string): Promise<boolean> {
-    // The caller may have paused for long since the page was read.
-    await this.#rotation.requireFresh();
-    try {
-      // Without the signal: once sent, a write is let finish.
-      await this.#context.dekStore.replace(next, etag);
-      return true;
-    } catch (error) {
-      // The answer may have been lost after the write.
-      if (await this.#isStored(next)) return true;
-      if (hasCode(error, 'ETAG_MISMATCH')) return false;
-      throw error;
-    }
-  }
-
-  async #isStored(next: LiveDekRow): Promise<boolean> {
-    try {
-      const item = await this.#context.dekStore.get(next.id);
-      return item !== undefined && isSameWrite(rowIn(item, next.product), next);
-    } catch {
-      // The failure that led here is the one to report.
-      return false;
-    }
-  }
-
   async #hasEtag(dekId: string, etag: string): Promise<boolean> {
     try {
       return (await this.#context.dekStore.get(dekId))?.etag === etag;
@@ -234,25 +193,9 @@ export class RowRewrapper {
       return true;
     }
   }
-
-  async #readAgain(dekId: string): Promise<StoredItem | undefined> {
-    const { dekStore, signal } = this.#context;
-    const item = await dekStore.get(dekId, { signal });
-    await this.#rotation.read();
-    return item;
-  }
 }
 
 /** Whether a row is to be written. */
 function isWork(decision: RowDecision): boolean {
-  return decision !== 'current' && decision !== 'other-version' && decision !== 'ahead';
-}
-
-function isSameWrite(stored: DekRow, next: LiveDekRow): boolean {
-  return (
-    isLive(stored) &&
-    stored.epoch === next.epoch &&
-    stored.rewrappedAt === next.rewrappedAt &&
-    wrapDigest(stored) === wrapDigest(next)
-  );
+  return decision !== 'unchanged' && decision !== 'other-version' && decision !== 'ahead';
 }

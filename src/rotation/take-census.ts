@@ -6,7 +6,7 @@ import { ownSignal } from '../own-signal.js';
 import type { MekReference } from '../provider/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
-import { dekRowPages } from './dek-row-pages.js';
+import { dekRowPages } from '../run/scanned-row.js';
 import { CensusCount } from './census-count.js';
 import { epochsSeenBy } from './epochs-seen.js';
 import { parseRotationRecord, readRotationItem, type RotationState } from './rotation-record.js';

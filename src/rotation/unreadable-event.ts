@@ -1,5 +1,5 @@
 /** What a search for rows that cannot be read tells whoever drives it. @module */
-import type { ChargedEvent } from './charged-event.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 
 /** Rows of the product, of any state; `scanned` is always the sum of the others. */
 export interface UnreadableRowCounts {

@@ -6,7 +6,6 @@ import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract } from '../errors.js';
 import { ownProperties } from '../guards.js';
-import { RunCharge } from '../rotation/run-charge.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -16,6 +15,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import { RunCharge } from './run-charge.js';
 import { standsFor } from './store-origin.js';
 
 const MOST_READ_LAG_MS = 3_600_000;

@@ -1,6 +1,8 @@
 /** A DEK store that tells one listener what every request of it costs. @module */
 import { ownProperties } from '../guards.js';
 import type { DekRow } from '../dek/dek-row.js';
+import type { CallSource } from '../diagnostics/traced-call.js';
+import { CheckedDekStore } from './checked-dek-store.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -10,7 +12,17 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from './dek-store.js';
+import type { RunCharge } from './run-charge.js';
 import { standsFor } from './store-origin.js';
+
+/** The DEK store of a run: its answers are checked, its calls published, and its cost added up. */
+export function chargedDekStore(
+  dekStore: DekStore,
+  source: CallSource,
+  charge: RunCharge,
+): Required<DekStore> {
+  return new MeteredDekStore(new CheckedDekStore(dekStore, source), charge.add);
+}
 
 export class MeteredDekStore implements Required<DekStore> {
   readonly #store: Required<DekStore>;

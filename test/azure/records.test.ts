@@ -13,7 +13,7 @@ import {
   type FieldEncryptor,
   type FieldEncryptorOptions,
   type KeyProvider,
-  type UpkeepEvent,
+  type MaintenanceEvent,
 } from '../../src/index.js';
 import { akvProvider, MEK_NAME } from '../support/azure/akv-provider.js';
 import { CosmosServer } from '../support/azure/cosmos-server.js';
@@ -106,7 +106,7 @@ describe('resealRecords on Cosmos DB', () => {
     const stored = await Promise.all(
       ids.map((id) => encryptAny(writer, { ...KEY, id, body: `of ${id}` })),
     );
-    const events: UpkeepEvent[] = [];
+    const events: MaintenanceEvent[] = [];
     for await (const event of resealRecords(processWith(accepting))) events.push(event);
     const last = events.at(-1);
     expect(last).toMatchObject({ type: 'finished', summary: { complete: true, changed: 3 } });

@@ -281,12 +281,12 @@ describe('a subscriber', () => {
     };
     expect(outcome).toEqual({ body: 'Hello', refusal: 'TAMPERED' });
     expect(types.filter((type) => type !== 'fence')).toEqual([
-      ...['begun', 'pass', 'rewrapped', 'passed'],
-      ...['pass', 'current', 'passed', 'pass', 'current', 'passed', 'finished'],
+      ...['begun', 'pass', 'changed', 'passed'],
+      ...['pass', 'unchanged', 'passed', 'pass', 'unchanged', 'passed', 'finished'],
     ]);
-    const { rewrap, cache, plaintextRead, wrap } = diagnosticsChannels;
+    const { run, cache, plaintextRead, wrap } = diagnosticsChannels;
     expect(Object.keys(reported)).toEqual(expect.arrayContaining([cache, plaintextRead]));
-    expect(reported[rewrap]).toBe(types.length + 1);
+    expect(reported[run]).toBe(types.length + 1);
     expect(reported[`tracing:${wrap}:start`]).toBe(reported[`tracing:${wrap}:asyncEnd`]);
   });
 

@@ -5,7 +5,7 @@ import {
   KeyProviderError,
   takeCensus,
   type ActiveDekRow,
-  type RewrapMessage,
+  type RunMessage,
 } from '../../src/index.js';
 import { MemoryDocumentStore } from '../../src/testing/index.js';
 import {
@@ -142,7 +142,7 @@ describe('throttles', () => {
 });
 
 describe('the rows left', () => {
-  function lefts(messages: readonly RewrapMessage[]): (number | undefined)[] {
+  function lefts(messages: readonly RunMessage[]): (number | undefined)[] {
     return messages.map(({ left }) => left);
   }
 
@@ -151,7 +151,7 @@ describe('the rows left', () => {
     await writeNotes(writer, NOTES);
     const old = { product: PRODUCT, mekVersion: await versionOf('a') };
     const process = withKeys(writer, ['b', 'a']);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const rewrapping = await start(process, { concurrency: 1 });
     for (;;) {
       const { done, value } = await pull(rewrapping, process.clock);
@@ -163,12 +163,12 @@ describe('the rows left', () => {
       expect(left - behind).toBeLessThanOrEqual(1);
       if (value.type === 'passed') expect(left).toBe(behind);
     }
-    expect(lefts(messages.filter(({ event }) => event.type === 'rewrapped'))).toEqual(
+    expect(lefts(messages.filter(({ event }) => event.type === 'changed'))).toEqual(
       Array.from({ length: NOTES }, (_each, index) => NOTES - 1 - index),
     );
     expect(messages.at(-1)).toMatchObject({ left: 0, total: NOTES, event: { type: 'finished' } });
     expect((await takeCensus(process.encryptor)).behind).toBe(0);
-    const late = lefts(messages.filter(({ event }) => event.type === 'current'));
+    const late = lefts(messages.filter(({ event }) => event.type === 'unchanged'));
     expect(late).toEqual(Array.from({ length: 2 * NOTES }, () => 0));
   });
 
@@ -179,7 +179,7 @@ describe('the rows left', () => {
     await spoil(writer, one as ActiveDekRow);
     await spoil(writer, other as ActiveDekRow);
     const third = withKeys(writer, ['c', 'b', 'a']);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     await rewrap(third);
     const { behind } = await takeCensus(third.encryptor);
     expect(behind).toBe(2);
@@ -191,9 +191,9 @@ describe('the rows left', () => {
     await writeNotes(writer, NOTES);
     const process = withKeys(writer, ['b', 'a']);
     process.store.after = (method, result) => (method === 'count' ? Number(result) + 3 : result);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     await rewrap(process);
-    const ofFirstPass = messages.filter(({ event }) => event.type === 'rewrapped');
+    const ofFirstPass = messages.filter(({ event }) => event.type === 'changed');
     expect(ofFirstPass.at(-1)).toMatchObject({ total: NOTES + 3, left: 3 });
     expect(messages.find(({ event }) => event.type === 'passed')).toMatchObject({ left: 0 });
   });
@@ -202,7 +202,7 @@ describe('the rows left', () => {
     const writer = setup();
     await writeNotes(writer, NOTES);
     const process = withKeys(writer, ['b', 'a', 'c']);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     await rewrap(process, { sourceVersion: await versionOf('c') });
     expect((await takeCensus(process.encryptor)).behind).toBe(NOTES);
     expect(messages.at(-1)).toMatchObject({ left: NOTES, event: { type: 'finished' } });
@@ -212,9 +212,9 @@ describe('the rows left', () => {
     const writer = setup();
     await writeNotes(writer, NOTES);
     const process = withKeys(writer, ['b', 'a']);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const { summary } = await rewrap(process, { dryRun: true });
-    expect(summary.wouldRewrap).toBe(NOTES);
+    expect(summary.wouldChange).toBe(NOTES);
     expect(messages.at(-1)).toMatchObject({ left: NOTES, dryRun: true });
   });
 });

@@ -6,7 +6,7 @@ import {
   type ActiveDekRow,
   type DekStoreOptions,
   type RewrapEvent,
-  type RewrapMessage,
+  type RunMessage,
 } from '../../src/index.js';
 import { PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { deferred, turn } from '../support/deferred.js';
@@ -32,14 +32,14 @@ async function rotating(): Promise<{ writer: Setup; process: Setup }> {
   return { writer, process: withKeys(writer, ['b', 'a']) };
 }
 
-function typesOf(messages: readonly RewrapMessage[]): string[] {
+function typesOf(messages: readonly RunMessage[]): string[] {
   return messages.map(({ event }) => event.type);
 }
 
 describe('a rewrap', () => {
   it('is told event by event as its caller gets it, between "started" and "finished"', async () => {
     const { process } = await rotating();
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const { events } = await rewrap(process);
     const [first, ...told] = messages.map(({ event }) => event);
     expect(first).toEqual({ type: 'started' });
@@ -52,7 +52,7 @@ describe('a rewrap', () => {
 
   it('is not begun, and nothing told of it, before it is pulled or with options that make no sense', async () => {
     const { process } = await rotating();
-    const messages = hear('rewrap');
+    const messages = hear('run');
     rewrapAllDeks(process.encryptor, { target: await targetOf('b') });
     const wrong = rewrapAllDeks(process.encryptor, { target: { mekVersion: '' } });
     await rejection(wrong.next());
@@ -61,15 +61,15 @@ describe('a rewrap', () => {
 
   it('has a number of its own', async () => {
     const { process } = await rotating();
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const [one, other] = [await start(process), await start(process)];
     for (const each of [one, other]) await pull(each, process.clock);
     for (const each of [one, other]) await each.return(undefined as never);
-    const runs = [...new Set(messages.map(({ run }) => run))];
+    const runs = [...new Set(messages.map(({ id }) => id))];
     expect(runs).toHaveLength(2);
     expect(runs[1]).toBe((runs[0] ?? 0) + 1);
     for (const run of runs) {
-      const its = messages.filter((each) => each.run === run);
+      const its = messages.filter((each) => each.id === run);
       expect(typesOf(its)).toEqual(['started', 'begun', 'stopped']);
     }
   });
@@ -80,8 +80,8 @@ describe('a rewrap', () => {
     process.store.before = (method) =>
       method === 'replace' && (process.store.calls['replace'] ?? 0) > 1 ? gate.promise : undefined;
     const rewrapping = await start(process, { concurrency: 3 });
-    await pullUntil(rewrapping, process.clock, 'rewrapped');
-    const messages = hear('rewrap');
+    await pullUntil(rewrapping, process.clock, 'changed');
+    const messages = hear('run');
     const leaving = rewrapping.return(undefined as never);
     await turn();
     expect(messages).toEqual([]);
@@ -92,7 +92,7 @@ describe('a rewrap', () => {
 
   it('that its caller leaves at the end has not stopped', async () => {
     const { process } = await rotating();
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const rewrapping = await start(process);
     await pullUntil(rewrapping, process.clock, 'finished');
     await rewrapping.return(undefined as never);
@@ -101,7 +101,7 @@ describe('a rewrap', () => {
 
   it('that fails, is aborted, or is failed by its caller has stopped, with a code', async () => {
     const { process } = await rotating();
-    const messages = hear('rewrap');
+    const messages = hear('run');
     process.provider.before = (method) => {
       if (method === 'wrapKey') throw new Error('Down');
     };
@@ -127,7 +127,7 @@ describe('a rewrap', () => {
   it('tells a code instead of the error of a row', async () => {
     const { writer, process } = await rotating();
     await breakRow(writer);
-    const messages = hear('rewrap');
+    const messages = hear('run');
     const { events } = await rewrap(process);
     const failed = events.filter(({ type }) => type === 'failed');
     const told = messages.map(({ event }) => event).filter(({ type }) => type === 'failed');
@@ -142,7 +142,7 @@ describe('a rewrap', () => {
       const options = args.at(-1) as DekStoreOptions | undefined;
       options?.onRequestCharge?.(1.25);
     };
-    const [messages, calls] = [hear('rewrap'), hearCalls('store')];
+    const [messages, calls] = [hear('run'), hearCalls('store')];
     const { events, summary } = await rewrap(process);
     const charges = events.map(({ requestCharge }) => requestCharge);
     const failed = events.filter(({ type }) => type === 'failed');
@@ -160,9 +160,9 @@ describe('a rewrap', () => {
     const { events, summary } = await rewrap(plain.process);
     const { writer, process } = await rotating();
     await breakRow(writer);
-    onMessage<'rewrap'>(diagnosticsChannels.rewrap, ({ event, target }) => {
+    onMessage<'run'>(diagnosticsChannels.run, ({ event, target }) => {
       spoil(event);
-      spoil(target);
+      if (target) spoil(target);
     });
     const spoilt = await rewrap(process);
     expect(spoilt.summary).toEqual(summary);
@@ -172,8 +172,8 @@ describe('a rewrap', () => {
   it('counts what is left also while nobody listens', async () => {
     const { process } = await rotating();
     const rewrapping = await start(process);
-    await secretWatch.unheard(() => pullUntil(rewrapping, process.clock, 'rewrapped'));
-    const messages = hear('rewrap');
+    await secretWatch.unheard(() => pullUntil(rewrapping, process.clock, 'changed'));
+    const messages = hear('run');
     await pull(rewrapping, process.clock);
     expect(messages).toMatchObject([{ total: NOTES, left: NOTES - 2 }]);
   });

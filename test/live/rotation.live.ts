@@ -42,9 +42,9 @@ async function rotate(
   for await (const event of rewrapAllDeks(operator, { target })) {
     if (event.type === 'finished') return event.summary;
     if (event.type === 'failed') throw event.error;
-    if (event.type !== 'rewrapped') continue;
-    const { rewrapped } = event.counts;
-    if (rewrapped % TRAFFIC_EVERY === 0) await meanwhile(rewrapped / TRAFFIC_EVERY);
+    if (event.type !== 'changed') continue;
+    const { changed } = event.counts;
+    if (changed % TRAFFIC_EVERY === 0) await meanwhile(changed / TRAFFIC_EVERY);
   }
   throw new Error('The rotation ended without a summary');
 }
@@ -71,7 +71,7 @@ describe('a rotation on the vault and the account', () => {
     });
 
     expect(summary).toMatchObject({ complete: true, failed: 0, repaired: 0, skipped: 0 });
-    expect(summary.rewrapped).toBeGreaterThanOrEqual(NOTES);
+    expect(summary.changed).toBeGreaterThanOrEqual(NOTES);
     expect(summary.requestCharge).toBeGreaterThan(0);
     expect(changed.size).toBe(NOTES / TRAFFIC_EVERY);
     expect(await takeCensus(writer)).toMatchObject({ settled: true, rows: notes.written.length });
@@ -81,7 +81,7 @@ describe('a rotation on the vault and the account', () => {
     for (const [id, item] of before) if (!changed.has(id)) expect(after.get(id)).toEqual(item);
 
     const again = await rotate(await notes.process(), { mekVersion: newest });
-    expect(again).toMatchObject({ complete: true, rewrapped: 0, current: notes.written.length });
+    expect(again).toMatchObject({ complete: true, changed: 0, unchanged: notes.written.length });
   });
 
   it('goes back to the older version, wrapping in this process, and forth again', async () => {
@@ -91,7 +91,7 @@ describe('a rotation on the vault and the account', () => {
     await writeAll(encryptor);
     for (const mekVersion of [older, newest]) {
       const summary = await rotate(encryptor, { mekVersion });
-      expect(summary).toMatchObject({ complete: true, rewrapped: NOTES, failed: 0 });
+      expect(summary).toMatchObject({ complete: true, changed: NOTES, failed: 0 });
       expect(await notes.rowsNotUnder(mekVersion)).toBe(0);
       await expectAllReadBy(await notes.process());
     }

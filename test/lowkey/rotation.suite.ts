@@ -48,7 +48,7 @@ describe('a rotation on Lowkey Vault', () => {
 
     const second = await rotateMek(mekName);
     expect(await rewrap(processOver(dekStore, mekName), second)).toMatchObject({
-      ...{ complete: true, epoch: 2, rewrapped: NOTES, scanned: NOTES, current: NOTES },
+      ...{ complete: true, epoch: 2, changed: NOTES, scanned: NOTES, unchanged: NOTES },
       ...{ repaired: 0, flipped: 0, skipped: 0, failed: 0 },
     });
     expect(await versionsIn(dekStore)).toEqual([second]);
@@ -59,6 +59,6 @@ describe('a rotation on Lowkey Vault', () => {
       const id = String(note['id']);
       expect(await decryptAny(reader, note)).toEqual({ ...KEY, id, body: `of ${id}` });
     }
-    expect(await rewrap(reader, second)).toMatchObject({ complete: true, rewrapped: 0, failed: 0 });
+    expect(await rewrap(reader, second)).toMatchObject({ complete: true, changed: 0, failed: 0 });
   });
 });

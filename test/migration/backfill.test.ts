@@ -29,27 +29,28 @@ describe('a backfill', () => {
       body: 'of note-2',
       tags: ['x', 'y'],
     });
-    expect(eventsOf(migrated, 'rewritten').at(-1)).toMatchObject({
+    expect(eventsOf(migrated, 'changed').at(-1)).toMatchObject({
       key: { ...KEY, id: 'note-2' },
       fields: 3,
-      counts: { scanned: 3, rewritten: 3, current: 0, skipped: 0, failed: 0, wouldRewrite: 0 },
+      counts: { scanned: 3, changed: 3, unchanged: 0, skipped: 0, failed: 0, wouldChange: 0 },
     });
     expect(migrated.summary).toEqual({
-      kind: 'backfill',
+      run: 'backfillDocuments',
+      durationMs: 0,
       product: PRODUCT,
       collection: 'notes',
       dryRun: false,
       complete: true,
       passes: 2,
-      rewritten: 3,
+      changed: 3,
       fields: 9,
       retired: 0,
       shredded: 0,
       scanned: 3,
-      current: 3,
+      unchanged: 3,
       skipped: 0,
       failed: 0,
-      wouldRewrite: 0,
+      wouldChange: 0,
     });
     expect(migrated.events.at(-1)).toEqual({ type: 'finished', summary: migrated.summary });
   });
@@ -67,7 +68,7 @@ describe('a backfill', () => {
     await backfill(made, collection);
     collection.probe.reset();
     const { summary } = await backfill(made, collection);
-    expect(summary).toMatchObject({ complete: true, passes: 1, rewritten: 0, current: 2 });
+    expect(summary).toMatchObject({ complete: true, passes: 1, changed: 0, unchanged: 2 });
     expect(collection.probe.calls).not.toHaveProperty('replace');
   });
 
@@ -76,7 +77,7 @@ describe('a backfill', () => {
     const sealed = await encryptAny(made.encryptor, { ...KEY, body: 'sealed' });
     await put(collection, { ...sealed, title: 'plain' });
     const { summary } = await backfill(made, collection);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1, fields: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, fields: 1 });
     const after = await stored(collection, KEY.id);
     expect(after['body']).toEqual(sealed['body']);
     expect(await opened(made, collection, KEY.id)).toEqual({
@@ -95,7 +96,7 @@ describe('a backfill', () => {
       await put(collection, { ...KEY, id: 'note-0', body: 'edited', tags: [] });
     };
     const { summary } = await backfill(made, collection);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 1 });
     expect(await opened(made, collection, 'note-0')).toMatchObject({ body: 'edited', tags: [] });
   });
 
@@ -121,7 +122,7 @@ describe('a backfill', () => {
       throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
     };
     const { summary } = await backfill(made, collection);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, failed: 0 });
   });
 
   it('lists what cannot be encrypted with its reason, and does the rest', async () => {
@@ -150,7 +151,7 @@ describe('a backfill', () => {
         'The envelope at "body" is malformed (its properties): restore the document from a backup',
       large: 'The item is larger than the store takes',
     });
-    expect(migrated.summary).toMatchObject({ complete: false, rewritten: 1, failed: 3 });
+    expect(migrated.summary).toMatchObject({ complete: false, changed: 1, failed: 3 });
     expect(await Promise.all(Object.keys(odd).map((id) => stored(collection, id)))).toEqual(before);
   });
 
@@ -168,10 +169,10 @@ describe('a backfill', () => {
     await addPlain(collection, 2);
     await put(collection, { ...KEY, id: 'odd', meta: 'text' });
     const migrated = await backfill(made, collection, { dryRun: true });
-    expect(migrated.summary).toMatchObject({ complete: false, wouldRewrite: 2, failed: 1 });
-    expect(eventsOf(migrated, 'would-rewrite')[0]).toMatchObject({ fields: 3 });
+    expect(migrated.summary).toMatchObject({ complete: false, wouldChange: 2, failed: 1 });
+    expect(eventsOf(migrated, 'would-change')[0]).toMatchObject({ fields: 3 });
     expect(eventsOf(migrated, 'begun')).toEqual([
-      { type: 'begun', kind: 'backfill', collection: 'notes' },
+      { type: 'begun', run: 'backfillDocuments', product: PRODUCT, collection: 'notes' },
     ]);
     expect([made.store.calls, Object.keys(collection.probe.calls)]).toEqual([
       {},
@@ -185,8 +186,8 @@ describe('a backfill', () => {
     const body = { ...envelopeAt(sealed, 'body'), ct: 'A'.repeat(40) };
     await put(collection, { ...sealed, body, title: 'still plain' });
     const dry = await backfill(made, collection, { dryRun: true });
-    expect(dry.summary).toMatchObject({ failed: 1, wouldRewrite: 0 });
-    expect((await backfill(made, collection)).summary).toMatchObject({ failed: 1, rewritten: 0 });
+    expect(dry.summary).toMatchObject({ failed: 1, wouldChange: 0 });
+    expect((await backfill(made, collection)).summary).toMatchObject({ failed: 1, changed: 0 });
     expect(eventsOf(dry, 'failed')[0]?.error).toMatchObject({ code: 'TAMPERED' });
   });
 
@@ -196,7 +197,7 @@ describe('a backfill', () => {
     const select = (document: Readonly<Record<string, unknown>>): boolean =>
       document['id'] === 'note-1';
     const migrated = await backfill(made, collection, { select });
-    expect(migrated.summary).toMatchObject({ complete: true, rewritten: 1, skipped: 2 });
+    expect(migrated.summary).toMatchObject({ complete: true, changed: 1, skipped: 2 });
     expect(await stored(collection, 'note-0')).toMatchObject({ body: 'of note-0' });
   });
 
@@ -204,12 +205,12 @@ describe('a backfill', () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 5);
     const migration = backfillDocuments(made.encryptor, note, collection.store, { concurrency: 1 });
-    await migrateUntil(migration, made.clock, 'rewritten');
+    await migrateUntil(migration, made.clock, 'changed');
     await migration.return({} as never);
     const migrated = await backfill(made, collection);
     expect(eventsOf(migrated, 'lease')).toEqual([]);
     expect(migrated.summary.complete).toBe(true);
-    expect(migrated.summary.rewritten).toBeLessThan(5);
+    expect(migrated.summary.changed).toBeLessThan(5);
   });
 
   it('stops before the next document when its signal aborts', async () => {
@@ -219,7 +220,7 @@ describe('a backfill', () => {
     const { signal } = controller;
     const options = { concurrency: 1, signal };
     const migration = backfillDocuments(made.encryptor, note, collection.store, options);
-    await migrateUntil(migration, made.clock, 'rewritten');
+    await migrateUntil(migration, made.clock, 'changed');
     controller.abort(new Error('enough'));
     expect(await rejection(migration.next())).toMatchObject({ message: 'enough' });
     expect(collection.probe.calls['replace']).toBeLessThan(3);
@@ -256,7 +257,7 @@ describe('a backfill', () => {
     [{ concurrency: 0 }, '"concurrency" expected an integer from 1 to 1000, got 0'],
     [
       { dryrun: true },
-      '"dryrun" is no option: expected concurrency, dryRun, select, signal, owner, leaseTtlMs; did you mean "dryRun"?',
+      '"dryrun" is no option: expected select, owner, leaseTtlMs, concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic; did you mean "dryRun"?',
     ],
     [{ dryRun: 'yes' }, '"dryRun" expected a boolean, got a string'],
     [{ select: 'all' }, '"select" expected a function, got a string'],

@@ -181,7 +181,7 @@ describe('a function that selects', () => {
     };
     const migrated = await backfill(made, collection, { select });
     expect(eventsOf(migrated, 'failed')[0]?.error).toEqual(new RangeError('not made for this one'));
-    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 1 });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 1 });
   });
 });
 

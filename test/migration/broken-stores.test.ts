@@ -107,7 +107,12 @@ describe.each(MIGRATIONS)('%s of a store that breaks its contract', (_what, enab
       {},
       { name: 'TypeError', message: `"document" expected a plain object, got ${got}` },
     ]);
-    expect(migrated.summary).toMatchObject({ complete: false, scanned: 2, failed: 1, current: 1 });
+    expect(migrated.summary).toMatchObject({
+      complete: false,
+      scanned: 2,
+      failed: 1,
+      unchanged: 1,
+    });
   });
 });
 
@@ -216,7 +221,7 @@ describe('a document that is not selected any more once a race was lost', () => 
       key: { ...KEY, id: 'note-0' },
       reason: 'not-selected',
     });
-    expect(migrated.summary).toMatchObject({ rewritten: 0, skipped: 1, complete: true });
+    expect(migrated.summary).toMatchObject({ changed: 0, skipped: 1, complete: true });
     expect(await stored(collection, 'note-0')).toEqual(edited);
   });
 
@@ -225,7 +230,7 @@ describe('a document that is not selected any more once a race was lost', () => 
     editedMeanwhile(collection, (document) => ({ ...document, locked: true }));
     const migrated = await reencrypt(made, collection, { select: isOpen, shred: true });
     expect(eventsOf(migrated, 'skipped')[0]).toMatchObject({ reason: 'not-selected' });
-    expect(eventsOf(migrated, 'rewritten')).toEqual([]);
+    expect(eventsOf(migrated, 'changed')).toEqual([]);
     const after = await stored(collection, 'note-0');
     expect([after['locked'], generationsIn(after)]).toEqual([true, ['1']]);
     expect(await statesOf(made, 'note-0')).toEqual(['1 active', '2 active']);
@@ -256,7 +261,7 @@ describe('a document that is not selected any more once a race was lost', () => 
     };
     editedMeanwhile(collection, (document) => ({ ...document, body: 'edited' }));
     const { summary } = await backfill(made, collection, { select });
-    expect(summary).toMatchObject({ rewritten: 1, complete: true });
+    expect(summary).toMatchObject({ changed: 1, complete: true });
     expect(asked).toEqual(['of note-0', 'edited', 'sealed']);
   });
 });

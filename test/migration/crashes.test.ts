@@ -66,7 +66,7 @@ async function crashEverywhere(
       await check(made, collection, events?.at(-1));
       const again = new MortalProcess(made, collection.memory);
       const repeated = await again.run(start(again));
-      expect(repeated?.at(-1)).toMatchObject({ summary: { complete: true, rewritten: 0 } });
+      expect(repeated?.at(-1)).toMatchObject({ summary: { complete: true, changed: 0 } });
     }
   }
   return deaths;

@@ -26,7 +26,7 @@ async function leaseOf({ memory }: Setup): Promise<Lease> {
 async function begun(collection: Notes, made: Setup, owner = 'web-1'): Promise<Migration> {
   const options = { concurrency: 1, owner };
   const migration = backfillDocuments(made.encryptor, note, collection.store, options);
-  await migrateUntil(migration, made.clock, 'rewritten');
+  await migrateUntil(migration, made.clock, 'changed');
   return migration;
 }
 
@@ -52,8 +52,8 @@ describe('the lease of a collection', () => {
     const waiting = await migrateUntil(second, made.clock, 'lease');
     expect(waiting).toMatchObject({ heldBy: owner, kind: 'backfill', remainingMs: 30_000 });
     made.clock.advance(11_000);
-    await migrateUntil(first, made.clock, 'rewritten');
-    await migrateUntil(first, made.clock, 'rewritten');
+    await migrateUntil(first, made.clock, 'changed');
+    await migrateUntil(first, made.clock, 'changed');
     const { heartbeatAt } = await leaseOf(made);
     expect(await failure(migrate(second, made.clock))).toEqual({
       name: 'FieldEncryptionError',
@@ -160,8 +160,8 @@ describe('the lease of a collection', () => {
     const first = await begun(collection, made);
     const { heartbeatAt } = await leaseOf(made);
     made.clock.advance(10_000);
-    await migrateUntil(first, made.clock, 'rewritten');
-    await migrateUntil(first, made.clock, 'rewritten');
+    await migrateUntil(first, made.clock, 'changed');
+    await migrateUntil(first, made.clock, 'changed');
     expect(Date.parse((await leaseOf(made)).heartbeatAt) - Date.parse(heartbeatAt)).toBe(10_000);
   });
 
@@ -170,10 +170,10 @@ describe('the lease of a collection', () => {
     await addPlain(collection, 30);
     await backfill(made, collection);
     const reading = backfillDocuments(made.encryptor, note, collection.store, { concurrency: 1 });
-    await migrateUntil(reading, made.clock, 'current');
+    await migrateUntil(reading, made.clock, 'unchanged');
     made.clock.advance(10_000);
-    await migrateUntil(reading, made.clock, 'current');
-    await migrateUntil(reading, made.clock, 'current');
+    await migrateUntil(reading, made.clock, 'unchanged');
+    await migrateUntil(reading, made.clock, 'unchanged');
     expect(Date.parse((await leaseOf(made)).heartbeatAt)).toBe(made.clock.wallMs());
     await reading.return({} as never);
 
@@ -220,7 +220,7 @@ describe('the lease of a collection', () => {
     made.store.before = (method) => {
       if (method === 'replaceLease') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
     };
-    await migrateUntil(run, made.clock, 'rewritten');
+    await migrateUntil(run, made.clock, 'changed');
     made.clock.advance(10_000);
     expect(await rejection(migrate(run, made.clock))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
@@ -238,7 +238,7 @@ describe('the lease of a collection', () => {
     };
     const migrated = await migrate(run, made.clock);
     expect([...lost]).toEqual(['replaceLease', 'getLease']);
-    expect(migrated.summary).toMatchObject({ complete: true, rewritten: 5 });
+    expect(migrated.summary).toMatchObject({ complete: true, changed: 5 });
   });
 
   it('is held after a write whose answer was lost', async () => {

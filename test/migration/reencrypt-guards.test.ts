@@ -75,7 +75,7 @@ describe('an envelope where the definition declares no field', () => {
     const options = { createdBefore: new Date(made.clock.wallMs()), dryRun: true };
     const migration = reencryptDocuments(made.encryptor, NARROW, collection.store, options);
     const { summary } = await migrate(migration, made.clock);
-    expect(summary).toMatchObject({ failed: 1, wouldRewrite: 0 });
+    expect(summary).toMatchObject({ failed: 1, wouldChange: 0 });
   });
 
   it('that came while the document was given a new etag keeps its DEK', async () => {
@@ -102,7 +102,7 @@ describe('an envelope where the definition declares no field', () => {
     const off = setup({ beside: made, enabled: false });
     const removal = removeEncryption(off.encryptor, NARROW, collection.store);
     const migrated = await migrate(removal, made.clock);
-    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 0 });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
     expect(describeError(eventsOf(migrated, 'failed')[0]?.error).message).toBe(STRAY);
     expect((await collection.memory.get(KEY))?.document).toEqual(document);
   });
@@ -156,7 +156,7 @@ describe('one document that goes wrong', () => {
     const [made, collection] = await sealedNotes(1);
     await put(collection, { ...(await stored(collection, 'note-0')), meta: 'misshapen' });
     const dry = await reencrypt(made, collection, { dryRun: true });
-    expect(dry.summary).toMatchObject({ failed: 1, wouldRewrite: 0 });
+    expect(dry.summary).toMatchObject({ failed: 1, wouldChange: 0 });
     for (let run = 0; run < 2; run += 1) {
       expect((await reencrypt(made, collection)).summary).toMatchObject({ failed: 1 });
     }
@@ -229,7 +229,7 @@ describe('a source beside keys that work', () => {
     const later = await encryptAny(made.encryptor, { ...KEY, id: 'note-0', title: 't' });
     await put(collection, { ...(await stored(collection, 'note-0')), title: later['title'] });
     const { summary } = await reencrypt(made, collection, { source: { keyProvider: lost } });
-    expect(summary).toMatchObject({ complete: true, failed: 0, rewritten: 1 });
+    expect(summary).toMatchObject({ complete: true, failed: 0, changed: 1 });
     expect(await opened(made, collection, 'note-0')).toMatchObject({
       title: 't',
       tags: ['x', 'y'],

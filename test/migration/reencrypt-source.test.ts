@@ -13,9 +13,9 @@ describe('a re-encryption', () => {
     await rewrap(made);
     const keyProvider = new EnvKeyProvider({ key: MEK_HEX });
     const without = await reencrypt(made, collection);
-    expect(without.summary).toMatchObject({ failed: 2, rewritten: 0 });
+    expect(without.summary).toMatchObject({ failed: 2, changed: 0 });
     const { summary } = await reencrypt(made, collection, { source: { keyProvider } });
-    expect(summary).toMatchObject({ complete: true, rewritten: 2 });
+    expect(summary).toMatchObject({ complete: true, changed: 2 });
     expect(await opened(made, collection, 'note-1')).toMatchObject({ body: 'of note-1' });
   });
 
@@ -28,7 +28,7 @@ describe('a re-encryption', () => {
     made.clock.advance(before.clock.wallMs() - made.clock.wallMs());
     const source = { keyProvider: new EnvKeyProvider({ key: MEK_HEX }), dekStore: before.memory };
     const { summary } = await reencrypt(made, collection, { source });
-    expect(summary).toMatchObject({ complete: true, rewritten: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 1 });
     expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
     expect(await opened(made, collection, 'note-0')).toMatchObject({ body: 'of note-0' });
   });
@@ -36,7 +36,7 @@ describe('a re-encryption', () => {
   it('in a dry run opens every document and writes nothing', async () => {
     const [made, collection] = await sealedNotes(2);
     const migrated = await reencrypt(made, collection, { dryRun: true, shred: true });
-    expect(migrated.summary).toMatchObject({ complete: false, wouldRewrite: 2, failed: 0 });
+    expect(migrated.summary).toMatchObject({ complete: false, wouldChange: 2, failed: 0 });
     for (const method of ['create', 'replace', 'createLease', 'replaceLease']) {
       expect(made.store.calls).not.toHaveProperty(method);
     }

@@ -22,13 +22,13 @@ describe('a re-encryption', () => {
     const [made, collection] = await sealedNotes(2);
     const migrated = await reencrypt(made, collection);
     expect(migrated.summary).toMatchObject({
-      kind: 'reencrypt',
+      run: 'reencryptDocuments',
       complete: true,
-      rewritten: 2,
+      changed: 2,
       fields: 6,
       retired: 2,
       shredded: 0,
-      current: 2,
+      unchanged: 2,
     });
     expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
     expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
@@ -36,7 +36,7 @@ describe('a re-encryption', () => {
       body: 'of note-0',
       tags: ['x', 'y'],
     });
-    const [rewritten] = eventsOf(migrated, 'rewritten');
+    const [rewritten] = eventsOf(migrated, 'changed');
     expect(rewritten?.retired).toEqual([(await rowOf(made, 'note-0', 1)).id]);
   });
 
@@ -67,7 +67,7 @@ describe('a re-encryption', () => {
       reencryptDocuments(made.encryptor, note, collection.store, { createdBefore }),
       made.clock,
     );
-    expect(again.summary).toMatchObject({ complete: true, rewritten: 0, retired: 0 });
+    expect(again.summary).toMatchObject({ complete: true, changed: 0, retired: 0 });
     expect(made.store.calls).not.toHaveProperty('create');
     expect(made.store.calls).not.toHaveProperty('replace');
     expect(collection.probe.calls).not.toHaveProperty('replace');
@@ -294,7 +294,7 @@ describe('a re-encryption', () => {
       throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
     };
     const { events, summary } = await reencrypt(made, collection);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1, retired: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, retired: 0 });
     expect(events.filter((event) => 'retired' in event)).toEqual([]);
   });
 

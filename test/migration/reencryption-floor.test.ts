@@ -69,8 +69,8 @@ describe('a DEK that is from before the re-encryption, and says that it is not',
     expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
     expect(await statesOf(made, 'note-0')).toEqual(['1 shredded', '2 active']);
     const { id } = await rowOf(made, 'note-0', 1);
-    expect(eventsOf(migrated, 'rewritten')[0]?.misdated).toEqual([id]);
-    expect(eventsOf(migrated, 'current').at(-1)?.misdated).toEqual([id]);
+    expect(eventsOf(migrated, 'changed')[0]?.misdated).toEqual([id]);
+    expect(eventsOf(migrated, 'unchanged').at(-1)?.misdated).toEqual([id]);
   });
 
   it('is replaced and reported, where its row was edited', async () => {
@@ -78,10 +78,10 @@ describe('a DEK that is from before the re-encryption, and says that it is not',
     const { id } = await rowOf(made, 'note-1', 1);
     await alterRow(made, id, { createdAt: '2999-01-01T00:00:00.000Z' });
     const dry = await reencrypt(made, collection, { dryRun: true });
-    expect(dry.summary).toMatchObject({ wouldRewrite: 2, misdated: 1 });
+    expect(dry.summary).toMatchObject({ wouldChange: 2, misdated: 1 });
     const migrated = await reencrypt(made, collection);
-    expect(migrated.summary).toMatchObject({ complete: true, rewritten: 2, misdated: 1 });
-    expect(eventsOf(migrated, 'rewritten').flatMap(({ misdated = [] }) => misdated)).toEqual([id]);
+    expect(migrated.summary).toMatchObject({ complete: true, changed: 2, misdated: 1 });
+    expect(eventsOf(migrated, 'changed').flatMap(({ misdated = [] }) => misdated)).toEqual([id]);
   });
 
   it('is not reported where its time is from before', async () => {
@@ -154,10 +154,10 @@ describe('the generation floor of a re-encryption', () => {
     const first = await itemOf(made);
     made.clock.advance(5_000);
     const again = await reencryptAt(made, collection, { createdBefore });
-    expect(again.summary).toMatchObject({ complete: true, rewritten: 0, retired: 0 });
+    expect(again.summary).toMatchObject({ complete: true, changed: 0, retired: 0 });
     expect(await itemOf(made)).toEqual(first);
     const next = await reencrypt(made, collection);
-    expect(next.summary).toMatchObject({ complete: true, rewritten: 1, retired: 1 });
+    expect(next.summary).toMatchObject({ complete: true, changed: 1, retired: 1 });
     expect((await itemOf(made)).generationFloor).toBe(3);
   });
 
@@ -172,7 +172,7 @@ describe('the generation floor of a re-encryption', () => {
     expect(late['body']).toMatchObject({ dekId: expect.stringMatching(/\.1$/) as string });
     await put(collection, late);
     const { summary } = await migrate(migration, made.clock);
-    expect(summary).toMatchObject({ complete: true, rewritten: 1, retired: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, retired: 1 });
     expect(generationsIn(await stored(collection, 'note-0'))).toEqual(['2']);
   });
 

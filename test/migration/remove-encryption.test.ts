@@ -23,9 +23,9 @@ describe('removing encryption', () => {
     const [made, collection] = await sealedNotes(2);
     const { summary } = await remove(made, collection);
     expect(summary).toMatchObject({
-      kind: 'remove-encryption',
+      run: 'removeEncryption',
       complete: true,
-      rewritten: 2,
+      changed: 2,
       fields: 6,
     });
     expect(await stored(collection, 'note-1')).toEqual({
@@ -41,7 +41,10 @@ describe('removing encryption', () => {
     const [made, collection] = await sealedNotes(1);
     await remove(made, collection);
     collection.probe.reset();
-    expect((await remove(made, collection)).summary).toMatchObject({ complete: true, current: 1 });
+    expect((await remove(made, collection)).summary).toMatchObject({
+      complete: true,
+      unchanged: 1,
+    });
     expect(collection.probe.calls).not.toHaveProperty('replace');
   });
 
@@ -62,7 +65,7 @@ describe('removing encryption', () => {
     await put(collection, bytes);
     await put(collection, { ...bytes, id: 'moved' });
     const migrated = await remove(made, collection);
-    expect(migrated.summary).toMatchObject({ complete: false, rewritten: 1, failed: 2 });
+    expect(migrated.summary).toMatchObject({ complete: false, changed: 1, failed: 2 });
     const messages = eventsOf(migrated, 'failed').map(({ error }) => describeError(error).message);
     expect(messages).toContain(
       'The value at "body" is bytes, which a document has no plain form for: replace it by text before encryption is removed',
@@ -73,7 +76,7 @@ describe('removing encryption', () => {
   it('in a dry run opens every document, and writes nothing', async () => {
     const [made, collection] = await sealedNotes(2);
     const { summary } = await remove(made, collection, { dryRun: true });
-    expect(summary).toMatchObject({ complete: false, wouldRewrite: 2 });
+    expect(summary).toMatchObject({ complete: false, wouldChange: 2 });
     expect(collection.probe.calls).not.toHaveProperty('replace');
   });
 

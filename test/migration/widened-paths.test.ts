@@ -82,7 +82,7 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
     for (const dryRun of [true, false]) {
       const run = backfillDocuments(made.encryptor, after, collection.store, { dryRun });
       const migrated = await migrate(run, made.clock);
-      expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 0 });
+      expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
       expect(failureIn(migrated)).toEqual({
         name: 'FieldEncryptionError',
         code: 'ENVELOPE_REFUSED',
@@ -117,7 +117,7 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
       removeEncryption(off.encryptor, after, collection.store),
       made.clock,
     );
-    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 0 });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
     expect((await collection.memory.get(KEY))?.document).toEqual(document);
   });
 });
@@ -206,7 +206,7 @@ describe('what only looks like an envelope of the document, and was stored by an
       backfillDocuments(made.encryptor, note, collection.store),
       made.clock,
     );
-    expect(filled.summary).toMatchObject({ complete: true, rewritten: 1 });
+    expect(filled.summary).toMatchObject({ complete: true, changed: 1 });
     made.clock.advance(1_000);
     const moved = await reencryptAs(note, { made, collection });
     expect(moved.summary).toMatchObject({ complete: true, shredded: 1 });
@@ -215,7 +215,7 @@ describe('what only looks like an envelope of the document, and was stored by an
       removeEncryption(off.encryptor, note, collection.store),
       made.clock,
     );
-    expect(removed.summary).toMatchObject({ complete: true, rewritten: 1 });
+    expect(removed.summary).toMatchObject({ complete: true, changed: 1 });
     expect((await collection.memory.get(KEY))?.document).toEqual({
       ...document,
       body: 'text',

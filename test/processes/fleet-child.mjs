@@ -65,7 +65,7 @@ const rewrapping = rewrapAllDeks(
   { target: { mekVersion: target }, shard, concurrency: 2 },
 );
 for await (const event of rewrapping) {
-  if (event.type === 'rewrapped') await tellOfRow(event.dekId);
+  if (event.type === 'changed') await tellOfRow(event.dekId);
   // The first wrap was to prove the target.
   if (event.type === 'finished') await tell({ summary: event.summary, wraps: wraps - 1 });
 }

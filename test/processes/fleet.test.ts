@@ -86,7 +86,7 @@ it(
     const summaries = workers.map(({ finish }) => finish?.summary);
     expect(summaries.map((summary) => summary?.complete)).toEqual(all(true));
     expect(summaries.map((summary) => summary?.failed)).toEqual(all(0));
-    const rewrapped = summaries.map((summary) => summary?.rewrapped ?? 0);
+    const rewrapped = summaries.map((summary) => summary?.changed ?? 0);
     expect(rewrapped.every((rows) => rows > 0)).toBe(true);
     expect(rewrapped.reduce((sum, rows) => sum + rows)).toBe(world.seeded.length);
     const census = await takeCensus({ product: PRODUCT, dekStore: world.dekStore });
@@ -103,7 +103,7 @@ async function requireNothingLeft(world: World, key: string): Promise<void> {
   const again = await startFleet(world, key);
   expect(await Promise.all(again.map((worker) => worker.end()))).toEqual(all('0'));
   for (const { finish } of again) {
-    expect(finish).toMatchObject({ wraps: 0, summary: { complete: true, rewrapped: 0 } });
+    expect(finish).toMatchObject({ wraps: 0, summary: { complete: true, changed: 0 } });
   }
   expect(await contentsOf(world.dekStore)).toEqual(contents);
   expect(writesIn(world)).toHaveLength(world.seeded.length);

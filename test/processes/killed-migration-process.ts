@@ -24,7 +24,7 @@ type Child = ChildProcessByStdio<null, Readable, null>;
 
 /** The event after which a migration is killed. */
 export interface KillPoint {
-  readonly type: 'fence' | 'rewritten';
+  readonly type: 'fence' | 'changed';
   readonly nth: number;
 }
 

@@ -52,7 +52,7 @@ async function killAndFinish(world: World, { input, point, left, of }: Killing):
   world.stopWriting();
   await writing;
   expect(summary).toMatchObject({ failed: 0 });
-  expect(await finishMigration(input)).toMatchObject({ complete: true, rewritten: 0, shredded: 0 });
+  expect(await finishMigration(input)).toMatchObject({ complete: true, changed: 0, shredded: 0 });
   expect(await world.misread()).toEqual([]);
   for await (const event of findMissingDeks(world.encryptor('strict'), note, world.notes)) {
     expect(event).toMatchObject({ type: 'finished', summary: { missing: 0, failed: 0 } });
@@ -76,7 +76,7 @@ function stepsLeft(rows: readonly DekRow[], shred: boolean): number {
 function reencryptionPoint(index: number, size: number, shred: boolean): KillPoint {
   if (index % 10 > 7) return { type: 'fence', nth: 1 };
   const before = shred && index % 4 === 0 ? size : 0;
-  return { type: 'rewritten', nth: before + randomInt(1, size - CONCURRENCY) };
+  return { type: 'changed', nth: before + randomInt(1, size - CONCURRENCY) };
 }
 
 describe('a process that is killed', () => {
@@ -90,7 +90,7 @@ describe('a process that is killed', () => {
           (await countPlaintext(note, world.notes)).documents;
         const kill = await killAndFinish(world, {
           input: { file, keys, migration: { kind: 'backfill' } },
-          point: { type: 'rewritten', nth: randomInt(1, UNEDITED - CONCURRENCY) },
+          point: { type: 'changed', nth: randomInt(1, UNEDITED - CONCURRENCY) },
           left,
           of: world.size,
         });

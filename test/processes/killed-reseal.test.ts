@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import Database from 'libsql';
 import { expect, it, onTestFinished } from 'vitest';
-import type { DekRow, UpkeepSummary } from '../../src/index.js';
+import type { DekRow, MaintenanceSummary } from '../../src/index.js';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
 import {
   decryptAny,
@@ -84,7 +84,9 @@ it.each([
     for (const killAfter of [1, 7, 20]) {
       expect(await reseal(join(directory, 'store.db'), during, killAfter)).toBe('kill me');
     }
-    const summary = JSON.parse(await reseal(join(directory, 'store.db'), during)) as UpkeepSummary;
+    const summary = JSON.parse(
+      await reseal(join(directory, 'store.db'), during),
+    ) as MaintenanceSummary;
     run.isOver = true;
     await traffic;
     expect(summary).toMatchObject({ complete: true, failed: 0 });

@@ -72,7 +72,7 @@ for await (const event of rewrapping) {
   hasBegun = true;
   if (event.type === 'pass') pass = event.purpose;
   if (event.type === 'fence') reach('fence', 'after');
-  if (event.type === 'rewrapped' && point?.step === 'any moment') {
+  if (event.type === 'changed' && point?.step === 'any moment') {
     say('row');
     reach('any moment', 'after');
   }

@@ -84,7 +84,7 @@ export class KilledRotation {
     for await (const event of rewrapAllDeks(encryptor, { target })) {
       if (event.type === 'finished') ({ summary } = event);
     }
-    expect(summary).toMatchObject({ complete: true, rewrapped: 0, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 0, failed: 0 });
     expect(await contentsOf(dekStore)).toEqual(before);
   }
 
@@ -100,8 +100,8 @@ export class KilledRotation {
 }
 
 function requireFinished(summary: RewrapSummary): void {
-  const { complete, scanned, current, skipped, failed } = summary;
+  const { complete, scanned, unchanged, skipped, failed } = summary;
   const what = `The rewrap to ${summary.target.mekVersion}`;
   expect({ complete, failed }, what).toEqual({ complete: true, failed: 0 });
-  expect(current + skipped, what).toBe(scanned);
+  expect(unchanged + skipped, what).toBe(scanned);
 }

@@ -8,9 +8,8 @@ import {
   type DekRow,
 } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
-import type { NextRow } from '../../src/upkeep/row-tender.js';
-import { readUpkeepOptions } from '../../src/upkeep/upkeep-options.js';
-import { upkeepRows } from '../../src/upkeep/upkeep-rows.js';
+import { maintainRows, type NextRow } from '../../src/maintenance/maintain-rows.js';
+import { readRunOptions } from '../../src/run/run-options.js';
 import {
   contentsOf,
   decryptAny,
@@ -112,7 +111,7 @@ describe('a process without the record key, where records have macs', () => {
     const collection = notes();
     await addPlain(collection, 3);
     const { summary } = await backfill(operator, collection);
-    expect(summary).toMatchObject({ complete: false, rewritten: 0, failed: 3 });
+    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
     expect(await contentsOf(made.memory)).toEqual(before);
   });
 
@@ -120,7 +119,7 @@ describe('a process without the record key, where records have macs', () => {
     const before = await turningOn();
     const sealed = (await rows(before)).filter(({ mac }) => mac !== undefined);
     const result = await rewrap(withKeys(before, ['b', 'a']));
-    expect(result.summary).toMatchObject({ complete: false, rewrapped: 1, failed: 2 });
+    expect(result.summary).toMatchObject({ complete: false, changed: 1, failed: 2 });
     for (const { dekId, error } of ofType(result, 'failed')) {
       expect(describeError(error)).toEqual(noKey(`DEK row ${dekId}`));
     }
@@ -170,18 +169,18 @@ describe('a process without the record key, where records have macs', () => {
     expect(await failure(reencrypt(made, collection))).toEqual(noKey(item));
   });
 
-  it('changes none of them in an upkeep, and says so in a dry run', async () => {
+  it('changes none of them in a maintenance run, and says so in a dry run', async () => {
     const before = await turningOn();
     const untouched = await contentsOf(before.memory);
     const { encryptor } = before;
     const sealed = (await rows(before)).filter(({ mac }) => mac !== undefined);
     for (const dryRun of [true, false]) {
-      const request = readUpkeepOptions({ dryRun });
+      const { request } = readRunOptions({ dryRun });
       // As `prunePreviousWraps` and others have it, whatever they change.
       const nextRow = (): NextRow => (row) => Promise.resolve(row.mac ? { ...row } : undefined);
       const failures: unknown[] = [];
-      for await (const event of upkeepRows({
-        kind: 'prune',
+      for await (const event of maintainRows({
+        run: 'prunePreviousWraps',
         encryption: encryptor,
         request,
         nextRow,
@@ -230,7 +229,7 @@ describe('a process with the record key, where records have no macs yet', () => 
     await encryptAny(keyed.encryptor, { ...KEY, id: 'new', body: 'text' });
     await keyed.encryptor.shred(note, { ...KEY, id: 'note-1' });
     const operator = withKeys(before, ['b', 'a'], accepting);
-    expect((await rewrap(operator)).summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect((await rewrap(operator)).summary).toMatchObject({ complete: true, changed: 2 });
     for (const each of [...(await rows(before)), await record(before)]) {
       expect(each.macKeyId).toBe(RECORD_KEY_ID);
     }
@@ -331,7 +330,7 @@ describe('a restored copy of the rows, as the source of a re-encryption', () => 
     const dekStore = authenticateRecords(copy, required);
     const source = { keyProvider: envKeys('a'), dekStore };
     const migrated = await reencrypt(made, collection, { source });
-    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, rewritten: 1 });
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 1 });
     const [{ error } = {}] = eventsOf(migrated, 'failed');
     expect(error).toMatchObject({ code: 'TAMPERED', dekId: forged.id });
   });

@@ -4,7 +4,7 @@ import {
   createFieldEncryptor,
   resealRecords,
   type LiveDekRow,
-  type UpkeepEvent,
+  type MaintenanceEvent,
 } from '../../src/index.js';
 import { injectFaults } from '../../src/testing/index.js';
 import { contentsOf, decryptAny, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
@@ -38,14 +38,15 @@ describe('resealRecords', () => {
     const operator = setup({ beside: before, ...accepting });
     const { summary, events } = await reseal(operator);
     expect(summary).toEqual({
-      kind: 'reseal',
+      run: 'resealRecords',
+      durationMs: 0,
       product: PRODUCT,
       dryRun: false,
       complete: true,
       passes: 2,
       changed: 4,
       scanned: 4,
-      current: 4,
+      unchanged: 4,
       skipped: 0,
       failed: 0,
       wouldChange: 0,
@@ -77,7 +78,7 @@ describe('resealRecords', () => {
       complete: true,
       passes: 1,
       changed: 0,
-      current: 4,
+      unchanged: 4,
     });
     expect(await contentsOf(before.memory)).toEqual(done);
     expect(operator.provider.calls).toEqual({});
@@ -116,7 +117,7 @@ describe('resealRecords', () => {
     expect((await reseal(operator)).summary).toMatchObject({ complete: true });
     expect((await rows(before)).map(({ epoch }) => epoch)).toEqual(epochs);
     expect(await record(before)).toMatchObject({ state: 'rewrapping', epoch: 2 });
-    expect((await rewrap(operator)).summary).toMatchObject({ complete: true, rewrapped: 0 });
+    expect((await rewrap(operator)).summary).toMatchObject({ complete: true, changed: 0 });
     await readsAll(withKeys(before, ['b'], required), stored);
   });
 
@@ -130,7 +131,7 @@ describe('resealRecords', () => {
     const [before] = await seeded();
     const dekStore = authenticateRecords(before.memory, accepting);
     const parts = { product: PRODUCT, keyProviders: [before.keyProvider], dekStore };
-    let last: UpkeepEvent | undefined;
+    let last: MaintenanceEvent | undefined;
     for await (const event of resealRecords(parts)) last = event;
     expect(last).toMatchObject({ summary: { complete: true, changed: 4 } });
   });
@@ -213,7 +214,7 @@ describe('a row without a mac', () => {
     const [row] = (await rows(before)) as [LiveDekRow];
     await alterRow(before, row.id, { mac: undefined, macKeyId: undefined });
     const resealed = await reseal(setup({ beside: before, ...required }));
-    expect(resealed.summary).toMatchObject({ complete: false, failed: 1, current: 3 });
+    expect(resealed.summary).toMatchObject({ complete: false, failed: 1, unchanged: 3 });
     expect(failures(resealed)).toEqual([
       tampered(
         `DEK row ${row.id} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`,

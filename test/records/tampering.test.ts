@@ -226,7 +226,7 @@ describe('one forged row', () => {
     const outcomes = await operator.encryptor.decryptDocuments(note, [first, second] as never[]);
     expect(outcomes.map(({ ok }) => ok)).toEqual([false, true]);
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: false, rewrapped: 1, failed: 1 });
+    expect(result.summary).toMatchObject({ complete: false, changed: 1, failed: 1 });
     for (const { dekId, error } of ofType(result, 'failed')) {
       expect(dekId).toBe(row.id);
       expect(describeError(error)).toEqual(tampered(forged(`DEK row ${row.id}`)));

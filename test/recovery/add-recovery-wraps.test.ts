@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   addRecoveryWraps,
   type LiveDekRow,
-  type UpkeepEvent,
-  type UpkeepOptions,
-  type UpkeepSummary,
+  type MaintenanceEvent,
+  type RunOptions,
+  type MaintenanceSummary,
 } from '../../src/index.js';
 import { contentsOf, encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { failedRow, failure, refused } from '../support/failure.js';
@@ -23,8 +23,8 @@ const OURS = { recoveryKey: PAIR.publicKey };
 
 function addWraps(
   { encryptor, clock }: Setup,
-  options: UpkeepOptions = {},
-): Promise<Run<UpkeepEvent, UpkeepSummary>> {
+  options: RunOptions = {},
+): Promise<Run<MaintenanceEvent, MaintenanceSummary>> {
   return runToEnd(addRecoveryWraps(encryptor, options), clock);
 }
 
@@ -55,14 +55,15 @@ describe('addRecoveryWraps', () => {
     const before = await rows(made);
     const { events, summary } = await addWraps(operator);
     expect(summary).toEqual({
-      kind: 'add-recovery-wraps',
+      run: 'addRecoveryWraps',
+      durationMs: 0,
       product: 'notelett',
       dryRun: false,
       complete: true,
       passes: 2,
       changed: 4,
       scanned: 6,
-      current: 5,
+      unchanged: 5,
       skipped: 1,
       failed: 0,
       wouldChange: 0,
@@ -84,7 +85,7 @@ describe('addRecoveryWraps', () => {
     const before = await contentsOf(made.memory);
     operator.provider.reset();
     const { summary } = await addWraps(operator);
-    expect(summary).toMatchObject({ complete: true, changed: 0, current: 5, passes: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 0, unchanged: 5, passes: 1 });
     expect(await contentsOf(made.memory)).toEqual(before);
     expect(operator.provider.calls).toEqual({});
   });
@@ -93,7 +94,7 @@ describe('addRecoveryWraps', () => {
     const { made, operator } = await mixed();
     const before = await contentsOf(made.memory);
     const { summary } = await addWraps(operator, { dryRun: true });
-    expect(summary).toMatchObject({ complete: false, wouldChange: 4, current: 1, changed: 0 });
+    expect(summary).toMatchObject({ complete: false, wouldChange: 4, unchanged: 1, changed: 0 });
     expect(await contentsOf(made.memory)).toEqual(before);
     expect(operator.provider.calls).toEqual({ unwrapKey: 4 });
   });
@@ -172,7 +173,7 @@ describe('addRecoveryWraps', () => {
         const { made, operator } = await mixed();
         await stopAt(operator, stop, isAnswered);
         const { summary } = await addWraps(withKeys(made, ['a'], OURS));
-        expect(summary).toMatchObject({ complete: true, current: 5, failed: 0 });
+        expect(summary).toMatchObject({ complete: true, unchanged: 5, failed: 0 });
         await expectAllRecoverable(made);
       }
     }

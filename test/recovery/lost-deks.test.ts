@@ -126,7 +126,7 @@ describe('a DEK that is lost', () => {
     const added = await encryptAny(operator.encryptor, { ...KEY, id, body: `of ${id}` });
     await operator.encryptor.shred(note, { ...KEY, id: 'note-0' });
     const { summary } = await recover(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 0, skipped: 1, lost: 0, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 0, skipped: 1, lost: 0, failed: 0 });
     await expectReadable(made, [...stored.slice(1), added]);
   });
 
@@ -168,7 +168,7 @@ describe('a DEK that is lost', () => {
     const { etag } = (await made.memory.get(backup.id)) ?? { etag: '' };
     await made.memory.replace(backup, etag);
     const { summary } = await recover(operator);
-    expect(summary).toMatchObject({ complete: true, recovered: 1, rewrapped: 1, lost: 0 });
+    expect(summary).toMatchObject({ complete: true, recovered: 1, changed: 1, lost: 0 });
     await expectReadable(made, stored);
   });
 });

@@ -45,20 +45,23 @@ describe('recoverDeks', () => {
     const { events, summary } = await recover(operator);
     const target = { keyProvider: 'env', mekName: 'env', mekVersion: versionB };
     expect(summary).toEqual({
+      run: 'recoverDeks',
+      durationMs: 30_000,
+      epochOnly: 0,
       product: 'notelett',
       epoch: 2,
       target,
       dryRun: false,
       complete: true,
       passes: 3,
-      rewrapped: 3,
+      changed: 3,
       flipped: 0,
       repaired: 0,
       scanned: 4,
-      current: 3,
+      unchanged: 3,
       skipped: 1,
       failed: 0,
-      wouldRewrap: 0,
+      wouldChange: 0,
       recoveryKeyId: PAIR.id,
       recovered: 3,
       lost: 0,
@@ -71,7 +74,7 @@ describe('recoverDeks', () => {
       },
     });
     expect(events.at(-1)).toEqual({ type: 'finished', summary });
-    const rewrapped = events.filter(({ type }) => type === 'rewrapped');
+    const rewrapped = events.filter(({ type }) => type === 'changed');
     expect(rewrapped[0]).toMatchObject({
       from: { keyProvider: 'env', mekName: 'env', mekVersion: versionA },
       repaired: false,
@@ -106,12 +109,12 @@ describe('recoverDeks', () => {
     const { made, operator } = await recoverable();
     await recover(operator);
     const once = await contentsOf(made.memory);
-    expect((await recover(operator)).summary).toMatchObject({ complete: true, rewrapped: 0 });
+    expect((await recover(operator)).summary).toMatchObject({ complete: true, changed: 0 });
     expect(await contentsOf(made.memory)).toEqual(once);
     const theirs = withKeys(made, ['b'], { recoveryKey: OTHER_PAIR.publicKey });
     await runToEnd(addRecoveryWraps(theirs.encryptor), made.clock);
     const changed = await contentsOf(made.memory);
-    expect((await recover(operator)).summary).toMatchObject({ complete: true, rewrapped: 0 });
+    expect((await recover(operator)).summary).toMatchObject({ complete: true, changed: 0 });
     expect(await contentsOf(made.memory)).toEqual(changed);
   });
 
@@ -120,9 +123,9 @@ describe('recoverDeks', () => {
     await strip(made, 'note-1');
     const before = await contentsOf(made.memory);
     const { events, summary } = await recover(operator, { dryRun: true });
-    expect(summary).toMatchObject({ complete: false, wouldRewrap: 2, recovered: 2, lost: 1 });
+    expect(summary).toMatchObject({ complete: false, wouldChange: 2, recovered: 2, lost: 1 });
     expect(lostIn(events)).toEqual({ 'note-1': 'no-recovery-wrap' });
-    expect(events.find(({ type }) => type === 'would-rewrap')).toMatchObject({ recovered: true });
+    expect(events.find(({ type }) => type === 'would-change')).toMatchObject({ recovered: true });
     expect(await contentsOf(made.memory)).toEqual(before);
   });
 
@@ -139,7 +142,7 @@ describe('recoverDeks', () => {
     }
     await expectReadable(made, stored);
     const next = await rewrap(withKeys(made, ['c', 'b'], OURS));
-    expect(next.summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect(next.summary).toMatchObject({ complete: true, changed: 2 });
   });
 
   it('lets writers make DEKs under the new MEK while it goes on', async () => {
@@ -149,14 +152,14 @@ describe('recoverDeks', () => {
     const seen: string[] = [];
     const added: Loose[] = [];
     for (;;) {
-      const [event] = (await pullUntil(work, made.clock, 'rewrapped')).slice(-1);
+      const [event] = (await pullUntil(work, made.clock, 'changed')).slice(-1);
       seen.push(String(event?.type));
-      if (event?.type !== 'rewrapped') break;
+      if (event?.type !== 'changed') break;
       const id = `added-${String(added.length)}`;
       const writer = withKeys(made, ['b'], OURS).encryptor;
       added.push(await encryptAny(writer, { ...KEY, id, body: `of ${id}` }));
     }
-    expect(seen).toEqual(['rewrapped', 'rewrapped', 'rewrapped', 'finished']);
+    expect(seen).toEqual(['changed', 'changed', 'changed', 'finished']);
     await expectReadable(made, [...stored, ...added]);
     expect((await takeCensus(operator.encryptor)).settled).toBe(true);
   });
@@ -168,8 +171,8 @@ describe('a row without a recovery wrap that opens', () => {
     await strip(made, 'note-0');
     const before = await rowOf(made, 'note-0');
     const { events, summary } = await recover(withKeys(made, ['b', 'a'], OURS));
-    expect(summary).toMatchObject({ complete: true, rewrapped: 2, recovered: 1, lost: 0 });
-    const own = events.find((event) => event.type === 'rewrapped' && event.dekId === before.id);
+    expect(summary).toMatchObject({ complete: true, changed: 2, recovered: 1, lost: 0 });
+    const own = events.find((event) => event.type === 'changed' && event.dekId === before.id);
     expect(own).toMatchObject({ repaired: false });
     expect(own && 'recovered' in own).toBe(false);
     const row = await rowOf(made, 'note-0');
@@ -184,7 +187,7 @@ describe('a row without a recovery wrap that opens', () => {
     const before = await rowOf(made, 'note-0');
     const { events, summary } = await recover(withKeys(made, ['b', 'a'], OURS));
     expect(summary).toMatchObject({ complete: true, recovered: 1, repaired: 1, lost: 0 });
-    const own = events.find((event) => event.type === 'rewrapped' && event.dekId === before.id);
+    const own = events.find((event) => event.type === 'changed' && event.dekId === before.id);
     expect(own).toMatchObject({ repaired: true, from: { mekVersion: await versionOf('a') } });
     expect((await rowOf(made, 'note-0')).previousWrap).toEqual(before.previousWrap);
     await expectReadable(made, stored);

@@ -66,7 +66,7 @@ describe('a recovery that cannot begin', () => {
   it('over another rotation that is unfinished asks for takeOver', async () => {
     const { made, stored, operator } = await recoverable();
     const left = await start(withKeys(made, ['c', 'a'], OURS), { concurrency: 1 });
-    await pullUntil(left, made.clock, 'rewrapped');
+    await pullUntil(left, made.clock, 'changed');
     const error = await expectNothingWritten(made, () => recover(operator));
     expect(error).toMatchObject({ code: 'ROTATION_UNFINISHED' });
     const { summary } = await recover(operator, { takeOver: true });
@@ -146,9 +146,9 @@ describe('what recoverDeks is given', () => {
     const options = { privateKey: PAIR.privateKey, target: await targetOf('b'), concurrency: 1 };
     const work = recoverDeks(operator.encryptor, { ...options, signal: abort.signal });
     expect(operator.store.calls).toEqual({});
-    await pullUntil(work, made.clock, 'rewrapped');
+    await pullUntil(work, made.clock, 'changed');
     abort.abort(new Error('enough'));
     expect(await rejection(runToEnd(work, made.clock))).toMatchObject({ message: 'enough' });
-    expect((await recover(operator)).summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect((await recover(operator)).summary).toMatchObject({ complete: true, changed: 2 });
   });
 });

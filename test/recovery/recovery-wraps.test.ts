@@ -66,7 +66,7 @@ describe('with a recovery key', () => {
     await encryptAny(withKeys(made, ['a'], OURS).encryptor, { ...KEY, id: 'ours', body: 'x' });
     const before = new Map((await liveRows(made)).map((row) => [row.id, row.recoveryWrap]));
     const { summary } = await rewrap(withKeys(made, ['b', 'a'], OURS));
-    expect(summary).toMatchObject({ complete: true, rewrapped: 3 });
+    expect(summary).toMatchObject({ complete: true, changed: 3 });
     await expectAllRecoverable(made);
     for (const row of await liveRows(made)) {
       const isOurs = row.scope.includes('ours');
@@ -142,7 +142,7 @@ describe('without a recovery key', () => {
     await encryptAny(withKeys(made, ['a']).encryptor, { ...KEY, id: 'bare', body: 'x' });
     const before = await recoveryWraps(made);
     const { summary } = await rewrap(withKeys(made, ['b', 'a']));
-    expect(summary).toMatchObject({ complete: true, rewrapped: 3 });
+    expect(summary).toMatchObject({ complete: true, changed: 3 });
     expect(await recoveryWraps(made)).toEqual(before);
     expect((before as unknown[]).filter((each) => each === undefined)).toHaveLength(1);
     const bare = (await liveRows(made)).find(({ scope }) => scope.includes('bare'));

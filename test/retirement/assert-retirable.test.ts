@@ -341,7 +341,7 @@ describe('options of a retirement', () => {
     [
       { mek, backupWindow: 1 },
       'RangeError',
-      '"backupWindow" is no option: expected mek, backupWindowMs, signal; did you mean "backupWindowMs"?',
+      '"backupWindow" is no option: expected mek, backupWindowMs, onWait, signal; did you mean "backupWindowMs"?',
     ],
     [{ backupWindowMs: 0 }, 'TypeError', '"mek" expected a plain object, got undefined'],
     [

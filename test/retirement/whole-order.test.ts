@@ -98,10 +98,10 @@ describe.each(STORES)('a MEK version and its DEKs %s', (_where, open) => {
     };
 
     expect(await reasons()).toEqual(['current-target', 'rows', 'backups']);
-    expect(await forth()).toMatchObject({ complete: true, rewrapped: NOTES });
+    expect(await forth()).toMatchObject({ complete: true, changed: NOTES });
     const back = await toTheEnd(rollbackRotation(operator, { target: a }));
     expect(back).toMatchObject({ complete: true, flipped: NOTES });
-    expect(await forth()).toMatchObject({ complete: true, rewrapped: NOTES });
+    expect(await forth()).toMatchObject({ complete: true, changed: NOTES });
     expect(await reasons()).toEqual(['previous-wraps', 'backups']);
 
     product.clock.advance(14 * DAY_MS);

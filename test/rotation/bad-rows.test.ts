@@ -55,8 +55,8 @@ describe('one bad row', () => {
     const result = await rewrap(operator);
     expect(result.summary).toMatchObject({
       complete: false,
-      rewrapped: 3,
-      current: 3,
+      changed: 3,
+      unchanged: 3,
       failed: 1,
       scanned: 4,
     });
@@ -108,8 +108,8 @@ describe('one bad row', () => {
     const { summary, events } = await rewrap(operator);
     expect(summary).toMatchObject({
       complete: true,
-      rewrapped: 1,
-      current: 4,
+      changed: 1,
+      unchanged: 4,
       failed: 0,
       epoch: 2,
     });
@@ -130,8 +130,8 @@ describe('a primary wrap that is broken', () => {
     const [before, operator, dekId] = await broken();
     const [good] = (await rows(before)).filter(({ id }) => id === dekId) as LiveDekRow[];
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, repaired: 1 });
-    const event = ofType(result, 'rewrapped').find((each) => each.dekId === dekId);
+    expect(result.summary).toMatchObject({ complete: true, changed: 4, repaired: 1 });
+    const event = ofType(result, 'changed').find((each) => each.dekId === dekId);
     expect(event).toMatchObject({ repaired: true, from: { mekVersion: await versionOf('a') } });
     const row = (await before.memory.get(dekId))?.value as LiveDekRow;
     expect(row.previousWrap).toEqual(good?.previousWrap);
@@ -149,7 +149,7 @@ describe('a primary wrap that is broken', () => {
       if (method === 'unwrapKey' && (args[0] as LiveDekRow).mekVersion === version) throw off;
     };
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: false, rewrapped: 0, repaired: 0, failed: 4 });
+    expect(result.summary).toMatchObject({ complete: false, changed: 0, repaired: 0, failed: 4 });
     expect(ofType(result, 'failed').map(({ dekId: id }) => id)).toContain(dekId);
   });
 
@@ -231,7 +231,7 @@ describe('the rotation record', () => {
     expect(summary).toMatchObject({ epoch: 1, scanned: 0, complete: false });
     expect(await operator.memory.getRotation('notelett')).toBeUndefined();
     const made = await rewrap(operator);
-    expect(made.summary).toMatchObject({ epoch: 1, complete: true, rewrapped: 0 });
+    expect(made.summary).toMatchObject({ epoch: 1, complete: true, changed: 0 });
     expect(await record(operator)).toMatchObject({
       epoch: 1,
       state: 'complete',

@@ -93,7 +93,7 @@ describe('a rewrapper that read its page before another one finished', () => {
     };
     const events = await pullUntil(rewrapping, made.clock, 'finished');
     expect(ofType({ events }, 'failed')).toEqual([]);
-    expect(events.at(-1)).toMatchObject({ summary: { complete: true, rewrapped: 0, current: 3 } });
+    expect(events.at(-1)).toMatchObject({ summary: { complete: true, changed: 0, unchanged: 3 } });
   });
 
   it('does not take a row for its own that the other wrapped in the same millisecond', async () => {
@@ -110,10 +110,10 @@ describe('a rewrapper that read its page before another one finished', () => {
       if (method !== 'replace') return;
       operator.store.before = () => undefined;
       const other = await rewrap(setup({ beside: made, keyProviders }), { target });
-      theirs = other.summary.rewrapped;
+      theirs = other.summary.changed;
     };
     const { summary } = await rewrap(operator, { target });
-    expect([theirs, summary.rewrapped]).toEqual([1, 0]);
+    expect([theirs, summary.changed]).toEqual([1, 0]);
     expect(summary.complete).toBe(true);
   });
 });

@@ -24,8 +24,8 @@ describe('a dry run', () => {
     await before.encryptor.shred(note, { ...KEY, id: 'note-3' });
     const contents = await contentsOf(before.memory);
     const { summary, events } = await rewrap(operator, { dryRun: true });
-    expect(summary).toMatchObject({ dryRun: true, epoch: 2, complete: false, rewrapped: 0 });
-    expect(summary).toMatchObject({ scanned: 4, wouldRewrap: 3, skipped: 1 });
+    expect(summary).toMatchObject({ dryRun: true, epoch: 2, complete: false, changed: 0 });
+    expect(summary).toMatchObject({ scanned: 4, wouldChange: 3, skipped: 1 });
     expect(events.map(({ type }) => type)).not.toContain('begun');
     expect(await contentsOf(before.memory)).toEqual(contents);
     expect(Object.keys(operator.store.calls).sort()).toEqual(['count', 'getRotation', 'list']);
@@ -39,7 +39,7 @@ describe('a dry run', () => {
       commitment: Buffer.alloc(32).toString('base64url'),
     });
     const dryRun = await rewrap(operator, { dryRun: true });
-    expect(dryRun.summary).toMatchObject({ failed: 1, wouldRewrap: 2 });
+    expect(dryRun.summary).toMatchObject({ failed: 1, wouldChange: 2 });
     expect(ofType(dryRun, 'failed')).toMatchObject([
       { dekId: broken?.id, error: { code: 'TAMPERED' } },
     ]);
@@ -52,7 +52,7 @@ describe('a dry run', () => {
       code: 'ROTATION_UNFINISHED',
     });
     const { summary } = await rewrap(operator, { dryRun: true, takeOver: true });
-    expect(summary).toMatchObject({ epoch: 3, wouldRewrap: 1 });
+    expect(summary).toMatchObject({ epoch: 3, wouldChange: 1 });
   });
 
   it('stops where another rotation goes on beside it, and blames no row', async () => {
@@ -73,6 +73,6 @@ describe('a dry run', () => {
     const { operator } = await written(2);
     await rewrap(operator);
     const { summary } = await rewrap(operator, { dryRun: true });
-    expect(summary).toMatchObject({ complete: false, current: 2, wouldRewrap: 0, epoch: 2 });
+    expect(summary).toMatchObject({ complete: false, unchanged: 2, wouldChange: 0, epoch: 2 });
   });
 });

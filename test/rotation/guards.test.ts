@@ -43,7 +43,7 @@ describe('the guard', () => {
   it('of the epoch: a job that slept through a whole later rotation writes nothing', async () => {
     const [before, operator] = await written(4);
     const sleeper = await start(operator, { concurrency: 1 });
-    await pullUntil(sleeper, operator.clock, 'rewrapped');
+    await pullUntil(sleeper, operator.clock, 'changed');
     await rewrap(withKeys(before, ['c', 'b', 'a']), { takeOver: true });
     const contents = await rows(before);
     expect(await rejection(pullUntil(sleeper, operator.clock, 'finished'))).toMatchObject({
@@ -77,7 +77,7 @@ describe('the guard', () => {
       await rewrap(withKeys(before, ['b', 'a']));
     };
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 0, current: 1, passes: 3 });
+    expect(summary).toMatchObject({ complete: true, changed: 0, unchanged: 1, passes: 3 });
   });
 
   it('of the two clean scans: one in which a row failed is not the first of them', async () => {
@@ -91,8 +91,8 @@ describe('the guard', () => {
     const rewrapped = await rewrap(operator);
     expect(ofType(rewrapped, 'failed')).toHaveLength(1);
     expect(ofType(rewrapped, 'pass').map(({ purpose }) => purpose)).toEqual([
-      'rewrap',
-      'rewrap',
+      'change',
+      'change',
       'verify',
     ]);
     expect(rewrapped.summary).toMatchObject({ complete: true, skipped: 1, failed: 0 });
@@ -103,7 +103,7 @@ describe('the guard', () => {
     const { id } = await rowOf(before, 'note-0');
     await alterRow(before, id, { wrappedDek: 'AAAA' });
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: false, failed: 1, rewrapped: 1, passes: 3 });
+    expect(summary).toMatchObject({ complete: false, failed: 1, changed: 1, passes: 3 });
   });
 
   it('of the epoch: a row above the record is left as it is', async () => {
@@ -125,7 +125,7 @@ describe('the guard', () => {
       await alterRow(before, id, retired);
     };
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 1, passes: 3 });
+    expect(result.summary).toMatchObject({ complete: true, changed: 1, passes: 3 });
     expect(ofType(result, 'failed')).toEqual([]);
     expect(await rowOf(before, 'note-0')).toMatchObject({
       ...retired,
@@ -145,7 +145,7 @@ describe('the guard', () => {
       await alterRow(before, id, retired);
     };
     const result = await rewrap(operator, { takeOver: true });
-    expect(ofType(result, 'current').filter(({ epochMoved }) => epochMoved)).toHaveLength(1);
+    expect(ofType(result, 'unchanged').filter(({ epochOnly }) => epochOnly)).toHaveLength(1);
     expect(await rowOf(before, 'note-0')).toMatchObject({ ...retired, epoch: 4 });
   });
 
@@ -159,7 +159,7 @@ describe('the guard', () => {
       await before.encryptor.shred(note, { ...KEY, id: 'note-0' });
     };
     const { summary } = await rewrap(operator, { takeOver: true });
-    expect(summary).toMatchObject({ complete: true, skipped: 1, current: 0 });
+    expect(summary).toMatchObject({ complete: true, skipped: 1, unchanged: 0 });
     expect(await rows(before)).toMatchObject([{ state: 'shredded' }]);
   });
 
@@ -249,7 +249,7 @@ describe('the guard', () => {
     const isTombstone = ({ state }: DekRow): boolean => state === 'shredded';
     const [tombstone] = (await rows(before)).filter(isTombstone);
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 1, current: 1, skipped: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, unchanged: 1, skipped: 1 });
     expect((await rows(before)).filter(isTombstone)).toEqual([tombstone]);
   });
 
@@ -261,7 +261,7 @@ describe('the guard', () => {
       await before.encryptor.shred(note, { ...KEY, id: 'note-0' });
     };
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 0, skipped: 1 });
+    expect(summary).toMatchObject({ complete: true, changed: 0, skipped: 1 });
     expect(await rows(before)).toMatchObject([{ state: 'shredded', epoch: 1 }]);
   });
 });

@@ -48,7 +48,7 @@ describe('an answer that was lost after the write', () => {
     const [before, operator] = await written();
     failOnce(operator, 'replaceRotation', nth, 'after');
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, epoch: 2, rewrapped: 4 });
+    expect(summary).toMatchObject({ complete: true, epoch: 2, changed: 4 });
     expect(operator.store.calls['replaceRotation']).toBe(3);
     expect(await record(before)).toMatchObject({ epoch: 2, state: 'complete' });
   });
@@ -69,7 +69,7 @@ describe('an answer that was lost after the write', () => {
     const [before, operator] = await written();
     failOnce(operator, 'replace', 2, 'after');
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, failed: 0 });
+    expect(result.summary).toMatchObject({ complete: true, changed: 4, failed: 0 });
     expect(operator.store.calls['replace']).toBe(4);
     expect((await takeCensus(before.encryptor)).settled).toBe(true);
   });
@@ -83,7 +83,7 @@ describe('an answer that was lost after the write', () => {
       return result;
     };
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, failed: 0 });
+    expect(result.summary).toMatchObject({ complete: true, changed: 4, failed: 0 });
     expect(operator.store.calls['replace']).toBe(4);
   });
 });
@@ -98,7 +98,7 @@ describe('a record that someone else writes first', () => {
       }
     };
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, epoch: 2, rewrapped: 4 });
+    expect(summary).toMatchObject({ complete: true, epoch: 2, changed: 4 });
     expect(await record(before)).toMatchObject({ generationFloor: 5, state: 'complete' });
   });
 
@@ -127,7 +127,7 @@ describe('a look-up that fails as well', () => {
     };
     const result = await rewrap(operator, { concurrency: 1 });
     expect(ofType(result, 'failed')).toMatchObject([{ error: reset }]);
-    expect(result.summary).toMatchObject({ complete: true, failed: 0, current: 4 });
+    expect(result.summary).toMatchObject({ complete: true, failed: 0, unchanged: 4 });
   });
 
   it('after a lost race has the row looked at again by the next pass', async () => {
@@ -152,7 +152,7 @@ describe('a look-up that fails as well', () => {
     };
     const result = await rewrap(operator);
     expect(ofType(result, 'failed')).toHaveLength(1);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 1, failed: 0 });
+    expect(result.summary).toMatchObject({ complete: true, changed: 1, failed: 0 });
   });
 
   it('after a lost race is a failure of that row alone', async () => {
@@ -188,7 +188,7 @@ describe('a write that did not happen', () => {
     failOnce(operator, 'replace', 2, 'before');
     const result = await rewrap(operator);
     expect(ofType(result, 'failed')).toMatchObject([{ error: reset, counts: { failed: 1 } }]);
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 4, failed: 0, passes: 4 });
+    expect(result.summary).toMatchObject({ complete: true, changed: 4, failed: 0, passes: 4 });
     expect((await takeCensus(before.encryptor)).settled).toBe(true);
   });
 
@@ -199,7 +199,7 @@ describe('a write that did not happen', () => {
     };
     const contents = await rows(before);
     const result = await rewrap(operator);
-    expect(result.summary).toMatchObject({ complete: false, rewrapped: 0, failed: 4, scanned: 4 });
+    expect(result.summary).toMatchObject({ complete: false, changed: 0, failed: 4, scanned: 4 });
     expect(await rows(before)).toEqual(contents);
     expect(await record(before)).toMatchObject({ state: 'rewrapping' });
   });

@@ -79,10 +79,10 @@ describe('a store whose reads may lag', () => {
     expect(remaining[0]).toBe(WAIT_MS);
     expect(Math.min(...remaining)).toBeLessThanOrEqual(FENCE_MS);
     expect(operator.clock.monotonicMs() - startMs).toBe(WAIT_MS);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect(summary).toMatchObject({ complete: true, changed: 2 });
   });
 
-  it('is asked once for a fence, with the signal, and not where there is none to wait for', async () => {
+  it('is asked once for each wait, with the signal, and not where there is none to wait for', async () => {
     const asked: (AbortSignal | undefined)[] = [];
     const [before, operator] = await operatorWith(({ signal }: DekStoreOptions) => {
       asked.push(signal);
@@ -96,7 +96,7 @@ describe('a store whose reads may lag', () => {
     expect(events).toContainEqual({ type: 'fence', remainingMs: 2_000 + 2 * LAG_MS });
     await rewrap(operator);
     await rewrap(operator, { dryRun: true });
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
     // Not the signal itself, which so many calls at once must not listen to, but one that follows it.
     expect(asked[0]).toMatchObject({ aborted: false });
     const reason = new Error('enough');
@@ -222,7 +222,7 @@ describe('a writer that is told late of a rotation', () => {
     expect(late.map(({ epoch }) => epoch)).toEqual([1, 1]);
 
     await operator.clock.run(WAIT_MS);
-    expect(await rest).toMatchObject({ complete: true, epoch: 2, rewrapped: 3 });
+    expect(await rest).toMatchObject({ complete: true, epoch: 2, changed: 3 });
     const census = await takeCensus({ product: PRODUCT, dekStore: before.memory });
     expect(census).toMatchObject({ settled: true, behind: 0, active: 3 });
   });

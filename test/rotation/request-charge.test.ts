@@ -90,7 +90,7 @@ describe('the request charge of a rewrap', () => {
       expect(fence).not.toHaveProperty('requestCharge');
     }
     expect(ofType({ events }, 'pass')).toMatchObject([{ requestCharge: 5.71 + 2.79 }]);
-    const [first, second] = ofType({ events }, 'rewrapped');
+    const [first, second] = ofType({ events }, 'changed');
     expect(first?.requestCharge).toBeCloseTo(2.83 + 1 + 10.29, 6);
     expect(second?.requestCharge).toBeCloseTo(10.29, 6);
     expect(events.at(-1)).not.toHaveProperty('requestCharge');

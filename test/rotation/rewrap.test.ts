@@ -35,20 +35,23 @@ describe('a rotation', () => {
     const { stored, operator } = await written(25);
     const { summary } = await rewrap(operator);
     expect(summary).toEqual({
+      run: 'rewrapAllDeks',
+      durationMs: 30_000,
+      epochOnly: 0,
       product: PRODUCT,
       epoch: 2,
       target: { keyProvider: 'env', mekName: 'env', mekVersion: await versionOf('b') },
       dryRun: false,
       complete: true,
       passes: 3,
-      rewrapped: 25,
+      changed: 25,
       repaired: 0,
       flipped: 0,
       scanned: 25,
-      current: 25,
+      unchanged: 25,
       skipped: 0,
       failed: 0,
-      wouldRewrap: 0,
+      wouldChange: 0,
     });
     const { encryptor } = withKeys(operator, ['b']);
     for (const [index, each] of stored.entries()) {
@@ -64,14 +67,14 @@ describe('a rotation', () => {
     for (; !step.done; step = await pull(rewrapping, operator.clock)) events.push(step.value);
     expect(events.map(({ type }) => type).filter((type) => type !== 'fence')).toEqual([
       'begun',
-      ...['pass', 'rewrapped', 'rewrapped', 'passed'],
-      ...['pass', 'current', 'current', 'passed'],
-      ...['pass', 'current', 'current', 'passed'],
+      ...['pass', 'changed', 'changed', 'passed'],
+      ...['pass', 'unchanged', 'unchanged', 'passed'],
+      ...['pass', 'unchanged', 'unchanged', 'passed'],
       'finished',
     ]);
     expect(ofType({ events }, 'pass')).toEqual([
-      { type: 'pass', pass: 1, purpose: 'rewrap', total: 2 },
-      { type: 'pass', pass: 2, purpose: 'rewrap', total: 2 },
+      { type: 'pass', pass: 1, purpose: 'change', total: 2 },
+      { type: 'pass', pass: 2, purpose: 'change', total: 2 },
       { type: 'pass', pass: 3, purpose: 'verify', total: 2 },
     ]);
     expect(events.at(-1)).toEqual({ type: 'finished', summary: step.value });
@@ -79,15 +82,15 @@ describe('a rotation', () => {
 
   it('counts in each row’s event what the pass has done so far', async () => {
     const { operator } = await written(3);
-    const rewrapped = ofType(await rewrap(operator), 'rewrapped');
+    const rewrapped = ofType(await rewrap(operator), 'changed');
     expect(rewrapped.map(({ counts }) => counts)).toEqual(
       [1, 2, 3].map((done) => ({
         scanned: done,
-        rewrapped: done,
-        current: 0,
+        changed: done,
+        unchanged: 0,
         skipped: 0,
         failed: 0,
-        wouldRewrap: 0,
+        wouldChange: 0,
       })),
     );
     const from = { keyProvider: 'env', mekName: 'env', mekVersion: await versionOf('a') };
@@ -176,8 +179,8 @@ describe('a rotation', () => {
     const { summary, events } = await rewrap(operator);
     expect(summary).toMatchObject({
       complete: true,
-      rewrapped: 0,
-      current: 5,
+      changed: 0,
+      unchanged: 5,
       passes: 2,
       epoch: 2,
     });
@@ -210,7 +213,7 @@ describe('a rotation', () => {
     const rewrapping = rewrapAllDeks(encryption, { target: await targetOf('b') });
     let step = await pull(rewrapping, clock);
     while (!step.done) step = await pull(rewrapping, clock);
-    expect(step.value).toMatchObject({ complete: true, rewrapped: 2 });
+    expect(step.value).toMatchObject({ complete: true, changed: 2 });
   });
 
   it('leaves new DEKs on the target, from the moment it began', async () => {
@@ -237,7 +240,7 @@ describe('a rotation', () => {
       return result;
     };
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, current: 6, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, unchanged: 6, failed: 0 });
   });
 });
 
@@ -252,14 +255,14 @@ describe('with a source version', () => {
     await alterRow(before, planted, { ...previousWrap, epoch: 2 });
 
     const some = await rewrap(operator, { sourceVersion: await versionOf('b') });
-    expect(some.summary).toMatchObject({ complete: false, rewrapped: 3, current: 3, skipped: 1 });
+    expect(some.summary).toMatchObject({ complete: false, changed: 3, unchanged: 3, skipped: 1 });
     expect(ofType(some, 'skipped')).toContainEqual(
       expect.objectContaining({ dekId: planted, reason: 'other-version' }),
     );
     expect(await record(before)).toMatchObject({ epoch: 3, state: 'rewrapping' });
 
     const rest = await rewrap(operator);
-    expect(rest.summary).toMatchObject({ complete: true, rewrapped: 1, current: 4, skipped: 0 });
+    expect(rest.summary).toMatchObject({ complete: true, changed: 1, unchanged: 4, skipped: 0 });
     expect(await record(before)).toMatchObject({ epoch: 3, state: 'complete' });
   });
 
@@ -273,7 +276,7 @@ describe('with a source version', () => {
       takeOver: true,
       sourceVersion: await versionOf('c'),
     });
-    expect(summary).toMatchObject({ epoch: 4, complete: true, rewrapped: 0, current: 2 });
+    expect(summary).toMatchObject({ epoch: 4, complete: true, changed: 0, unchanged: 2 });
     expect((await rows(before)).map(({ epoch }) => epoch)).toEqual([4, 4]);
   });
 });
@@ -287,9 +290,9 @@ describe('an epoch-only move', () => {
     await (await start(withKeys(before, ['a', 'b']))).next();
     operator.provider.reset();
     const back = await rewrap(operator, { takeOver: true });
-    expect(back.summary).toMatchObject({ epoch: 4, complete: true, rewrapped: 0, current: 2 });
+    expect(back.summary).toMatchObject({ epoch: 4, complete: true, changed: 0, unchanged: 2 });
     expect(operator.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
-    expect(ofType(back, 'current').map(({ epochMoved }) => epochMoved)).toEqual([
+    expect(ofType(back, 'unchanged').map(({ epochOnly }) => epochOnly)).toEqual([
       ...[true, true],
       ...[false, false],
       ...[false, false],
@@ -325,7 +328,7 @@ describe('verify', () => {
     };
     const { events, summary } = await rewrap(operator, { verify: 'first', concurrency: 8 });
     expect(moved).toEqual([0, 0, 0, 0]);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 6 });
+    expect(summary).toMatchObject({ complete: true, changed: 6 });
     expect(ofType({ events }, 'failed')).toHaveLength(2);
   });
 
@@ -347,7 +350,7 @@ describe('verify', () => {
     for (let turns = 0; turns < 50; turns += 1) await turn();
     expect(await rows(before)).toEqual(contents);
     verified.resolve();
-    expect((await rewrapping).summary).toMatchObject({ complete: true, rewrapped: 6 });
+    expect((await rewrapping).summary).toMatchObject({ complete: true, changed: 6 });
     expect(unwraps).toBe(2);
   });
 

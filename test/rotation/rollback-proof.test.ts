@@ -79,7 +79,7 @@ describe('before a rollback begins', () => {
     const [made, operator] = await rotated(2);
     for (const { id } of await rows(made)) await withoutPreviousWrap(made, id);
     expect((await rollBack(operator, 'a')).summary).toMatchObject({
-      ...{ complete: true, rewrapped: 2, flipped: 0 },
+      ...{ complete: true, changed: 2, flipped: 0 },
     });
   });
 
@@ -121,8 +121,8 @@ describe('a kept wrap that is broken', () => {
     const [made, operator, dekId] = await broken();
     expect((await rollBack(operator, 'a')).summary).toMatchObject({ complete: true, flipped: 3 });
     const result = await rewrap(withKeys(made, ['c', 'b', 'a']));
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 3, repaired: 1 });
-    const repaired = ofType(result, 'rewrapped').find((each) => each.repaired);
+    expect(result.summary).toMatchObject({ complete: true, changed: 3, repaired: 1 });
+    const repaired = ofType(result, 'changed').find((each) => each.repaired);
     expect(repaired).toMatchObject({ dekId, from: { mekVersion: await versionOf('b') } });
   });
 
@@ -139,8 +139,8 @@ describe('a kept wrap that is broken', () => {
     const contents = await contentsOf(made.memory);
     const result = await rollBack(operator, 'a', { dryRun: true });
     expect(await contentsOf(made.memory)).toEqual(contents);
-    expect(result.summary).toMatchObject({ complete: false, wouldRewrap: 2, failed: 1 });
-    for (const event of ofType(result, 'would-rewrap')) expect(event.flipped).toBe(true);
+    expect(result.summary).toMatchObject({ complete: false, wouldChange: 2, failed: 1 });
+    for (const event of ofType(result, 'would-change')) expect(event.flipped).toBe(true);
     const [failed] = ofType(result, 'failed');
     expect(failed?.dekId).toBe(dekId);
     expect(describeError(failed?.error)).toEqual(
@@ -153,11 +153,11 @@ describe('a kept wrap that is broken', () => {
   it('is rewrapped instead with verifyFlips, and a dry run says so', async () => {
     const [made, operator, dekId] = await broken();
     const dry = await rollBack(operator, 'a', { verifyFlips: true, dryRun: true });
-    expect(dry.summary).toMatchObject({ wouldRewrap: 3, failed: 0 });
+    expect(dry.summary).toMatchObject({ wouldChange: 3, failed: 0 });
     operator.provider.reset();
     const result = await rollBack(operator, 'a', { verifyFlips: true });
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 3, flipped: 2, repaired: 0 });
-    const rewrapped = ofType(result, 'rewrapped').find(({ flipped }) => !flipped);
+    expect(result.summary).toMatchObject({ complete: true, changed: 3, flipped: 2, repaired: 0 });
+    const rewrapped = ofType(result, 'changed').find(({ flipped }) => !flipped);
     expect(rewrapped).toMatchObject({ dekId, from: { mekVersion: await versionOf('b') } });
     // The round trip and the proof; each kept wrap; the rewrap of one row, verified.
     expect(operator.provider.calls).toEqual({ wrapKey: 1 + 1, unwrapKey: 2 + 3 + 2 });
@@ -178,7 +178,7 @@ describe('a kept wrap that is broken', () => {
     operator.provider.reset();
     const contents = await rows(made);
     const { summary } = await rollBack(operator, 'a', { verifyFlips: true, verify: 'none' });
-    expect(summary).toMatchObject({ complete: false, rewrapped: 0, failed: 2 });
+    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
     expect(await rows(made)).toEqual(contents);
   });
 });
@@ -212,7 +212,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, concurrency, verify, dryRun, takeOver, shard, signal, maxVaultOpsPerSecond, reserveForTraffic, verifyFlips',
+      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])(

@@ -43,10 +43,10 @@ describe('a rollback', () => {
     expect(operator.provider.calls).toEqual({ wrapKey: 1, unwrapKey: 2 });
     expect(summary).toMatchObject({
       ...{ complete: true, epoch: 3, target: { ...ENV, mekVersion: await versionOf('a') } },
-      ...{ rewrapped: 20, flipped: 20, repaired: 0, failed: 0, passes: 3 },
+      ...{ changed: 20, flipped: 20, repaired: 0, failed: 0, passes: 3 },
     });
     const from = { ...ENV, mekVersion: await versionOf('b') };
-    for (const event of ofType({ events }, 'rewrapped')) {
+    for (const event of ofType({ events }, 'changed')) {
       expect(event).toMatchObject({ flipped: true, repaired: false, from });
     }
     expect(await takeCensus(made.encryptor)).toMatchObject({ settled: true, behind: 0 });
@@ -104,10 +104,10 @@ describe('a rollback', () => {
     await rewrap(operator, { target: { ...b, keyProvider: 'env' } });
     const target = { ...a, keyProvider: 'env' };
     const { summary } = await rollBack(operator, 'a', { target });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 2, flipped: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 2, flipped: 0 });
     await rewrap(operator, { target: { ...b, keyProvider: 'env' } });
     const again = await rollBack(operator, 'a', { target });
-    expect(again.summary).toMatchObject({ complete: true, rewrapped: 2, flipped: 2 });
+    expect(again.summary).toMatchObject({ complete: true, changed: 2, flipped: 2 });
   });
 
   it('rewraps what never left, was made since or was pruned as a rotation does', async () => {
@@ -115,19 +115,19 @@ describe('a rollback', () => {
     await writeNotes(made, 4);
     const operator = withKeys(made, ['b', 'a']);
     const rewrapping = await start(operator, { concurrency: 1 });
-    const events = await pullUntil(rewrapping, operator.clock, 'rewrapped');
-    events.push(...(await pullUntil(rewrapping, operator.clock, 'rewrapped')));
+    const events = await pullUntil(rewrapping, operator.clock, 'changed');
+    events.push(...(await pullUntil(rewrapping, operator.clock, 'changed')));
     await rewrapping.return(undefined as never);
-    const [pruned, flipped] = ofType({ events }, 'rewrapped').map(({ dekId }) => dekId);
+    const [pruned, flipped] = ofType({ events }, 'changed').map(({ dekId }) => dekId);
     await withoutPreviousWrap(made, pruned ?? '');
     await encryptAny(operator.encryptor, { ...KEY, id: 'since', body: 'text' });
 
     const result = await rollBack(operator, 'a');
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: 3, flipped: 1, current: 5 });
-    const byId = new Map(ofType(result, 'rewrapped').map((each) => [each.dekId, each.flipped]));
+    expect(result.summary).toMatchObject({ complete: true, changed: 3, flipped: 1, unchanged: 5 });
+    const byId = new Map(ofType(result, 'changed').map((each) => [each.dekId, each.flipped]));
     expect(byId.get(flipped ?? '')).toBe(true);
     expect(byId.get(pruned ?? '')).toBe(false);
-    expect(ofType(result, 'current').filter(({ epochMoved }) => epochMoved)).toHaveLength(2);
+    expect(ofType(result, 'unchanged').filter(({ epochOnly }) => epochOnly)).toHaveLength(2);
   });
 
   it('that is rolled back in its turn flips again, to the very same wraps', async () => {
@@ -135,7 +135,7 @@ describe('a rollback', () => {
     const before = await liveRows(made);
     await rollBack(operator, 'a');
     const { summary } = await rollBack(operator, 'b');
-    expect(summary).toMatchObject({ complete: true, epoch: 4, rewrapped: 5, flipped: 5 });
+    expect(summary).toMatchObject({ complete: true, epoch: 4, changed: 5, flipped: 5 });
     for (const [index, row] of (await liveRows(made)).entries()) {
       expect(wrapOf(row)).toEqual(wrapOf(before[index] as LiveDekRow));
       expect(row.previousWrap).toEqual({ ...before[index]?.previousWrap, epoch: 3 });
@@ -147,7 +147,7 @@ describe('a rollback', () => {
     await rollBack(operator, 'a');
     const contents = await contentsOf(made.memory);
     const { summary } = await rollBack(operator, 'a');
-    expect(summary).toMatchObject({ complete: true, epoch: 3, rewrapped: 0, current: 3 });
+    expect(summary).toMatchObject({ complete: true, epoch: 3, changed: 0, unchanged: 3 });
     expect(await contentsOf(made.memory)).toEqual(contents);
   });
 
@@ -155,10 +155,10 @@ describe('a rollback', () => {
     const [made, operator] = await rotated(6);
     const target = await targetOf('a');
     const stopped = rollbackRotation(operator.encryptor, { target, concurrency: 1 });
-    await pullUntil(stopped, operator.clock, 'rewrapped');
+    await pullUntil(stopped, operator.clock, 'changed');
     await stopped.return(undefined as never);
     const { summary } = await rollBack(withKeys(made, ['a', 'b']), 'a');
-    expect(summary).toMatchObject({ complete: true, epoch: 3, rewrapped: 5, flipped: 5 });
+    expect(summary).toMatchObject({ complete: true, epoch: 3, changed: 5, flipped: 5 });
   });
 
   it('needs the version that it leaves for nothing but rows that never were under the other', async () => {
@@ -166,10 +166,10 @@ describe('a rollback', () => {
     await encryptAny(operator.encryptor, { ...KEY, id: 'since', body: 'text' });
     const without = withKeys(made, ['a']);
     const result = await rollBack(without, 'a');
-    expect(result.summary).toMatchObject({ complete: false, rewrapped: 3, flipped: 3, failed: 1 });
+    expect(result.summary).toMatchObject({ complete: false, changed: 3, flipped: 3, failed: 1 });
     expect(ofType(result, 'failed')[0]).toMatchObject({ error: { code: 'MEK_VERSION_UNKNOWN' } });
     const { summary } = await rollBack(operator, 'a');
-    expect(summary).toMatchObject({ complete: true, rewrapped: 1, flipped: 0, current: 4 });
+    expect(summary).toMatchObject({ complete: true, changed: 1, flipped: 0, unchanged: 4 });
   });
 });
 
@@ -179,7 +179,7 @@ describe('a rollback over a rotation that is not finished', () => {
       takeOver: true,
       concurrency: 1,
     });
-    await pullUntil(rewrapping, made.clock, 'rewrapped');
+    await pullUntil(rewrapping, made.clock, 'changed');
     await rewrapping.return(undefined as never);
   }
 
@@ -188,7 +188,7 @@ describe('a rollback over a rotation that is not finished', () => {
     await writeNotes(made, 3);
     await leftAt('b', made);
     const { summary } = await rollBack(withKeys(made, ['b', 'a']), 'a');
-    expect(summary).toMatchObject({ complete: true, epoch: 3, rewrapped: 1, flipped: 1 });
+    expect(summary).toMatchObject({ complete: true, epoch: 3, changed: 1, flipped: 1 });
   });
 
   it('needs none to undo it and those before it that were not finished either', async () => {
@@ -214,7 +214,7 @@ describe('a rollback over a rotation that is not finished', () => {
     expect(await failure(rollBack(operator, 'a', { dryRun: true }))).toEqual(expected);
     expect(await contentsOf(made.memory)).toEqual(contents);
     const { summary } = await rollBack(operator, 'a', { takeOver: true });
-    expect(summary).toMatchObject({ complete: true, epoch: 4, rewrapped: 3, flipped: 2 });
+    expect(summary).toMatchObject({ complete: true, epoch: 4, changed: 3, flipped: 2 });
   });
 
   it('joins it where that one goes back already', async () => {

@@ -29,7 +29,7 @@ describe('what a worker meets', () => {
       return result;
     };
     const { summary } = await rewrap(first, { shard: { index: 0, count: 2 }, concurrency: 1 });
-    expect(summary).toMatchObject({ complete: true, rewrapped: NOTES + 2 });
+    expect(summary).toMatchObject({ complete: true, changed: NOTES + 2 });
     await requireSettled(before);
   });
 
@@ -40,7 +40,7 @@ describe('what a worker meets', () => {
     await alterRow(before, id, { commitment: Buffer.alloc(32, 1).toString('base64url') });
     const ended = await inTurns(workers);
     for (const each of ended) {
-      expect(each.summary).toMatchObject({ complete: false, failed: 1, current: NOTES - 1 });
+      expect(each.summary).toMatchObject({ complete: false, failed: 1, unchanged: NOTES - 1 });
       expect(new Set(ofType(each, 'failed').map(({ dekId }) => dekId))).toEqual(new Set([id]));
     }
     expect(await record(before)).toMatchObject({ state: 'rewrapping' });
@@ -62,7 +62,7 @@ describe('what a worker meets', () => {
       expect(failed.length, `in shard ${String(index)}`).toBe(index === its ? 1 : 0);
     }
     const { summary } = await rewrap(worker as Setup, { shard: { index: 1, count: 3 } });
-    expect(summary).toMatchObject({ complete: false, rewrapped: NOTES, failed: 1 });
+    expect(summary).toMatchObject({ complete: false, changed: NOTES, failed: 1 });
   });
 
   it('an outage of the vault fails its rows, and the next scans make up for it', async () => {
@@ -73,7 +73,7 @@ describe('what a worker meets', () => {
       if (method === 'wrapKey' && calls > 2 && calls < 40) throw new Error('The vault is down');
     };
     const { summary } = await rewrap(worker as Setup, { shard: { index: 0, count: 2 } });
-    expect(summary).toMatchObject({ complete: true, rewrapped: NOTES, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: NOTES, failed: 0 });
     await requireSettled(before);
   });
 
@@ -103,7 +103,7 @@ describe('what a worker meets', () => {
       concurrency: 1,
       signal: controller.signal,
     });
-    await pullUntil(rewrapping, before.clock, 'rewrapped');
+    await pullUntil(rewrapping, before.clock, 'changed');
     controller.abort(new Error('The deployment ends'));
     expect(await failure(pullUntil(rewrapping, before.clock, 'finished'))).toEqual({
       name: 'Error',
@@ -118,7 +118,7 @@ describe('what a worker meets', () => {
   it('another target stops all of them', async () => {
     const [before, [worker]] = await fleet(1);
     const rewrapping = await start(worker as Setup, { shard: { index: 0, count: 2 } });
-    await pullUntil(rewrapping, before.clock, 'rewrapped');
+    await pullUntil(rewrapping, before.clock, 'changed');
     await rewrap(withKeys(before, ['c', 'b', 'a']), { takeOver: true });
     expect(await failure(pullUntil(rewrapping, before.clock, 'finished'))).toMatchObject({
       code: 'ROTATION_SUPERSEDED',
@@ -132,10 +132,10 @@ describe('what a worker meets', () => {
     for (const index of [0, 1, 2]) {
       const shard = { index, count: 3 };
       const result = await rewrap(worker as Setup, { shard, dryRun: true });
-      const would = ofType(result, 'would-rewrap').map(({ dekId }) => dekId);
+      const would = ofType(result, 'would-change').map(({ dekId }) => dekId);
       expect(would.every((id) => isIn(id, shard))).toBe(true);
       const { length } = would;
-      expect(result.summary).toMatchObject({ shard, complete: false, wouldRewrap: length });
+      expect(result.summary).toMatchObject({ shard, complete: false, wouldChange: length });
       expect(ofType(result, 'pass')).toMatchObject([{ shard, total: length }]);
       seen.push(...would);
     }

@@ -30,11 +30,11 @@ describe('workers that share a rotation', () => {
     const stored = await writeNotes(before, NOTES);
     const workers = Array.from({ length: 4 }, () => withKeys(before, ['b', 'a']));
     const ended = await inTurns(workers);
-    const rewrapped = ended.flatMap((each) => ofType(each, 'rewrapped'));
+    const rewrapped = ended.flatMap((each) => ofType(each, 'changed'));
     expect(new Set(rewrapped.map(({ dekId }) => dekId)).size).toBe(NOTES);
     expect(rewrapped).toHaveLength(NOTES);
     expect(ended.map(({ summary }) => summary.complete)).toEqual([true, true, true, true]);
-    expect(ended.reduce((sum, { summary }) => sum + summary.rewrapped, 0)).toBe(NOTES);
+    expect(ended.reduce((sum, { summary }) => sum + summary.changed, 0)).toBe(NOTES);
     // At this pace nobody meets anybody: a wrap for each row, and one each to prove the target.
     const wraps = workers.map(({ provider }) => provider.calls['wrapKey'] ?? 0);
     expect(wraps.reduce((sum, calls) => sum + calls)).toBe(NOTES + workers.length);
@@ -50,7 +50,7 @@ describe('workers that share a rotation', () => {
     await inTurns(workers);
     const contents = await contentsOf(before.memory);
     for (const { summary } of await inTurns(workers)) {
-      expect(summary).toMatchObject({ complete: true, rewrapped: 0, current: NOTES, passes: 3 });
+      expect(summary).toMatchObject({ complete: true, changed: 0, unchanged: NOTES, passes: 3 });
     }
     expect(await contentsOf(before.memory)).toEqual(contents);
   });
@@ -68,17 +68,17 @@ describe('workers that share a rotation', () => {
       of,
     ]);
     expect(passes).toEqual([
-      ['rewrap', own, shard],
-      ['rewrap', own, shard],
+      ['change', own, shard],
+      ['change', own, shard],
       // What is dealt to this one, three times; and then whatever the others left.
-      ['rewrap', NOTES, undefined],
-      ['rewrap', NOTES, undefined],
-      ['rewrap', NOTES, undefined],
-      ['rewrap', NOTES, undefined],
-      ['rewrap', NOTES, undefined],
+      ['change', NOTES, undefined],
+      ['change', NOTES, undefined],
+      ['change', NOTES, undefined],
+      ['change', NOTES, undefined],
+      ['change', NOTES, undefined],
       ['verify', NOTES, undefined],
     ]);
-    expect(summary).toMatchObject({ passes: 8, complete: true, rewrapped: NOTES });
+    expect(summary).toMatchObject({ passes: 8, complete: true, changed: NOTES });
   });
 
   it('begin with their own rows, and leave those of others to them at first', async () => {
@@ -86,7 +86,7 @@ describe('workers that share a rotation', () => {
     const shard = { index: 2, count: 3 };
     const { events } = await rewrap(worker as Setup, { shard });
     const passes = splitByPass(events);
-    const rewrapped = passes.map((each) => ofType({ events: each }, 'rewrapped'));
+    const rewrapped = passes.map((each) => ofType({ events: each }, 'changed'));
     expect(rewrapped[0]?.every(({ dekId }) => isIn(dekId, shard))).toBe(true);
     expect(rewrapped[2]?.every(({ dekId }) => isDealtTo(shard, 1, dekId))).toBe(true);
     expect(rewrapped[3]?.every(({ dekId }) => isDealtTo(shard, 2, dekId))).toBe(true);
@@ -108,7 +108,7 @@ describe('workers that share a rotation', () => {
     const ended = await inTurns(workers, shards);
     const orders = ended.map(({ events }) => {
       const last = splitByPass(events).at(-1) ?? [];
-      return ofType({ events: last }, 'current').map(({ dekId }) => dekId);
+      return ofType({ events: last }, 'unchanged').map(({ dekId }) => dekId);
     });
     expect(orders[0]).not.toEqual(orders[1]);
     expect(new Set(orders[0])).toEqual(new Set(orders[1]));
@@ -121,18 +121,18 @@ describe('workers that share a rotation', () => {
     const shard = { index: 0, count: 3 };
     const { events, summary } = await rewrap(worker as Setup, { shard, takeOver: true });
     const dealt = splitByPass(events)[2] ?? [];
-    const moved = ofType({ events: dealt }, 'current').filter(({ epochMoved }) => epochMoved);
+    const moved = ofType({ events: dealt }, 'unchanged').filter(({ epochOnly }) => epochOnly);
     expect(moved.length).toBeGreaterThan(0);
     expect(moved.every(({ dekId }) => isDealtTo(shard, 1, dekId))).toBe(true);
     expect(ofType({ events: dealt }, 'skipped').length).toBeGreaterThan(0);
-    expect(summary).toMatchObject({ complete: true, epoch: 4, rewrapped: 0 });
+    expect(summary).toMatchObject({ complete: true, epoch: 4, changed: 0 });
   });
 
   it('do not complete the rotation while another is at work', async () => {
     const [before, [fast, slow]] = await fleet(2);
     const shards = [0, 1].map((index) => ({ index, count: 2 }));
     const slowly = await start(slow as Setup, { shard: shards[1] as RewrapShard, concurrency: 4 });
-    await pullUntil(slowly, before.clock, 'rewrapped');
+    await pullUntil(slowly, before.clock, 'changed');
     const target = await versionOf('b');
     const behind: number[] = [];
     (fast as Setup).store.before = async (method) => {
@@ -152,11 +152,11 @@ describe('workers that share a rotation', () => {
     const [before, workers] = await fleet(4);
     const [gone, ...others] = workers;
     const leaving = await start(gone as Setup, { shard: { index: 0, count: 4 }, concurrency: 1 });
-    await pullUntil(leaving, before.clock, 'rewrapped');
+    await pullUntil(leaving, before.clock, 'changed');
     const shards = [1, 2, 3].map((index) => ({ index, count: 4 }));
     const ended = await inTurns(others, shards);
     for (const { summary } of ended) expect(summary.complete).toBe(true);
-    const rewrapped = ended.flatMap((each) => ofType(each, 'rewrapped'));
+    const rewrapped = ended.flatMap((each) => ofType(each, 'changed'));
     // The one that is gone had reported one row, and had another under way.
     expect(rewrapped.length).toBeGreaterThanOrEqual(NOTES - 2);
     expect(new Set(rewrapped.map(({ dekId }) => dekId)).size).toBe(rewrapped.length);
@@ -184,7 +184,7 @@ describe('workers that share a rotation', () => {
     };
     const { summary } = await rewrap(worker, { target, shard, concurrency: 1 });
     const rewrapped = isOwn ? 0 : own;
-    expect(summary).toMatchObject({ complete: true, rewrapped });
+    expect(summary).toMatchObject({ complete: true, changed: rewrapped });
     const fromTheOther = other.store.calls['replace'] ?? 0;
     expect(fromTheOther + rewrapped).toBe(NOTES);
     expect(worker.provider.calls['unwrapKey']).toBe(rewrapped + inVain);
@@ -195,7 +195,7 @@ describe('workers that share a rotation', () => {
     const shard = { index: 0, count: 2 };
     const ended = await inTurns(workers, [shard, shard], { target });
     expect(ended.map(({ summary }) => summary.complete)).toEqual([true, true]);
-    expect(ended.reduce((sum, { summary }) => sum + summary.rewrapped, 0)).toBe(NOTES);
+    expect(ended.reduce((sum, { summary }) => sum + summary.changed, 0)).toBe(NOTES);
     await requireSettled(before, target.mekVersion);
   });
 
@@ -207,7 +207,7 @@ describe('workers that share a rotation', () => {
     ];
     const ended = await inTurns(workers, [half, bit], { target });
     expect(ended.map(({ summary }) => summary.complete)).toEqual([true, true]);
-    expect(ended.reduce((sum, { summary }) => sum + summary.rewrapped, 0)).toBe(NOTES);
+    expect(ended.reduce((sum, { summary }) => sum + summary.changed, 0)).toBe(NOTES);
     await requireSettled(before, target.mekVersion);
   });
 

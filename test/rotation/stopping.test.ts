@@ -157,7 +157,7 @@ describe('a caller who stops pulling', () => {
   it.each([1, 3, 8])('misses %i rows at most', async (concurrency) => {
     const [before, operator] = await written(30);
     const rewrapping = await start(operator, { concurrency });
-    await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    await pullUntil(rewrapping, operator.clock, 'changed');
     await turn();
     await turn();
     const seen = 1;
@@ -170,7 +170,7 @@ describe('a caller who stops pulling', () => {
   it('and leaves the loop, has what was under way finished, and can go on later', async () => {
     const [before, operator] = await written(30);
     const rewrapping = await start(operator, { concurrency: 4 });
-    await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    await pullUntil(rewrapping, operator.clock, 'changed');
     const gate = deferred();
     operator.provider.before = (method) => (method === 'wrapKey' ? gate.promise : undefined);
     await rewrapping.next();
@@ -188,16 +188,16 @@ describe('a caller who stops pulling', () => {
     expect(operator.store.calls['replace']).toBe(done);
     expect(await record(before)).toMatchObject({ state: 'rewrapping' });
     const { summary } = await rewrap(operator);
-    expect(summary).toMatchObject({ complete: true, rewrapped: 30 - done, epoch: 2 });
+    expect(summary).toMatchObject({ complete: true, changed: 30 - done, epoch: 2 });
   });
 
   it('may pause for as long as it likes', async () => {
     const [before, operator] = await written(10);
     const rewrapping = await start(operator, { concurrency: 1 });
-    await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    await pullUntil(rewrapping, operator.clock, 'changed');
     operator.clock.advance(86_400_000);
     const last = (await pullUntil(rewrapping, operator.clock, 'finished')).at(-1);
-    expect(last).toMatchObject({ summary: { complete: true, rewrapped: 10 } });
+    expect(last).toMatchObject({ summary: { complete: true, changed: 10 } });
     expect(await record(before)).toMatchObject({ state: 'complete' });
   });
 
@@ -224,7 +224,7 @@ describe('a caller who stops pulling', () => {
   it('and comes back after someone took over, writes nothing more', async () => {
     const [before, operator] = await written(10);
     const rewrapping = await start(operator, { concurrency: 1 });
-    await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    await pullUntil(rewrapping, operator.clock, 'changed');
     operator.clock.advance(60_000);
     await (await start(withKeys(before, ['c', 'b', 'a']), { takeOver: true })).next();
     const contents = await contentsOf(before.memory);
@@ -282,7 +282,7 @@ describe('an abort', () => {
     const [before, operator] = await written(20);
     const stop = new AbortController();
     const rewrapping = await start(operator, { signal: stop.signal, concurrency: 4 });
-    const seen = await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    const seen = await pullUntil(rewrapping, operator.clock, 'changed');
     stop.abort(reason);
     const rest: RewrapEvent[] = [];
     const error = await rejection(
@@ -291,7 +291,7 @@ describe('an abort', () => {
       })(),
     );
     expect(error).toBe(reason);
-    const reported = [...seen, ...rest].filter(({ type }) => type === 'rewrapped').length;
+    const reported = [...seen, ...rest].filter(({ type }) => type === 'changed').length;
     expect(reported).toBeGreaterThan(0);
     expect(await onTarget(before)).toBe(reported);
     const calls = operator.store.calls['replace'];
@@ -299,7 +299,7 @@ describe('an abort', () => {
     expect(operator.store.calls['replace']).toBe(calls);
     expect((await rewrap(operator)).summary).toMatchObject({
       complete: true,
-      rewrapped: 20 - reported,
+      changed: 20 - reported,
     });
   });
 
@@ -330,13 +330,13 @@ describe('a rotation to another target', () => {
   it('is refused while one is unfinished, and may take it over', async () => {
     const [before, operator] = await written(6);
     const rewrapping = await start(operator, { concurrency: 1 });
-    await pullUntil(rewrapping, operator.clock, 'rewrapped');
+    await pullUntil(rewrapping, operator.clock, 'changed');
     const other = withKeys(before, ['c', 'b', 'a']);
     const contents = await contentsOf(before.memory);
     expect(await rejection(rewrap(other))).toMatchObject({ code: 'ROTATION_UNFINISHED' });
     expect(await contentsOf(before.memory)).toEqual(contents);
     const { summary, events } = await rewrap(other, { takeOver: true });
-    expect(summary).toMatchObject({ complete: true, epoch: 3, rewrapped: 6 });
+    expect(summary).toMatchObject({ complete: true, epoch: 3, changed: 6 });
     expect(events).toContainEqual({ type: 'fence', remainingMs: 30_000 });
     expect((await takeCensus(other.encryptor)).settled).toBe(true);
     expect(await rejection(rewrapping.next())).toMatchObject({ code: 'ROTATION_SUPERSEDED' });

@@ -118,10 +118,11 @@ describe('a search for rows that cannot be read', () => {
       name: 'TypeError',
       message: '"product" expected a non-empty string, got an empty one',
     });
-    const misspelt = { concurrency: 8 } as never;
+    const misspelt = { concurency: 8 } as never;
     expect(await failure(findUnreadableRows(encryptor, misspelt).next())).toEqual({
       name: 'RangeError',
-      message: '"concurrency" is no option: expected signal',
+      message:
+        '"concurency" is no option: expected concurrency, signal; did you mean "concurrency"?',
     });
     const wrong = { signal: KEY } as never;
     expect(await failure(findUnreadableRows(encryptor, wrong).next())).toEqual({

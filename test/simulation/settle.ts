@@ -86,7 +86,7 @@ async function requireBackfilled(sim: Simulation): Promise<void> {
     const summary = await driveMigration(life, backfill(life));
     ok(summary?.complete, 'I19: a quiet backfill is not complete');
     await untilSeen(life);
-    return summary.rewritten;
+    return summary.changed;
   };
   await run();
   equal(await run(), 0, 'I8: a rerun of a finished backfill writes');
@@ -185,7 +185,7 @@ async function requireRefused(
   const options = { target: targetAt(name), takeOver: true, verify: 'none' as const };
   const { summary, events } = await driveRewrap(life, options, { expected: 'TAMPERED' });
   const { id } = altered;
-  if (events.some((event) => event.type === 'rewrapped' && event.dekId === id && event.repaired)) {
+  if (events.some((event) => event.type === 'changed' && event.dekId === id && event.repaired)) {
     sim.tally.add('rows that were repaired', true);
     return;
   }

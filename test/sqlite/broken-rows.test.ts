@@ -46,7 +46,7 @@ it('a row that is not JSON is an event of the rewrap, and keeps it from completi
   for await (const event of rewrapAllDeks(encryption, { target: await targetOf('b') })) {
     if (event.type === 'failed') failed.push(event);
     if (event.type === 'finished') {
-      expect(event.summary).toMatchObject({ complete: false, rewrapped: 4, failed: 1 });
+      expect(event.summary).toMatchObject({ complete: false, changed: 4, failed: 1 });
     }
   }
   expect(failed.length).toBeGreaterThan(0);

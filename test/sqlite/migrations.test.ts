@@ -49,7 +49,7 @@ it.each([1, 32])('every migration and search works on a file, %i at once', async
   for (let index = 0; index < NOTES; index += 1) await notes.create(plainNote(index));
 
   const backfill = await migrate(backfillDocuments(encryptor, note, notes, { concurrency }), clock);
-  expect(backfill.summary).toMatchObject({ complete: true, rewritten: NOTES, passes: 2 });
+  expect(backfill.summary).toMatchObject({ complete: true, changed: NOTES, passes: 2 });
 
   clock.advance(1_000);
   const options = { createdBefore: new Date(clock.wallMs()), shred: true, concurrency };
@@ -71,6 +71,6 @@ it.each([1, 32])('every migration and search works on a file, %i at once', async
 
   const off = setup({ beside: made, dekStore, enabled: false });
   const removal = await migrate(removeEncryption(off.encryptor, note, notes), clock);
-  expect(removal.summary).toMatchObject({ complete: false, failed: 1, current: NOTES - 2 });
+  expect(removal.summary).toMatchObject({ complete: false, failed: 1, unchanged: NOTES - 2 });
   expect((await notes.get({ ...KEY, id: 'note-9' }))?.document).toEqual(plainNote(9));
 });

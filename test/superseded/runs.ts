@@ -104,7 +104,7 @@ async function rotate(world: Setup, to: MekName, { rows: most = Infinity } = {})
   let rewrapped = 0;
   for await (const event of rewrapAllDeks(encryptor, options)) {
     if (event.type === 'pass' && most === 0) return;
-    if (event.type === 'rewrapped' && (rewrapped += 1) >= most) return;
+    if (event.type === 'changed' && (rewrapped += 1) >= most) return;
   }
 }
 

@@ -5,7 +5,7 @@ import type {
   CacheMessage,
   PlaintextReadMessage,
   RetryMessage,
-  RewrapMessage,
+  RunMessage,
   StoreMessage,
   UnwrapMessage,
   WrapMessage,
@@ -17,7 +17,7 @@ interface Messages {
   readonly store: StoreMessage;
   readonly cache: CacheMessage;
   readonly retry: RetryMessage;
-  readonly rewrap: RewrapMessage;
+  readonly run: RunMessage;
   readonly plaintextRead: PlaintextReadMessage;
 }
 
@@ -25,7 +25,7 @@ type Name = keyof Messages;
 type Phase = 'asyncEnd' | 'asyncStart' | 'end' | 'error' | 'start';
 
 /** What is told on a plain channel from now on, until the test is over. */
-export function hear<N extends 'cache' | 'plaintextRead' | 'retry' | 'rewrap'>(
+export function hear<N extends 'cache' | 'plaintextRead' | 'retry' | 'run'>(
   name: N,
 ): readonly Messages[N][] {
   return collect(diagnosticsChannels[name]);

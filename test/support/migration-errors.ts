@@ -31,7 +31,7 @@ export const migrationErrors = {
       await addPlain(collection, 3);
       const options = { concurrency: 1 };
       const first = backfillDocuments(made.encryptor, note, collection.store, options);
-      await migrateUntil(first, made.clock, 'rewritten');
+      await migrateUntil(first, made.clock, 'changed');
       made.clock.advance(30_000);
       const item = await readLeaseItem(made.memory, PRODUCT, 'notes');
       const lease = { ...(item?.value as Lease), owner: 'another', kind: 'reencrypt' };

@@ -237,7 +237,7 @@ export class Race {
     if (event.type === 'passed') run.passes += 1;
     if (event.type === 'failed') run.failures.push(event.error);
     // Where a DEK is shredded, the write of another does for the new etag.
-    if (event.type !== 'rewritten' || event.shredded) return;
+    if (event.type !== 'changed' || event.shredded) return;
     const id = String(event.key['id']);
     ok(run.landed.delete(id), `${id} was reported as rewritten, and is not`);
   }

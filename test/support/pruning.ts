@@ -1,15 +1,15 @@
 import {
   prunePreviousWraps,
   type PrunePreviousWrapsOptions,
-  type UpkeepEvent,
-  type UpkeepSummary,
+  type MaintenanceEvent,
+  type MaintenanceSummary,
 } from '../../src/index.js';
 import type { Setup } from './encryptor.js';
 import { pull } from './rotations.js';
 
 export interface Pruned {
-  readonly events: readonly UpkeepEvent[];
-  readonly summary: UpkeepSummary;
+  readonly events: readonly MaintenanceEvent[];
+  readonly summary: MaintenanceSummary;
 }
 
 /** By default whatever was displaced up to now. */
@@ -20,7 +20,7 @@ export async function prune(
   clock.advance(1);
   const rewrappedBefore = new Date(clock.wallMs());
   const pruning = prunePreviousWraps(encryptor, { rewrappedBefore, ...options });
-  const events: UpkeepEvent[] = [];
+  const events: MaintenanceEvent[] = [];
   for (;;) {
     const { done, value } = await pull(pruning, clock);
     if (done) return { events, summary: value };
@@ -28,9 +28,9 @@ export async function prune(
   }
 }
 
-export function upkeepOfType<T extends UpkeepEvent['type']>(
+export function upkeepOfType<T extends MaintenanceEvent['type']>(
   { events }: Pruned,
   type: T,
-): Extract<UpkeepEvent, { readonly type: T }>[] {
+): Extract<MaintenanceEvent, { readonly type: T }>[] {
   return events.filter((event) => event.type === type) as never;
 }

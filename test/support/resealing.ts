@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import {
   resealRecords,
-  type UpkeepEvent,
-  type UpkeepOptions,
-  type UpkeepSummary,
+  type MaintenanceEvent,
+  type RunOptions,
+  type MaintenanceSummary,
 } from '../../src/index.js';
 import { decryptAny, KEY, note, setup, type Setup, type SetupOptions } from './encryptor.js';
 import { describeError } from './failure.js';
@@ -17,12 +17,12 @@ export const required = { recordKey: RECORD_KEY };
 export const changed = { recordKey: RECORD_KEY, previousRecordKeys: [PREVIOUS_RECORD_KEY] };
 
 export interface Resealed {
-  readonly events: readonly UpkeepEvent[];
-  readonly summary: UpkeepSummary;
+  readonly events: readonly MaintenanceEvent[];
+  readonly summary: MaintenanceSummary;
 }
 
-export async function reseal({ encryptor }: Setup, options?: UpkeepOptions): Promise<Resealed> {
-  const events: UpkeepEvent[] = [];
+export async function reseal({ encryptor }: Setup, options?: RunOptions): Promise<Resealed> {
+  const events: MaintenanceEvent[] = [];
   for await (const event of resealRecords(encryptor, options)) events.push(event);
   const last = events.at(-1);
   if (last?.type !== 'finished') throw new Error('The last event is not "finished"');

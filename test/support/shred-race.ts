@@ -272,7 +272,7 @@ const WAYS = {
       // Another one has the lease, and time stands still.
       if (event.type === 'lease') throw new Error(IDLE);
       if (event.type === 'failed') throw event.error as Error;
-      if (event.type === 'rewritten') isRewrittenBefore = !race.isShredded;
+      if (event.type === 'changed') isRewrittenBefore = !race.isShredded;
     }
     // Then all that was left is to give the lease back.
     if (isRewrittenBefore) return [];

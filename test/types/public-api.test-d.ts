@@ -21,13 +21,14 @@ import {
   type RecoverySummary,
   type MekStillNeededError,
   type RewrapEvent,
-  type RewrapMessage,
+  type RunMessage,
+  type RunSummary,
   type RewrapSummary,
   type StoredDocument,
   type StoreMessage,
   type UnwrapMessage,
-  type UpkeepEvent,
-  type UpkeepSummary,
+  type MaintenanceEvent,
+  type MaintenanceSummary,
 } from '../../src/index.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js';
 
@@ -193,7 +194,7 @@ describe('a rotation', () => {
     for await (const event of rewrapAllDeks(encryptor, { target: { mekVersion: 'v' } })) {
       if (event.type === 'fence') expectTypeOf(event.remainingMs).toEqualTypeOf<number>();
       if (event.type === 'failed') expectTypeOf(event.error).toEqualTypeOf<unknown>();
-      if (event.type === 'rewrapped') expectTypeOf(event.from.mekVersion).toEqualTypeOf<string>();
+      if (event.type === 'changed') expectTypeOf(event.from.mekVersion).toEqualTypeOf<string>();
       if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
     }
     expectTypeOf((await takeCensus(encryptor)).settled).toEqualTypeOf<boolean>();
@@ -212,7 +213,9 @@ describe('a rotation', () => {
 
   it('is followed by a pruning that needs to know the end of the soak', () => {
     const pruning = prunePreviousWraps(encryptor, { rewrappedBefore: new Date() });
-    expectTypeOf(pruning).toEqualTypeOf<AsyncGenerator<UpkeepEvent, UpkeepSummary, void>>();
+    expectTypeOf(pruning).toEqualTypeOf<
+      AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void>
+    >();
     // @ts-expect-error -- no soak
     prunePreviousWraps(encryptor, {});
   });
@@ -258,7 +261,7 @@ describe('a recovery', () => {
 
   it('is prepared for by an encryptor with a recovery key', () => {
     expectTypeOf(addRecoveryWraps(encryptor)).toEqualTypeOf<
-      AsyncGenerator<UpkeepEvent, UpkeepSummary, void>
+      AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void>
     >();
     expectTypeOf(encryptor.recoveryKey).toEqualTypeOf<string | undefined>();
   });
@@ -276,9 +279,9 @@ describe('messages', () => {
   it('narrow by type', () => {
     const message = {} as CacheMessage;
     if (message.type === 'evicted') expectTypeOf(message.reason).toExtend<string>();
-    const { event } = {} as RewrapMessage;
+    const { event } = {} as RunMessage;
     if (event.type === 'failed') expectTypeOf(event.errorCode).toEqualTypeOf<CallErrorCode>();
-    if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RewrapSummary>();
+    if (event.type === 'finished') expectTypeOf(event.summary).toEqualTypeOf<RunSummary>();
     // @ts-expect-error -- the error stays with the caller
     if (event.type === 'failed') expectTypeOf(event.error);
   });

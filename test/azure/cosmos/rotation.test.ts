@@ -154,7 +154,7 @@ describe('documents over a Cosmos store', () => {
 describe('a rotation over a Cosmos store', () => {
   it('moves every row, and the operator’s own query finds none left', async () => {
     const { summary, events } = await rotate();
-    expect(summary).toMatchObject({ complete: true, rewrapped: NOTES, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: NOTES, failed: 0 });
     expect(await countOnOtherVersions()).toBe(0);
     for (const stored of notes) {
       expect((await decryptAny(processWith('b'), stored))['body']).toBe(
@@ -170,7 +170,7 @@ describe('a rotation over a Cosmos store', () => {
     await rotate();
     server.clearRequests();
     const { summary } = await rotate();
-    expect(summary).toMatchObject({ complete: true, rewrapped: 0, current: NOTES });
+    expect(summary).toMatchObject({ complete: true, changed: 0, unchanged: NOTES });
     expect(server.count('create', 'replace', 'delete')).toBe(0);
   });
 
@@ -248,13 +248,13 @@ describe('a rotation ends complete, with nothing failed, although', () => {
   it('rows are created behind where a scan stands, under the old version', async () => {
     let areLate = false;
     const { summary } = await rotate(async (event) => {
-      if (areLate || event.type !== 'rewrapped' || event.counts.scanned < NOTES - 1) return;
+      if (areLate || event.type !== 'changed' || event.counts.scanned < NOTES - 1) return;
       areLate = true;
       // What writers leave behind who were cut off; one row for each of the two partitions.
       for (const id of ['late-1', 'late-2']) await createOldRow(id);
     });
     expect(areLate).toBe(true);
-    expect(summary).toMatchObject({ complete: true, failed: 0, rewrapped: NOTES + 2 });
+    expect(summary).toMatchObject({ complete: true, failed: 0, changed: NOTES + 2 });
     expect(await countOnOtherVersions()).toBe(0);
   });
 
@@ -279,7 +279,7 @@ describe('a rotation ends complete, with nothing failed, although', () => {
       kind === 'replace' && id === gone?.id;
     server.script({ on: isReplaceOfIt, meanwhile: deleteRow });
     const { summary, events } = await rotate();
-    expect(summary).toMatchObject({ complete: true, failed: 0, rewrapped: NOTES - 1 });
+    expect(summary).toMatchObject({ complete: true, failed: 0, changed: NOTES - 1 });
     expect(events).toContainEqual(
       expect.objectContaining({ type: 'skipped', reason: 'removed', dekId: gone?.id }),
     );
@@ -361,7 +361,7 @@ describe('a rotation that Cosmos DB stops', () => {
     const backup = await everyItem();
     let rewrapped = 0;
     const rotation = rotate(async ({ type }) => {
-      if (type === 'rewrapped' && (rewrapped += 1) === 3) await restore(backup);
+      if (type === 'changed' && (rewrapped += 1) === 3) await restore(backup);
     });
     expect(await failure(rotation)).toMatchObject({ name: 'FieldEncryptionError' });
     expect((await everyItem()).map(contentOf)).toEqual(backup.map(contentOf));

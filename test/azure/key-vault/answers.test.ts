@@ -102,7 +102,7 @@ describe('an answer about another key', () => {
       operation === 'unwrapKey' && version === world.first;
     world.fault({ wrongKid: true }, ofSource);
     const run = await world.rewrap(encryptor, { target: { mekVersion: second } });
-    expect(run.summary).toMatchObject({ complete: false, rewrapped: 0, failed: 3 });
+    expect(run.summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
     expect(await world.rows(memory)).toEqual(before);
   });
 });
@@ -131,7 +131,7 @@ describe('an unwrap that gives the wrong bytes', () => {
       const run = await world.rewrap(world.encryptor(memory, provider), {
         target: { mekVersion: second },
       });
-      expect(run.summary).toMatchObject({ complete: false, rewrapped: 0, failed: 2 });
+      expect(run.summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
       for (const error of run.errors) expect(error).toMatchObject({ code: 'TAMPERED' });
       expect(await world.rows(memory)).toEqual(before);
       world.server.clearScript();
@@ -217,7 +217,7 @@ describe('a wrap that is none', () => {
     let wraps = 0;
     world.fault({ wrongDekLength: 256 }, ({ operation }) => operation === 'wrapKey' && ++wraps > 1);
     const run = await world.rewrap(encryptor, { target: { mekVersion: second } });
-    expect(run.summary).toMatchObject({ complete: false, rewrapped: 0, failed: 2 });
+    expect(run.summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
     expect(await world.rows(memory)).toEqual(before);
     world.server.clearScript();
     await world.expectReadable(product, provider);

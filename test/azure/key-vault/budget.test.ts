@@ -12,7 +12,7 @@ async function measured(options: Partial<RewrapAllDeksOptions>): Promise<Figures
   const world = await clock.pass(BudgetWorld.start(ROWS, clock, (work) => clock.during(work)));
   try {
     const figures = await clock.pass(world.measure(options));
-    expect(figures.summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(figures.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(await world.versions()).toEqual(new Set([figures.summary.target.mekVersion]));
     return figures;
   } finally {
@@ -57,7 +57,7 @@ describe('a dry run on a vault', () => {
       const { summary: dry } = await world.rewrap(encryptor, { ...options, dryRun: true });
       world.forget();
       const { summary } = await world.rewrap(encryptor, options);
-      expect(summary).toMatchObject({ complete: true, rewrapped: 5 });
+      expect(summary).toMatchObject({ complete: true, changed: 5 });
       const vaultOps = wrapMode === 'vault' ? 2 + 3 * 5 : 1 + 2 * 5;
       // Of RSA 3072, a hundred operations a second.
       expect(dry.estimate).toEqual({ rows: 5, vaultOps, leastMs: vaultOps * 10 });

@@ -177,7 +177,7 @@ describe('a challenge', () => {
       const product = await world.product(provider);
       const target = { mekVersion: await world.rotate() };
       const { summary } = await world.rewrap(product.encryptor, { target });
-      expect(summary).toMatchObject({ complete: true, rewrapped: 3 });
+      expect(summary).toMatchObject({ complete: true, changed: 3 });
       await world.expectReadable(product, verifying());
       const rows = JSON.stringify(await world.rows(product.memory));
       expect(rows).not.toContain('vault.azure.net');

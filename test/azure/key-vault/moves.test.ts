@@ -34,7 +34,7 @@ async function move({ memory, stored }: Product, { from, to }: Move): Promise<vo
   const mekVersion = await to.currentVersion();
   const target = { keyProvider: to.id, mekVersion };
   const { summary } = await a.rewrap(a.encryptor(memory, from, to), { target });
-  expect(summary).toMatchObject({ complete: true, rewrapped: stored.length, failed: 0 });
+  expect(summary).toMatchObject({ complete: true, changed: stored.length, failed: 0 });
   for (const row of await a.rows(memory)) {
     const { id: keyProvider, mekName, wrapAlgorithm } = to;
     expect(row).toMatchObject({ keyProvider, mekName, wrapAlgorithm, mekVersion });

@@ -61,7 +61,7 @@ describe('without keys/get', () => {
     await world.expectReadable(product, world.provider({ mekVersion: world.first }));
     const mekVersion = await world.rotate();
     const run = await world.rewrap(product.encryptor, { target: { mekVersion } });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
     await world.expectReadable(product, world.provider({ mekVersion }));
   });
 

@@ -141,7 +141,7 @@ describe.each(STORES)('a vault key that is destroyed, over %s', (_name, makeStor
     const events = await recover(freshProcess(), created);
     expect(events.at(-1)).toMatchObject({
       type: 'finished',
-      summary: { complete: true, rewrapped: NOTES, recovered: NOTES, failed: 0, lost: 0 },
+      summary: { complete: true, changed: NOTES, recovered: NOTES, failed: 0, lost: 0 },
     });
     expect(JSON.stringify(stored)).toBe(documents);
     await expectReadable(freshProcess(), stored);
@@ -150,7 +150,7 @@ describe.each(STORES)('a vault key that is destroyed, over %s', (_name, makeStor
 
     const next = await world.rotate();
     const rotated = await world.rewrap(freshProcess(), { target: { mekVersion: next } });
-    expect(rotated.summary).toMatchObject({ complete: true, rewrapped: NOTES + 1, failed: 0 });
+    expect(rotated.summary).toMatchObject({ complete: true, changed: NOTES + 1, failed: 0 });
     for (const row of (await world.rows(freshProcess().dekStore)) as LiveDekRow[]) {
       expect(row.previousWrap).toMatchObject({ mekVersion: created });
       expect(row.recoveryWrap).toMatchObject({ recoveryKeyId: PAIR.id });
@@ -187,7 +187,7 @@ describe.each(STORES)('a vault key that is destroyed, over %s', (_name, makeStor
     const operator = freshProcess();
     for (const id of ['bare-0', 'bare-1']) await operator.shred(note, { workspaceId: 'w', id });
     expect((await recover(operator, created)).at(-1)).toMatchObject({
-      summary: { complete: true, failed: 0, lost: 0, rewrapped: 0 },
+      summary: { complete: true, failed: 0, lost: 0, changed: 0 },
     });
     expect(await codeOfReading(operator, gone[0] as Loose)).toMatchObject({ code: 'DEK_SHREDDED' });
     await expectReadable(operator, [...kept, ...foreign]);

@@ -196,14 +196,14 @@ describe.each(REFUSALS)('$name', (refusal) => {
     // The first one is the round trip before a rotation begins.
     world.fault(fault, ({ operation }) => operation === use && ++seen > 1);
     const { summary, errors } = await world.rewrap(encryptor, { target });
-    expect(summary).toMatchObject({ complete: false, rewrapped: 0, failed: 3 });
+    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
     const expected = code === 'WRAP_REJECTED' ? 'TAMPERED' : code;
     for (const error of errors) expect(error).toMatchObject({ code: expected });
     expect(await world.rows(memory)).toEqual(before);
 
     world.server.clearScript();
     const rerun = await world.rewrap(encryptor, { target });
-    expect(rerun.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(rerun.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
     await world.expectReadable(product, provider);
   });
 });

@@ -204,12 +204,12 @@ describe.each(TROUBLES.filter(({ name }) => LASTING.includes(name)))('$name', (e
       ({ operation, version }) => operation === 'unwrapKey' && version === world.first,
     );
     const { summary, errors } = await world.rewrap(encryptor, { target });
-    expect(summary).toMatchObject({ complete: false, rewrapped: 0, failed: 2 });
+    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
     for (const error of errors) expect(error).toMatchObject({ code, retryable: true });
     expect(await world.rows(memory)).toEqual(before);
     world.server.clearScript();
     const rerun = await world.rewrap(encryptor, { target });
-    expect(rerun.summary).toMatchObject({ complete: true, rewrapped: 2, failed: 0 });
+    expect(rerun.summary).toMatchObject({ complete: true, changed: 2, failed: 0 });
     await world.expectReadable(product, provider);
   });
 });
@@ -277,7 +277,7 @@ describe('the quota of a vault', () => {
     const target = { mekVersion: await own.rotate() };
     own.server.limit({ operations: 5 });
     const { summary } = await own.rewrap(product.encryptor, { target, concurrency: 1 });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 12, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: 12, failed: 0 });
     expect(own.server.requests.filter(({ status }) => status === 429).length).toBeGreaterThan(5);
     expect(clock.sleeps).toContain(10_000);
     await own.stop();

@@ -42,7 +42,7 @@ describe.each(['vault', 'local'] as const)('a rollback with wrapMode %s', (wrapM
     world.forget();
     const encryptor = world.encryptor(made.memory, operator);
     const summary = await rollBack({ ...made, encryptor });
-    expect(summary).toMatchObject({ complete: true, rewrapped: ROWS, flipped: ROWS, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: ROWS, flipped: ROWS, failed: 0 });
     const { server } = world;
     expect(server.count('wrapKey')).toBe(wrapMode === 'vault' ? 1 : 0);
     expect(server.count('unwrapKey')).toBe(2);
@@ -60,7 +60,7 @@ describe.each(['vault', 'local'] as const)('a rollback with wrapMode %s', (wrapM
     await world.expectReadable(made, world.provider());
     world.server.updateKey(MEK_NAME, second, { enabled: true });
     const rerun = await rollBack({ ...made, encryptor: operator });
-    expect(rerun).toMatchObject({ complete: true, rewrapped: 1, flipped: 0 });
+    expect(rerun).toMatchObject({ complete: true, changed: 1, flipped: 0 });
     const versions = (await world.rows(made.memory)).map((row) => (row as LiveDekRow).mekVersion);
     expect(new Set(versions)).toEqual(new Set([world.first]));
   });

@@ -66,7 +66,7 @@ describe.each(['vault', 'local'] as const)('a rotation with wrapMode %s', (wrapM
     const operator = world.provider({ wrapMode });
     const encryptor = world.encryptor(made.memory, operator);
     const run = await rotate({ ...made, encryptor }, { verify });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     const { server } = world;
     // One request asks for a token, and one looks at the target; both and a wrap are the round trip.
     expect(server.challenges).toBe(1);
@@ -87,7 +87,7 @@ describe.each(['vault', 'local'] as const)('a rotation with wrapMode %s', (wrapM
     world.forget();
     const operator = world.provider({ wrapMode });
     const run = await rotate({ ...made, encryptor: world.encryptor(made.memory, operator) });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 0, current: ROWS });
+    expect(run.summary).toMatchObject({ complete: true, changed: 0, unchanged: ROWS });
     const wraps = wrapMode === 'vault' ? ['wrapKey'] : [];
     expect(world.server.requests.map(({ operation }) => operation)).toEqual([
       ...['get', 'get', ...wraps, 'unwrapKey'],
@@ -104,12 +104,12 @@ describe.each(['vault', 'local'] as const)('a rotation with wrapMode %s', (wrapM
     };
     world.fault({ first: remove }, atRow(3), 1);
     const run = await rotate(again);
-    expect(run.summary).toMatchObject({ complete: false, rewrapped: 2, failed: 2 });
+    expect(run.summary).toMatchObject({ complete: false, changed: 2, failed: 2 });
     for (const error of run.errors) expect(error).toMatchObject({ code: 'MEK_VERSION_UNKNOWN' });
     expect(await expectNoneHalfWritten(made, before)).toBe(2);
     world.server.recoverKey(MEK_NAME);
     const rerun = await rotate(again);
-    expect(rerun.summary).toMatchObject({ complete: true, rewrapped: 2, failed: 0 });
+    expect(rerun.summary).toMatchObject({ complete: true, changed: 2, failed: 0 });
     await world.expectReadable(made, operator);
   });
 });
@@ -129,7 +129,7 @@ describe('a version that is disabled in mid-run', () => {
       const again = { ...made, encryptor: world.encryptor(made.memory, operator) };
       world.fault({ disableFirst: second }, atRow(3), 1);
       const run = await rotate(again);
-      expect(run.summary).toMatchObject({ complete: false, rewrapped: 2, failed: 2 });
+      expect(run.summary).toMatchObject({ complete: false, changed: 2, failed: 2 });
       for (const error of run.errors) {
         expect(error).toMatchObject({
           code: 'MEK_DISABLED',
@@ -139,7 +139,7 @@ describe('a version that is disabled in mid-run', () => {
       expect(await expectNoneHalfWritten(made, before)).toBe(2);
       world.server.updateKey(MEK_NAME, second, { enabled: true });
       const rerun = await rotate(again);
-      expect(rerun.summary).toMatchObject({ complete: true, rewrapped: 2, failed: 0 });
+      expect(rerun.summary).toMatchObject({ complete: true, changed: 2, failed: 0 });
       await world.expectReadable(made, operator);
     },
   );
@@ -150,7 +150,7 @@ describe('a version that is disabled in mid-run', () => {
     const before = await world.rows(made.memory);
     world.fault({ disableFirst: second }, atRow(3), 1);
     const run = await rotate(made, { verify: 'none' });
-    expect(run.summary).toMatchObject({ rewrapped: ROWS, failed: 0 });
+    expect(run.summary).toMatchObject({ changed: ROWS, failed: 0 });
     expect(await expectNoneHalfWritten(made, before)).toBe(0);
     const reader = world.encryptor(made.memory, world.provider());
     expect(await rejection(reader.decryptDocument(note, made.stored[0] as never))).toMatchObject({
@@ -165,13 +165,13 @@ describe('a version that is disabled in mid-run', () => {
     const before = await world.rows(made.memory);
     world.fault({ disableFirst: world.first }, atRow(3), 1);
     const run = await rotate(made);
-    expect(run.summary).toMatchObject({ complete: false, rewrapped: 2, failed: 2 });
+    expect(run.summary).toMatchObject({ complete: false, changed: 2, failed: 2 });
     for (const error of run.errors) {
       expect(error).toMatchObject({ code: 'MEK_DISABLED', retryable: false });
     }
     expect(await expectNoneHalfWritten(made, before)).toBe(2);
     world.server.updateKey(MEK_NAME, world.first, { enabled: true });
-    expect((await rotate(made)).summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect((await rotate(made)).summary).toMatchObject({ complete: true, changed: 2 });
     await world.expectReadable(made, world.provider());
   });
 
@@ -197,7 +197,7 @@ describe('a version that is disabled in mid-run', () => {
       world.server.updateKey(MEK_NAME, world.first, { expiresOn: new Date(0) });
     };
     world.fault({ first: expire }, atRow(2), 1);
-    expect((await rotate(made)).summary).toMatchObject({ complete: true, rewrapped: ROWS });
+    expect((await rotate(made)).summary).toMatchObject({ complete: true, changed: ROWS });
   });
 });
 
@@ -250,7 +250,7 @@ describe('a failover that leaves the vault read-only', () => {
     const { summary } = await rotate(made);
     for (const refusal of refusals) expect(refusal).toMatchObject({ statusCode: 503 });
     expect(refusals).toHaveLength(3);
-    expect(summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(world.server.versionsOf(MEK_NAME)).toEqual([world.first, second]);
     await world.expectReadable(made, world.provider());
   });

@@ -72,7 +72,7 @@ describe('a token that the vault refuses', () => {
       operation === 'unwrapKey' && ++unwraps === 3;
     world.fault({ expireTokens: true }, inMidRun, 1);
     const run = await world.rewrap(product.encryptor, { target, concurrency: 1 });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
     expect(world.server.requests.filter(({ status }) => status === 401).length).toBeGreaterThan(0);
     expect(world.server.identityProvider.requests.some(({ hasClaims }) => hasClaims)).toBe(true);
     await world.expectReadable(product, provider);
@@ -87,7 +87,7 @@ describe('a token that the vault refuses', () => {
       operation === 'unwrapKey' && ++unwraps === 2;
     world.fault({ expireTokens: true }, inMidRun, 1);
     const run = await world.rewrap(product.encryptor, { target, concurrency: 1 });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
     await world.expectReadable(product, provider);
   });
 
@@ -180,7 +180,7 @@ describe('a token that the vault refuses', () => {
     const product = await world.product(provider);
     const target = { mekVersion: await world.rotate() };
     const run = await world.rewrap(product.encryptor, { target });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
     expect(identityProvider.tokenRequests).toBeGreaterThan(3);
     expect(
       world.server.requests.filter(({ authorized, status }) => authorized && status === 401),

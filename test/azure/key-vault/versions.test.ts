@@ -89,7 +89,7 @@ describe.each(OUT_OF_DATE)('a version that %s', (what, dates, complaint) => {
     );
     await world.expectReadable(product, provider);
     const run = await world.rewrap(encryptor, { target: { mekVersion: second } });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
   });
 });
 
@@ -280,7 +280,7 @@ describe('a version list that is 60 s old', () => {
     clock.advance(MINUTE_MS);
     expect(await provider.currentVersion()).toBe(second);
     const run = await world.rewrap(product.encryptor, { target: { mekVersion: second } });
-    expect(run.summary).toMatchObject({ complete: true, rewrapped: 1 });
+    expect(run.summary).toMatchObject({ complete: true, changed: 1 });
   });
 });
 

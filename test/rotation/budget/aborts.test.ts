@@ -91,7 +91,7 @@ describe('a caller who leaves', () => {
       count === 25 && retryAfterMs !== undefined ? { retryAfterMs } : undefined;
     let leftAtMs = 0;
     const leaving = run(world, { concurrency: 8, ...options }, ({ type }) => {
-      if (type !== 'rewrapped') return;
+      if (type !== 'changed') return;
       leftAtMs = clock.monotonicMs();
       throw reason;
     });

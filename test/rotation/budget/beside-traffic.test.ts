@@ -79,7 +79,7 @@ async function beside(options: Partial<RewrapAllDeksOptions>) {
 describe('a rewrap beside a reader, on a vault of 50 operations a second', () => {
   it('uses up the quota, has nobody throttled, and leaves the reader its share', async () => {
     const result = await beside({ maxVaultOpsPerSecond: QUOTA_PER_SECOND, concurrency: 8 });
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(result.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(result.seconds).toBeGreaterThan(40);
     expect(result.used).toBeGreaterThan(0.95);
     expect(result.used).toBeLessThanOrEqual(1);
@@ -90,7 +90,7 @@ describe('a rewrap beside a reader, on a vault of 50 operations a second', () =>
 
   it('without a budget takes all there is: the reader is throttled', async () => {
     const result = await beside({ concurrency: 8 });
-    expect(result.summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(result.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(result.codes.length).toBeGreaterThan(50);
     expect(new Set(result.codes)).toEqual(new Set(['KEY_PROVIDER_THROTTLED']));
     expect(result.readerServed).toBeLessThan(8);
@@ -103,7 +103,7 @@ describe('a rewrap beside a reader, on a vault of 50 operations a second', () =>
       reserveForTraffic: 0,
       concurrency: 8,
     });
-    expect(tooMuch.summary).toMatchObject({ complete: true, rewrapped: ROWS, failed: 0 });
+    expect(tooMuch.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(tooMuch.codes.length).toBeLessThan(none.codes.length / 2);
   });
 });

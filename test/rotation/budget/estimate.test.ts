@@ -31,7 +31,7 @@ describe('the estimate of a dry run', () => {
   ] as const)('is what the run asks of the vault, with verify %s', async (verify, vaultOps) => {
     const { estimate, summary, asked } = await rehearsed(await budgetWorld(7), { verify });
     expect(estimate).toEqual({ rows: 7, vaultOps });
-    expect(summary).toMatchObject({ rewrapped: 7, complete: true, vaultOps });
+    expect(summary).toMatchObject({ changed: 7, complete: true, vaultOps });
     expect(asked).toBe(vaultOps);
   });
 
@@ -44,7 +44,7 @@ describe('the estimate of a dry run', () => {
     await alterRow(before, first?.id ?? '', { wrappedDek: wrong.wrappedDek });
     const world = worldOver(before, ['c', 'b', 'a']);
     const { estimate, summary, asked } = await rehearsed(world);
-    expect(summary).toMatchObject({ complete: true, repaired: 1, rewrapped: 4 });
+    expect(summary).toMatchObject({ complete: true, repaired: 1, changed: 4 });
     expect(estimate).toEqual({ rows: 4, vaultOps: 2 + 3 * 4 + 1 });
     expect(asked).toBe(2 + 3 * 4 + 1);
   });
@@ -62,7 +62,7 @@ describe('the estimate of a dry run', () => {
     world.vault.forget();
     const { estimate, summary, asked } = await rehearsed(world);
     expect(estimate).toEqual({ rows: 0, vaultOps: 2 });
-    expect(summary).toMatchObject({ complete: true, current: 3, vaultOps: 2 });
+    expect(summary).toMatchObject({ complete: true, unchanged: 3, vaultOps: 2 });
     expect(asked).toBe(2);
   });
 

@@ -21,7 +21,7 @@ describe('maxVaultOpsPerSecond', () => {
       maxVaultOpsPerSecond,
       ...(reserveForTraffic !== undefined && { reserveForTraffic }),
     });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 220, vaultOps: 2 + 3 * 220 });
+    expect(summary).toMatchObject({ complete: true, changed: 220, vaultOps: 2 + 3 * 220 });
     const { ops } = world.vault;
     expect(ops).toHaveLength(2 + 3 * 220);
     expect(mostInTenSeconds(ops)).toBeLessThanOrEqual(10 * share);
@@ -39,14 +39,14 @@ describe('maxVaultOpsPerSecond', () => {
       maxVaultOpsPerSecond: 1,
       reserveForTraffic: 0,
     });
-    expect(summary).toMatchObject({ wouldRewrap: 6, vaultOps: 2 + 6 });
+    expect(summary).toMatchObject({ wouldChange: 6, vaultOps: 2 + 6 });
     for (const gap of gapsBetween(world.vault.ops)) expect(gap).toBeCloseTo(1_000 / 0.98, 3);
   });
 
   it('may be less than one a second', async () => {
     const world = await budgetWorld(2);
     const { summary } = await ran(world, { maxVaultOpsPerSecond: 0.1, reserveForTraffic: 0.5 });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 2 });
+    expect(summary).toMatchObject({ complete: true, changed: 2 });
     const gaps = gapsBetween(world.vault.ops);
     expect(gaps).toHaveLength(7);
     for (const gap of gaps) expect(gap).toBeGreaterThan(20_000);
@@ -86,7 +86,7 @@ describe('maxVaultOpsPerSecond', () => {
     const before = setup();
     await writeNotes(before, 5);
     const { summary } = await rewrap(withKeys(before, ['b', 'a']), { maxVaultOpsPerSecond: 0.001 });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 5 });
+    expect(summary).toMatchObject({ complete: true, changed: 5 });
     expect('vaultOps' in summary || 'throttled' in summary).toBe(false);
   });
 });

@@ -54,7 +54,7 @@ it('asks nobody in a pause, keeps to its budget, and rewraps every row in the en
       perSecond === undefined ? {} : { maxVaultOpsPerSecond: perSecond, reserveForTraffic: 0 };
     const { events, summary } = await pass(run(world, { concurrency, ...budget }), clock, 1_000);
     const { ops } = vault;
-    expect(summary).toMatchObject({ complete: true, rewrapped: rows, failed: 0 });
+    expect(summary).toMatchObject({ complete: true, changed: rows, failed: 0 });
     expect(summary.vaultOps).toBe(ops.length);
     expect(summary.throttled ?? 0).toBe(vault.refused().length);
     expect(vault.mostInFlight).toBeLessThanOrEqual(concurrency);

@@ -22,7 +22,7 @@ describe('a throttled rewrap', () => {
         [20, 60, 61, 140].includes(count) ? { retryAfterMs: RETRY_AFTER_MS } : undefined;
       const budget = maxVaultOpsPerSecond === undefined ? {} : { maxVaultOpsPerSecond };
       const { summary } = await pass(run(world, { concurrency: 8, ...budget }), clock);
-      expect(summary).toMatchObject({ complete: true, failed: 0, rewrapped: 60, throttled: 4 });
+      expect(summary).toMatchObject({ complete: true, failed: 0, changed: 60, throttled: 4 });
       expect(summary.vaultOps).toBe(2 + 3 * 60 + 4);
       const pauses = pausesOf(vault, RETRY_AFTER_MS);
       expect(pauses).toHaveLength(4);
@@ -73,7 +73,7 @@ describe('a throttled rewrap', () => {
       return count >= 30 && clock.monotonicMs() < untilMs ? { retryAfterMs } : undefined;
     };
     const { events, summary } = await pass(run(world), clock);
-    expect(summary).toMatchObject({ complete: true, failed: 0, rewrapped: 40 });
+    expect(summary).toMatchObject({ complete: true, failed: 0, changed: 40 });
     const attempts = 90_000 / retryAfterMs;
     // Of the first pause all that were under way; then half as many, down to one at a time.
     expect(summary.throttled).toBeLessThanOrEqual(8 + 4 + 2 + attempts);
@@ -116,7 +116,7 @@ describe('a throttled rewrap', () => {
     expect(failed).toHaveLength(1);
     expect(describeError(failed[0]?.error)).toMatchObject({ code: 'KEY_PROVIDER_THROTTLED' });
     expect(failed[0]?.error).toMatchObject({ retryable: true, retryAfterMs: 1_000 });
-    expect(summary).toMatchObject({ complete: true, rewrapped: 3, failed: 0, throttled: 6 });
+    expect(summary).toMatchObject({ complete: true, changed: 3, failed: 0, throttled: 6 });
   });
 
   it('ends where it is never served, with every row as it was', async () => {
@@ -124,7 +124,7 @@ describe('a throttled rewrap', () => {
     const { vault, clock } = world;
     vault.refuse = (count) => (count <= 2 ? undefined : { retryAfterMs: 1_000 });
     const { summary } = await pass(run(world, { concurrency: 1 }), clock);
-    expect(summary).toMatchObject({ complete: false, rewrapped: 0, failed: 2 });
+    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
     // Two scans in which nothing could be done.
     expect(summary.throttled).toBe(2 * 2 * 6);
   });

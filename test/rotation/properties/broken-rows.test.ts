@@ -152,7 +152,7 @@ describe('a row that was tampered with', () => {
         const before = await itemOf(watch, victim.id);
         const driven = await rewrap(watch, { ...TO_B, concurrency });
         expect(endOf(driven)).toBe('incomplete');
-        expect(driven.summary).toMatchObject({ failed: 1, rewrapped: live.length - 1 });
+        expect(driven.summary).toMatchObject({ failed: 1, changed: live.length - 1 });
         for (const event of failures(driven)) {
           expect(event).toMatchObject({ dekId: victim.id, error: { code: 'TAMPERED' } });
         }
@@ -177,7 +177,7 @@ describe('a rotation record from a backup, older than the rows', () => {
     const { etags } = await snapshotOf(watch.memory);
     const driven = await rewrap(watch, { target: targetAt('a') });
     expect(endOf(driven)).toBe('incomplete');
-    expect(driven.summary).toMatchObject({ failed: live.length, rewrapped: 0, current: 0 });
+    expect(driven.summary).toMatchObject({ failed: live.length, changed: 0, unchanged: 0 });
     for (const event of failures(driven)) {
       expect(event).toMatchObject({ error: { code: 'ROTATION_RECORD_BEHIND' } });
     }

@@ -1,5 +1,5 @@
 import { equal, ok } from 'node:assert/strict';
-import type { MissingDekEvent, OrphanDekEvent } from '../../../src/index.js';
+import type { MissingDeksEvent, OrphanDeksEvent } from '../../../src/index.js';
 import { keyOf } from '../ledger.js';
 import type { Actor, Life } from '../simulation.js';
 
@@ -37,7 +37,11 @@ async function lookForMissing(life: Life): Promise<void> {
   }
 }
 
-function requireMissing({ sim }: Life, event: MissingDekEvent, sinceMs: number): void {
+function requireMissing(
+  { sim }: Life,
+  event: Extract<MissingDeksEvent, { type: 'missing' }>,
+  sinceMs: number,
+): void {
   const { dekId, reason } = event;
   const row = sim.dekStore.row(dekId);
   if (reason === 'shredded') {
@@ -62,7 +66,10 @@ async function lookForOrphans(life: Life): Promise<void> {
   }
 }
 
-function requireOrphan({ sim }: Life, { dekId }: OrphanDekEvent): void {
+function requireOrphan(
+  { sim }: Life,
+  { dekId }: Extract<OrphanDeksEvent, { type: 'orphan' }>,
+): void {
   const id = sim.dekStore.row(dekId)?.scope.at(-1) ?? '';
   const stored = sim.documents.find(id);
   const isNew = sim.documents.appearedAtMs(id) >= sim.timeline.nowMs - 4_000;

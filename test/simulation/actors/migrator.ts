@@ -109,11 +109,11 @@ function see(life: Life, event: MigrationEvent, since: Since): void {
   const { sim, process } = life;
   sim.secrecy.hears(event);
   if ('counts' in event) {
-    const { scanned, rewritten, current, skipped, failed, wouldRewrite } = event.counts;
-    const sum = rewritten + current + skipped + failed + wouldRewrite;
+    const { scanned, changed, unchanged, skipped, failed, wouldChange } = event.counts;
+    const sum = changed + unchanged + skipped + failed + wouldChange;
     equal(sum, scanned, 'I9: a scan of documents does not add up');
   }
-  if (event.type === 'rewritten') sim.tally.add(`documents rewritten by ${process.role}`, true);
+  if (event.type === 'changed') sim.tally.add(`documents rewritten by ${process.role}`, true);
   if (event.type === 'lease') sim.tally.add('leases that were waited for', true);
   if (event.type !== 'failed') return;
   ok(Object.keys(event.key).length > 0, 'I9: a document that failed is not named');

@@ -1,9 +1,13 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { PrunePreviousWrapsOptions, UpkeepEvent, UpkeepSummary } from '../../../src/index.js';
+import type {
+  PrunePreviousWrapsOptions,
+  MaintenanceEvent,
+  MaintenanceSummary,
+} from '../../../src/index.js';
 import { codeOf, type Since } from '../explanations.js';
 import type { Actor, Life } from '../simulation.js';
 
-type Upkeep = AsyncGenerator<UpkeepEvent, UpkeepSummary, void>;
+type Upkeep = AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void>;
 
 /** Removes the wraps from before the last rewrap, after a soak that is short, beside everything else. */
 export function pruner(name: string, rounds: number): Actor {
@@ -52,13 +56,16 @@ export async function drivePrune(
   life: Life,
   options: PrunePreviousWrapsOptions,
   { stopsAfter = Infinity, expected }: DriveOptions = {},
-): Promise<{ readonly events: readonly UpkeepEvent[]; readonly summary?: UpkeepSummary }> {
+): Promise<{
+  readonly events: readonly MaintenanceEvent[];
+  readonly summary?: MaintenanceSummary;
+}> {
   const { sim, process, encryptor } = life;
   process.unwrapped.clear();
   process.isRehearsing = options.dryRun ?? false;
   process.isIdle = false;
   const since = sim.explanations.since(process);
-  const events: UpkeepEvent[] = [];
+  const events: MaintenanceEvent[] = [];
   const pruning: Upkeep = sim.library.prunePreviousWraps(encryptor, options);
   try {
     while (events.length < stopsAfter) {
@@ -81,13 +88,13 @@ export async function drivePrune(
 
 function see(
   { sim, process }: Life,
-  event: UpkeepEvent,
+  event: MaintenanceEvent,
   { since, expected }: { readonly since: Since; readonly expected: string | undefined },
 ): void {
   sim.secrecy.hears(event);
   if ('counts' in event) {
-    const { scanned, changed, current, skipped, failed, wouldChange } = event.counts;
-    const sum = changed + current + skipped + failed + wouldChange;
+    const { scanned, changed, unchanged, skipped, failed, wouldChange } = event.counts;
+    const sum = changed + unchanged + skipped + failed + wouldChange;
     equal(sum, scanned, 'I9: a scan of rows does not add up');
   }
   if (event.type === 'changed') requirePruned(sim, event.dekId);

@@ -143,8 +143,8 @@ export async function driveRewrap(
       const isExpected = value.type === 'failed' && codeOf(value.error) === expected;
       if (value.type === 'failed' && !isExpected)
         sim.explanations.require(process, value.error, since);
-      sim.tally.add('rows that were rewrapped', value.type === 'rewrapped');
-      sim.tally.add('rows that flipped back', value.type === 'rewrapped' && value.flipped);
+      sim.tally.add('rows that were rewrapped', value.type === 'changed');
+      sim.tally.add('rows that flipped back', value.type === 'changed' && value.flipped);
     }
     await rewrapping.return(undefined as never);
     return { events };

@@ -16,7 +16,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'a wait leaves out the fence that is being drained',
     patches: [
       {
-        file: 'rotation/fence.ts',
+        file: 'run/wait-for-writers.ts',
         from: 'return Math.max(fenceTtlMs, drainTtlMs);',
         to: 'return Math.max(fenceTtlMs, drainTtlMs * 0);',
       },
@@ -57,16 +57,16 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/row-rewrapper.ts',
-        from: 'const next = flippedRow(row, { previousWrap, epoch, rewrappedAt: timestampOf(clock) });\n    if (!(await this.#replace(next, etag))) return undefined;',
-        to: `const next = flippedRow(row, { previousWrap, epoch, rewrappedAt: timestampOf(clock) });
-    try {
+        from: 'return this.#changed(next, { from: mekIn(row), repaired: false, flipped: true });',
+        to: `try {
       await this.#context.dekStore.replace(next, etag);
     } catch (error) {
-      if (!(await this.#isStored(next))) {
-        if (hasCode(error, 'ETAG_MISMATCH')) return undefined;
-        throw error;
-      }
-    }`,
+      if (hasCode(error, 'ETAG_MISMATCH')) return undefined;
+      throw error;
+    }
+    dekCache?.rewrapped(next);
+    const facts = { from: mekIn(row), repaired: false, flipped: true };
+    return { outcome: { type: 'changed', dekId: next.id, ...facts } };`,
       },
     ],
   },

@@ -42,9 +42,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'upsert for replace: the etag of a row is ignored',
     patches: [
       {
-        file: 'rotation/row-rewrapper.ts',
-        from: 'await this.#context.dekStore.replace(next, etag);',
-        to: 'const now = await this.#context.dekStore.get(next.id); await this.#context.dekStore.replace(next, now?.etag ?? etag);',
+        file: 'run/change-row.ts',
+        from: 'await dekStore.replace(next, etag);',
+        to: 'const now = await dekStore.get(next.id); await dekStore.replace(next, now?.etag ?? etag);',
       },
     ],
   },
@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/fence.ts',
-        from: 'yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);',
+        from: 'yield* waitForWriters(context, copy.record);',
         to: '',
       },
     ],
@@ -62,9 +62,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a fence that leaves out how late reads may be',
     patches: [
       {
-        file: 'rotation/fence.ts',
-        from: 'yield* countDown(lagMs + fenceMs(copy.record) + lagMs, clock, signal);',
-        to: 'yield* countDown(fenceMs(copy.record), clock, signal);',
+        file: 'run/wait-for-writers.ts',
+        from: 'const waitMs = lagMs + fenceMs(record) + lagMs;',
+        to: 'const waitMs = Math.max(lagMs * 0, fenceMs(record));',
       },
     ],
   },
@@ -118,8 +118,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/rewrap-run.ts',
-        from: 'if (stages.isOverAfter(counter)) return tally;',
-        to: 'return tally;',
+        from: 'isOverAfter: (counter) => stages.isOverAfter(counter),',
+        to: 'isOverAfter: () => true,',
       },
     ],
   },
@@ -142,7 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: '412 taken for success',
     patches: [
       {
-        file: 'rotation/row-rewrapper.ts',
+        file: 'run/change-row.ts',
         from: "if (hasCode(error, 'ETAG_MISMATCH')) return false;",
         to: "if (hasCode(error, 'ETAG_MISMATCH')) return true;",
       },
@@ -173,8 +173,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/row-decision.ts',
-        from: "return row.epoch === epoch ? 'current' : 'move-epoch';",
-        to: "return 'current';",
+        from: "return row.epoch === epoch ? 'unchanged' : 'move-epoch';",
+        to: "return 'unchanged';",
       },
     ],
   },
@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'rotation/rewrap-run.ts',
-        from: 'afterPage: () => rotation.read(),',
-        to: 'afterPage: () => Promise.resolve(),',
+        from: 'afterPage: () => rotation.read()',
+        to: 'afterPage: () => Promise.resolve()',
       },
       {
         file: 'rotation/rotation.ts',
@@ -243,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'migration/reencrypt-documents.ts',
-        from: 'yield* waitForWriters(context);',
+        from: 'yield* waitUnderLease(context);',
         to: '',
       },
     ],

@@ -46,7 +46,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a previous wrap is pruned though the primary was not opened',
     patches: [
       {
-        file: 'upkeep/prune-previous-wraps.ts',
+        file: 'maintenance/prune-previous-wraps.ts',
         from: '    await requireSound(context, row);\n',
         to: '',
       },
@@ -56,7 +56,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'previous wraps are pruned while a rotation is under way',
     patches: [
       {
-        file: 'upkeep/settled-rotation.ts',
+        file: 'maintenance/settled-rotation.ts',
         from: "if (record.state !== 'complete') throw unfinished(record);",
         to: '',
       },
@@ -66,14 +66,14 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a pruning looks at the rotation once',
     patches: [
       {
-        file: 'upkeep/upkeep-rows.ts',
-        from: '    await context.requireAllowed?.();\n    for await',
-        to: '    for await',
+        file: 'maintenance/maintain-rows.ts',
+        from: 'afterPage: () => kind.afterRead(),',
+        to: 'afterPage: () => Promise.resolve(),',
       },
       {
-        file: 'upkeep/row-tender.ts',
-        from: 'if (!requireAllowed || records.freshCopy()) return;',
-        to: 'if (!requireAllowed || records) return;',
+        file: 'maintenance/maintain-rows.ts',
+        from: 'if (!this.#job.requireAllowed || this.#context.records.freshCopy()) return;',
+        to: 'if (!this.#job.requireAllowed || this.#context.records) return;',
       },
     ],
   },
@@ -82,8 +82,8 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'retirement/assert-retirable.ts',
-        from: 'const waitMs = lagMs + fenceMs(record) + lagMs;',
-        to: 'const waitMs = Math.min(lagMs, fenceMs(record));',
+        from: 'const waitedMs = await wait(context, anchor);',
+        to: 'const waitedMs = anchor ? 0 : await wait(context, anchor);',
       },
     ],
   },

@@ -96,7 +96,7 @@ async function leftAfter(rows: number, seedOptions: SeedOptions = SOME_ROWS): Pr
   const watch = await Watch.over(await seedOf(seedOptions));
   const process = watch.process('left', { clock: new AutoClock() });
   const isLeft = (events: readonly { type: string }[]): boolean =>
-    events.filter(({ type }) => type === 'rewrapped').length < rows;
+    events.filter(({ type }) => type === 'changed').length < rows;
   await drive(
     watch,
     process,

@@ -2,24 +2,24 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import type {
   DekRow,
   DekStore,
-  RewrapCounts,
+  RunCounts,
   RewrapEvent,
   RewrapSummary,
 } from '../../../src/index.js';
 import type { Execution, Journal } from './journal.js';
 
-const NOTHING: RewrapCounts = {
+const NOTHING: RunCounts = {
   scanned: 0,
-  rewrapped: 0,
-  current: 0,
+  changed: 0,
+  unchanged: 0,
   skipped: 0,
   failed: 0,
-  wouldRewrap: 0,
+  wouldChange: 0,
 };
 
 const LEFT_FOR_LATER: readonly string[] = ['other-shard', 'other-version'];
 
-type RowEvent = Extract<RewrapEvent, { readonly counts: RewrapCounts; readonly dekId: string }>;
+type RowEvent = Extract<RewrapEvent, { readonly counts: RunCounts; readonly dekId: string }>;
 
 /** What happened, as far as a rewrap can speak of it. */
 export interface Witness {
@@ -72,11 +72,11 @@ export class EventCheck {
   finish(events: readonly RewrapEvent[], summary: RewrapSummary): void {
     deepEqual(events.at(-1), { type: 'finished', summary });
     const passed = events.filter((event) => event.type === 'passed');
-    const sum = passed.reduce((total, { counts }) => total + counts.rewrapped, 0);
-    const { scanned, current, skipped, failed } = summary;
+    const sum = passed.reduce((total, { counts }) => total + counts.changed, 0);
+    const { scanned, unchanged, skipped, failed } = summary;
     const last = passed.at(-1)?.counts;
-    deepEqual({ ...last, rewrapped: 0 }, { ...NOTHING, scanned, current, skipped, failed });
-    equal(summary.rewrapped, sum, 'I9: the summary does not add up');
+    deepEqual({ ...last, changed: 0 }, { ...NOTHING, scanned, unchanged, skipped, failed });
+    equal(summary.changed, sum, 'I9: the summary does not add up');
     if (!summary.complete) return;
     equal(this.#passes.at(-1)?.purpose, 'verify', 'I11: the last scan was not to verify');
     const clean = this.#passes.slice(-2).filter(({ isClean }) => isClean);
@@ -91,18 +91,18 @@ export class EventCheck {
   async #seeRow(event: RowEvent): Promise<void> {
     const { dekId, type } = event;
     ok(/^[0-9a-f]{32}\.[1-9]\d*$/.test(dekId), 'I9: a row is not named');
-    const property = type === 'would-rewrap' ? 'wouldRewrap' : type;
+    const property = type === 'would-change' ? 'wouldChange' : type;
     const { scanned, [property]: before } = this.#counts;
     this.#counts = { ...this.#counts, scanned: scanned + 1, [property]: before + 1 };
     deepEqual(event.counts, this.#counts, 'I9: the counts are not those of the rows');
-    if (type !== 'current' && (type !== 'skipped' || LEFT_FOR_LATER.includes(event.reason))) {
+    if (type !== 'unchanged' && (type !== 'skipped' || LEFT_FOR_LATER.includes(event.reason))) {
       this.#soilPass();
     }
     if (type === 'failed' && !isUnreachable(event.error)) this.#requireUnwritten(dekId);
-    if (type === 'rewrapped' || (type === 'current' && event.epochMoved)) {
+    if (type === 'changed' || (type === 'unchanged' && event.epochOnly)) {
       ok(this.#watch.journal.wrote(dekId, this.#epoch), `I9: ${dekId} is reported, and unwritten`);
     }
-    if (type === 'rewrapped' || type === 'current') await this.#requireDurable(dekId);
+    if (type === 'changed' || type === 'unchanged') await this.#requireDurable(dekId);
   }
 
   async #requireDurable(dekId: string): Promise<void> {

@@ -1,0 +1,149 @@
+/** Scans over all DEK rows of a product, until one finds nothing to change. @module */
+import type { DekRow } from '../dek/dek-row.js';
+import { GenerationBound } from '../dek/generation-bound.js';
+import { contended } from '../errors.js';
+import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { runPasses } from '../run/passes.js';
+import { finishRun } from '../run/run.js';
+import { runContext, runParts, summaryHead, type RunContext } from '../run/run-context.js';
+import { RunTally } from '../run/run-counter.js';
+import type { RunName } from '../run/run-event.js';
+import { runEstimate } from '../run/run-estimate.js';
+import type { RunRequest } from '../run/run-options.js';
+import { RunPublisher } from '../run/run-publisher.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { requireNoMac } from '../store/item-shape.js';
+import type {
+  MaintenanceEvent,
+  MaintenanceOutcome,
+  MaintenanceStepEvent,
+  MaintenanceSummary,
+} from './maintenance-event.js';
+
+/**
+ * What is to be stored instead of a row; `undefined` where it is as it is to be. What it throws is
+ * wrong with that row alone.
+ */
+export type NextRow = (
+  row: DekRow,
+  item: StoredItem,
+) => Promise<DekRow | 'not-selected' | 'shredded' | undefined>;
+
+/** A maintenance run, but for what all of them share. */
+export interface MaintenanceJob {
+  readonly run: RunName;
+  readonly encryption: EncryptionContext;
+  readonly request: RunRequest;
+  readonly nextRow: (context: RunContext) => NextRow;
+  /**
+   * After rows were read, and before any of them is written: it reads the rotation record, and what it
+   * throws ends the run. Absent where a run may go on beside any rotation.
+   */
+  readonly requireAllowed?: (context: RunContext) => Promise<void>;
+}
+
+const MOST_ATTEMPTS = 8;
+
+export async function* maintainRows(
+  job: MaintenanceJob,
+): AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void> {
+  const { run, request } = job;
+  const context = runContext(runParts(job.encryption), request);
+  const { product } = context;
+  const publisher = new RunPublisher({ run, product, dryRun: request.dryRun });
+  return yield* finishRun<MaintenanceStepEvent, MaintenanceSummary>(context, publisher, () =>
+    scanned(job, context),
+  );
+}
+
+async function* scanned(
+  job: MaintenanceJob,
+  context: RunContext,
+): AsyncGenerator<MaintenanceStepEvent, MaintenanceSummary, void> {
+  const { run, request } = job;
+  const { product, dekStore, signal, budget } = context;
+  const kind = new MaintainedRows(job, context);
+  await job.requireAllowed?.(context);
+  yield { type: 'begun', run, product };
+  const tally = new RunTally();
+  yield* runPasses<StoredItem, MaintenanceOutcome>(tally, {
+    what: `product ${product}`,
+    next: () => ({
+      purpose: tally.passes === 0 ? 'change' : 'verify',
+      total: () => dekStore.count({ product }, { signal }),
+      pages: () => dekRowPages(dekStore, { product }, signal),
+      afterPage: () => kind.afterRead(),
+      settle: (item) => changeRow(context, kind, item),
+      concurrency: budget,
+      signal,
+    }),
+    isOverAfter: ({ disturbed }) => request.dryRun || disturbed === 0,
+  });
+  const complete = !request.dryRun && tally.counts.failed === 0;
+  const estimate = request.dryRun ? { estimate: runEstimate(context, tally) } : {};
+  return { ...summaryHead(context, run), complete, ...tally.counts, ...estimate };
+}
+
+class MaintainedRows implements RowKind<MaintenanceOutcome> {
+  readonly what = 'Changing DEK row';
+  readonly #job: MaintenanceJob;
+  readonly #context: RunContext;
+  readonly #next: NextRow;
+  readonly #bound: GenerationBound;
+  #end: { readonly error: unknown } | undefined;
+
+  constructor(job: MaintenanceJob, context: RunContext) {
+    this.#job = job;
+    this.#context = context;
+    this.#next = job.nextRow(context);
+    this.#bound = new GenerationBound(context.records);
+  }
+
+  readonly change = async (
+    row: DekRow,
+    { item }: RowAttempt,
+  ): Promise<RowChange<MaintenanceOutcome>> => {
+    const { id: dekId } = row;
+    await this.#bound.require(dekId);
+    const next = await this.#next(row, item);
+    if (next === undefined) return { outcome: { type: 'unchanged', dekId } };
+    if (typeof next === 'string') return { outcome: { type: 'skipped', dekId, reason: next } };
+    requireNoMac(row, `DEK row ${dekId}`);
+    if (this.#context.request.dryRun) return { outcome: { type: 'would-change', dekId } };
+    return { next, outcome: { type: 'changed', dekId } };
+  };
+
+  readonly failed = ({ dekId, error }: { dekId: string; error: unknown }): MaintenanceOutcome => ({
+    type: 'failed',
+    dekId,
+    error,
+  });
+
+  readonly removed = (dekId: string): MaintenanceOutcome => ({
+    type: 'skipped',
+    dekId,
+    reason: 'removed',
+  });
+
+  /** What is refused here ends the run, and not just one row's turn. */
+  readonly afterRead = async (): Promise<void> => {
+    try {
+      await this.#job.requireAllowed?.(this.#context);
+    } catch (error) {
+      this.#end = { error };
+      throw error;
+    }
+  };
+
+  readonly beforeWrite = async (): Promise<void> => {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      if (!this.#job.requireAllowed || this.#context.records.freshCopy()) return;
+      await this.afterRead();
+    }
+    throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
+  };
+
+  readonly endsRun = (): boolean => this.#end !== undefined;
+}

@@ -1,0 +1,144 @@
+/** Removes the wraps that rows kept from before their last rewrap. @module */
+import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import { isSameMek, type MekReference } from '../provider/key-wrap.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { runParts, type RunContext } from '../run/run-context.js';
+import { rowAhead } from '../rotation/row-decision.js';
+import { requireNoMac } from '../store/item-shape.js';
+import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
+import { SettledRotation } from './settled-rotation.js';
+import { readPastMoment } from '../past-moment.js';
+import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
+
+import type { MaintenanceEvent, MaintenanceSummary } from './maintenance-event.js';
+import { maintainRows, type NextRow } from './maintain-rows.js';
+
+export interface PrunePreviousWrapsOptions extends RunOptions {
+  /**
+   * Only wraps that were displaced before this moment, by the row's `rewrappedAt`: the end of the soak.
+   * Give the same moment again to go on with a run that stopped. ISO text has to be as `toISOString()`
+   * writes it.
+   */
+  readonly rewrappedBefore: Date | string;
+  /**
+   * Only wraps under this MEK version. Where provider and MEK name are both given, it may be of a
+   * provider that is configured no more. @default all
+   */
+  readonly mek?: NamedMek;
+}
+
+interface PruneRequest extends RunRequest {
+  readonly rewrappedBefore: string;
+  readonly mek: MekReference | undefined;
+}
+
+/**
+ * Removes `previousWrap` from the DEK rows of a product, once a rotation has had its soak: until then a
+ * rollback needs no key provider and a broken wrap can be repaired, and from then on the earlier MEK
+ * version is not needed for either.
+ *
+ * For each row it first unwraps the DEK with the row's primary wrap and checks the commitment. If that
+ * fails, the row is `failed` and keeps its previous wrap: a rotation to another version, or a rollback,
+ * repairs it from there. The row's epoch stays.
+ *
+ * Nothing happens before the first `next()`; stop and run it again as you do with `rewrapAllDeks`. A
+ * finished one that is run again with the same `rewrappedBefore` writes nothing. It needs no lease, and
+ * may run beside traffic.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns Events as they happen: a row is `changed` once it is durable without its previous wrap, and
+ * `skipped` where that is not to be removed. The last one is `finished` and carries the summary.
+ * @throws TypeError or RangeError for options that make no sense.
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the rotation first; `ROTATION_SUPERSEDED`:
+ * one began meanwhile, prune after its soak; `ROTATION_RECORD_MISSING`: restore it. Errors of the store
+ * where it cannot list: run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { createFieldEncryptor, EnvKeyProvider, prunePreviousWraps } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett',
+ *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('hex') })],
+ *   dekStore: new MemoryDekStore(),
+ * });
+ * const twoWeeksMs = 14 * 24 * 3_600_000;
+ * const rewrappedBefore = new Date(Date.now() - twoWeeksMs);
+ * for await (const event of prunePreviousWraps(encryptor, { rewrappedBefore })) {
+ *   if (event.type === 'failed') console.error(event.dekId, event.error);
+ *   if (event.type === 'finished') console.log(event.summary.complete); // true
+ * }
+ * ```
+ */
+export async function* prunePreviousWraps(
+  encryption: EncryptionContext,
+  options: PrunePreviousWrapsOptions,
+): AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void> {
+  const { configured, clock } = runParts(encryption);
+  const request = readPruneOptions(options, configured, clock.wallMs());
+  const rotation = new SettledRotation();
+  return yield* maintainRows({
+    run: 'prunePreviousWraps',
+    encryption,
+    request,
+    requireAllowed: (context) => rotation.require(context),
+    nextRow: (context) => nextRow(context, request, rotation),
+  });
+}
+
+function nextRow(context: RunContext, request: PruneRequest, rotation: SettledRotation): NextRow {
+  return async (row) => {
+    if (!isLive(row)) return 'shredded';
+    if (!row.previousWrap) return undefined;
+    if (!isSelected(row, request)) return 'not-selected';
+    requireNoMac(row, `DEK row ${row.id}`);
+    const { epoch } = rotation;
+    if (epoch !== undefined && row.epoch > epoch) throw rowAhead(row, epoch);
+    await requireSound(context, row);
+    return withoutPreviousWrap(row);
+  };
+}
+
+function isSelected(
+  { previousWrap, rewrappedAt }: LiveDekRow,
+  { mek, rewrappedBefore }: PruneRequest,
+): boolean {
+  // A row that does not say since when it keeps the wrap has not been seen to soak.
+  if (!previousWrap || rewrappedAt === undefined || rewrappedAt >= rewrappedBefore) return false;
+  return mek === undefined || isSameMek(previousWrap, mek);
+}
+
+/** What is to be the only wrap has to give the DEK. */
+async function requireSound(context: RunContext, row: LiveDekRow): Promise<void> {
+  context.dekCache?.requireSameKey(row);
+  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
+}
+
+function withoutPreviousWrap(row: LiveDekRow): DekRow {
+  const pruned = { ...row } as { -readonly [Name in keyof LiveDekRow]: LiveDekRow[Name] };
+  delete pruned.previousWrap;
+  return pruned as LiveDekRow;
+}
+
+/**
+ * @param nowMs - What is displaced from here on has had no soak.
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+function readPruneOptions(
+  options: PrunePreviousWrapsOptions,
+  providers: ConfiguredProviders,
+  nowMs: number,
+): PruneRequest {
+  const { own, request } = readRunOptions(options, ['rewrappedBefore', 'mek']);
+  const rewrappedBefore = readPastMoment(own.rewrappedBefore, {
+    name: 'rewrappedBefore',
+    meaning: 'wraps displaced before it are removed',
+    nowMs,
+  });
+  const mek = own.mek === undefined ? undefined : readAnyMek('mek', own.mek, providers);
+  return { ...request, rewrappedBefore, mek };
+}

@@ -1,0 +1,105 @@
+/** What every run works with, made from what it works on. @module */
+import { systemClock, type Clock } from '../clock.js';
+import type { DekCache } from '../dek/dek-cache.js';
+import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
+import { readEncryption } from '../encryption-parts.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards.js';
+import { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { MekReference } from '../provider/key-wrap.js';
+import { VaultBudget } from '../provider/vault-budget.js';
+import { epochsSeenBy, type EpochsSeen } from '../rotation/epochs-seen.js';
+import { RecordReader } from '../rotation/record-reader.js';
+import {
+  DEFAULT_FENCE_TTL_MS,
+  LEAST_FENCE_TTL_MS,
+  MOST_FENCE_TTL_MS,
+} from '../rotation/rotation-record.js';
+import type { DekStore } from '../store/dek-store.js';
+import { chargedDekStore } from '../store/metered-dek-store.js';
+import { originOf } from '../store/store-origin.js';
+import type { EncryptionContext } from './encryption-context.js';
+import { RunCharge } from '../store/run-charge.js';
+import type { RunName, RunSummary } from './run-event.js';
+import type { RunRequest } from './run-options.js';
+
+/** The parts that need no request: for options that name a MEK. */
+export interface RunParts {
+  readonly product: string;
+  readonly clock: Clock;
+  /** Without the budget of a run. */
+  readonly configured: ConfiguredProviders;
+  readonly encryption: EncryptionContext;
+}
+
+export interface RunContext {
+  readonly product: string;
+  readonly clock: Clock;
+  /** Within the budget of the run. */
+  readonly providers: ConfiguredProviders;
+  readonly dekStore: Required<DekStore>;
+  /** Of the caller. */
+  readonly dekCache: DekCache | undefined;
+  readonly recoveryKey: RecoveryKey | undefined;
+  readonly records: RecordReader;
+  readonly epochs: EpochsSeen;
+  /** For a rotation record that is made here. */
+  readonly fenceTtlMs: number;
+  readonly request: RunRequest;
+  readonly signal: AbortSignal | undefined;
+  /** What the run may ask of key services, and how many items it has in flight. */
+  readonly budget: VaultBudget;
+  readonly charge: RunCharge;
+  readonly startedMs: number;
+}
+
+/** @throws TypeError or RangeError for an encryption that is none. */
+export function runParts(encryption: EncryptionContext): RunParts {
+  const own = readEncryption(encryption);
+  const { product, keyProviders, clock = systemClock } = own;
+  requireIdentifier('product', product);
+  const configured = new ConfiguredProviders(keyProviders, { product, clock });
+  return { product, clock, configured, encryption };
+}
+
+/**
+ * @param firstMek - What the first DEKs of a product are wrapped with. @default the provider's current MEK
+ * @throws TypeError or RangeError for an encryption that is none.
+ */
+export function runContext(
+  { product, clock, configured, encryption }: RunParts,
+  request: RunRequest,
+  firstMek?: MekReference,
+): RunContext {
+  const own = readEncryption(encryption);
+  const { dekCache, fenceTtlMs = DEFAULT_FENCE_TTL_MS } = own;
+  requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+  const recoveryKey = readRecoveryKey(own.recoveryKey);
+  const { signal } = request;
+  const charge = new RunCharge();
+  const budget = new VaultBudget(request.limits, request.concurrency, clock);
+  const providers = budget.over(configured);
+  const dekStore = chargedDekStore(own.dekStore, { product, clock }, charge);
+  dekCache?.belongTo(originOf(own.dekStore), product);
+  const epochs = epochsSeenBy(encryption);
+  const records = new RecordReader({
+    product,
+    dekStore,
+    clock,
+    firstMek: firstMek ? () => Promise.resolve(firstMek) : () => providers.currentMek(),
+    fenceTtlMs,
+    epochs,
+    signal,
+  });
+  const startedMs = clock.monotonicMs();
+  const parts = { product, clock, providers, dekStore, dekCache, recoveryKey, records, epochs };
+  return { ...parts, fenceTtlMs, request, signal, budget, charge, startedMs };
+}
+
+/** What every summary says besides what the run counted. */
+export function summaryHead(
+  { product, request, clock, startedMs }: RunContext,
+  run: RunName,
+): Pick<RunSummary, 'dryRun' | 'durationMs' | 'product' | 'run'> {
+  const durationMs = Math.round(clock.monotonicMs() - startedMs);
+  return { run, product, dryRun: request.dryRun, durationMs };
+}

@@ -1,0 +1,69 @@
+/** What every run may be asked, checked before anything happens. @module */
+import { readOptions, requireBoolean, requireIntegerBetween, requireSignal } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
+import {
+  BUDGET_OPTIONS,
+  readBudgetOptions,
+  type VaultBudgetLimits,
+  type VaultBudgetOptions,
+} from '../provider/budget-options.js';
+
+/** What every run that changes something takes. */
+export interface RunOptions extends VaultBudgetOptions {
+  /**
+   * Items in flight at once at most, 1 to 1 000. When the key service throttles, all of them wait as
+   * long as it asks; half as many go on, and one more after each round that went well.
+   *
+   * @default 8
+   */
+  readonly concurrency?: number;
+  /** Looks at every item, and writes nothing at all. @default false */
+  readonly dryRun?: boolean;
+  /** Stops before the next item; the generator then throws its reason. Run again to go on. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunRequest {
+  readonly concurrency: number;
+  readonly limits: VaultBudgetLimits;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+export const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
+  'concurrency',
+  'dryRun',
+  'signal',
+  ...BUDGET_OPTIONS,
+];
+const DEFAULT_CONCURRENCY = 8;
+const MOST_CONCURRENCY = 1_000;
+
+/**
+ * @param more - Names of options that only this run has, and checks itself.
+ * @returns The options' own properties, and the request that they come to.
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+export function readRunOptions<Options extends RunOptions>(
+  options: Options,
+  more: readonly (keyof Options & string)[] = [],
+): { readonly own: Options; readonly request: RunRequest } {
+  const own = readOptions(options, [...more, ...RUN_OPTIONS]);
+  const { dryRun = false, signal } = own;
+  const concurrency = readConcurrency(own.concurrency);
+  requireBoolean('dryRun', dryRun);
+  if (signal !== undefined) requireSignal('signal', signal);
+  const request = {
+    concurrency,
+    limits: readBudgetOptions(own),
+    dryRun,
+    signal: ownSignal(signal),
+  };
+  return { own, request };
+}
+
+/** How many items a run, or a search, has in flight. */
+export function readConcurrency(concurrency: number = DEFAULT_CONCURRENCY): number {
+  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+  return concurrency;
+}

@@ -1,0 +1,74 @@
+/** Walks through the documents of a store, and reads them. @module */
+import { checkedItem } from '../cipher/document-updater.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { brokenContract } from '../errors.js';
+import type { DocumentPage, DocumentStore, StoredDocumentItem } from '../store/document-store.js';
+
+export type AnyDocument = Record<string, unknown>;
+export type AnyDocumentStore = DocumentStore<AnyDocument>;
+export type AnyDocumentItem = StoredDocumentItem<AnyDocument>;
+
+const PAGE_SIZE = 200;
+
+export async function* documentPages(
+  store: AnyDocumentStore,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly AnyDocumentItem[], void, void> {
+  let continuation: string | undefined;
+  do {
+    const page = checkedPage(await store.list({ pageSize: PAGE_SIZE, continuation, signal }));
+    yield page.items;
+    if (page.continuation !== undefined && page.continuation === continuation) {
+      throw brokenContract('document store', 'D6', 'list gave the same continuation again');
+    }
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+}
+
+/**
+ * `null`, or a page of another form, must not pass for a collection without documents. A document of
+ * another form is its own trouble, and passes.
+ */
+function checkedPage(answer: unknown): DocumentPage<AnyDocument> {
+  const { items, continuation } = (answer ?? {}) as Partial<DocumentPage<AnyDocument>>;
+  if (!Array.isArray(items)) {
+    throw brokenContract('document store', 'D6', 'list answered with something else');
+  }
+  if (!items.every(hasEtag)) {
+    throw brokenContract('document store', 'D6', 'list gave a document without an etag');
+  }
+  if (continuation !== undefined && !isText(continuation)) {
+    throw brokenContract('document store', 'D6', 'list gave a continuation that is no text');
+  }
+  return answer as DocumentPage<AnyDocument>;
+}
+
+function hasEtag(item: unknown): boolean {
+  return isText((item as Partial<AnyDocumentItem> | null | undefined)?.etag);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+/** Key properties of a document by name, as far as it has them: `{ workspaceId: 'w1', id: 'n1' }`. */
+export type DocumentIdentity = Readonly<Record<string, string>>;
+
+export function identityOf({ key }: AnyDefinition, document: object): DocumentIdentity {
+  const properties = document as Readonly<Record<string, unknown>>;
+  const parts = key.flatMap((name) => {
+    const part = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    return typeof part === 'string' ? [[name, part] as const] : [];
+  });
+  return Object.fromEntries(parts);
+}
+
+/** `undefined` only for a document that is truly absent; anything odd must not pass for that. */
+export async function lookUpDocument(
+  store: AnyDocumentStore,
+  key: DocumentIdentity,
+  signal: AbortSignal | undefined,
+): Promise<AnyDocumentItem | undefined> {
+  const answer: unknown = await store.get(key, { signal });
+  return answer === undefined ? undefined : checkedItem(answer);
+}

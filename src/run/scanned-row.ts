@@ -1,0 +1,36 @@
+/** Walks through the DEK rows of a product, and reads them. @module */
+import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow } from '../dek/dek-row.js';
+import { brokenContract } from '../errors.js';
+import type { DekRowFilter, DekStore, StoredItem } from '../store/dek-store.js';
+import { alteredItem } from '../store/item-shape.js';
+
+const PAGE_SIZE = 200;
+
+export async function* dekRowPages(
+  dekStore: DekStore,
+  filter: DekRowFilter,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly StoredItem[], void, void> {
+  let continuation: string | undefined;
+  do {
+    const page = await dekStore.list(filter, { pageSize: PAGE_SIZE, continuation, signal });
+    yield page.items;
+    if (page.continuation !== undefined && page.continuation === continuation) {
+      throw brokenContract('DEK store', 'S7', 'list gave the same continuation again');
+    }
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+}
+
+/** For events: the dekId, as far as it can be told. */
+export function idOf({ value, error }: StoredItem): string {
+  return dekIdIn(value) ?? error?.dekId ?? NO_DEK_ID;
+}
+
+/** @throws What is wrong with the item; nothing is known of it then but perhaps its id. */
+export function rowIn({ value, error }: StoredItem, product: string): DekRow {
+  if (error) throw error;
+  const row = parseDekRow(value);
+  if (row.product !== product) throw alteredItem(`DEK row ${row.id}`, 'product');
+  return row;
+}

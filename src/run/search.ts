@@ -1,0 +1,152 @@
+/** A scan that reports what it finds, counts everything, and writes nothing. @module */
+import { systemClock, type Clock } from '../clock.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { readEncryption } from '../encryption-parts.js';
+import { readOptions, requireIdentifier, requireSignal } from '../guards.js';
+import { ownSignal } from '../own-signal.js';
+import { settleConcurrently } from '../settle-concurrently.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { chargedDekStore } from '../store/metered-dek-store.js';
+import { MeteredDocumentStore } from './metered-document-store.js';
+import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
+import { RunCharge, type ChargedEvent } from '../store/run-charge.js';
+import { readConcurrency } from './run-options.js';
+import type { AnyDocumentStore } from './scanned-document.js';
+
+/** What a search works on; a `FieldEncryptor` is one. */
+export interface SearchedEncryption {
+  readonly product: string;
+  readonly dekStore: DekStore;
+  readonly clock?: Clock;
+}
+
+/** What every search takes. */
+export interface SearchOptions {
+  /** Rows or documents in flight at once, 1 to 1 000. @default 8 */
+  readonly concurrency?: number;
+  /** Stops before the next one; the generator then throws its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SearchRequest {
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface SearchContext extends SearchRequest {
+  readonly product: string;
+  readonly clock: Clock;
+  readonly dekStore: Required<DekStore>;
+  readonly charge: RunCharge;
+}
+
+export interface DocumentSearchContext extends SearchContext {
+  readonly definition: AnyDefinition;
+  readonly documentStore: AnyDocumentStore;
+}
+
+interface DocumentSearchNeeds {
+  /** Of the document store. */
+  readonly methods: readonly (keyof DocumentStore)[];
+  readonly request: SearchRequest;
+}
+
+/** Always the last event; the same summary is the generator's return value. */
+export interface SearchFinishedEvent<Summary> extends ChargedEvent {
+  readonly type: 'finished';
+  readonly summary: Summary;
+}
+
+/** What differs between searches. */
+export interface Search<Item, Outcome, Counts, Event, Summary> {
+  readonly pages: AsyncIterable<readonly Item[]>;
+  /** For each page: how to check one of its items. */
+  readonly checks: (items: readonly Item[]) => Promise<readonly (() => Promise<Outcome>)[]>;
+  readonly nothing: Counts;
+  readonly counted: (counts: Counts, outcome: Outcome) => Counts;
+  /** What is reported of an outcome; most are counted alone. */
+  readonly eventsOf: (outcome: Outcome, counts: Counts) => Iterable<Event>;
+  readonly summaryOf: (counts: Counts) => Summary;
+}
+
+/**
+ * @param more - Names of options that only this search has, and checks itself.
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+export function readSearchOptions<Options extends SearchOptions>(
+  options: Options,
+  more: readonly (keyof Options & string)[] = [],
+): { readonly own: Options; readonly request: SearchRequest } {
+  const own = readOptions(options, ['concurrency', 'signal', ...more]);
+  const concurrency = readConcurrency(own.concurrency);
+  const { signal } = own;
+  if (signal !== undefined) requireSignal('signal', signal);
+  return { own, request: { concurrency, signal: ownSignal(signal) } };
+}
+
+/** @throws TypeError or RangeError for an encryption that is none. */
+export function searchContext(
+  encryption: SearchedEncryption,
+  request: SearchRequest,
+): SearchContext {
+  const { product, dekStore, clock = systemClock } = readEncryption(encryption);
+  requireIdentifier('product', product);
+  const charge = new RunCharge();
+  return {
+    ...request,
+    product,
+    clock,
+    charge,
+    dekStore: chargedDekStore(dekStore, { product, clock }, charge),
+  };
+}
+
+/** @throws TypeError or RangeError for parts that cannot be searched. */
+export function documentSearchContext(
+  encryption: SearchedEncryption,
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  { methods, request }: DocumentSearchNeeds,
+): DocumentSearchContext {
+  requireDekStore('dekStore', ['get', 'getMany', 'list'], readEncryption(encryption).dekStore);
+  requireDefinition('definition', definition);
+  requireDocumentStore('documentStore', methods, documentStore);
+  const context = searchContext(encryption, request);
+  const store = documentStore as AnyDocumentStore;
+  const metered = new MeteredDocumentStore({ store, onRequestCharge: context.charge.add });
+  return { ...context, definition, documentStore: metered };
+}
+
+export async function* search<
+  Item,
+  Outcome,
+  Counts,
+  Event extends ChargedEvent,
+  Summary extends ChargedEvent,
+>(
+  { charge, concurrency, signal }: SearchContext,
+  {
+    pages,
+    checks,
+    nothing,
+    counted,
+    eventsOf,
+    summaryOf,
+  }: Search<Item, Outcome, Counts, Event, Summary>,
+): AsyncGenerator<Event | SearchFinishedEvent<Summary>, Summary, void> {
+  let counts = nothing;
+  for await (const items of pages) {
+    const settling = settleConcurrently(await checks(items), (check) => check(), {
+      concurrency,
+      signal,
+    });
+    for await (const outcome of settling) {
+      counts = counted(counts, outcome);
+      for (const event of eventsOf(outcome, counts)) yield charge.inEvent(event);
+    }
+  }
+  const summary = charge.inSummary(summaryOf(counts));
+  yield charge.inEvent<SearchFinishedEvent<Summary>>({ type: 'finished', summary });
+  return summary;
+}

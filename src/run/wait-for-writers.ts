@@ -1,0 +1,58 @@
+/** Waits until no writer can act on what it read before. @module */
+import type { Clock } from '../clock.js';
+import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { FenceEvent } from './run-event.js';
+
+interface WaitContext {
+  readonly dekStore: Required<DekStore>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal | undefined;
+}
+
+const TICK_MS = 500;
+
+/**
+ * One whole fence from now on, and longer where reads of the store lag. To be begun after the record was
+ * read, or a write was acknowledged, that writers are to act on.
+ *
+ * @returns How long it was, in milliseconds.
+ */
+export async function* waitForWriters(
+  context: WaitContext,
+  record: Pick<RotationRecord, 'drainTtlMs' | 'fenceTtlMs'>,
+): AsyncGenerator<FenceEvent, number, void> {
+  const lagMs = await context.dekStore.readLagMs({ signal: context.signal });
+  // A writer may be given what was there before for one lag more, and acts on it for a fence from then;
+  // what it creates last, a scan may miss for another lag.
+  const waitMs = lagMs + fenceMs(record) + lagMs;
+  yield* countDown(waitMs, context);
+  return waitMs;
+}
+
+/** Until a scan shows every row that was made before now. */
+export async function* waitForReads(context: WaitContext): AsyncGenerator<FenceEvent, void, void> {
+  yield* countDown(await context.dekStore.readLagMs({ signal: context.signal }), context);
+}
+
+/** The longest that any process may still act on an old copy. */
+function fenceMs({
+  fenceTtlMs,
+  drainTtlMs = 0,
+}: Pick<RotationRecord, 'drainTtlMs' | 'fenceTtlMs'>): number {
+  return Math.max(fenceTtlMs, drainTtlMs);
+}
+
+/** By monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
+async function* countDown(
+  durationMs: number,
+  { clock, signal }: WaitContext,
+): AsyncGenerator<FenceEvent, void, void> {
+  const startMs = clock.monotonicMs();
+  for (;;) {
+    const remainingMs = Math.ceil(startMs + durationMs - clock.monotonicMs());
+    if (remainingMs <= 0) return;
+    yield { type: 'fence', remainingMs };
+    await clock.sleep(Math.min(remainingMs, TICK_MS), signal);
+  }
+}

@@ -1,0 +1,21 @@
+/** Pruning, retirement and recovery once more, with every record authenticated. */
+import { isSlow } from '../support/lane.js';
+import { overAuthenticatedRecords } from '../support/records-suite.js';
+
+overAuthenticatedRecords();
+
+await import('../maintenance/prune.test.js');
+await import('../retirement/assert-retirable.test.js');
+await import('../recovery/add-recovery-wraps.test.js');
+
+// Each of them is run without macs either way.
+if (isSlow) {
+  await import('../maintenance/prune-guards.test.js');
+  await import('../recovery/recover-deks.test.js');
+  await import('../maintenance/prune-crashes.test.js');
+  await import('../retirement/backups.test.js');
+  await import('../recovery/exact-report.test.js');
+  await import('../recovery/lost-deks.test.js');
+  await import('../recovery/races.test.js');
+  await import('../recovery/recovery-wraps.test.js');
+}
