@@ -1,5 +1,6 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import { above, LADDER } from './tools/ladder.mjs';
 
 const CIPHERS = [
   'createCipheriv',
@@ -30,7 +31,7 @@ const time = {
 };
 
 /** `no-restricted-imports` takes one list for each file: these are put together below. */
-const onlyClock = { name: 'node:timers/promises', message: 'Only clock.ts sleeps.' };
+const onlyClock = { name: 'node:timers/promises', message: 'Only async/clock.ts sleeps.' };
 const onlyExpiringMap = { name: 'lru-cache', message: 'Only dek/expiring-map.ts uses it.' };
 const onlyCrypto = {
   name: 'node:crypto',
@@ -42,6 +43,26 @@ const noAdapters = { group: ADAPTERS, message: 'Adapters depend on core, never b
 function imports(paths, patterns = []) {
   return { 'no-restricted-imports': ['error', { paths, patterns }] };
 }
+
+/** No folder of `src` imports from one above it, or beside it: tools/ladder.mjs. */
+const ladder = LADDER.flat()
+  .filter((folder) => !folder.endsWith('.ts'))
+  .map((folder) => ({
+    files: [`src/${folder}/**/*.ts`],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^(\\.\\./)+(${above(folder).join('|').replace('.ts', '\\.js')})(/|$)`,
+              message: `src/${folder} is below it: tools/ladder.mjs.`,
+            },
+          ],
+        },
+      ],
+    },
+  }));
 
 export default defineConfig(
   { ignores: ['dist', 'coverage', 'node_modules', '.snippets'] },
@@ -76,7 +97,7 @@ export default defineConfig(
     rules: imports([onlyClock, onlyCrypto], [noAdapters]),
   },
   {
-    files: ['src/clock.ts'],
+    files: ['src/async/clock.ts'],
     rules: {
       'no-restricted-globals': 'off',
       'no-restricted-properties': 'off',
@@ -87,4 +108,5 @@ export default defineConfig(
     files: ['src/{azure,sqlite,testing}/**/*.ts'],
     rules: imports([onlyClock, onlyExpiringMap, onlyCrypto]),
   },
+  ...ladder,
 );

@@ -5,10 +5,10 @@
  */
 export type { DecryptOutcome } from './cipher/document-reader.js';
 export type { DocumentWrite } from './cipher/document-write.js';
-export type { Envelope } from './cipher/envelope.js';
+export type { Envelope } from './format/envelope.js';
 export type { OpenDocument } from './cipher/open-document.js';
 export type { PlaintextRead } from './cipher/plaintext-read.js';
-export { systemClock, type Clock } from './clock.js';
+export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export type {
   ActiveDekRow,
@@ -18,7 +18,7 @@ export type {
   RecoveryWrap,
   RetiredDekRow,
   ShreddedDekRow,
-} from './dek/dek-row.js';
+} from './format/dek-row.js';
 export type { CacheMessage } from './diagnostics/cache-message.js';
 export type {
   CallErrorCode,
@@ -60,8 +60,8 @@ export {
   type KeyProviderErrorCode,
   type PlainErrorCode,
   type StoreErrorCode,
-} from './errors.js';
-export { createFieldEncryptor, type FieldEncryptor } from './field-encryptor.js';
+} from './errors/errors.js';
+export { createFieldEncryptor, type FieldEncryptor } from './encryptor/field-encryptor.js';
 export type {
   DecryptDocumentOptions,
   DecryptDocumentsOptions,
@@ -70,18 +70,18 @@ export type {
   FieldEncryptorOptions,
   OpenDocumentOptions,
   UpdateDocumentOptions,
-} from './field-encryptor-options.js';
-export type { Environment } from './environment-reader.js';
-export type { InsecureAllowances } from './environment.js';
-export { initEncryption, type InitEncryptionOptions } from './init-encryption.js';
+} from './encryptor/field-encryptor-options.js';
+export type { Environment } from './encryptor/environment-reader.js';
+export type { InsecureAllowances } from './encryptor/environment.js';
+export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
 export {
   countPlaintext,
   type CountPlaintextOptions,
   type PlaintextCount,
-} from './migration/count-plaintext.js';
-export { findMissingDeks } from './migration/find-missing-deks.js';
-export { findOrphanDeks, type FindOrphanDeksOptions } from './migration/find-orphan-deks.js';
+} from './inspection/count-plaintext.js';
+export { findMissingDeks } from './inspection/find-missing-deks.js';
+export { findOrphanDeks, type FindOrphanDeksOptions } from './inspection/find-orphan-deks.js';
 export type {
   LeaseEvent,
   MigratedDocumentEvent,
@@ -94,17 +94,17 @@ export type {
   MissingDekCounts,
   MissingDeksEvent,
   MissingDeksSummary,
-} from './migration/missing-event.js';
+} from './inspection/missing-event.js';
 export type {
   OrphanDekCounts,
   OrphanDeksEvent,
   OrphanDeksSummary,
-} from './migration/orphan-event.js';
+} from './inspection/orphan-event.js';
 export {
   requireBackfilled,
   type BackfilledCollection,
   type RequireBackfilledOptions,
-} from './migration/require-backfilled.js';
+} from './inspection/require-backfilled.js';
 export { reencryptDocuments } from './migration/reencrypt-documents.js';
 export type { ReencryptOptions, ReencryptSource } from './migration/reencrypt-options.js';
 export { removeEncryption } from './migration/remove-encryption.js';
@@ -118,16 +118,16 @@ export type {
   LocalMek,
   WrapKeyOptions,
 } from './provider/key-provider.js';
-export type { KeyWrap, MekReference, WrapAlgorithm } from './provider/key-wrap.js';
+export type { KeyWrap, MekReference, WrapAlgorithm } from './format/key-wrap.js';
 export type { NamedMek } from './provider/named-mek.js';
 export type { VaultUse } from './provider/vault-use.js';
-export type { Readiness, ReadinessCheck } from './readiness.js';
-export type { ReadinessWarning, ReadinessWarningCode } from './readiness-warning.js';
+export type { Readiness, ReadinessCheck } from './encryptor/readiness.js';
+export type { ReadinessWarning, ReadinessWarningCode } from './provider/readiness-warning.js';
 export { recoverDeks } from './recovery/recover-deks.js';
 export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
 export type { RecoveryEvent, RecoverySummary } from './recovery/recovery-event.js';
-export { assertRetirable, type RetirementReport } from './retirement/assert-retirable.js';
-export type { AssertRetirableOptions } from './retirement/retirement-options.js';
+export { assertRetirable, type RetirementReport } from './inspection/assert-retirable.js';
+export type { AssertRetirableOptions } from './inspection/retirement-options.js';
 export type {
   BackupsReason,
   CurrentTargetReason,
@@ -139,9 +139,9 @@ export type {
   UnfinishedRotationReason,
   UnreadableRowsReason,
   WrappedRowsReason,
-} from './retirement/retirement-reason.js';
-export { findUnreadableRows } from './rotation/find-unreadable-rows.js';
-export type { Lease } from './rotation/lease.js';
+} from './errors/retirement-reason.js';
+export { findUnreadableRows } from './inspection/find-unreadable-rows.js';
+export type { Lease } from './format/lease.js';
 export { rewrapAllDeks } from './rotation/rewrap-all-deks.js';
 export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
@@ -162,7 +162,7 @@ export type {
   UnreadableRowCounts,
   UnreadableRowsEvent,
   UnreadableRowsSummary,
-} from './rotation/unreadable-event.js';
+} from './inspection/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,
@@ -170,12 +170,12 @@ export {
   type TakeCensusOptions,
   type UnreadableRow,
   type WrapCensus,
-} from './rotation/take-census.js';
+} from './inspection/take-census.js';
 export type {
   RotationHistoryEntry,
   RotationRecord,
   RotationState,
-} from './rotation/rotation-record.js';
+} from './format/rotation-record.js';
 export type { EncryptionContext } from './run/encryption-context.js';
 export type {
   FenceEvent,

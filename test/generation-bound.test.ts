@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { generationIn, keyScope } from '../src/dek/key-scope.js';
+import { generationIn, keyScope } from '../src/format/key-scope.js';
 import { findUnreadableRows, takeCensus, type DekRow } from '../src/index.js';
 import {
   contentsOf,

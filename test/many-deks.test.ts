@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../src/cipher/field-cipher.js';
-import { keyScope } from '../src/dek/key-scope.js';
+import { keyScope } from '../src/format/key-scope.js';
 import { findMissingDeks } from '../src/index.js';
 import { MemoryDocumentStore } from '../src/testing/index.js';
 import {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
 import * as own from '../src/index.js';
-import { hasCode } from '../src/errors.js';
+import { hasCode } from '../src/errors/errors.js';
 import { recordAuthenticationOf } from '../src/store/authenticate-records.js';
 import { MemoryDekStore } from '../src/testing/index.js';
 import { KEY, MEK_HEX, note, OTHER_MEK_HEX, PRODUCT, setup } from './support/encryptor.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settleConcurrently } from '../src/settle-concurrently.js';
+import { settleConcurrently } from '../src/async/settle-concurrently.js';
 import { deferred, turn, type Deferred } from './support/deferred.js';
 import { rejection } from './support/failure.js';
 

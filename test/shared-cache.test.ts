@@ -30,7 +30,7 @@ import { alterRow } from './support/rotations.js';
 import { activeRow } from './support/rows.js';
 import { runToEnd } from './support/run-to-end.js';
 import { dekOf } from './support/deks.js';
-import { momentOf } from '../src/clock.js';
+import { momentOf } from '../src/async/clock.js';
 
 const RECORD_KEY = randomBytes(32).toString('base64');
 const OTHER_STORE = {

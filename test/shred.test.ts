@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, type DekRow, type Envelope } from '../src/index.js';
-import { scopeIdIn } from '../src/dek/key-scope.js';
+import { scopeIdIn } from '../src/format/key-scope.js';
 import { deferred, turn } from './support/deferred.js';
 import {
   contentsOf,

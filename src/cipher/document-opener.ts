@@ -1,14 +1,14 @@
 /** Opens documents for work on single fields. @module */
 import type { DekServices } from '../dek/dek-services.js';
-import type { LiveDekRow } from '../dek/dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import type { Dek } from '../dek/dek.js';
-import type { KeyScope } from '../dek/key-scope.js';
+import type { KeyScope } from '../format/key-scope.js';
 import type { ScopeListing } from '../dek/scope-rows.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
-import { hasCode } from '../errors.js';
-import { mapConcurrently } from '../map-concurrently.js';
+import { hasCode } from '../errors/errors.js';
+import { mapConcurrently } from '../async/map-concurrently.js';
 import type { DocumentReader } from './document-reader.js';
 import { DEKS_AT_ONCE, requireFewDeks } from '../dek/distinct-deks.js';
 import { OpenDocument, type OpenDocumentParts } from './open-document.js';

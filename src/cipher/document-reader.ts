@@ -2,12 +2,12 @@
 import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import { draftOf, type DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { TamperedError } from '../errors.js';
-import { requireIdentifier, requirePlainObject } from '../guards.js';
-import { mapConcurrently } from '../map-concurrently.js';
+import { TamperedError } from '../errors/errors.js';
+import { requireIdentifier, requirePlainObject } from '../guards/guards.js';
+import { mapConcurrently } from '../async/map-concurrently.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { DEKS_AT_ONCE } from '../dek/distinct-deks.js';
 import {

@@ -1,6 +1,6 @@
 /** Lets the calls of one process that change the same document go one after another. @module */
-import type { Clock } from '../clock.js';
-import { untilAborted } from '../until-aborted.js';
+import type { Clock } from '../async/clock.js';
+import { untilAborted } from '../async/until-aborted.js';
 
 /** After so long a call goes ahead out of turn: etags alone keep documents from harm, and turns save work. */
 const PATIENCE_MS = 10_000;

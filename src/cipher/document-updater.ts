@@ -2,8 +2,8 @@
 import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { brokenContract, FieldEncryptionError, hasCode } from '../errors.js';
-import { isPlainObject, requirePlainObject } from '../guards.js';
+import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import { refuseToJson } from '../document/own-json.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { refuseReservedFields, refuseReservedProperties } from '../store/reserved-properties.js';

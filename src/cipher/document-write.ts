@@ -1,11 +1,11 @@
 /** A sealed document on its way into a database. @module */
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
-import { generationIn } from '../dek/key-scope.js';
+import { generationIn } from '../format/key-scope.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentWriter, WrittenDocument } from './document-writer.js';
-import { ciphertextIn } from './envelope.js';
+import { ciphertextIn } from '../format/envelope.js';
 import { StoredEnvelopes } from './stored-envelopes.js';
 
 /** @internal What a write needs beside the document. */

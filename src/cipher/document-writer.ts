@@ -2,13 +2,13 @@
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { hasCode } from '../errors.js';
-import { ciphertextIn } from './envelope.js';
+import { hasCode } from '../errors/errors.js';
+import { ciphertextIn } from '../format/envelope.js';
 import { fieldCipher } from './field-cipher.js';
 import { refusedEnvelope } from './refused-envelope.js';
 import { plaintextToReseal } from './resealing.js';

@@ -3,21 +3,12 @@ import type { KeyObject } from 'node:crypto';
 import { openText, sealToText, type Plaintext } from '../crypto/aead.js';
 import { lengthPrefixed, tuple } from '../crypto/tuple.js';
 import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { ShredToken } from '../dek/shred-token.js';
-import { FieldEncryptionError, TamperedError } from '../errors.js';
-import type { Envelope } from './envelope.js';
+import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
+import type { Envelope } from '../format/envelope.js';
+import type { DeclaredField } from '../document/declared-field.js';
 import { decodeFieldValue, UNKNOWN_VALUE } from './field-value.js';
-
-/** A declared path, and the same as it stands in the additional data. */
-export interface DeclaredField {
-  readonly path: string;
-  readonly encodedPath: Buffer;
-}
-
-export function declaredField(path: string): DeclaredField {
-  return { path, encodedPath: lengthPrefixed(path) };
-}
 
 /** What an envelope holds. */
 export interface ReopenedValue {

@@ -1,6 +1,6 @@
 /** The JSON text of a value, or an error where JSON would lose or change something. @module */
-import { describeType, isPlainObject } from '../guards.js';
-import { looksLikeEnvelope } from './envelope.js';
+import { describeType, isPlainObject } from '../guards/guards.js';
+import { looksLikeEnvelope } from '../format/envelope.js';
 import { nestedEnvelope } from './refused-envelope.js';
 import { valueTooLong } from './value-length.js';
 

@@ -1,14 +1,14 @@
 /** A document held open: seals and opens its fields one by one, without waiting. @module */
-import { elapsedBetween, elapsedMs, momentOf } from '../clock.js';
+import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 import type { DocumentReader } from './document-reader.js';
-import { looksLikeEnvelope, type Envelope } from './envelope.js';
+import { looksLikeEnvelope, type Envelope } from '../format/envelope.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { encodeFieldValue } from './field-value.js';
 import { envelopeOf } from './read-plan.js';

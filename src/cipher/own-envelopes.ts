@@ -1,8 +1,8 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
-import { isDekOf, type KeyScope } from '../dek/key-scope.js';
+import { isDekOf, type KeyScope } from '../format/key-scope.js';
 import type { FieldNode } from '../document/field-tree.js';
-import { hasCode } from '../errors.js';
-import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
+import { hasCode } from '../errors/errors.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envelope.js';
 
 export interface LookAlikeSearch {
   readonly scope: KeyScope;

@@ -1,9 +1,9 @@
 /** Plaintext where an envelope is expected: where it is, and who is told. @module */
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import { plaintextReadChannel as channel } from '../diagnostics/plaintext-read-message.js';
 import type { DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { looksLikeEnvelope } from './envelope.js';
+import { looksLikeEnvelope } from '../format/envelope.js';
 
 /** A declared field that was read as plaintext and passed through; never its value. */
 export interface PlaintextRead {

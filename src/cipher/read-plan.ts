@@ -1,9 +1,9 @@
 /** What decrypting a document has to do, decided before anything is read. @module */
-import type { DocumentPlace } from '../dek/document-place.js';
-import { isDekOf } from '../dek/key-scope.js';
+import type { DocumentPlace } from '../document/document-place.js';
+import { isDekOf } from '../format/key-scope.js';
 import type { DocumentDraft } from '../document/document-draft.js';
-import { FieldEncryptionError, TamperedError } from '../errors.js';
-import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
+import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envelope.js';
 import { tamperedField } from './field-cipher.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
 import type { SealedSlot } from './write-plan.js';

@@ -1,5 +1,5 @@
 /** Refusals of what may not be written, because it would be taken for an envelope. @module */
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 import type { OwnLookAlike } from './own-envelopes.js';
 
 /** For a value that would be taken for an envelope when it is read back. */

@@ -2,7 +2,7 @@
 import type { Plaintext } from '../crypto/aead.js';
 import { fieldCipher } from './field-cipher.js';
 import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import { isSoundEnvelope, ownLookAlikes } from './own-envelopes.js';
 import { envelopeInValue } from './refused-envelope.js';
 import type { SealedSlot } from './write-plan.js';

@@ -1,9 +1,9 @@
 /** The DEKs that a document names as it was read from its store. @module */
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { generationIn, isDekId, isDekOf } from '../dek/key-scope.js';
-import { ciphertextIn, looksLikeEnvelope, type Envelope } from './envelope.js';
+import { generationIn, isDekId, isDekOf } from '../format/key-scope.js';
+import { ciphertextIn, looksLikeEnvelope, type Envelope } from '../format/envelope.js';
 import { isSoundEnvelope, ownLookAlikes } from './own-envelopes.js';
 
 /**

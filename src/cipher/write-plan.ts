@@ -2,11 +2,11 @@
 import type { Plaintext } from '../crypto/aead.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
 import { ELEMENT_SUFFIX } from '../document/field-path.js';
-import type { DocumentPlace } from '../dek/document-place.js';
-import { isDekOf } from '../dek/key-scope.js';
-import { FieldEncryptionError, hasCode } from '../errors.js';
-import { describeType } from '../guards.js';
-import { looksLikeEnvelope, parseEnvelope, type Envelope } from './envelope.js';
+import type { DocumentPlace } from '../document/document-place.js';
+import { isDekOf } from '../format/key-scope.js';
+import { FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { describeType } from '../guards/guards.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envelope.js';
 import { encodeFieldValue } from './field-value.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
 import { ownLookAlikes } from './own-envelopes.js';

@@ -1,6 +1,6 @@
 /** RSA keys as people hand them over, and which of them wrap DEKs. @module */
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto';
-import { ownProperties } from '../guards.js';
+import { ownProperties } from '../guards/guards.js';
 
 /** A wrap is as long as the modulus: docs/format.md knows no other lengths. */
 export const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];

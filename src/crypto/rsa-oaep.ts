@@ -6,7 +6,7 @@ import {
   publicEncrypt,
   type KeyObject,
 } from 'node:crypto';
-import { ownProperties } from '../guards.js';
+import { ownProperties } from '../guards/guards.js';
 import { encodeBase64url } from './base64url.js';
 
 /** @param modulus - Big-endian, as in a JWK's `n`; the exponent likewise. */

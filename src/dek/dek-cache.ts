@@ -1,14 +1,14 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
-import { momentOf, systemClock, type Clock, type Moment } from '../clock.js';
+import { momentOf, systemClock, type Clock, type Moment } from '../async/clock.js';
 import { tellOfDek, tellOfEviction } from '../diagnostics/cache-message.js';
-import { TamperedError } from '../errors.js';
-import { readOptions, requireIntegerBetween } from '../guards.js';
-import type { KeyWrap } from '../provider/key-wrap.js';
+import { TamperedError } from '../errors/errors.js';
+import { readOptions, requireIntegerBetween } from '../guards/guards.js';
+import type { KeyWrap } from '../format/key-wrap.js';
 import type { Dek } from './dek.js';
-import type { LiveDekRow } from './dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import { ExpiringMap, type RemovalReason } from './expiring-map.js';
-import { SingleFlight } from './single-flight.js';
+import { SingleFlight } from '../async/single-flight.js';
 
 export interface DekCacheOptions {
   /** DEKs held at most; the one used longest ago goes first. @default 10 000 */

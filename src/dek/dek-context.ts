@@ -1,5 +1,5 @@
 /** What everything that handles DEKs works with. @module */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../async/clock.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DekCache } from './dek-cache.js';

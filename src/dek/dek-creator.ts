@@ -1,15 +1,15 @@
 /** Makes the next DEK of a scope, and its row. @module */
-import { momentOf, timestampOf } from '../clock.js';
-import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors.js';
-import { readUntilShown } from '../read-until-shown.js';
-import type { RecordReader } from '../rotation/record-reader.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import { momentOf, timestampOf } from '../async/clock.js';
+import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
+import { readUntilShown } from '../async/read-until-shown.js';
+import type { RecordReader } from './record-reader.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DekContext } from './dek-context.js';
 import { Dek } from './dek.js';
-import type { ActiveDekRow } from './dek-row.js';
+import type { ActiveDekRow } from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
-import { dekIdOf, highestCredibleGeneration, type KeyScope } from './key-scope.js';
+import { dekIdOf, highestCredibleGeneration, type KeyScope } from '../format/key-scope.js';
 import { keepUpWithRotation, type WrittenRow } from './new-row-upkeep.js';
 import {
   isSealable,

@@ -1,15 +1,15 @@
 /** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
-import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors.js';
-import { describeMek } from '../provider/key-wrap.js';
-import { mapConcurrently } from '../map-concurrently.js';
+import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors/errors.js';
+import { describeMek } from '../format/key-wrap.js';
+import { mapConcurrently } from '../async/map-concurrently.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../async/until-aborted.js';
 import { wrapDigest, type UnwrappedDek } from './dek-cache.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
-import { isLive, parseDekRow, type LiveDekRow } from './dek-row.js';
+import { isLive, parseDekRow, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDek } from './dek-unwrapper.js';
-import { scopeIdIn } from './key-scope.js';
+import { scopeIdIn } from '../format/key-scope.js';
 import type { LateAnswer, RowsById } from './late-rows.js';
 import type { RowChecks } from './row-checks.js';
 import type { ShredToken } from './shred-token.js';

@@ -1,9 +1,9 @@
 /** The parts that handle DEKs, put together. @module */
-import type { MekReference } from '../provider/key-wrap.js';
-import type { EpochsSeen } from '../rotation/epochs-seen.js';
-import { RecordReader } from '../rotation/record-reader.js';
+import type { MekReference } from '../format/key-wrap.js';
+import type { EpochsSeen } from './epochs-seen.js';
+import { RecordReader } from './record-reader.js';
 import { originOf } from '../store/store-origin.js';
-import { requireStrongMek } from '../weak-keys.js';
+import { requireStrongMek } from '../store/weak-keys.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';

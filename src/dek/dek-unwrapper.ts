@@ -1,13 +1,13 @@
 /** From a row to its DEK, checked against the row's commitment before anything uses it. @module */
 import { timingSafeEqual } from 'node:crypto';
-import { momentOf } from '../clock.js';
+import { momentOf } from '../async/clock.js';
 import { deriveCommitment } from '../crypto/key-schedule.js';
-import { hasCode, TamperedError } from '../errors.js';
+import { hasCode, TamperedError } from '../errors/errors.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProviderOptions } from '../provider/key-provider.js';
 import { DEK_BYTES, Dek } from './dek.js';
 import type { DekContext } from './dek-context.js';
-import type { LiveDekRow } from './dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import type { ShredToken } from './shred-token.js';
 
 /**

@@ -1,8 +1,8 @@
 /** Wraps a DEK by the MEK, and for the recovery key where there is one. @module */
-import { ownProperties } from '../guards.js';
+import { ownProperties } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { KeyWrap, MekReference } from '../provider/key-wrap.js';
-import type { RecoveryWrap } from './dek-row.js';
+import type { KeyWrap, MekReference } from '../format/key-wrap.js';
+import type { RecoveryWrap } from '../format/dek-row.js';
 import type { RecoveryKey } from './recovery-key.js';
 
 export interface DekWraps {

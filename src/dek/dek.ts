@@ -1,8 +1,8 @@
 /** One DEK in memory. @module */
 import { randomFillSync, type KeyObject } from 'node:crypto';
-import type { Moment } from '../clock.js';
+import type { Moment } from '../async/clock.js';
 import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';
-import type { DocumentPlace } from './document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { ShredToken } from './shred-token.js';
 
 export const DEK_BYTES = 32;

@@ -1,5 +1,5 @@
 /** The DEKs that one document names: a bounded number, whatever was written into it. @module */
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 
 /** A sound document names one to three. */
 export const MOST_DEKS_IN_DOCUMENT = 256;

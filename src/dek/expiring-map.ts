@@ -1,6 +1,6 @@
 /** A bounded map whose entries expire; the one file that touches `lru-cache`. @module */
 import { LRUCache } from 'lru-cache';
-import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from '../clock.js';
+import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from '../async/clock.js';
 
 interface Expiring<V> {
   readonly value: V;

@@ -1,11 +1,11 @@
 /** Tells a generation that this library can have made from a forged one. @module */
-import { TamperedError } from '../errors.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import { TamperedError } from '../errors/errors.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import {
   generationIn,
   highestCredibleGeneration,
   MOST_GENERATIONS_ABOVE_FLOOR,
-} from './key-scope.js';
+} from '../format/key-scope.js';
 
 /** Credible under every rotation record: no floor is below 1. */
 const ALWAYS_CREDIBLE = highestCredibleGeneration(1);

@@ -1,9 +1,9 @@
 /** Waits for DEK rows that a store may show late. @module */
-import type { Clock } from '../clock.js';
-import { FieldEncryptionError } from '../errors.js';
-import { readUntilShown } from '../read-until-shown.js';
+import type { Clock } from '../async/clock.js';
+import { FieldEncryptionError } from '../errors/errors.js';
+import { readUntilShown } from '../async/read-until-shown.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { RecentMap } from './recent-map.js';
+import { RecentMap } from '../async/recent-map.js';
 
 export type RowsById = ReadonlyMap<string, StoredItem>;
 

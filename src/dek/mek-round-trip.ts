@@ -1,9 +1,9 @@
 /** Proves that a MEK version wraps and unwraps, before anything relies on it. @module */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { brokenContract } from '../errors.js';
+import { brokenContract } from '../errors/errors.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProviderOptions } from '../provider/key-provider.js';
-import { describeMek, type MekReference } from '../provider/key-wrap.js';
+import { describeMek, type MekReference } from '../format/key-wrap.js';
 import { DEK_BYTES } from './dek.js';
 
 /** Wraps and unwraps a random key that seals nothing. */

@@ -1,16 +1,22 @@
 /** Brings a row that was just made to where a rotation went in the meantime. @module */
-import { timestampOf } from '../clock.js';
-import { contended, hasCode } from '../errors.js';
-import { isSameMek } from '../provider/key-wrap.js';
-import type { RecordCopy, RecordReader } from '../rotation/record-reader.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import { timestampOf } from '../async/clock.js';
+import { contended, hasCode } from '../errors/errors.js';
+import { isSameMek } from '../format/key-wrap.js';
+import type { RecordCopy, RecordReader } from './record-reader.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { alteredItem, requireNoMac } from '../store/item-shape.js';
+import { alteredItem, requireNoMac } from '../format/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
-import { isLive, parseDekRow, retiredRow, type ActiveDekRow, type LiveDekRow } from './dek-row.js';
+import {
+  isLive,
+  parseDekRow,
+  retiredRow,
+  type ActiveDekRow,
+  type LiveDekRow,
+} from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
-import { primaryWrap, rewrappedRow } from './rewrapped-row.js';
+import { primaryWrap, rewrappedRow } from '../format/rewrapped-row.js';
 
 /** A row as it was just written. */
 export interface WrittenRow {

@@ -3,8 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import { encodeBase64url } from '../crypto/base64url.js';
 import { holdsPrivateKey, publicKeyIn, rsaMisfitOf, spkiDigestOf } from '../crypto/rsa-key.js';
 import { rsaOaep256Wrap } from '../crypto/rsa-oaep.js';
-import { describeType } from '../guards.js';
-import type { RecoveryWrap } from './dek-row.js';
+import { describeType } from '../guards/guards.js';
+import type { RecoveryWrap } from '../format/dek-row.js';
 
 const KEY_ID_LENGTH = 16;
 const HOW_TO = 'an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----"';

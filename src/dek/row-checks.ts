@@ -1,5 +1,5 @@
 /** What every row that was read goes through. @module */
-import type { EpochsSeen } from '../rotation/epochs-seen.js';
+import type { EpochsSeen } from './epochs-seen.js';
 import type { GenerationBound } from './generation-bound.js';
 import type { LateRows } from './late-rows.js';
 

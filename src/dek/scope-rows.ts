@@ -1,15 +1,21 @@
 /** The rows of a scope as a writer goes by them: a listing of limited age. @module */
-import { elapsedBetween, elapsedMs, momentOf, type Moment } from '../clock.js';
-import { MOST_FENCE_TTL_MS } from '../rotation/rotation-record.js';
-import { alteredItem } from '../store/item-shape.js';
+import { elapsedBetween, elapsedMs, momentOf, type Moment } from '../async/clock.js';
+import { MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
+import { alteredItem } from '../format/item-shape.js';
 import type { DekContext } from './dek-context.js';
-import { isLive, parseDekRow, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
+import {
+  isLive,
+  parseDekRow,
+  type ActiveDekRow,
+  type DekRow,
+  type LiveDekRow,
+} from '../format/dek-row.js';
 import { ExpiringMap } from './expiring-map.js';
 import type { RowChecks } from './row-checks.js';
 import { MOST_DEKS_IN_DOCUMENT } from './distinct-deks.js';
 import type { ShredToken } from './shred-token.js';
 import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
-import { SingleFlight } from './single-flight.js';
+import { SingleFlight } from '../async/single-flight.js';
 
 export interface ScopeListing {
   /** Highest active generation: the one that seals. */

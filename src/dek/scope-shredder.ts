@@ -1,12 +1,18 @@
 /** Shreds every DEK of a scope. @module */
-import { timestampOf } from '../clock.js';
-import { contended, hasCode } from '../errors.js';
+import { timestampOf } from '../async/clock.js';
+import { contended, hasCode } from '../errors/errors.js';
 import type { DekContext } from './dek-context.js';
-import { isLive, tombstoneOf, type ActiveDekRow, type DekRow, type LiveDekRow } from './dek-row.js';
+import {
+  isLive,
+  tombstoneOf,
+  type ActiveDekRow,
+  type DekRow,
+  type LiveDekRow,
+} from '../format/dek-row.js';
 import type { DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
 import type { ScopeShred } from './shred-tokens.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { requireNoMac } from '../format/item-shape.js';
 
 const MOST_ROUNDS = 32;
 

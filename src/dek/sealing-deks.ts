@@ -1,17 +1,22 @@
 /** Gives writers the DEK that seals a scope, under a row that is fresh enough to act on. @module */
-import { elapsedMs, momentOf, type Moment } from '../clock.js';
-import { contended } from '../errors.js';
-import type { RecordReader } from '../rotation/record-reader.js';
+import { elapsedMs, momentOf, type Moment } from '../async/clock.js';
+import { contended } from '../errors/errors.js';
+import type { RecordReader } from './record-reader.js';
 import type { DekContext } from './dek-context.js';
 import type { DekCreator, WantedDek } from './dek-creator.js';
 import { dekNotFound, type DekLoader } from './dek-loader.js';
 import type { Dek } from './dek.js';
 import { requireCredible } from './generation-bound.js';
-import { parseDekRow, type ActiveDekRow } from './dek-row.js';
-import { generationIn, highestCredibleGeneration, scopeIdIn, type KeyScope } from './key-scope.js';
+import { parseDekRow, type ActiveDekRow } from '../format/dek-row.js';
+import {
+  generationIn,
+  highestCredibleGeneration,
+  scopeIdIn,
+  type KeyScope,
+} from '../format/key-scope.js';
 import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
 import type { ShredToken } from './shred-token.js';
-import { SingleFlight } from './single-flight.js';
+import { SingleFlight } from '../async/single-flight.js';
 
 /** A DEK to seal with until `fenceTtlMs` after its row was read. */
 export interface SealingDek {

@@ -1,5 +1,5 @@
 /** Tells what began before a shred of this process that it must not go on. @module */
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 
 /** Holds DEKs, and gives one up on request. */
 export interface DekHolder {

@@ -1,6 +1,6 @@
 /** The shred tokens of all scopes of one DEK store in this process. @module */
 import { originOf } from '../store/store-origin.js';
-import type { ActiveDekRow } from './dek-row.js';
+import type { ActiveDekRow } from '../format/dek-row.js';
 import { ShredToken } from './shred-token.js';
 
 // By store object: all encryptors and runs over one store have to know of each other's shreds.

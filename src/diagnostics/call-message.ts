@@ -1,7 +1,6 @@
 /** What is told of a call to a key provider or a store. @module */
-import type { ErrorCode } from '../errors.js';
-import type { MekReference } from '../provider/key-wrap.js';
-import type { DekStore } from '../store/dek-store.js';
+import type { ErrorCode } from '../errors/errors.js';
+import type { MekReference } from '../format/key-wrap.js';
 
 /** `ABORTED`: by the caller's signal. `OTHER`: an error that has no code of this library. */
 export type CallErrorCode = ErrorCode | 'ABORTED' | 'OTHER';
@@ -29,12 +28,28 @@ export interface UnwrapMessage extends CallMessage, MekReference {
   readonly dekId?: string;
 }
 
+/** A method of a DEK store. */
+export type StoreMethod =
+  | 'count'
+  | 'create'
+  | 'createItem'
+  | 'deleteItem'
+  | 'get'
+  | 'getItem'
+  | 'getMany'
+  | 'list'
+  | 'listItems'
+  | 'listScope'
+  | 'readLagMs'
+  | 'replace'
+  | 'replaceItem';
+
 /**
  * One call of a DEK store. `ETAG_MISMATCH` and `ALREADY_EXISTS` are lost races, which the library
  * sees to itself.
  */
 export interface StoreMessage extends CallMessage {
-  readonly method: keyof DekStore;
+  readonly method: StoreMethod;
   /** Of `create`, `get` and `replace`. */
   readonly dekId?: string;
   /** Of `listScope`, `listItems` and the calls for one item that is no row. */

@@ -1,6 +1,6 @@
 /** What is told of requests to a key service that are sent again. @module */
 import { channel, type Channel } from 'node:diagnostics_channel';
-import type { KeyProviderErrorCode } from '../errors.js';
+import type { KeyProviderErrorCode } from '../errors/errors.js';
 import { diagnosticsChannels } from './diagnostics-channels.js';
 
 /**

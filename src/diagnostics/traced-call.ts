@@ -1,7 +1,7 @@
 /** Tells of a call on a tracing channel, and changes nothing about it. @module */
 import type { TracingChannel } from 'node:diagnostics_channel';
-import type { Clock } from '../clock.js';
-import { isFieldEncryptionError, KeyProviderError } from '../errors.js';
+import type { Clock } from '../async/clock.js';
+import { isFieldEncryptionError, KeyProviderError } from '../errors/errors.js';
 import type { CallErrorCode, CallMessage } from './call-message.js';
 
 /** On whose behalf calls are made, and by which clock they are timed. */

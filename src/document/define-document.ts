@@ -1,7 +1,7 @@
 /** What is encrypted in a kind of document, and what names one. @module */
-import type { DeclaredField } from '../cipher/field-cipher.js';
-import { documentPlace, type DocumentPlace } from '../dek/document-place.js';
-import { readOptions, requireIdentifier, requirePlainObject } from '../guards.js';
+import type { DeclaredField } from './declared-field.js';
+import { documentPlace, type DocumentPlace } from './document-place.js';
+import { readOptions, requireIdentifier, requirePlainObject } from '../guards/guards.js';
 import type { FieldPath, KeyProperty } from './typed-document.js';
 import { requirePropertyName } from './field-path.js';
 import { fieldTree, type FieldNode } from './field-tree.js';

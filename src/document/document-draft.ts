@@ -1,7 +1,7 @@
 /** A copy of a document whose declared fields can be filled in: one walk, each value read once. @module */
-import type { DeclaredField } from '../cipher/field-cipher.js';
-import { looksLikeEnvelope } from '../cipher/envelope.js';
-import { isPlainObject, requirePlainObject } from '../guards.js';
+import type { DeclaredField } from './declared-field.js';
+import { looksLikeEnvelope } from '../format/envelope.js';
+import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import { refuseToJson } from './own-json.js';
 import type { FieldNode } from './field-tree.js';
 

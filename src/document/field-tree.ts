@@ -1,5 +1,5 @@
 /** The declared paths of a definition as one tree, so that a document is walked once. @module */
-import { declaredField, type DeclaredField } from '../cipher/field-cipher.js';
+import { declaredField, type DeclaredField } from './declared-field.js';
 import { ELEMENT_SUFFIX, parseFieldPath, type PathSegment } from './field-path.js';
 
 /** A property on the way to declared fields, or a declared field itself (then without children). */

@@ -1,5 +1,5 @@
 /** What a definition makes of a document's type. @module */
-import type { Envelope } from '../cipher/envelope.js';
+import type { Envelope } from '../format/envelope.js';
 import type { DocumentDefinition } from './define-document.js';
 
 type Scalar = bigint | boolean | null | number | string | symbol | undefined | Date | Uint8Array;

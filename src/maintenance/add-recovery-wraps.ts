@@ -1,11 +1,11 @@
 /** Fills in the recovery wraps of rows that were made before there was a recovery key. @module */
-import { readEncryption } from '../encryption-parts.js';
-import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import type { RunContext } from '../run/run-context.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { requireNoMac } from '../format/item-shape.js';
 import type { MaintenanceEvent, MaintenanceSummary } from './maintenance-event.js';
 import { readRunOptions, type RunOptions } from '../run/run-options.js';
 import { maintainRows, type NextRow } from './maintain-rows.js';

@@ -1,7 +1,7 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
-import type { DekRow } from '../dek/dek-row.js';
+import type { DekRow } from '../format/dek-row.js';
 import { GenerationBound } from '../dek/generation-bound.js';
-import { contended } from '../errors.js';
+import { contended } from '../errors/errors.js';
 import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import { runPasses } from '../run/passes.js';
@@ -14,7 +14,7 @@ import type { RunRequest } from '../run/run-options.js';
 import { RunPublisher } from '../run/run-publisher.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { requireNoMac } from '../format/item-shape.js';
 import type {
   MaintenanceEvent,
   MaintenanceOutcome,

@@ -1,15 +1,15 @@
 /** Removes the wraps that rows kept from before their last rewrap. @module */
-import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import { isSameMek, type MekReference } from '../provider/key-wrap.js';
+import { isSameMek, type MekReference } from '../format/key-wrap.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import { runParts, type RunContext } from '../run/run-context.js';
 import { rowAhead } from '../rotation/row-decision.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { requireNoMac } from '../format/item-shape.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
 import { SettledRotation } from './settled-rotation.js';
-import { readPastMoment } from '../past-moment.js';
+import { readPastMoment } from '../guards/past-timestamp.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 
 import type { MaintenanceEvent, MaintenanceSummary } from './maintenance-event.js';

@@ -1,9 +1,9 @@
 /** Brings items that are neither rows nor the rotation record under the current record key. @module */
-import { contended } from '../errors.js';
-import { collectionOfReencryption, parseReencryption } from '../migration/reencryption-record.js';
+import { contended } from '../errors/errors.js';
+import { collectionOfReencryption, parseReencryption } from '../format/reencryption-record.js';
 import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
-import { hasNoMac, nameOfItem } from '../store/item-name.js';
-import { requireKnownType } from '../store/item-shape.js';
+import { hasNoMac, nameOfItem } from '../format/item-name.js';
+import { requireKnownType } from '../format/item-shape.js';
 import type { RunContext } from '../run/run-context.js';
 
 /** Of every kind of item that may have a mac, later versions' included; the product comes after it. */

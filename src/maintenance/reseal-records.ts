@@ -1,9 +1,9 @@
 /** Brings every record of a product under the current record key. @module */
-import { readEncryption } from '../encryption-parts.js';
-import { isLive, type DekRow } from '../dek/dek-row.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { isLive, type DekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { contended } from '../errors.js';
-import type { RecordCopy } from '../rotation/record-reader.js';
+import { contended } from '../errors/errors.js';
+import type { RecordCopy } from '../dek/record-reader.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import type { RunContext } from '../run/run-context.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';

@@ -1,7 +1,7 @@
 /** Stops a maintenance run while a rotation is in progress. @module */
-import { FieldEncryptionError } from '../errors.js';
-import { describeMek } from '../provider/key-wrap.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import { FieldEncryptionError } from '../errors/errors.js';
+import { describeMek } from '../format/key-wrap.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { RunContext } from '../run/run-context.js';
 
 export class SettledRotation {

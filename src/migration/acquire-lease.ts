@@ -1,7 +1,7 @@
 /** Takes the lease of a collection, once nobody alive holds it. @module */
-import { momentOf } from '../clock.js';
-import { contended, FieldEncryptionError } from '../errors.js';
-import { isGivenBack, type Lease } from '../rotation/lease.js';
+import { momentOf } from '../async/clock.js';
+import { contended, FieldEncryptionError } from '../errors/errors.js';
+import { isGivenBack, type Lease } from '../format/lease.js';
 import { readLease, tryWriteLease, type LeaseCopy } from './lease-records.js';
 import type { LeaseEvent } from './migration-event.js';
 import { leaseNow, MigrationLease, type LeaseTerms } from './migration-lease.js';

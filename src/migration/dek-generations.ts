@@ -5,11 +5,11 @@ import {
   type ActiveDekRow,
   type DekRow,
   type LiveDekRow,
-} from '../dek/dek-row.js';
-import { generationIn, type KeyScope } from '../dek/key-scope.js';
+} from '../format/dek-row.js';
+import { generationIn, type KeyScope } from '../format/key-scope.js';
 import { rowOfScope } from '../dek/scope-rows.js';
 import type { RowItem } from '../dek/scope-shredder.js';
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { OldDeks } from './reencryption-floor.js';
 

@@ -1,5 +1,5 @@
 /** Takes old DEKs out of use: retires them, and in the end shreds them. @module */
-import { timestampOf } from '../clock.js';
+import { timestampOf } from '../async/clock.js';
 import {
   leftUseAt,
   retiredRow,
@@ -8,11 +8,11 @@ import {
   type LiveDekRow,
   type RetiredDekRow,
   type ShreddedDekRow,
-} from '../dek/dek-row.js';
-import type { KeyScope } from '../dek/key-scope.js';
+} from '../format/dek-row.js';
+import type { KeyScope } from '../format/key-scope.js';
 import type { RowItem } from '../dek/scope-shredder.js';
-import { contended, hasCode } from '../errors.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { contended, hasCode } from '../errors/errors.js';
+import { requireNoMac } from '../format/item-shape.js';
 import type { DekGenerations } from './dek-generations.js';
 import type { MigrationContext } from './migration-context.js';
 

@@ -1,6 +1,7 @@
 /** Reads and writes the lease of a collection. @module */
-import { hasCode } from '../errors.js';
-import { parseLease, readLeaseItem, type Lease } from '../rotation/lease.js';
+import { readLeaseItem } from '../store/known-items.js';
+import { hasCode } from '../errors/errors.js';
+import { parseLease, type Lease } from '../format/lease.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 
 export interface LeaseCopy {

@@ -1,7 +1,7 @@
 /** Holds the lease of a collection while a migration runs: docs/format.md, "Lease". @module */
-import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../clock.js';
-import { FieldEncryptionError, hasCode } from '../errors.js';
-import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
+import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../async/clock.js';
+import { FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { leaseId, leaseScopeId, type Lease } from '../format/lease.js';
 import type { DekStore } from '../store/dek-store.js';
 import { readLease, tryWriteLease, type LeaseCopy } from './lease-records.js';
 

@@ -7,7 +7,7 @@ import {
   requireFunction,
   requireIdentifier,
   requireIntegerBetween,
-} from '../guards.js';
+} from '../guards/guards.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 

@@ -1,11 +1,11 @@
 /** Gives each document a fresh DEK, beside live traffic. @module */
-import { systemClock } from '../clock.js';
-import { readEncryption } from '../encryption-parts.js';
+import { systemClock } from '../async/clock.js';
+import { readEncryption } from '../guards/encryption-parts.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { DekLoader } from '../dek/dek-loader.js';
 import { GenerationBound } from '../dek/generation-bound.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { contended } from '../errors.js';
+import { contended } from '../errors/errors.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import type { RunTally } from '../run/run-counter.js';

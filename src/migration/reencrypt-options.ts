@@ -1,6 +1,6 @@
 /** What a re-encryption is asked to do, checked before anything happens. @module */
-import { readOptions, requireBoolean } from '../guards.js';
-import { readPastMoment } from '../past-moment.js';
+import { readOptions, requireBoolean } from '../guards/guards.js';
+import { readPastMoment } from '../guards/past-timestamp.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
 import {

@@ -5,10 +5,10 @@ import { plaintextToReseal } from '../cipher/resealing.js';
 import { planWrite } from '../cipher/write-plan.js';
 import type { Dek } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
-import type { KeyScope } from '../dek/key-scope.js';
+import type { KeyScope } from '../format/key-scope.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
-import { contended, hasCode } from '../errors.js';
+import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
 import {

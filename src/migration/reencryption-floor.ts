@@ -1,21 +1,21 @@
 /** Settles which DEKs a re-encryption takes for old, whatever time they say they were made. @module */
-import { timestampOf } from '../clock.js';
-import { generationIn, highestCredibleGeneration, isDekId } from '../dek/key-scope.js';
-import { contended, hasCode } from '../errors.js';
-import { leaseScopeId } from '../rotation/lease.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import { readReencryptionItem } from '../store/known-items.js';
+import { timestampOf } from '../async/clock.js';
+import { generationIn, highestCredibleGeneration, isDekId } from '../format/key-scope.js';
+import { contended, hasCode } from '../errors/errors.js';
+import { leaseScopeId } from '../format/lease.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import { waitForReads } from '../run/wait-for-writers.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { requireNoMac } from '../format/item-shape.js';
 import type { MigrationContext } from './migration-context.js';
 import {
   parseReencryption,
-  readReencryptionItem,
   reencryptionId,
   type ReencryptionRecord,
-} from './reencryption-record.js';
+} from '../format/reencryption-record.js';
 
 /** DEKs of a generation below it are old. */
 export interface OldDeks {

@@ -1,7 +1,7 @@
 /** What of a stored document is sealed, and under which DEKs. @module */
 import { planRead } from '../cipher/read-plan.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { draftOf } from '../document/document-draft.js';
 import type { MigrationContext } from './migration-context.js';

@@ -1,8 +1,8 @@
 /** Envelopes of a document where its definition declares no field. @module */
 import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
-import type { DocumentPlace } from '../dek/document-place.js';
+import type { DocumentPlace } from '../document/document-place.js';
 import type { FieldNode } from '../document/field-tree.js';
-import { FieldEncryptionError } from '../errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 
 export interface StrayEnvelope {

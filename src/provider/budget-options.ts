@@ -1,5 +1,5 @@
 /** What a run may ask of a key service, checked before anything happens. @module */
-import { requireNumber } from '../guards.js';
+import { requireNumber } from '../guards/guards.js';
 
 /** For every run that goes through rows and asks a key service about each. */
 export interface VaultBudgetOptions {

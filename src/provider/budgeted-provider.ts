@@ -1,5 +1,5 @@
 /** A key provider as a run may use it: in its turn, and again where it was throttled. @module */
-import { KeyProviderError } from '../errors.js';
+import { KeyProviderError } from '../errors/errors.js';
 import type {
   DocumentedOpsOptions,
   KeyOperation,
@@ -7,7 +7,7 @@ import type {
   KeyProviderOptions,
   WrapKeyOptions,
 } from './key-provider.js';
-import type { KeyWrap, WrapAlgorithm } from './key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
 import type { VaultGate } from './vault-gate.js';
 
 /** Of one call. Each waits out a pause first, so that they span a minute where a service names none. */

@@ -1,5 +1,5 @@
 /** Lets so many calls be under way at once, by a limit that moves. @module */
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../async/until-aborted.js';
 
 export class CallSlots {
   readonly #limit: () => number;

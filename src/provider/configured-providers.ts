@@ -4,8 +4,8 @@ import { isUint8Array } from 'node:util/types';
 import type { UnwrapMessage, WrapMessage } from '../diagnostics/call-message.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
-import { brokenContract, FieldEncryptionError } from '../errors.js';
-import { ownProperties, requireIdentifier } from '../guards.js';
+import { brokenContract, FieldEncryptionError } from '../errors/errors.js';
+import { ownProperties, requireIdentifier } from '../guards/guards.js';
 import type { KeyProvider, KeyProviderOptions, LocalMek } from './key-provider.js';
 import {
   isMekVersion,
@@ -17,7 +17,7 @@ import {
   type KeyWrap,
   type MekReference,
   type WrapAlgorithm,
-} from './key-wrap.js';
+} from '../format/key-wrap.js';
 
 export interface KeyCallOptions extends KeyProviderOptions {
   /** Which DEK it is, for whoever watches; the provider is not told. */

@@ -2,8 +2,8 @@
 import type { KeyObject } from 'node:crypto';
 import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
-import { KeyProviderError } from '../errors.js';
-import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards.js';
+import { KeyProviderError } from '../errors/errors.js';
+import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards/guards.js';
 import type {
   KeyOperation,
   KeyProvider,
@@ -11,7 +11,7 @@ import type {
   LocalMek,
   WrapKeyOptions,
 } from './key-provider.js';
-import { describeMek, type KeyWrap } from './key-wrap.js';
+import { describeMek, type KeyWrap } from '../format/key-wrap.js';
 import { envMekVersionOf, importMek } from './mek-bytes.js';
 
 export interface EnvKeyProviderOptions {

@@ -1,5 +1,5 @@
 /** The contract between the library and whatever holds the MEK. @module */
-import type { KeyWrap, WrapAlgorithm } from './key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
 
 export interface KeyProviderOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */

@@ -1,6 +1,6 @@
 /** What a run may ask of key services, and the providers that keep to it. @module */
-import type { Clock } from '../clock.js';
-import type { WorkLimit } from '../settle-concurrently.js';
+import type { Clock } from '../async/clock.js';
+import type { WorkLimit } from '../async/settle-concurrently.js';
 import type { VaultBudgetLimits } from './budget-options.js';
 import { BudgetedProvider } from './budgeted-provider.js';
 import type { ConfiguredProviders } from './configured-providers.js';

@@ -1,7 +1,7 @@
 /** Through which all calls of a run go that ask something of a key service. @module */
-import type { Clock } from '../clock.js';
-import { KeyProviderError } from '../errors.js';
-import { ONCE, ownController, ownSignal } from '../own-signal.js';
+import type { Clock } from '../async/clock.js';
+import { KeyProviderError } from '../errors/errors.js';
+import { ONCE, ownController, ownSignal } from '../async/own-signal.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 import { CallPace } from './call-pace.js';
 import { CallSlots } from './call-slots.js';

@@ -1,6 +1,6 @@
 /** The error of a DEK that nothing at hand opens. @module */
-import type { LiveDekRow } from '../dek/dek-row.js';
-import { FieldEncryptionError, type ErrorDetails } from '../errors.js';
+import type { LiveDekRow } from '../format/dek-row.js';
+import { FieldEncryptionError, type ErrorDetails } from '../errors/errors.js';
 import type { DekLossReason } from '../rotation/rewrap-event.js';
 
 export type RecoveryMiss = Exclude<DekLossReason, 'unreadable-row'>;

@@ -3,9 +3,9 @@ import type { KeyObject } from 'node:crypto';
 import { decodeBase64url } from '../crypto/base64url.js';
 import { holdsPrivateKey, privateKeyIn, rsaMisfitOf } from '../crypto/rsa-key.js';
 import { rsaOaep256Unwrap } from '../crypto/rsa-oaep.js';
-import type { RecoveryWrap } from '../dek/dek-row.js';
+import type { RecoveryWrap } from '../format/dek-row.js';
 import { recoveryKeyIdOf } from '../dek/recovery-key.js';
-import { describeType } from '../guards.js';
+import { describeType } from '../guards/guards.js';
 
 const HOW_TO = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';
 

@@ -1,5 +1,5 @@
 /** What a recovery is asked to do, checked before anything happens. @module */
-import { readOptions } from '../guards.js';
+import { readOptions } from '../guards/guards.js';
 import type { RewrapAllDeksOptions } from '../rotation/rewrap-options.js';
 import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';
 

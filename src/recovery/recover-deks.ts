@@ -1,5 +1,5 @@
 /** Gets the DEKs back when every version of the MEK is lost. @module */
-import { readEncryption } from '../encryption-parts.js';
+import { readEncryption } from '../guards/encryption-parts.js';
 import { rotate } from '../rotation/rewrap-all-deks.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import type { RewrapEvent, RewrapSummary } from '../rotation/rewrap-event.js';

@@ -1,11 +1,11 @@
 /** Opens DEKs from their recovery wraps, and tells which of them are lost. @module */
 import { deriveCommitment } from '../crypto/key-schedule.js';
 import { DEK_BYTES } from '../dek/dek.js';
-import { isLive, type LiveDekRow, type PreviousWrap } from '../dek/dek-row.js';
+import { isLive, type LiveDekRow, type PreviousWrap } from '../format/dek-row.js';
 import { commitsTo, unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { primaryWrap } from '../dek/rewrapped-row.js';
-import { FieldEncryptionError, hasCode } from '../errors.js';
-import { isSameMek, wrapIn } from '../provider/key-wrap.js';
+import { primaryWrap } from '../format/rewrapped-row.js';
+import { FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { isSameMek, wrapIn } from '../format/key-wrap.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import type { DekOpening, OpenedDek } from '../rotation/dek-opening.js';
 import type { DekLoss } from '../rotation/rewrap-event.js';

@@ -1,9 +1,9 @@
 /** Opens the DEK of a row that is to be rewrapped. @module */
-import type { LiveDekRow, PreviousWrap } from '../dek/dek-row.js';
+import type { LiveDekRow, PreviousWrap } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { primaryWrap } from '../dek/rewrapped-row.js';
-import { hasCode } from '../errors.js';
-import { wrapIn } from '../provider/key-wrap.js';
+import { primaryWrap } from '../format/rewrapped-row.js';
+import { hasCode } from '../errors/errors.js';
+import { wrapIn } from '../format/key-wrap.js';
 import { idOf } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DekLoss, RowOutcome } from './rewrap-event.js';

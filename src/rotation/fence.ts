@@ -1,9 +1,9 @@
 /** The fence of a rotation: after it, no writer acts on the record from before. @module */
-import { timestampOf } from '../clock.js';
-import { contended } from '../errors.js';
+import { timestampOf } from '../async/clock.js';
+import { contended } from '../errors/errors.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
-import { fencedRecord } from './record-transitions.js';
+import { fencedRecord } from '../format/record-transitions.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
 

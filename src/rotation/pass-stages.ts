@@ -1,6 +1,6 @@
 /** Which rows the scans of a rewrap are over, one stage after the other. @module */
 import type { StoredItem } from '../store/dek-store.js';
-import { ownProperties } from '../guards.js';
+import { ownProperties } from '../guards/guards.js';
 import type { PassCounter } from '../run/run-counter.js';
 import type { PassEvent } from '../run/run-event.js';
 import { DEALS, inOwnOrder, isDealtTo, type RewrapShard } from './rewrap-shard.js';

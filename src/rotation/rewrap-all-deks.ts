@@ -6,7 +6,7 @@ import { finishRun } from '../run/run.js';
 import { runContext, runParts } from '../run/run-context.js';
 import type { RunName } from '../run/run-event.js';
 import { RunPublisher } from '../run/run-publisher.js';
-import { requireStrongMek } from '../weak-keys.js';
+import { requireStrongMek } from '../store/weak-keys.js';
 import type { DekOpening } from './dek-opening.js';
 import type { RewrapEvent, RewrapStepEvent, RewrapSummary } from './rewrap-event.js';
 import {

@@ -1,7 +1,7 @@
 /** Says what a rotation would do with a row, having opened its DEK, and writes nothing. @module */
-import { isLive, type LiveDekRow } from '../dek/dek-row.js';
-import { hasCode, TamperedError } from '../errors.js';
-import { isSameMek, mekIn } from '../provider/key-wrap.js';
+import { isLive, type LiveDekRow } from '../format/dek-row.js';
+import { hasCode, TamperedError } from '../errors/errors.js';
+import { isSameMek, mekIn } from '../format/key-wrap.js';
 import type { Settled } from '../run/run-counter.js';
 import { idOf, rowIn } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';

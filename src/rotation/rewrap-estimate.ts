@@ -1,7 +1,7 @@
 /** Says before a rewrap what it will take. @module */
-import type { LiveDekRow } from '../dek/dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
-import { mekIn, type MekReference } from '../provider/key-wrap.js';
+import { mekIn, type MekReference } from '../format/key-wrap.js';
 import type { OpenedDek } from './dek-opening.js';
 import type { RotationContext } from './rotation-context.js';
 import type { RowPolicy, VerifyMode } from './row-rewrapper.js';

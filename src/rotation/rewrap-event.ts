@@ -1,5 +1,5 @@
 /** What a rotation reports as it goes, and in the end. @module */
-import type { MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../format/key-wrap.js';
 import type {
   FenceEvent,
   FinishedEvent,

@@ -1,7 +1,7 @@
 /** What a rotation is asked to do, checked before anything happens. @module */
-import { requireBoolean, requireOneOf } from '../guards.js';
+import { requireBoolean, requireOneOf } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../format/key-wrap.js';
 import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
 import { readShard, type RewrapShard } from './rewrap-shard.js';

@@ -1,6 +1,6 @@
 /** A rotation from its beginning to its end. @module */
-import { timestampOf } from '../clock.js';
-import { contended } from '../errors.js';
+import { timestampOf } from '../async/clock.js';
+import { contended } from '../errors/errors.js';
 import { runPass, runPasses, type PassPlan } from '../run/passes.js';
 import { summaryHead } from '../run/run-context.js';
 import { RunTally, type Settled, type Sums } from '../run/run-counter.js';
@@ -9,7 +9,7 @@ import { dekRowPages } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { passFence } from './fence.js';
 import { PassStages, type PassStage } from './pass-stages.js';
-import { completedRecord } from './record-transitions.js';
+import { completedRecord } from '../format/record-transitions.js';
 import { RewrapRehearsal } from './rewrap-dry-run.js';
 import type { RewrapStepEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
 import { idRangeOf } from './rewrap-shard.js';

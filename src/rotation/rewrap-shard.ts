@@ -1,5 +1,5 @@
 /** A worker's part of the rows, where several rewrap one product at once. @module */
-import { readOptions, requireIntegerBetween } from '../guards.js';
+import { readOptions, requireIntegerBetween } from '../guards/guards.js';
 import type { DekRowFilter, StoredItem } from '../store/dek-store.js';
 import { idOf } from '../run/scanned-row.js';
 

@@ -1,8 +1,8 @@
 /** Proves that a MEK version still opens what was stored under it, before a rollback begins. @module */
-import { isLive, type LiveDekRow } from '../dek/dek-row.js';
+import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { hasCode } from '../errors.js';
-import { describeMek, isSameMek, wrapIn, type MekReference } from '../provider/key-wrap.js';
+import { hasCode } from '../errors/errors.js';
+import { describeMek, isSameMek, wrapIn, type MekReference } from '../format/key-wrap.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { dekRowPages, rowIn } from '../run/scanned-row.js';
 import type { RotationContext } from './rotation-context.js';

@@ -1,12 +1,12 @@
 /** Begins a rotation, or joins the one that is under way. @module */
-import { timestampOf } from '../clock.js';
-import { contended, FieldEncryptionError, hasCode } from '../errors.js';
-import { describeMek, isSameMek, type MekReference } from '../provider/key-wrap.js';
-import type { RecordCopy } from './record-reader.js';
-import { begunRecord } from './record-transitions.js';
+import { timestampOf } from '../async/clock.js';
+import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { describeMek, isSameMek, type MekReference } from '../format/key-wrap.js';
+import type { RecordCopy } from '../dek/record-reader.js';
+import { begunRecord } from '../format/record-transitions.js';
 import { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import type { RotationRecord } from './rotation-record.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { RowChoice } from './row-decision.js';
 
 export interface Beginning {

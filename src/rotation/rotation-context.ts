@@ -1,5 +1,5 @@
 /** What a rotation works with. @module */
-import type { MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../format/key-wrap.js';
 import type { RunContext } from '../run/run-context.js';
 import type { DekOpening } from './dek-opening.js';
 import type { RewrapRequest } from './rewrap-options.js';

@@ -1,9 +1,9 @@
 /** A rotation that this process takes part in, and the only way in which it moves on. @module */
-import { contended, FieldEncryptionError, hasCode } from '../errors.js';
-import { describeMek, mekIn, type MekReference } from '../provider/key-wrap.js';
+import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
-import type { RecordCopy, RecordReader } from './record-reader.js';
-import type { RotationRecord } from './rotation-record.js';
+import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 
 const MOST_ATTEMPTS = 8;
 

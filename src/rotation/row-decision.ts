@@ -1,9 +1,9 @@
 /** What a rotation has to do with a row. @module */
-import type { LiveDekRow } from '../dek/dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import { requireCredible } from '../dek/generation-bound.js';
-import { FieldEncryptionError } from '../errors.js';
-import { isSameMek, type MekReference } from '../provider/key-wrap.js';
-import { requireNoMac } from '../store/item-shape.js';
+import { FieldEncryptionError } from '../errors/errors.js';
+import { isSameMek, type MekReference } from '../format/key-wrap.js';
+import { requireNoMac } from '../format/item-shape.js';
 
 /** Where a rotation is to bring the rows. */
 export interface Destination {

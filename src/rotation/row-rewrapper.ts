@@ -1,12 +1,12 @@
 /** What a rotation makes of one DEK row. @module */
-import { timestampOf } from '../clock.js';
-import { isLive, type DekRow, type LiveDekRow } from '../dek/dek-row.js';
+import { timestampOf } from '../async/clock.js';
+import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { wrapDek, type DekWraps } from '../dek/dek-wraps.js';
 import { cameBackChanged } from '../dek/mek-round-trip.js';
-import { flippedRow, rewrappedRow } from '../dek/rewrapped-row.js';
-import { hasCode } from '../errors.js';
-import { mekIn } from '../provider/key-wrap.js';
+import { flippedRow, rewrappedRow } from '../format/rewrapped-row.js';
+import { hasCode } from '../errors/errors.js';
+import { mekIn } from '../format/key-wrap.js';
 import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
 import type { Settled } from '../run/run-counter.js';
 import type { StoredItem } from '../store/dek-store.js';

@@ -1,7 +1,7 @@
 /** Changes one DEK row at a time, over the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
-import { parseDekRow, type DekRow } from '../dek/dek-row.js';
-import { contended, hasCode } from '../errors.js';
+import { parseDekRow, type DekRow } from '../format/dek-row.js';
+import { contended, hasCode } from '../errors/errors.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { idOf, rowIn } from './scanned-row.js';
 import type { Settled } from './run-counter.js';

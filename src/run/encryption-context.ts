@@ -1,5 +1,5 @@
 /** What every run works on. @module */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../async/clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';

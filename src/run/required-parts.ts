@@ -6,7 +6,7 @@ import {
   requireFunction,
   requireIdentifier,
   requireMethods,
-} from '../guards.js';
+} from '../guards/guards.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';

@@ -1,19 +1,19 @@
 /** What every run works with, made from what it works on. @module */
-import { systemClock, type Clock } from '../clock.js';
+import { systemClock, type Clock } from '../async/clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
-import { readEncryption } from '../encryption-parts.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../format/key-wrap.js';
 import { VaultBudget } from '../provider/vault-budget.js';
-import { epochsSeenBy, type EpochsSeen } from '../rotation/epochs-seen.js';
-import { RecordReader } from '../rotation/record-reader.js';
+import { epochsSeenBy, type EpochsSeen } from '../dek/epochs-seen.js';
+import { RecordReader } from '../dek/record-reader.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
-} from '../rotation/rotation-record.js';
+} from '../format/rotation-record.js';
 import type { DekStore } from '../store/dek-store.js';
 import { chargedDekStore } from '../store/metered-dek-store.js';
 import { originOf } from '../store/store-origin.js';

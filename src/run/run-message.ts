@@ -1,6 +1,6 @@
 /** What is published of a run besides the events that its caller pulls. @module */
 import type { CallErrorCode } from '../diagnostics/call-message.js';
-import type { MekReference } from '../provider/key-wrap.js';
+import type { MekReference } from '../format/key-wrap.js';
 import type { RunCounts, RunName, RunSummary } from './run-event.js';
 
 /** The first `next()` was called, with options that make sense. */

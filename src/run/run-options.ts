@@ -1,6 +1,11 @@
 /** What every run may be asked, checked before anything happens. @module */
-import { readOptions, requireBoolean, requireIntegerBetween, requireSignal } from '../guards.js';
-import { ownSignal } from '../own-signal.js';
+import {
+  readOptions,
+  requireBoolean,
+  requireIntegerBetween,
+  requireSignal,
+} from '../guards/guards.js';
+import { ownSignal } from '../async/own-signal.js';
 import {
   BUDGET_OPTIONS,
   readBudgetOptions,

@@ -1,7 +1,7 @@
 /** Walks through the documents of a store, and reads them. @module */
 import { checkedItem } from '../cipher/document-updater.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { brokenContract } from '../errors.js';
+import { brokenContract } from '../errors/errors.js';
 import type { DocumentPage, DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 
 export type AnyDocument = Record<string, unknown>;

@@ -1,8 +1,8 @@
 /** Walks through the DEK rows of a product, and reads them. @module */
-import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow } from '../dek/dek-row.js';
-import { brokenContract } from '../errors.js';
+import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow } from '../format/dek-row.js';
+import { brokenContract } from '../errors/errors.js';
 import type { DekRowFilter, DekStore, StoredItem } from '../store/dek-store.js';
-import { alteredItem } from '../store/item-shape.js';
+import { alteredItem } from '../format/item-shape.js';
 
 const PAGE_SIZE = 200;
 

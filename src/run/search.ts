@@ -1,10 +1,10 @@
 /** A scan that reports what it finds, counts everything, and writes nothing. @module */
-import { systemClock, type Clock } from '../clock.js';
+import { systemClock, type Clock } from '../async/clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { readEncryption } from '../encryption-parts.js';
-import { readOptions, requireIdentifier, requireSignal } from '../guards.js';
-import { ownSignal } from '../own-signal.js';
-import { settleConcurrently } from '../settle-concurrently.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
+import { ownSignal } from '../async/own-signal.js';
+import { settleConcurrently } from '../async/settle-concurrently.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { chargedDekStore } from '../store/metered-dek-store.js';

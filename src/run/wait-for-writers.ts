@@ -1,6 +1,6 @@
 /** Waits until no writer can act on what it read before. @module */
-import type { Clock } from '../clock.js';
-import type { RotationRecord } from '../rotation/rotation-record.js';
+import type { Clock } from '../async/clock.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { FenceEvent } from './run-event.js';
 

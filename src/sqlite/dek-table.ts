@@ -1,7 +1,7 @@
 /** The table of DEK rows and other items, and its SQL. @module */
-import { ownProperties } from '../guards.js';
+import { ownProperties } from '../guards/guards.js';
 import type { DekRowFilter } from '../store/dek-store.js';
-import { NO_ROW_MARK, NO_ROW_TYPES } from '../store/item-type.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../format/item-type.js';
 import type { SqliteValue } from './sqlite-handle.js';
 import { columnText } from './sqlite-text.js';
 

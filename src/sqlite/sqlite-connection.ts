@@ -1,5 +1,5 @@
 /** One table through a synchronous driver that the application and other processes use too. @module */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../async/clock.js';
 import { BesideHandle } from './handle-beside.js';
 import { stateOf } from './handle-state.js';
 import { failureOf, insideTransaction, isBusy, stayedBusy } from './sqlite-failure.js';

@@ -1,8 +1,8 @@
 /** DEK rows in a SQLite file that any number of processes may share. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { isDekId, scopeIdIn } from '../dek/key-scope.js';
-import { StoreError } from '../errors.js';
-import { readOptions, requireIntegerBetween } from '../guards.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { isDekId, scopeIdIn } from '../format/key-scope.js';
+import { StoreError } from '../errors/errors.js';
+import { readOptions, requireIntegerBetween } from '../guards/guards.js';
 import type {
   DekRowFilter,
   DekRowPage,

@@ -1,8 +1,8 @@
 /** Documents in a SQLite file that any number of processes may share. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { StoreError } from '../errors.js';
-import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards.js';
-import { documentKeyText } from '../store/document-key-text.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { StoreError } from '../errors/errors.js';
+import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
+import { documentKeyText } from '../format/document-key-text.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,

@@ -1,5 +1,5 @@
 /** What an error of SQLite means, whichever driver threw it. @module */
-import { StoreError } from '../errors.js';
+import { StoreError } from '../errors/errors.js';
 
 const BUSY = 5;
 const LOCKED = 6;

@@ -1,5 +1,5 @@
 /** Names and texts on their way into SQL. @module */
-import { describeType } from '../guards.js';
+import { describeType } from '../guards/guards.js';
 
 /** Printable ASCII but for `"` and `\\`: what almost every text is. */
 const PLAIN = /^[ !#-[\]-~]*$/;

@@ -1,5 +1,5 @@
 /** Items as JSON in a TEXT column. @module */
-import { StoreError, type ErrorDetails } from '../errors.js';
+import { StoreError, type ErrorDetails } from '../errors/errors.js';
 
 /**
  * The value of a stored JSON text.

@@ -1,5 +1,5 @@
 /** Turns record authentication on for a DEK store. @module */
-import { readOptions, requireBoolean, requireMethods } from '../guards.js';
+import { readOptions, requireBoolean, requireMethods } from '../guards/guards.js';
 import { AuthenticatedDekStore, type RecordKeyFacts } from './authenticated-dek-store.js';
 import type { DekStore } from './dek-store.js';
 import { RecordKeys } from './record-keys.js';

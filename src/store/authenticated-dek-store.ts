@@ -1,6 +1,6 @@
 /** A DEK store that authenticates its rows and other items, leases excepted, under a key. @module */
-import { dekIdIn, NO_DEK_ID, type DekRow } from '../dek/dek-row.js';
-import { FieldEncryptionError, isFieldEncryptionError, TamperedError } from '../errors.js';
+import { dekIdIn, NO_DEK_ID, type DekRow } from '../format/dek-row.js';
+import { FieldEncryptionError, isFieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { CheckedDekStore } from './checked-dek-store.js';
 import type {
   DekRowFilter,
@@ -12,7 +12,7 @@ import type {
   StoredItem,
 } from './dek-store.js';
 import type { RecordKey } from './record-keys.js';
-import { hasNoMac, nameOfItem, type ItemKey } from './item-name.js';
+import { hasNoMac, nameOfItem, type ItemKey } from '../format/item-name.js';
 import type { RecordName, RecordSeal } from './record-seal.js';
 import { standsFor } from './store-origin.js';
 

@@ -1,5 +1,5 @@
 /** JSON in the one form of RFC 8785, so that its bytes can be authenticated. @module */
-import { describeType, isPlainObject } from '../guards.js';
+import { describeType, isPlainObject } from '../guards/guards.js';
 
 // Deeper than any record is, and far from where recursion would end: what a database holds may be anything.
 const MOST_DEPTH = 64;

@@ -1,11 +1,11 @@
 /** A DEK store whose answers are looked at before anybody relies on them. @module */
 import { tracingChannel } from 'node:diagnostics_channel';
-import type { DekRow } from '../dek/dek-row.js';
+import type { DekRow } from '../format/dek-row.js';
 import type { CallMessage, StoreMessage } from '../diagnostics/call-message.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
-import { brokenContract } from '../errors.js';
-import { ownProperties } from '../guards.js';
+import { brokenContract } from '../errors/errors.js';
+import { ownProperties } from '../guards/guards.js';
 import type {
   DekRowFilter,
   DekRowPage,

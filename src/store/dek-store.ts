@@ -1,6 +1,6 @@
 /** The contract between the library and whatever keeps DEK rows. @module */
-import type { DekRow } from '../dek/dek-row.js';
-import type { FieldEncryptionError } from '../errors.js';
+import type { DekRow } from '../format/dek-row.js';
+import type { FieldEncryptionError } from '../errors/errors.js';
 
 export interface DekStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */

@@ -1,6 +1,6 @@
 /** Rows and other items under one primary key: what such stores share. @module */
-import type { DekRow } from '../dek/dek-row.js';
-import { scopeIdIn } from '../dek/key-scope.js';
+import type { DekRow } from '../format/dek-row.js';
+import { scopeIdIn } from '../format/key-scope.js';
 import type { DekStore, DekStoreItem, DekStoreOptions, StoredItem } from './dek-store.js';
 
 export type KeyedItem = DekRow | DekStoreItem;

@@ -1,6 +1,6 @@
 /** A DEK store that tells one listener what every request of it costs. @module */
-import { ownProperties } from '../guards.js';
-import type { DekRow } from '../dek/dek-row.js';
+import { ownProperties } from '../guards/guards.js';
+import type { DekRow } from '../format/dek-row.js';
 import type { CallSource } from '../diagnostics/traced-call.js';
 import { CheckedDekStore } from './checked-dek-store.js';
 import type {

@@ -1,9 +1,9 @@
 /** Puts macs on DEK rows and rotation records, and takes them off where they are true. @module */
 import { isRecordMac, recordMac } from '../crypto/record-mac.js';
-import { FieldEncryptionError, TamperedError } from '../errors.js';
-import { isPlainObject } from '../guards.js';
+import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
+import { isPlainObject } from '../guards/guards.js';
 import { canonicalJson } from './canonical-json.js';
-import { isDigest, isKeyId } from './item-shape.js';
+import { isDigest, isKeyId } from '../format/item-shape.js';
 import type { RecordKey, RecordKeys } from './record-keys.js';
 
 /** What a mac says of the item that it was read from. */

@@ -1,5 +1,5 @@
 /** Reads the options of a store's methods. @module */
-import { readOptions } from '../guards.js';
+import { readOptions } from '../guards/guards.js';
 import type { DekRowFilter, DekStoreOptions, ListDekRowsOptions } from './dek-store.js';
 
 type Names<T> = readonly (keyof T)[];

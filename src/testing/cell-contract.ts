@@ -1,6 +1,6 @@
 /** Rules that hold for any place in a store which is written by compare-and-set. @module */
 import assert from 'node:assert/strict';
-import { hasCode } from '../errors.js';
+import { hasCode } from '../errors/errors.js';
 import {
   assertOneWins,
   assertRejectsWith,

@@ -1,6 +1,6 @@
 /** Assertions that several contract kits share. @module */
 import assert from 'node:assert/strict';
-import { hasCode, isFieldEncryptionError, type ErrorCode } from '../errors.js';
+import { hasCode, isFieldEncryptionError, type ErrorCode } from '../errors/errors.js';
 
 /** The call rejects with an error of this library that has the code. */
 export async function assertRejectsWith(code: ErrorCode, call: Promise<unknown>): Promise<void> {

@@ -1,5 +1,5 @@
 /** What a contract kit is made of. @module */
-import { requireNoneMisspelt } from '../guards.js';
+import { requireNoneMisspelt } from '../guards/guards.js';
 
 /**
  * One sentence of a contract, as something to run.

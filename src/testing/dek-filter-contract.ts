@@ -1,6 +1,6 @@
 /** Cases about the filters of `list` and `count`: S8. @module */
 import assert from 'node:assert/strict';
-import type { DekRow } from '../dek/dek-row.js';
+import type { DekRow } from '../format/dek-row.js';
 import type { DekRowFilter, DekStore } from '../store/dek-store.js';
 import type { SubjectCase } from './contract-case.js';
 import type { DekStoreSubject } from './dek-store-subject.js';

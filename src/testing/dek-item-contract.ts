@@ -1,7 +1,7 @@
 /** Cases about items that are no rows: S9 and S14. @module */
+import { readLeaseItem, readRotationItem } from '../store/known-items.js';
 import assert from 'node:assert/strict';
-import { leaseScopeId, readLeaseItem, type Lease } from '../rotation/lease.js';
-import { readRotationItem } from '../rotation/rotation-record.js';
+import { leaseScopeId, type Lease } from '../format/lease.js';
 import type { DekStore, DekStoreItem, StoredItem } from '../store/dek-store.js';
 import { cellCases, type Cell } from './cell-contract.js';
 import {

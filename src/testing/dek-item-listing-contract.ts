@@ -1,6 +1,6 @@
 /** Cases about listing the items of a scope: S15. @module */
 import assert from 'node:assert/strict';
-import { leaseScopeId } from '../rotation/lease.js';
+import { leaseScopeId } from '../format/lease.js';
 import type { DekStore, DekStoreItem, StoredItem } from '../store/dek-store.js';
 import { assertSameItem } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';

@@ -1,6 +1,6 @@
 /** Cases about listing rows in pages: S7. @module */
 import assert from 'node:assert/strict';
-import type { DekRow } from '../dek/dek-row.js';
+import type { DekRow } from '../format/dek-row.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { SubjectCase } from './contract-case.js';
 import { assertSameItem } from './contract-assertions.js';

@@ -1,8 +1,8 @@
 /** Cases about reading rows by id and by scope: S1 to S6. @module */
+import { readLeaseItem, readRotationItem } from '../store/known-items.js';
 import assert from 'node:assert/strict';
-import type { DekRow } from '../dek/dek-row.js';
-import { leaseScopeId, readLeaseItem } from '../rotation/lease.js';
-import { readRotationItem } from '../rotation/rotation-record.js';
+import type { DekRow } from '../format/dek-row.js';
+import { leaseScopeId } from '../format/lease.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { assertRejectsWith, assertSameItem, assertSameStored } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';

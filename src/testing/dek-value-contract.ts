@@ -1,8 +1,7 @@
 /** Cases about what a store gives back, to whom, and not after an abort: S10 to S12. @module */
+import { readLeaseItem, readRotationItem } from '../store/known-items.js';
 import assert from 'node:assert/strict';
-import { dekIdOf, scopeIdOf } from '../dek/key-scope.js';
-import { readLeaseItem } from '../rotation/lease.js';
-import { readRotationItem } from '../rotation/rotation-record.js';
+import { dekIdOf, scopeIdOf } from '../format/key-scope.js';
 import {
   assertHonoursAbort,
   assertRejectsWith,

@@ -1,6 +1,6 @@
 /** Makes any store or provider fail, answer late or lose its answer, call by call. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readOptions } from '../guards.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { readOptions } from '../guards/guards.js';
 
 /**
  * What happens to one call: it fails with nothing done (`before`); it is done and its answer is lost

@@ -1,12 +1,12 @@
 /** Cases about what callers that pace their calls rely on: K11 and K12. @module */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../async/clock.js';
 import { DEK_BYTES } from '../dek/dek.js';
-import { hasCode, isFieldEncryptionError } from '../errors.js';
+import { hasCode, isFieldEncryptionError } from '../errors/errors.js';
 import { isOpsPerSecond } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
-import type { KeyWrap } from '../provider/key-wrap.js';
+import type { KeyWrap } from '../format/key-wrap.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';
 import { DEFAULT_UNKNOWN_VERSION, type KeyProviderSubject } from './key-provider-subject.js';

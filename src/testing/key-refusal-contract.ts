@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
-import type { KeyWrap, WrapAlgorithm } from '../provider/key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import type { SubjectCase } from './contract-case.js';
 import { DEFAULT_UNKNOWN_VERSION, type KeyProviderSubject } from './key-provider-subject.js';

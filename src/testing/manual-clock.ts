@@ -1,8 +1,8 @@
 /** A clock that moves when a test says so. @module */
-import { systemClock, type Clock } from '../clock.js';
-import { readOptions } from '../guards.js';
-import { ONCE } from '../own-signal.js';
-import { ownSignal } from '../own-signal.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { readOptions } from '../guards/guards.js';
+import { ONCE } from '../async/own-signal.js';
+import { ownSignal } from '../async/own-signal.js';
 
 export interface ManualClockOptions {
   /** Where the wall clock begins. @default 2026-01-01T00:00:00.000Z */

@@ -1,7 +1,8 @@
 /** A DEK store in the memory of one process, for tests and first steps. @module */
-import { scopeIdIn } from '../dek/key-scope.js';
-import { requireIntegerBetween } from '../guards.js';
-import { readRotationItem, type RotationRecord } from '../rotation/rotation-record.js';
+import { readRotationItem } from '../store/known-items.js';
+import { scopeIdIn } from '../format/key-scope.js';
+import { requireIntegerBetween } from '../guards/guards.js';
+import type { RotationRecord } from '../format/rotation-record.js';
 import type {
   DekRowFilter,
   DekRowPage,
@@ -10,7 +11,7 @@ import type {
   ListDekRowsOptions,
   StoredItem,
 } from '../store/dek-store.js';
-import { isNoRow } from '../store/item-type.js';
+import { isNoRow } from '../format/item-type.js';
 import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
 import { readCallOptions, readListOptions, readRowFilter } from '../store/store-call-options.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';

@@ -1,6 +1,6 @@
 /** A document store in the memory of one process, for tests and first steps. @module */
-import { readOptions, requireIntegerBetween } from '../guards.js';
-import { documentKeyText } from '../store/document-key-text.js';
+import { readOptions, requireIntegerBetween } from '../guards/guards.js';
+import { documentKeyText } from '../format/document-key-text.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,

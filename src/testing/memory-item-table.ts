@@ -1,5 +1,5 @@
 /** A table of JSON items with etags, as a database would keep it. @module */
-import { StoreError } from '../errors.js';
+import { StoreError } from '../errors/errors.js';
 
 export interface TableEntry {
   readonly key: string;

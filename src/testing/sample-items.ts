@@ -5,11 +5,11 @@ import {
   type ActiveDekRow,
   type DekRow,
   type ShreddedDekRow,
-} from '../dek/dek-row.js';
-import { dekIdOf, scopeIdOf } from '../dek/key-scope.js';
-import { leaseId, leaseScopeId, type Lease } from '../rotation/lease.js';
+} from '../format/dek-row.js';
+import { dekIdOf, scopeIdOf } from '../format/key-scope.js';
+import { leaseId, leaseScopeId, type Lease } from '../format/lease.js';
 import type { DekStoreItem } from '../store/dek-store.js';
-import { firstRotationRecord, type RotationRecord } from '../rotation/rotation-record.js';
+import { firstRotationRecord, type RotationRecord } from '../format/rotation-record.js';
 
 const WRAPPED_BYTES = 40;
 const COMMITMENT_BYTES = 32;

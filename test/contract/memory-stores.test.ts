@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseDekRow } from '../../src/dek/dek-row.js';
-import { parseRotationRecord } from '../../src/rotation/rotation-record.js';
+import { parseDekRow } from '../../src/format/dek-row.js';
+import { parseRotationRecord } from '../../src/format/rotation-record.js';
 import {
   CONTRACT_DOCUMENT_KEY,
   dekStoreContract,

@@ -1,6 +1,6 @@
 /** What the live tests are told by environment variables, and which names they refuse. @module */
-import { EnvironmentReader, type Environment } from '../../src/environment-reader.js';
-import { ConfigurationError } from '../../src/errors.js';
+import { EnvironmentReader, type Environment } from '../../src/encryptor/environment-reader.js';
+import { ConfigurationError } from '../../src/errors/errors.js';
 import { isVaultKeyName, isVaultUrl } from '../../src/provider/vault-names.js';
 import { Refusal } from './refusal.js';
 

@@ -7,7 +7,7 @@ import {
   type ActiveDekRow,
 } from '../../src/index.js';
 import { sampleRow } from '../../src/testing/sample-items.js';
-import { dekIdOf as idOfDek, scopeIdOf } from '../../src/dek/key-scope.js';
+import { dekIdOf as idOfDek, scopeIdOf } from '../../src/format/key-scope.js';
 import { encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, rejection } from '../support/failure.js';
 import { put, sealedNotes, stored, type Notes } from '../support/migrations.js';

@@ -1,3 +1,4 @@
+import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
 import { backfillDocuments, StoreError, type Lease } from '../../src/index.js';
 import { sampleLease } from '../../src/testing/sample-items.js';
@@ -15,7 +16,6 @@ import {
   type Migration,
   type Notes,
 } from '../support/migrations.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
 
 async function leaseOf({ memory }: Setup): Promise<Lease> {
   const item = await readLeaseItem(memory, 'notelett', 'notes');

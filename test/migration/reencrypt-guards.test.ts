@@ -1,3 +1,4 @@
+import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
 import {
   EnvKeyProvider,
@@ -35,7 +36,6 @@ import {
   type Notes,
 } from '../support/migrations.js';
 import { alterRow, envKeys, rewrap } from '../support/rotations.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const WIDE = looseDefinition('notes', ['workspaceId', 'id'], ['title', 'body']);
 const NARROW = looseDefinition('notes', ['workspaceId', 'id'], ['title']);

@@ -1,9 +1,7 @@
+import { readReencryptionItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
 import { reencryptDocuments, StoreError, type ReencryptOptions } from '../../src/index.js';
-import {
-  readReencryptionItem,
-  type ReencryptionRecord,
-} from '../../src/migration/reencryption-record.js';
+import type { ReencryptionRecord } from '../../src/format/reencryption-record.js';
 import { encryptAny, KEY, note, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';
 import {

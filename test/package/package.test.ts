@@ -1,3 +1,4 @@
+import { LADDER } from '../../tools/ladder.mjs';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -62,6 +63,17 @@ describe('the sources', () => {
       expect(readFileSync(join(root, file), 'utf8').split('\n').length, file).toBeLessThan(400);
       expect(file).not.toMatch(/(utils?|helpers?|common|types)\.ts$/);
     }
+  });
+
+  it('stand on the ladder that CONTRIBUTING draws', () => {
+    const drawn = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8')
+      .split('\n')
+      .filter((line) => /^\| `[a-z]+`(, `[a-z]+`)* +\| /.test(line))
+      .map((line) => (line.split('|')[1] ?? '').match(/[a-z]+/g) ?? []);
+    const ladder = LADDER.slice(0, -1).reverse();
+    expect(drawn.map((folders) => [...folders].sort())).toEqual(
+      ladder.map((folders) => [...folders].sort()),
+    );
   });
 
   it('export no function or option that takes a nonce or a random source', () => {

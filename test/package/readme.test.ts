@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { VARIABLES } from '../../src/environment-names.js';
+import { VARIABLES } from '../../src/encryptor/environment-names.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -16,7 +16,7 @@ function namesIn(text: string): string[] {
 }
 
 it('the README explains every error code, and no other', () => {
-  const unions = read('src/errors.ts').match(/export type \w*Code =[^;]*;/g) ?? [];
+  const unions = read('src/errors/errors.ts').match(/export type \w*Code =[^;]*;/g) ?? [];
   const codes = [...unions.join('\n').matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code).sort();
   expect(codes.length).toBeGreaterThan(20);
   const rows = section('Errors').match(/^\| `[A-Z][^|]*/gm) ?? [];
@@ -25,7 +25,7 @@ it('the README explains every error code, and no other', () => {
 
 it('the README explains every environment variable, and no other', () => {
   const variables = [...VARIABLES].sort();
-  const used = `${read('src/environment.ts')}${read('src/init-encryption.ts')}`;
+  const used = `${read('src/encryptor/environment.ts')}${read('src/encryptor/init-encryption.ts')}`;
   expect(namesIn(used).filter((name) => /^(FIELD_ENCRYPT|AZURE)_/.test(name))).toEqual(variables);
   const rows = section('With a database').match(/^\| `[A-Z][^|]*/gm) ?? [];
   expect(namesIn(rows.join('\n'))).toEqual(variables);

@@ -1,4 +1,5 @@
 /** Reseals that are killed, beside a process that reads and writes. */
+import { readRotationItem } from '../../src/store/known-items.js';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,7 +23,6 @@ import {
   type SetupOptions,
 } from '../support/encryptor.js';
 import { PREVIOUS_RECORD_KEY, RECORD_KEY, RECORD_KEY_ID } from '../support/records.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const SCRIPT = join(import.meta.dirname, 'killed-reseal-child.mjs');
 const NOTES = 60;

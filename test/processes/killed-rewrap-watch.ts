@@ -1,8 +1,9 @@
+import { readRotationItem } from '../../src/store/known-items.js';
 import { createSecretKey } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { deriveCommitment } from '../../src/crypto/key-schedule.js';
-import { parseDekRow } from '../../src/dek/dek-row.js';
-import { primaryWrap } from '../../src/dek/rewrapped-row.js';
+import { parseDekRow } from '../../src/format/dek-row.js';
+import { primaryWrap } from '../../src/format/rewrapped-row.js';
 import type {
   DekRow,
   KeyProvider,
@@ -11,8 +12,8 @@ import type {
   RotationRecord,
   StoredItem,
 } from '../../src/index.js';
-import { isSameMek } from '../../src/provider/key-wrap.js';
-import { readRotationItem, parseRotationRecord } from '../../src/rotation/rotation-record.js';
+import { isSameMek } from '../../src/format/key-wrap.js';
+import { parseRotationRecord } from '../../src/format/rotation-record.js';
 import type { SqliteDekStore } from '../../src/sqlite/index.js';
 import { PRODUCT } from '../support/encryptor.js';
 

@@ -1,3 +1,4 @@
+import { readLeaseItem, readRotationItem } from '../../src/store/known-items.js';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
@@ -7,8 +8,6 @@ import {
   type DekStore,
   type DekStoreItem,
 } from '../../src/index.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import {
   sampleItems,

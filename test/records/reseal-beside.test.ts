@@ -1,6 +1,6 @@
+import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
 import { StoreError, type DekRow, type StoredItem } from '../../src/index.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
 import { sampleLease } from '../../src/testing/sample-items.js';
 import { contentsOf, encryptAny, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, refused } from '../support/failure.js';

@@ -1,3 +1,4 @@
+import { readRotationItem } from '../../src/store/known-items.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deriveRecordKeyId } from '../../src/crypto/key-schedule.js';
@@ -30,7 +31,6 @@ import {
   writeNotes,
 } from '../support/rotations.js';
 import { OTHER_RECORD_KEY, RECORD_KEY } from '../support/records.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const authenticated = { recordKey: RECORD_KEY };
 

@@ -1,3 +1,4 @@
+import { readRotationItem } from '../../src/store/known-items.js';
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +15,6 @@ import { MEK_HEX, note, PRODUCT } from '../support/encryptor.js';
 import { describeError, failure, failureOf } from '../support/failure.js';
 import { envKeys, targetOf } from '../support/rotations.js';
 import { newPrivateKey, PAIR, pairOf } from '../support/recovery-pairs.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
 
 const PRIVATE =
   'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';

@@ -7,7 +7,7 @@ import type {
   RotationRecord,
   StoredItem,
 } from '../../src/index.js';
-import { isDekId } from '../../src/dek/key-scope.js';
+import { isDekId } from '../../src/format/key-scope.js';
 import type { RowItem } from '../support/rotation/snapshot.js';
 import type { Library } from './library.js';
 import type { Random } from './random.js';

@@ -32,7 +32,7 @@ it('names a task whose process died, and goes on with another process', async ()
   const tasks = [
     {
       seeds: [1],
-      patches: [{ file: 'clock.ts', from: '() => Math.random()', to: 'process.exit(3)' }],
+      patches: [{ file: 'async/clock.ts', from: '() => Math.random()', to: 'process.exit(3)' }],
     },
     { seeds: [5] },
     { seeds: [6] },

@@ -20,7 +20,7 @@ it('finds mutants, and nothing in a copy that is left as it is', { timeout: 600_
 it('fails for a mutant that survives', async () => {
   const mutant = {
     name: 'harmless',
-    patches: [{ file: 'clock.ts', from: 'Math.random()', to: 'Math.random() / 2' }],
+    patches: [{ file: 'async/clock.ts', from: 'Math.random()', to: 'Math.random() / 2' }],
   };
   const script = `
     import { tryMutants } from ${JSON.stringify(TRY)};
@@ -35,10 +35,14 @@ it('fails for a mutant that survives', async () => {
 });
 
 it.each([
-  ['nowhere', 'Math.chance()', /^The patch does not apply: src\/clock\.ts has 0 times\n/],
-  ['in several places', 'readonly ', /^The patch does not apply: src\/clock\.ts has \d+ times\n/],
+  ['nowhere', 'Math.chance()', /^The patch does not apply: src\/async\/clock\.ts has 0 times\n/],
+  [
+    'in several places',
+    'readonly ',
+    /^The patch does not apply: src\/async\/clock\.ts has \d+ times\n/,
+  ],
 ])('refuses a patch for text that stands %s', async (_where, from, message) => {
-  const patches = [{ file: 'clock.ts', from, to: '' }];
+  const patches = [{ file: 'async/clock.ts', from, to: '' }];
   await expect(withMutatedCopy(patches, () => Promise.resolve())).rejects.toThrow(message);
 });
 

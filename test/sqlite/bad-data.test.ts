@@ -1,3 +1,4 @@
+import { readRotationItem, readLeaseItem } from '../../src/store/known-items.js';
 import Database from 'libsql';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SqliteDekStore, SqliteDocumentStore } from '../../src/sqlite/index.js';
@@ -8,8 +9,6 @@ import {
   sampleRows,
   sampleTombstone,
 } from '../../src/testing/sample-items.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const { id, scopeId, product } = sampleRow();
 

@@ -1,3 +1,4 @@
+import { readRotationItem } from '../../src/store/known-items.js';
 import {
   authenticateRecords,
   createFieldEncryptor,
@@ -14,7 +15,6 @@ import {
   type KeyProvider,
   type StoredDocument,
 } from '../../src/index.js';
-import { readRotationItem } from '../../src/rotation/rotation-record.js';
 import { recordAuthenticationOf } from '../../src/store/authenticate-records.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from './clock.js';

@@ -1,3 +1,4 @@
+import { readLeaseItem } from '../../src/store/known-items.js';
 import {
   backfillDocuments,
   FieldEncryptionError,
@@ -8,7 +9,6 @@ import { sampleLease } from '../../src/testing/sample-items.js';
 import { note, PRODUCT, setup } from './encryptor.js';
 import { rejection } from './failure.js';
 import { addPlain, migrate, migrateUntil, notes } from './migrations.js';
-import { readLeaseItem } from '../../src/rotation/lease.js';
 
 const plain = { type: FieldEncryptionError };
 

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { deriveCommitment } from '../../src/crypto/key-schedule.js';
-import { keyScope } from '../../src/dek/key-scope.js';
+import { keyScope } from '../../src/format/key-scope.js';
 import type { ActiveDekRow, KeyProvider, ShreddedDekRow } from '../../src/index.js';
 import { PRODUCT } from './encryptor.js';
 

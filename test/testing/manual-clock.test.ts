@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { elapsedMs, momentOf } from '../../src/clock.js';
+import { elapsedMs, momentOf } from '../../src/async/clock.js';
 import { ManualClock } from '../../src/testing/index.js';
 
 describe('ManualClock', () => {

@@ -1,12 +1,13 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseEnvelope } from '../../src/cipher/envelope.js';
-import { declaredField, FieldCipher } from '../../src/cipher/field-cipher.js';
+import { parseEnvelope } from '../../src/format/envelope.js';
+import { FieldCipher } from '../../src/cipher/field-cipher.js';
+import { declaredField } from '../../src/document/declared-field.js';
 import { decodeFieldValue, encodeFieldValue } from '../../src/cipher/field-value.js';
 import { openText } from '../../src/crypto/aead.js';
 import { deriveFieldKey } from '../../src/crypto/key-schedule.js';
 import { lengthPrefixed, tuple } from '../../src/crypto/tuple.js';
-import { documentPlace } from '../../src/dek/document-place.js';
+import { documentPlace } from '../../src/document/document-place.js';
 import type { Envelope } from '../../src/index.js';
 import {
   contentsOf,

@@ -1,10 +1,11 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { declaredField, FieldCipher } from '../../src/cipher/field-cipher.js';
+import { FieldCipher } from '../../src/cipher/field-cipher.js';
+import { declaredField } from '../../src/document/declared-field.js';
 import { openText } from '../../src/crypto/aead.js';
 import { deriveCommitment, deriveFieldKey } from '../../src/crypto/key-schedule.js';
 import { tuple } from '../../src/crypto/tuple.js';
-import { documentPlace } from '../../src/dek/document-place.js';
+import { documentPlace } from '../../src/document/document-place.js';
 import {
   dekIdOf,
   isDekId,
@@ -13,7 +14,7 @@ import {
   scopeIdIn,
   scopeIdOf,
   type ScopeKind,
-} from '../../src/dek/key-scope.js';
+} from '../../src/format/key-scope.js';
 import { EnvKeyProvider } from '../../src/index.js';
 import { parseMekBytes } from '../../src/provider/mek-bytes.js';
 import { fromHex, readGolden } from '../support/golden.js';

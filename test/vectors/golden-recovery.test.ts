@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isLive } from '../../src/dek/dek-row.js';
+import { isLive } from '../../src/format/dek-row.js';
 import type { RecoveryKey } from '../../src/dek/recovery-key.js';
 import { parseRecoveryKey } from '../../src/dek/recovery-key.js';
 import type { DekRow, RecoveryWrap } from '../../src/index.js';

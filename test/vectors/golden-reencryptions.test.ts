@@ -3,7 +3,7 @@ import { authenticateRecords } from '../../src/index.js';
 import {
   parseReencryption,
   type ReencryptionRecord,
-} from '../../src/migration/reencryption-record.js';
+} from '../../src/format/reencryption-record.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { withoutMac } from '../support/resealing.js';
 import { readGolden } from '../support/golden.js';

@@ -1,6 +1,7 @@
+import { readLeaseItem } from '../../src/store/known-items.js';
 import { createHash, createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isLive, parseDekRow, type LiveDekRow } from '../../src/dek/dek-row.js';
+import { isLive, parseDekRow, type LiveDekRow } from '../../src/format/dek-row.js';
 import { unwrapDek } from '../../src/dek/dek-unwrapper.js';
 import {
   DekCache,
@@ -10,8 +11,8 @@ import {
   type Lease,
 } from '../../src/index.js';
 import { ConfiguredProviders } from '../../src/provider/configured-providers.js';
-import { readLeaseItem, leaseId, leaseScopeId } from '../../src/rotation/lease.js';
-import { parseRotationRecord, type RotationRecord } from '../../src/rotation/rotation-record.js';
+import { leaseId, leaseScopeId } from '../../src/format/lease.js';
+import { parseRotationRecord, type RotationRecord } from '../../src/format/rotation-record.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from '../support/clock.js';
 import { describeError, thrownBy } from '../support/failure.js';

@@ -1,7 +1,7 @@
 /** Makes sure, before anything is asked of a container, that its answers can be relied on. @module */
 import type { ConsistencyLevel, ContainerDefinition } from '@azure/cosmos';
-import { elapsedMs, momentOf, type Moment } from '../../clock.js';
-import { untilAborted } from '../../until-aborted.js';
+import { elapsedMs, momentOf, type Moment } from '../../async/clock.js';
+import { untilAborted } from '../../async/until-aborted.js';
 import type { CallOptions, CosmosConnection } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf, type ContainerRemedy } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';

@@ -1,8 +1,8 @@
 /** Sends requests through the SDK: each limited in time, each reported, patient where nothing is changed. @module */
 import type { Container } from '@azure/cosmos';
-import { systemClock, type Clock } from '../../clock.js';
-import { ownProperties, requireIntegerBetween } from '../../guards.js';
-import { withDeadline } from '../../with-deadline.js';
+import { systemClock, type Clock } from '../../async/clock.js';
+import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
+import { withDeadline } from '../../async/deadline.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
 import { describeRequest, type CosmosAnswer, type CosmosOperation } from './cosmos-request.js';
 import type { CosmosStoreOptions } from './cosmos-store-options.js';

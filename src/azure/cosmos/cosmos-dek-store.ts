@@ -1,8 +1,8 @@
 /** DEK rows in a container of Azure Cosmos DB. @module */
 import type { Container } from '@azure/cosmos';
-import { scopeIdIn } from '../../dek/key-scope.js';
-import { readOptions, requireIntegerBetween } from '../../guards.js';
-import { mapConcurrently } from '../../map-concurrently.js';
+import { scopeIdIn } from '../../format/key-scope.js';
+import { readOptions, requireIntegerBetween } from '../../guards/guards.js';
+import { mapConcurrently } from '../../async/map-concurrently.js';
 import type {
   DekRowFilter,
   DekRowPage,

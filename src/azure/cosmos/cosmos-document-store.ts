@@ -1,7 +1,7 @@
 /** Documents in a container of Azure Cosmos DB. @module */
 import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
-import { readOptions, requireIdentifier } from '../../guards.js';
-import { documentKeyText } from '../../store/document-key-text.js';
+import { readOptions, requireIdentifier } from '../../guards/guards.js';
+import { documentKeyText } from '../../format/document-key-text.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,

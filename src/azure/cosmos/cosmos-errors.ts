@@ -1,6 +1,6 @@
 /** Failures of Cosmos DB as errors of a store: what, where, and what to do. @module */
 import type { Container } from '@azure/cosmos';
-import { StoreError } from '../../errors.js';
+import { StoreError } from '../../errors/errors.js';
 import type { CosmosFailure } from './cosmos-failure.js';
 
 const ROLE = 'Cosmos DB Built-in Data Contributor';

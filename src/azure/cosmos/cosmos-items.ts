@@ -1,7 +1,7 @@
 /** Items one by one, each write done once or not at all, whatever becomes of its answer. @module */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConsistencyLevel, Item, PartitionKey } from '@azure/cosmos';
-import { StoreError } from '../../errors.js';
+import { StoreError } from '../../errors/errors.js';
 import type { ContainerCheck } from './container-check.js';
 import { MOST_ATTEMPTS, type CallOptions, type CosmosConnection } from './cosmos-connection.js';
 import { storeErrorOf, unconfirmed } from './cosmos-errors.js';

@@ -1,6 +1,6 @@
 /** Queries page by page, by the service's own continuations. @module */
 import type { FeedOptions, PartitionKey, QueryIterator, SqlQuerySpec } from '@azure/cosmos';
-import { requireIntegerBetween } from '../../guards.js';
+import { requireIntegerBetween } from '../../guards/guards.js';
 import type { ContainerCheck } from './container-check.js';
 import type { CallOptions, CosmosConnection } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';

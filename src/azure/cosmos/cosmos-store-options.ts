@@ -1,5 +1,5 @@
 /** What both Cosmos stores can be told. @module */
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../async/clock.js';
 import type { CosmosRequest } from './cosmos-request.js';
 
 /** @internal */

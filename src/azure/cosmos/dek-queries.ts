@@ -1,8 +1,8 @@
 /** The queries over DEK rows. @module */
 import type { JSONValue, SqlQuerySpec } from '@azure/cosmos';
-import { scopeIdIn } from '../../dek/key-scope.js';
+import { scopeIdIn } from '../../format/key-scope.js';
 import type { DekRowFilter } from '../../store/dek-store.js';
-import { NO_ROW_MARK, NO_ROW_TYPES } from '../../store/item-type.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../../format/item-type.js';
 
 const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
 /**

@@ -1,6 +1,6 @@
 /** Makes the container that keys are kept in. @module */
 import type { Container, ContainerDefinition, Database } from '@azure/cosmos';
-import { readOptions } from '../../guards.js';
+import { readOptions } from '../../guards/guards.js';
 import { CosmosConnection } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';

@@ -1,10 +1,10 @@
 /** A MEK in Azure Key Vault or Managed HSM. @module */
 import { timingSafeEqual } from 'node:crypto';
-import { systemClock } from '../../clock.js';
+import { systemClock } from '../../async/clock.js';
 import { decodeBase64url, encodeBase64url } from '../../crypto/base64url.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
-import { KeyProviderError } from '../../errors.js';
-import { ownProperties } from '../../guards.js';
+import { KeyProviderError } from '../../errors/errors.js';
+import { ownProperties } from '../../guards/guards.js';
 import type {
   DocumentedOpsOptions,
   KeyOperation,
@@ -17,7 +17,7 @@ import {
   isWrappedDek,
   type KeyWrap,
   type WrapAlgorithm,
-} from '../../provider/key-wrap.js';
+} from '../../format/key-wrap.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
 import { isManagedHsm } from './documented-quota.js';

@@ -1,5 +1,5 @@
 /** What an AKV provider is told, checked before anything is asked of the vault. @module */
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../async/clock.js';
 import {
   readOptions,
   requireBoolean,
@@ -7,8 +7,8 @@ import {
   requireIntegerBetween,
   requireOneOf,
   requirePlainObject,
-} from '../../guards.js';
-import type { WrapAlgorithm } from '../../provider/key-wrap.js';
+} from '../../guards/guards.js';
+import type { WrapAlgorithm } from '../../format/key-wrap.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/vault-names.js';
 import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
 

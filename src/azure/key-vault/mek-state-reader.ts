@@ -1,12 +1,12 @@
 /** Looks at versions of the MEK in the vault, each at most once in a while. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
-import { momentOf, type Clock } from '../../clock.js';
+import { momentOf, type Clock } from '../../async/clock.js';
 import { ExpiringMap } from '../../dek/expiring-map.js';
-import { SingleFlight } from '../../dek/single-flight.js';
-import { KeyProviderError } from '../../errors.js';
-import { describeMek } from '../../provider/key-wrap.js';
+import { SingleFlight } from '../../async/single-flight.js';
+import { KeyProviderError } from '../../errors/errors.js';
+import { describeMek } from '../../format/key-wrap.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
-import { untilAborted } from '../../until-aborted.js';
+import { untilAborted } from '../../async/until-aborted.js';
 import type { AkvSettings } from './akv-options.js';
 import { mekStateOf, requireWrappable, type MekState } from './mek-state.js';
 import type { VaultCalls } from './vault-calls.js';

@@ -3,8 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS } from '../../crypto/rsa-key.js';
 import { importRsaPublicKey } from '../../crypto/rsa-oaep.js';
-import { KeyProviderError } from '../../errors.js';
-import type { WrapAlgorithm } from '../../provider/key-wrap.js';
+import { KeyProviderError } from '../../errors/errors.js';
+import type { WrapAlgorithm } from '../../format/key-wrap.js';
 import { documentedOpsPerSecond } from './documented-quota.js';
 
 export interface MekState {

@@ -1,5 +1,5 @@
 /** Has the SDK ask for a fresh token in place of one that the vault refuses. @module */
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../async/clock.js';
 import type { PipelineRequest, PipelineResponse } from './challenge-memory.js';
 
 const UNAUTHORIZED = 401;

@@ -1,7 +1,7 @@
 /** Tries a call on a key vault again where that may help, and gives up in time. @module */
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../async/clock.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/retry-message.js';
-import { KeyProviderError } from '../../errors.js';
+import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';
 
 export interface AttemptLimits {

@@ -1,10 +1,10 @@
 /** The three things that are asked of a key vault, each tried as long as that may help. @module */
 import { isUint8Array } from 'node:util/types';
 import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
-import type { Clock } from '../../clock.js';
-import { KeyProviderError } from '../../errors.js';
+import type { Clock } from '../../async/clock.js';
+import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';
-import { withDeadline } from '../../with-deadline.js';
+import { withDeadline } from '../../async/deadline.js';
 import type { AkvSettings } from './akv-options.js';
 import type { VaultResponse } from './vault-answer.js';
 import { attemptRepeatedly } from './vault-attempts.js';

@@ -5,8 +5,8 @@ import {
   type KeyClientOptions,
   type KeyVaultKey,
 } from '@azure/keyvault-keys';
-import type { Clock } from '../../clock.js';
-import { RecentMap } from '../../dek/recent-map.js';
+import type { Clock } from '../../async/clock.js';
+import { RecentMap } from '../../async/recent-map.js';
 import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory } from './challenge-memory.js';
 import { RefusedTokens } from './refused-tokens.js';

@@ -1,5 +1,5 @@
 /** What a failed call on a key vault means, and what the operator does about it. @module */
-import { KeyProviderError, type KeyProviderErrorCode } from '../../errors.js';
+import { KeyProviderError, type KeyProviderErrorCode } from '../../errors/errors.js';
 import { answerIn, cleanCause, type VaultAnswer, type VaultResponse } from './vault-answer.js';
 
 /** What was tried, for the message. */

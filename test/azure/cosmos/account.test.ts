@@ -1,10 +1,10 @@
+import { readRotationItem } from '../../../src/store/known-items.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore, CosmosDocumentStore } from '../../../src/azure/cosmos/index.js';
 import { sampleRow } from '../../../src/testing/sample-items.js';
 import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { BackOffClock } from '../../support/azure/cosmos/back-off-clock.js';
 import { failure } from '../../support/failure.js';
-import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 const server = await CosmosServer.start();
 afterAll(() => server.stop());

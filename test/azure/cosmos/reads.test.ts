@@ -1,3 +1,4 @@
+import { readRotationItem, readLeaseItem } from '../../../src/store/known-items.js';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../../../src/azure/cosmos/cosmos-failure.js';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
@@ -5,8 +6,6 @@ import { sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
 import { CosmosServer, type CosmosFault } from '../../support/azure/cosmos-server.js';
 import { dekBench, everythingIn, type Bench } from '../../support/azure/cosmos/cosmos-bench.js';
 import { failure, rejection } from '../../support/failure.js';
-import { readRotationItem } from '../../../src/rotation/rotation-record.js';
-import { readLeaseItem } from '../../../src/rotation/lease.js';
 
 const server = await CosmosServer.start();
 afterAll(() => server.stop());

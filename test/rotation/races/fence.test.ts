@@ -1,3 +1,4 @@
+import { readRotationItem } from '../../../src/store/known-items.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RotationRecord } from '../../../src/index.js';
@@ -10,7 +11,6 @@ import { requireSettled, requireSound } from '../../support/rotation/settling.js
 import type { Process } from '../../support/rotation/watch.js';
 import { schedules } from '../../support/rotation/schedule.js';
 import { World } from '../../support/rotation/world.js';
-import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 let seed: Seed;
 

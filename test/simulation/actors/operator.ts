@@ -1,3 +1,4 @@
+import { readRotationItem } from '../../../src/store/known-items.js';
 import { deepEqual, ok } from 'node:assert/strict';
 import type { DekRow, RotationRecord } from '../../../src/index.js';
 import { PRODUCT } from '../../support/encryptor.js';
@@ -10,7 +11,6 @@ import type { Actor, Life } from '../simulation.js';
 import { longestFenceMs } from '../row-checks.js';
 import { decrypt as decryptAt } from './reader.js';
 import { IDS, write } from './writer.js';
-import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 type Action = (life: Life) => Promise<void>;
 

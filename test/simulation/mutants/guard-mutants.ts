@@ -26,7 +26,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'a process goes by its own fence and not by that of the record',
     patches: [
       {
-        file: 'rotation/record-reader.ts',
+        file: 'dek/record-reader.ts',
         from: 'elapsedBetween(copy.readAt, now) < copy.record.fenceTtlMs',
         to: 'elapsedBetween(copy.readAt, now) < this.#options.fenceTtlMs',
       },
@@ -84,7 +84,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'a record below one that was seen is followed',
     patches: [
       {
-        file: 'rotation/record-reader.ts',
+        file: 'dek/record-reader.ts',
         from: 'return record.epoch >= this.#options.epochs.least;',
         to: 'return record.epoch >= Math.min(1, this.#options.epochs.least);',
       },
@@ -94,7 +94,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'a record that is behind is not read again',
     patches: [
       {
-        file: 'rotation/record-reader.ts',
+        file: 'dek/record-reader.ts',
         from: 'const endMs = this.#behindSinceMs + (await dekStore.readLagMs({ signal }));',
         to: 'const endMs = this.#behindSinceMs - (await dekStore.readLagMs({ signal }));',
       },
@@ -104,7 +104,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'rows on the target of an earlier epoch do not stand against a retirement',
     patches: [
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: 'else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);',
         to: 'else if (!isSameMek(row, this.#record)) this.#behind.add(id);',
       },
@@ -114,7 +114,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'the epoch that a process is configured with is not looked at',
     patches: [
       {
-        file: 'rotation/epochs-seen.ts',
+        file: 'dek/epochs-seen.ts',
         from: 'this.#least = minimumEpoch;',
         to: 'this.#least = Math.min(minimumEpoch, 1);',
       },
@@ -154,7 +154,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'the epochs of rows count for nothing',
     patches: [
       {
-        file: 'rotation/epochs-seen.ts',
+        file: 'dek/epochs-seen.ts',
         from: "if (this.#isHigher(epoch, item)) this.#set(epoch, { from: 'row', dekId });",
         to: "if (this.#isHigher(epoch, item) && epoch < 1) this.#set(epoch, { from: 'row', dekId });",
       },

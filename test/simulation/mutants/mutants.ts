@@ -72,7 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a cache put without a generation check',
     patches: [
       {
-        file: 'dek/single-flight.ts',
+        file: 'async/single-flight.ts',
         from: 'if (this.#flights.get(key) === flight) keep(value);',
         to: 'keep(value);',
       },
@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'each of concurrent misses asks the vault',
     patches: [
       {
-        file: 'dek/single-flight.ts',
+        file: 'async/single-flight.ts',
         from: 'this.#flights.get(key) ?? this.#start(key, work, keep)',
         to: 'this.#start(key, work, keep)',
       },
@@ -162,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the previous wrap is dropped',
     patches: [
       {
-        file: 'dek/rewrapped-row.ts',
+        file: 'format/rewrapped-row.ts',
         from: '...(previousWrap && { previousWrap }),',
         to: '...(previousWrap && row.previousWrap && { previousWrap }),',
       },
@@ -312,7 +312,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a rewrap goes on after it was left',
     patches: [
       {
-        file: 'settle-concurrently.ts',
+        file: 'async/settle-concurrently.ts',
         from: '    await Promise.all(running);\n',
         to: '',
       },

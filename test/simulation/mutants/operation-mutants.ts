@@ -6,7 +6,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a flip keeps nothing of the wrap that makes room',
     patches: [
       {
-        file: 'dek/rewrapped-row.ts',
+        file: 'format/rewrapped-row.ts',
         from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
         to: '...wrapIn(previousWrap), epoch, rewrappedAt };',
       },
@@ -16,7 +16,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a flip brings back the epoch of the wrap that it brings back',
     patches: [
       {
-        file: 'dek/rewrapped-row.ts',
+        file: 'format/rewrapped-row.ts',
         from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
         to: '...wrapIn(previousWrap), epoch: Math.min(epoch, previousWrap.epoch), rewrappedAt, previousWrap: primaryWrap(row) };',
       },
@@ -81,7 +81,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a version is retired without a wait of its own',
     patches: [
       {
-        file: 'retirement/assert-retirable.ts',
+        file: 'inspection/assert-retirable.ts',
         from: 'const waitedMs = await wait(context, anchor);',
         to: 'const waitedMs = anchor ? 0 : await wait(context, anchor);',
       },
@@ -91,12 +91,12 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a version is retired that rows are under',
     patches: [
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: "...rowsReason('rows', this.#under),",
         to: '',
       },
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: '...(isSameMek(record, this.#mek) ? [currentTargetReason(true)] : []),',
         to: '',
       },
@@ -106,7 +106,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a version is retired that rows keep a wrap under',
     patches: [
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: 'if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);',
         to: '',
       },
@@ -116,12 +116,12 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a version is retired though rows are behind the rotation',
     patches: [
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: "      ...rowsReason('rows-behind', this.#behind),\n",
         to: '',
       },
       {
-        file: 'retirement/retirement-scan.ts',
+        file: 'inspection/retirement-scan.ts',
         from: "      ...rowsReason('rows', this.#under),\n",
         to: '',
       },

@@ -1,6 +1,6 @@
+import { readRotationItem } from '../../../src/store/known-items.js';
 import type { DekRow, DekStore, RotationRecord } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
-import { readRotationItem } from '../../../src/rotation/rotation-record.js';
 
 export interface RowItem {
   readonly row: DekRow;

@@ -1,5 +1,5 @@
 /** What was let out: each different text once, and whatever is no plain data. @module */
-import { isPlainObject } from '../../../src/guards.js';
+import { isPlainObject } from '../../../src/guards/guards.js';
 
 const LEAST_BYTES = 8;
 

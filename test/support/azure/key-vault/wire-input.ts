@@ -1,5 +1,5 @@
 /** What clients send, taken apart and judged. @module */
-import { isPlainObject } from '../../../../src/guards.js';
+import { isPlainObject } from '../../../../src/guards/guards.js';
 import type { KeyType } from './key-material.js';
 import type { VersionOptions } from './key-versions.js';
 import { badParameter } from './refusal.js';

@@ -1,0 +1,28 @@
+/** Reads again from a store that may be late, until it shows what is looked for. @module */
+import type { Clock } from './clock.js';
+import { ownProperties } from '../guards/guards.js';
+
+export interface LagWait {
+  readonly clock: Clock;
+  /** On the clock's monotonic scale: what a read that is sent from then on does not show is not there. */
+  readonly endMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const FIRST_PAUSE_MS = 20;
+
+/** `undefined` where the last read, sent at the end or later, did not show it. */
+export async function readUntilShown<T>(
+  read: () => Promise<T | undefined>,
+  wait: LagWait,
+): Promise<T | undefined> {
+  const { clock, endMs, signal } = ownProperties(wait);
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
+    const sentMs = clock.monotonicMs();
+    const found = await read();
+    if (found !== undefined || sentMs >= endMs) return found;
+    const leftMs = endMs - clock.monotonicMs();
+    const jittered = pauseMs * (0.5 + clock.jitter());
+    if (leftMs > 0) await clock.sleep(Math.min(leftMs, jittered), signal);
+  }
+}

@@ -1,0 +1,12 @@
+/** A declared path of a document. @module */
+import { lengthPrefixed } from '../crypto/tuple.js';
+
+/** A declared path, and the same as it stands in the additional data. */
+export interface DeclaredField {
+  readonly path: string;
+  readonly encodedPath: Buffer;
+}
+
+export function declaredField(path: string): DeclaredField {
+  return { path, encodedPath: lengthPrefixed(path) };
+}

@@ -1,0 +1,391 @@
+/** The front door: encrypts and decrypts documents. @module */
+import { DocumentOpener } from '../cipher/document-opener.js';
+import { DocumentReader, type DecryptOutcome } from '../cipher/document-reader.js';
+import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
+import { DocumentWrite } from '../cipher/document-write.js';
+import { DocumentWriter } from '../cipher/document-writer.js';
+import type { OpenDocument } from '../cipher/open-document.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { DekCache } from '../dek/dek-cache.js';
+import { dekServices, type DekServices } from '../dek/dek-services.js';
+import { readRecoveryKey } from '../dek/recovery-key.js';
+import { shredScope } from '../dek/scope-shredder.js';
+import type {
+  AnyDefinition,
+  DocumentKey,
+  EncryptedDocument,
+  OtherProperties,
+  PlainDocument,
+  StoredDocument,
+} from '../document/typed-document.js';
+import { readEncryptorOptions } from './encryptor-settings.js';
+import type {
+  DecryptDocumentOptions,
+  DecryptDocumentsOptions,
+  DocumentChange,
+  EncryptionMode,
+  FieldEncryptorOptions,
+  OpenDocumentOptions,
+  UpdateDocumentOptions,
+} from './field-encryptor-options.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
+import {
+  readDecryptListOptions,
+  readDecryptOptions,
+  readOpenOptions,
+  readUpdateOptions,
+  refuseOptions,
+  requireKeyAlone,
+} from './method-options.js';
+import { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import { checkReadiness, type Readiness } from './readiness.js';
+import type { ReadinessWarning } from '../provider/readiness-warning.js';
+import { epochsSeenBy } from '../dek/epochs-seen.js';
+import {
+  DEFAULT_FENCE_TTL_MS,
+  LEAST_FENCE_TTL_MS,
+  MOST_FENCE_TTL_MS,
+} from '../format/rotation-record.js';
+import { withRecordKey } from '../store/authenticate-records.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import { requireRecordKeysApart } from '../store/weak-keys.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
+
+/** Encrypts and decrypts documents; made by {@link createFieldEncryptor} or `initEncryption`. */
+export class FieldEncryptor {
+  readonly product: string;
+  readonly keyProviders: readonly KeyProvider[];
+  /** Authenticates its records where a `recordKey` was given, and is otherwise the one that was. */
+  readonly dekStore: DekStore;
+  readonly dekCache: DekCache;
+  readonly mode: EncryptionMode;
+  readonly enabled: boolean;
+  /** As given; where the product has a rotation record, that one's value counts. */
+  readonly fenceTtlMs: number;
+  readonly clock: Clock;
+  /** The RSA public key, PEM, that each DEK is wrapped for besides the MEK. */
+  declare readonly recoveryKey?: string;
+  /** As given: no rotation record below it is followed. */
+  declare readonly minimumEpoch?: number;
+  readonly #warnings: readonly ReadinessWarning[];
+  readonly #deks: DekServices;
+  readonly #reader: DocumentReader;
+  readonly #writer: DocumentWriter;
+  readonly #updater: DocumentUpdater;
+  readonly #opener: DocumentOpener;
+
+  /** @internal */
+  constructor(options: FieldEncryptorOptions, warnings: readonly ReadinessWarning[] = []) {
+    this.#warnings = warnings;
+    const own = readEncryptorOptions(options);
+    const { product, keyProviders, mode = 'strict', enabled = true } = own;
+    const { recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords } = own;
+    const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
+    requireIdentifier('product', product);
+    requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
+    const recoveryKey = readRecoveryKey(own.recoveryKey);
+    this.product = product;
+    const providers = new ConfiguredProviders(keyProviders, { product, clock });
+    this.keyProviders = providers.all;
+    this.dekStore = withRecordKey(own.dekStore, {
+      recordKey,
+      previousRecordKeys,
+      insecureAcceptUnauthenticatedRecords,
+    });
+    requireRecordKeysApart(providers, this.dekStore);
+    this.dekCache = own.dekCache ?? new DekCache({ clock });
+    this.mode = mode;
+    this.enabled = enabled;
+    this.fenceTtlMs = fenceTtlMs;
+    this.clock = clock;
+    if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
+    if (own.minimumEpoch !== undefined) this.minimumEpoch = own.minimumEpoch;
+    const checked = new CheckedDekStore(this.dekStore, { product, clock });
+    const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
+    const epochs = epochsSeenBy(this);
+    this.#deks = dekServices({ ...context, recoveryKey }, { fenceTtlMs, epochs });
+    this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
+    this.#writer = new DocumentWriter(this.#deks, enabled);
+    this.#updater = new DocumentUpdater(this.#deks, this.#writer);
+    this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);
+  }
+
+  /** Declared fields that were plaintext when read, and passed through, since the start. */
+  get plaintextReads(): number {
+    return this.#reader.plaintextReads;
+  }
+
+  /**
+   * Seals every declared field that is plain, under the document's own DEK.
+   *
+   * Takes plain documents and stored ones: `{ ...stored, ...changes }` seals just the changes, and
+   * keeps an envelope only after it opened in its place. Properties beside the declared fields come
+   * back as they are. The document that is passed in is not changed.
+   *
+   * Where documents are shredded or given new DEKs beside this, a write that lands late can be lost:
+   * use {@link FieldEncryptor.updateDocument} or {@link FieldEncryptor.beginWrite} for it.
+   *
+   * @returns A copy to be stored, plain JSON in every declared field. With `enabled: false` plain
+   * fields stay plain.
+   * @throws TypeError naming the path for a value that JSON cannot hold, for a container that is not of the
+   * declared shape, and for a function `toJSON`; RangeError for a value that is too long, and for more than
+   * 500,000 fields and list elements - nothing was written.
+   * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
+   * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
+   * an envelope of the document where no field is declared: refuse the input;
+   * `ROTATION_RECORD_MISSING`; `DEK_SHREDDED`: see {@link FieldEncryptor.shred}; `CONTENDED`: try again. Errors
+   * of the store and the provider pass.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ workspaceId: string; id: string; body: string }>()({
+   *   collection: 'notes', key: ['workspaceId', 'id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const stored = await encryptor.encryptDocument(note, { workspaceId: 'w', id: '1', body: 'Hi' });
+   * const edited = await encryptor.encryptDocument(note, { ...stored, body: 'Hello' });
+   * console.log((await encryptor.decryptDocument(note, edited)).body);
+   * ```
+   */
+  async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    document: X,
+    ...rest: readonly []
+  ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
+    refuseOptions(rest);
+    const written = await this.#writer.write(definition, document);
+    return written.document as EncryptedDocument<D> & OtherProperties<D, X>;
+  }
+
+  /**
+   * Seals a document for a write of your own that may take long, and lets you check it afterwards;
+   * {@link FieldEncryptor.updateDocument} does all of it over a `DocumentStore`.
+   *
+   * A document may be shredded, or given a new DEK, between sealing and writing. So: read the document
+   * with its etag, `beginWrite`, write over the etag, `confirm`. After a lost race begin again from the
+   * read: never send the same envelopes twice. When `confirm` gives false, read the document again and
+   * write what `sealAgain` makes of it. Decrypt a copy of a deleted document before it is written again.
+   *
+   * @throws What {@link FieldEncryptor.encryptDocument} throws.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ id: string; body: string }>()({
+   *   collection: 'notes', key: ['id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const database = new Map<string, object>(); // in earnest: over the etag that was read before
+   * let write = await encryptor.beginWrite(note, { id: '1', body: 'Hi' });
+   * database.set('1', write.document);
+   * while (!(await write.confirm())) {
+   *   const again = await write.sealAgain(database.get('1') ?? {});
+   *   if (!again) break; // others have written over it since
+   *   write = again;
+   *   database.set('1', write.document);
+   * }
+   * ```
+   */
+  async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    document: X,
+    ...rest: readonly []
+  ): Promise<DocumentWrite<EncryptedDocument<D> & OtherProperties<D, X>>> {
+    refuseOptions(rest);
+    const written = await this.#writer.write(definition, document);
+    return new DocumentWrite({ definition, services: this.#deks, writer: this.#writer }, written);
+  }
+
+  /**
+   * Changes one stored document, or makes it: reads, seals and writes over the etag. When another write
+   * came first, it waits a random time and begins again with what is stored by then. Where the DEK was
+   * retired or shredded before the write landed, what was sealed is sealed and written again, before this
+   * resolves.
+   *
+   * Calls of this process for one document and one store object take turns, so that they do not lose races
+   * to each other. A call waits 10 s for its turn at most. One that is made while a `change` function is
+   * awaited does not wait, so that `change` may itself update the same document: that update is stored
+   * first, and `change` is called again with it.
+   *
+   * Each write has an envelope that no other write has: where `change` touches no declared field, the
+   * shortest envelope is sealed anew. By it, a write is recognised when its answer was lost or when it was
+   * repeated on the way to the database, and the change is made once. Two limits: a document without sealed
+   * fields has no envelope, and another process may have sealed the same field again in between. Then an
+   * error of the store may mean that the write has landed, and a repeated write may make the change twice.
+   *
+   * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
+   * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again only as long as no
+   * write of this call is known to have landed. `undefined` leaves the document as it is.
+   * @returns What is stored then, with its etag; `undefined` where there is nothing.
+   * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change`
+   * returns other key parts, and for `attempts` outside 1 to 1 000; what `change` throws; what
+   * {@link FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { createFieldEncryptor, defineDocument, EnvKeyProvider, type EncryptedDocument } from '@bytelyst/field-encrypt';
+   * import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+   *
+   * const note = defineDocument<{ id: string; body: string; edits: number }>()({
+   *   collection: 'notes', key: ['id'], fields: ['body'],
+   * });
+   * const encryptor = createFieldEncryptor({
+   *   product: 'notelett',
+   *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
+   *   dekStore: new MemoryDekStore(),
+   * });
+   * const notes = new MemoryDocumentStore<EncryptedDocument<typeof note>>({ key: note.key });
+   * const key = { id: '1' };
+   * await encryptor.updateDocument(note, notes, key, () => ({ ...key, body: 'Hi', edits: 0 }));
+   * await encryptor.updateDocument(note, notes, key, (stored) => stored && {
+   *   ...stored, body: 'Hello', edits: stored.edits + 1,
+   * });
+   * ```
+   */
+  async updateDocument<D extends AnyDefinition>(
+    definition: D,
+    store: DocumentStore<EncryptedDocument<D>>,
+    key: DocumentKey<D>,
+    change: DocumentChange<D>,
+    options: UpdateDocumentOptions = {},
+  ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
+    const { signal, attempts } = readUpdateOptions(options);
+    requireKeyAlone(definition, key);
+    const item = await this.#updater.update({
+      definition,
+      store: store as unknown as DocumentStore,
+      key,
+      change: change as DocumentUpdate['change'],
+      signal,
+      attempts,
+    });
+    return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
+  }
+
+  /**
+   * Opens every declared field.
+   *
+   * A document whose DEK is in the cache costs no read; otherwise one read and one unwrap, shared
+   * with everybody else who waits for it. Each field is bound to product, collection, key parts and
+   * path; that a field was removed, that array elements changed places, or that an older value of
+   * the same field was put back is not detected.
+   *
+   * @returns A copy in clear. Bytes come back as `Uint8Array`.
+   * @throws TamperedError for anything that was not sealed in just this place - raise an alarm.
+   * @throws FieldEncryptionError `PLAINTEXT_REFUSED` in mode `'strict'`; `DEK_SHREDDED`;
+   * `DEK_NOT_FOUND`: restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the
+   * provider pass: retry where `retryable`.
+   */
+  async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    stored: X,
+    options: DecryptDocumentOptions<D> = {},
+  ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
+    const { expect } = readDecryptOptions(options);
+    const read = await this.#reader.read(definition, stored, expect);
+    return read as OtherProperties<D, X> & PlainDocument<D>;
+  }
+
+  /**
+   * Opens a list of documents: DEKs that are not in the cache are read in bulk and unwrapped side
+   * by side.
+   *
+   * @returns An outcome for each document, in order: one that cannot be opened fails alone.
+   * @throws RangeError for a bad `concurrency`; the signal's reason when it aborts.
+   */
+  async decryptDocuments<D extends AnyDefinition, X extends StoredDocument<D>>(
+    definition: D,
+    list: readonly X[],
+    options: DecryptDocumentsOptions<D> = {},
+  ): Promise<DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[]> {
+    const { expect, concurrency, signal } = readDecryptListOptions(options);
+    signal?.throwIfAborted();
+    const read = await this.#reader.readMany(definition, list, { expect, concurrency, signal });
+    return read as DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[];
+  }
+
+  /**
+   * Loads a document's DEKs once, for sealing and opening its fields one by one without waiting.
+   *
+   * @param key - The key parts, and nothing else.
+   * @returns A cipher that opens for as long as the cache would, and seals for `fenceTtlMs`.
+   * @throws What {@link FieldEncryptor.decryptDocument} throws for DEKs.
+   */
+  async openDocument<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+    options: OpenDocumentOptions = {},
+  ): Promise<OpenDocument<D>> {
+    const { createDek } = readOpenOptions(options);
+    requireKeyAlone(definition, key);
+    return this.#opener.open(definition, key, createDek);
+  }
+
+  /**
+   * Destroys every DEK of a document, for good: nothing that was sealed can be read again, here or
+   * in a copy of the document.
+   *
+   * Once it has resolved, nothing in this process seals under, opens with, caches, makes or confirms a DEK that
+   * the document had by then. Calls that began before, and an `OpenDocument` or `DocumentWrite` from before,
+   * reject with `DEK_SHREDDED` and are not tried again under a new DEK; calls that begin afterwards may make one.
+   * That holds for every encryptor and run over the same `dekStore` object.
+   *
+   * Other processes may open the document until their cached DEK expires. Write a later document with the same
+   * key one `fenceTtlMs` later at the earliest, or in this process: for so long another one may seal under the
+   * row that it read before, and what it seals is lost. Erasure is complete when backups of the DEK store are
+   * gone too. Where reads of the store may lag, it resolves one `readLagMs` after its last write.
+   *
+   * @returns The dekIds shredded by this call.
+   * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.
+   */
+  async shred<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+    ...rest: readonly []
+  ): Promise<{ readonly shredded: readonly string[] }> {
+    refuseOptions(rest);
+    requireKeyAlone(definition, key);
+    const { scope } = definition.placeOf(this.product, key);
+    return { shredded: await shredScope(this.#deks, scope.scopeId) };
+  }
+
+  /**
+   * Reads the rotation record, and has each key provider wrap and unwrap a random key.
+   *
+   * @returns What failed and how long each check took, whether encryption is on, and whether records are
+   * authenticated; it does not throw for a failed check.
+   */
+  checkReadiness(): Promise<Readiness> {
+    const { enabled, mode, dekStore } = this;
+    return checkReadiness(this.#deks, { enabled, mode, dekStore, warnings: this.#warnings });
+  }
+}
+
+/**
+ * Makes an encryptor out of parts; `initEncryption` makes one from environment variables.
+ *
+ * Make one for each product and process and share it: its cache is what makes it fast.
+ *
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+export function createFieldEncryptor(options: FieldEncryptorOptions): FieldEncryptor {
+  return new FieldEncryptor(options);
+}

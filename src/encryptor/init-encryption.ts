@@ -1,0 +1,226 @@
+/** An encryptor from environment variables. @module */
+import type { PlaintextRead } from '../cipher/plaintext-read.js';
+import type { Clock } from '../async/clock.js';
+import { DekCache } from '../dek/dek-cache.js';
+import type { Environment } from './environment-reader.js';
+import {
+  readEnvironment,
+  type InsecureAllowances,
+  type KeySettings,
+  type VaultSettings,
+} from './environment.js';
+import { ConfigurationError } from '../errors/errors.js';
+import { FieldEncryptor } from './field-encryptor.js';
+import { requireBackfilled, type BackfilledCollection } from '../inspection/require-backfilled.js';
+import { readOptions, requireBoolean } from '../guards/guards.js';
+import { EnvKeyProvider } from '../provider/env-key-provider.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import { unreadWarnings } from '../provider/readiness-warning.js';
+import type { DekStore } from '../store/dek-store.js';
+
+/** The part of a `TokenCredential` that a key vault needs; any of `@azure/identity` will do. */
+export interface AzureCredential {
+  getToken(
+    scopes: string | string[],
+    options?: object,
+  ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
+}
+
+export interface InitEncryptionOptions extends InsecureAllowances {
+  readonly dekStore: DekStore;
+  /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
+  readonly credential?: AzureCredential;
+  /**
+   * Lets the vault be on this machine, for an emulator: the token is then sent to whoever listens
+   * there. @default false
+   */
+  readonly insecureAllowLoopbackVault?: boolean;
+  /** @default process.env */
+  readonly env?: Environment;
+  /**
+   * In place of `FIELD_ENCRYPT_RECORD_KEY`, from a secret store say: refused where both are given.
+   * @default the variable
+   */
+  readonly recordKey?: string;
+  /** In place of `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS`, likewise. @default the variable */
+  readonly previousRecordKeys?: readonly string[];
+  /** In place of `FIELD_ENCRYPT_RECOVERY_KEY`, likewise. @default the variable */
+  readonly recoveryKey?: string;
+  /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
+  readonly collections?: readonly BackfilledCollection[];
+  /**
+   * Accepts records without a mac until `resealRecords` is complete; needs a record key.
+   *
+   * @default false
+   */
+  readonly insecureAcceptUnauthenticatedRecords?: boolean;
+  /** Ends the scan of `collections`; rejects with its reason. */
+  readonly signal?: AbortSignal;
+  /** Called for each declared field that was plaintext and was passed through; it gets no value. */
+  readonly onPlaintextRead?: (read: PlaintextRead) => void;
+  /** For a product's first rotation record only. @default 30 000 */
+  readonly fenceTtlMs?: number;
+  /** Replaced in tests. @default the machine's clock */
+  readonly clock?: Clock;
+}
+
+const ALLOWANCES = [
+  'insecureAllowDisabledInProduction',
+  'insecureAllowEnvKeysInProduction',
+  'insecureAllowLoopbackVault',
+  'insecureAcceptUnauthenticatedRecords',
+] as const;
+const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
+  'dekStore',
+  'credential',
+  'env',
+  'recordKey',
+  'previousRecordKeys',
+  'recoveryKey',
+  'collections',
+  'signal',
+  'onPlaintextRead',
+  'fenceTtlMs',
+  'clock',
+  ...ALLOWANCES,
+];
+
+/**
+ * Makes an encryptor from environment variables, and refuses to where one of them is wrong.
+ *
+ * | variable | value |
+ * | --- | --- |
+ * | `FIELD_ENCRYPT_ENABLED` | `true` or `false`; required |
+ * | `FIELD_ENCRYPT_PRODUCT` | name of the product; required |
+ * | `FIELD_ENCRYPT_KEY_PROVIDER` | `akv` or `env`; required when enabled |
+ * | `FIELD_ENCRYPT_KEY` | `env`: the MEK, 32 bytes as base64, base64url or hex |
+ * | `FIELD_ENCRYPT_PREVIOUS_KEYS` | `env`: earlier MEKs, separated by commas |
+ * | `FIELD_ENCRYPT_RECORD_KEY` | authenticates DEK rows and rotation record; 32 bytes, not the MEK's |
+ * | `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS` | record keys that verify and do not sign, separated by commas |
+ * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
+ * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
+ * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
+ * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, for the day on which the MEK is lost; `\n` may stand for its line ends |
+ * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
+ * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
+ * | `FIELD_ENCRYPT_MINIMUM_EPOCH` | refuses a rotation record below it; raise it after each rotation |
+ * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
+ * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
+ *
+ * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install
+ * both. Env keys that are set beside `akv` still unwrap what they wrapped, so that a product can move.
+ *
+ * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are
+ * read only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: every one of `collections`, each time.
+ *
+ * A variable that nothing reads is refused where its name is within two letters of one of these. Any other
+ * that begins with `FIELD_ENCRYPT_` is a warning of `checkReadiness`: Kubernetes makes some for each Service.
+ *
+ * @throws ConfigurationError that lists every problem at once, by variable and never with its value. TypeError
+ * or RangeError for options that make no sense.
+ * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document
+ * stores pass: try again.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import { initEncryption } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const encryptor = await initEncryption({
+ *   dekStore: new MemoryDekStore(),
+ *   env: {
+ *     FIELD_ENCRYPT_ENABLED: 'true',
+ *     FIELD_ENCRYPT_PRODUCT: 'notelett',
+ *     FIELD_ENCRYPT_KEY_PROVIDER: 'env',
+ *     FIELD_ENCRYPT_KEY: randomBytes(32).toString('base64'),
+ *   },
+ * });
+ * console.log((await encryptor.checkReadiness()).ready); // true
+ * ```
+ */
+export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
+  const own = readOptions(options, OPTIONS);
+  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = own;
+  const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = own;
+  const { insecureAllowDisabledInProduction } = own;
+  requireAllowances(own);
+  const settings = readEnvironment(env, own);
+  const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
+  const { minimumEpoch } = settings;
+  const dekCache = new DekCache({
+    ...(cacheMaxEntries !== undefined && { maxEntries: cacheMaxEntries }),
+    ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
+    ...(clock && { clock }),
+  });
+  const parts = {
+    product,
+    enabled,
+    dekStore,
+    dekCache,
+    keyProviders: await keyProvidersFor(keys, own),
+    ...settings.recordKeys,
+    ...(insecureAcceptUnauthenticatedRecords !== undefined && {
+      insecureAcceptUnauthenticatedRecords,
+    }),
+    ...(insecureAllowDisabledInProduction !== undefined && { insecureAllowDisabledInProduction }),
+    ...(mode && { mode }),
+    ...(recoveryKey !== undefined && { recoveryKey }),
+    ...(minimumEpoch !== undefined && { minimumEpoch }),
+    ...(fenceTtlMs !== undefined && { fenceTtlMs }),
+    ...(onPlaintextRead !== undefined && { onPlaintextRead }),
+    ...(clock && { clock }),
+  };
+  const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
+  if (settings.requireBackfilled) {
+    await requireBackfilled(collections, { ...(signal && { signal }) });
+  }
+  return encryptor;
+}
+
+function requireAllowances(options: InitEncryptionOptions): void {
+  for (const name of ALLOWANCES) {
+    if (options[name] !== undefined) requireBoolean(name, options[name]);
+  }
+}
+
+/** The first one is what a new product starts with. */
+async function keyProvidersFor(
+  { vault, env }: KeySettings,
+  options: InitEncryptionOptions,
+): Promise<readonly KeyProvider[]> {
+  const fromVault = vault ? [await loadAkvKeyProvider(vault, options)] : [];
+  return [...fromVault, ...(env ? [new EnvKeyProvider(env)] : [])];
+}
+
+async function loadAkvKeyProvider(
+  { vaultUrl, mekName, mekVersion }: VaultSettings,
+  { credential, insecureAllowLoopbackVault = false, clock }: InitEncryptionOptions,
+): Promise<KeyProvider> {
+  const adapter = import('../azure/key-vault/index.js');
+  const { AkvKeyProvider } = await needed('@azure/keyvault-keys', adapter);
+  return new AkvKeyProvider({
+    vaultUrl,
+    mekName,
+    credential: credential ?? (await defaultCredential()),
+    insecureAllowLoopback: insecureAllowLoopbackVault,
+    ...(mekVersion !== undefined && { mekVersion }),
+    ...(clock && { clock }),
+  });
+}
+
+async function defaultCredential(): Promise<AzureCredential> {
+  const { DefaultAzureCredential } = await needed('@azure/identity', import('@azure/identity'));
+  return new DefaultAzureCredential();
+}
+
+/** They are optional peers: whoever uses env keys alone installs neither. */
+async function needed<T>(packageName: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    const problem = `is "akv", which needs the package ${packageName}: run npm install ${packageName}`;
+    throw new ConfigurationError([{ variable: 'FIELD_ENCRYPT_KEY_PROVIDER', problem }], { cause });
+  }
+}

@@ -1,0 +1,111 @@
+/** Tries everything that encryption depends on, before traffic does. @module */
+import type { Clock } from '../async/clock.js';
+import type { DekContext } from '../dek/dek-context.js';
+import type { DekServices } from '../dek/dek-services.js';
+import { makeRoundTrip } from '../dek/mek-round-trip.js';
+import type { EncryptionMode } from './field-encryptor-options.js';
+import type { MekReference } from '../format/key-wrap.js';
+import type { ReadinessWarning } from '../provider/readiness-warning.js';
+import type { RotationRecord } from '../format/rotation-record.js';
+import {
+  recordAuthenticationOf,
+  type RecordAuthentication,
+} from '../store/authenticate-records.js';
+import type { DekStore } from '../store/dek-store.js';
+import { weakKeyWarnings } from '../store/weak-keys.js';
+
+/** One check and what came of it. */
+export interface ReadinessCheck {
+  /** `"dek-store"`, or `"key-provider"` with provider and MEK: `"key-provider env/env"`. */
+  readonly name: string;
+  readonly ok: boolean;
+  readonly durationMs: number;
+  /** Present when it failed. */
+  readonly error?: unknown;
+}
+
+export interface Readiness {
+  /** True when every check passed. */
+  readonly ready: boolean;
+  readonly checks: readonly ReadinessCheck[];
+  /**
+   * Of the rotation record as it was read, for `minimumEpoch` of the next start; absent where there is no
+   * record, or it cannot be read.
+   */
+  readonly epoch?: number;
+  /** `false`: this process writes plaintext, whatever else is ready. */
+  readonly enabled: boolean;
+  /** What this process does with plaintext in a declared field. */
+  readonly mode: EncryptionMode;
+  /**
+   * `'required'`: DEK rows and the rotation record need a true mac. `'optional'`: those without one are
+   * accepted, as `insecureAcceptUnauthenticatedRecords` says. `'off'`: there is no `recordKey`.
+   */
+  readonly recordAuthentication: RecordAuthentication;
+  /** What an operator should look at; none of it makes `ready` false. */
+  readonly warnings: readonly ReadinessWarning[];
+}
+
+interface ReadinessSettings extends Pick<Readiness, 'enabled' | 'mode' | 'warnings'> {
+  readonly dekStore: DekStore;
+}
+
+export async function checkReadiness(
+  { context, records }: DekServices,
+  { enabled, mode, dekStore, warnings }: ReadinessSettings,
+): Promise<Readiness> {
+  const { clock, providers } = context;
+  let target: RotationRecord | undefined;
+  const store = await timed(clock, 'dek-store', async () => {
+    const copy = await records.read();
+    target = copy?.record;
+    target = (await records.followed(copy))?.record;
+    // It must be configured, or no document can be created.
+    if (target) providers.find(target);
+  });
+  const checks = [store];
+  for (const { id, mekName } of providers.all) {
+    const isTarget = target?.keyProvider === id && target.mekName === mekName;
+    const version = isTarget ? target?.mekVersion : undefined;
+    checks.push(
+      await timed(clock, `key-provider ${id}/${mekName}`, () =>
+        roundTrip(context, { keyProvider: id, mekName }, version),
+      ),
+    );
+  }
+  const epoch = target && { epoch: target.epoch };
+  return {
+    ready: checks.every(({ ok }) => ok),
+    checks,
+    enabled,
+    mode,
+    ...epoch,
+    recordAuthentication: recordAuthenticationOf(dekStore),
+    warnings: [...warnings, ...weakKeyWarnings(providers, dekStore)],
+  };
+}
+
+async function roundTrip(
+  { providers }: DekContext,
+  name: Pick<MekReference, 'keyProvider' | 'mekName'>,
+  version: string | undefined,
+): Promise<void> {
+  const provider = providers.find(name);
+  const mekVersion = version ?? (await provider.currentVersion());
+  await makeRoundTrip(providers, { ...name, mekVersion });
+}
+
+async function timed(
+  clock: Clock,
+  name: string,
+  check: () => Promise<void>,
+): Promise<ReadinessCheck> {
+  const startedAt = clock.monotonicMs();
+  const durationMs = (): number => clock.monotonicMs() - startedAt;
+  try {
+    await check();
+    return { name, ok: true, durationMs: durationMs() };
+  } catch (error) {
+    return { name, ok: false, durationMs: durationMs(), error };
+  }
+}

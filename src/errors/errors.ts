@@ -1,0 +1,241 @@
+/** Every failure that a caller may have to tell apart. @module */
+import { brandClass, isInstanceOf } from './error-brand.js';
+import { readOptions } from '../guards/guards.js';
+import type { RetirementReason } from './retirement-reason.js';
+
+/** Failures of a {@link KeyProviderError}. */
+export type KeyProviderErrorCode =
+  | 'KEY_PROVIDER_DENIED'
+  | 'KEY_PROVIDER_FAILED'
+  | 'KEY_PROVIDER_THROTTLED'
+  | 'KEY_PROVIDER_UNAVAILABLE'
+  | 'MEK_DISABLED'
+  | 'MEK_NOT_VALID_NOW'
+  | 'MEK_UNSUPPORTED'
+  | 'MEK_VERSION_UNKNOWN'
+  | 'WRAP_REJECTED';
+
+/** Failures of a {@link StoreError}. */
+export type StoreErrorCode =
+  'ALREADY_EXISTS' | 'ETAG_MISMATCH' | 'STORE_FAILED' | 'STORE_UNAVAILABLE';
+
+/** Failures that need no class of their own. */
+export type PlainErrorCode =
+  | 'ADAPTER_CONTRACT'
+  | 'BACKFILL_UNFINISHED'
+  | 'CIPHER_STALE'
+  | 'CONTENDED'
+  | 'DEFINITION_MISMATCH'
+  | 'DEK_NOT_FOUND'
+  | 'DEK_SHREDDED'
+  | 'DEK_UNRECOVERABLE'
+  | 'DOCUMENT_MOVED'
+  | 'ENVELOPE_REFUSED'
+  | 'ENVELOPE_UNSUPPORTED'
+  | 'KEY_PROVIDER_NOT_CONFIGURED'
+  | 'KEY_WEAK'
+  | 'MIGRATION_SUPERSEDED'
+  | 'MIGRATION_UNDER_WAY'
+  | 'PLAINTEXT_REFUSED'
+  | 'RECORD_KEY_UNKNOWN'
+  | 'RECOVERY_KEY_UNKNOWN'
+  | 'ROTATION_RECORD_BEHIND'
+  | 'ROTATION_RECORD_MISSING'
+  | 'ROTATION_SUPERSEDED'
+  | 'ROTATION_UNFINISHED'
+  | 'ROW_UNSUPPORTED'
+  | 'TOO_MANY_DEKS';
+
+export type ErrorCode =
+  | 'CONFIGURATION_INVALID'
+  | 'MEK_STILL_NEEDED'
+  | 'TAMPERED'
+  | KeyProviderErrorCode
+  | PlainErrorCode
+  | StoreErrorCode;
+
+/** What an error may name besides its message. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** True where the same call may succeed later, with nothing changed. */
+  readonly retryable?: boolean;
+  readonly dekId?: string | undefined;
+  readonly path?: string | undefined;
+}
+
+const DETAILS: readonly (keyof ErrorDetails)[] = ['cause', 'retryable', 'dekId', 'path'];
+
+/**
+ * The base of all errors of this library.
+ *
+ * `code` is stable: switch on it, never on the message. Messages and properties name places
+ * (dekId, path, version), never plaintext, key bytes or ciphertext. Misuse of a function is a
+ * `TypeError` or `RangeError` instead; an aborted call rejects with `signal.reason`.
+ *
+ * `instanceof` also holds for errors of another copy of this package in the same process. Another version
+ * may have a `code` that this one does not list: give a `switch` a `default`.
+ */
+export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name: string = 'FieldEncryptionError';
+  readonly code: Code;
+  readonly retryable: boolean;
+  declare readonly dekId?: string;
+  declare readonly path?: string;
+
+  static {
+    brandClass(this, 'FieldEncryptionError');
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstanceOf(this, value);
+  }
+
+  /** @throws RangeError for a detail that is not known: misspelt, it would be lost. */
+  constructor(code: Code, message: string, details: ErrorDetails = {}) {
+    const own = readOptions(details, DETAILS, 'details');
+    super(message, 'cause' in own ? { cause: own.cause } : undefined);
+    this.code = code;
+    this.retryable = own.retryable ?? false;
+    if (own.dekId !== undefined) this.dekId = own.dekId;
+    if (own.path !== undefined) this.path = own.path;
+  }
+}
+
+/**
+ * Stored data is not what this library wrote: a changed, cut or moved envelope, an altered row.
+ * Raise an alarm and restore the data; a retry gives the same answer.
+ */
+export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
+  override readonly name: string = 'TamperedError';
+
+  static {
+    brandClass(this, 'TamperedError');
+  }
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super('TAMPERED', message, details);
+  }
+}
+
+/** A key provider did not wrap or unwrap. Retry when `retryable`, after `retryAfterMs` if given. */
+export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode> {
+  override readonly name: string = 'KeyProviderError';
+  declare readonly retryAfterMs?: number;
+
+  static {
+    brandClass(this, 'KeyProviderError');
+  }
+
+  constructor(
+    code: KeyProviderErrorCode,
+    message: string,
+    details: ErrorDetails & { readonly retryAfterMs?: number } = {},
+  ) {
+    const { retryAfterMs, ...others } = readOptions(
+      details,
+      [...DETAILS, 'retryAfterMs'],
+      'details',
+    );
+    super(code, message, others);
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/**
+ * A store did not do what was asked. `ALREADY_EXISTS` and `ETAG_MISMATCH` are lost races: read
+ * again and decide anew. `STORE_UNAVAILABLE` may be retried; `STORE_FAILED` needs a look.
+ */
+export class StoreError extends FieldEncryptionError<StoreErrorCode> {
+  override readonly name: string = 'StoreError';
+
+  static {
+    brandClass(this, 'StoreError');
+  }
+
+  constructor(code: StoreErrorCode, message: string, details: ErrorDetails = {}) {
+    const own = readOptions(details, DETAILS, 'details');
+    super(code, message, { retryable: code === 'STORE_UNAVAILABLE', ...own });
+  }
+}
+
+/** One thing wrong with the environment. */
+export interface ConfigurationProblem {
+  readonly variable: string;
+  readonly problem: string;
+}
+
+/** The environment does not configure the library; `problems` lists everything wrong with it. */
+export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVALID'> {
+  override readonly name: string = 'ConfigurationError';
+  readonly problems: readonly ConfigurationProblem[];
+
+  static {
+    brandClass(this, 'ConfigurationError');
+  }
+
+  constructor(problems: readonly ConfigurationProblem[], details: ErrorDetails = {}) {
+    const lines = problems.map(({ variable, problem }) => `\n- ${variable} ${problem}`);
+    super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`, details);
+    this.problems = problems;
+  }
+}
+
+/** Something needs a MEK version, or may; `reasons` lists everything that was found. */
+export class MekStillNeededError extends FieldEncryptionError<'MEK_STILL_NEEDED'> {
+  override readonly name: string = 'MekStillNeededError';
+  readonly reasons: readonly RetirementReason[];
+
+  static {
+    brandClass(this, 'MekStillNeededError');
+  }
+
+  constructor(mek: string, reasons: readonly RetirementReason[], details: ErrorDetails = {}) {
+    const lines = reasons.map(({ message }) => `\n- ${message}`);
+    super('MEK_STILL_NEEDED', `${mek} cannot be retired yet:${lines.join('')}`, details);
+    this.reasons = reasons;
+  }
+}
+
+/** Pairs each class with its codes, so that a `switch` on `code` narrows. */
+export type AnyFieldEncryptionError =
+  | ConfigurationError
+  | FieldEncryptionError<PlainErrorCode>
+  | KeyProviderError
+  | MekStillNeededError
+  | StoreError
+  | TamperedError;
+
+/**
+ * True for any error of this library, of another copy or version of it too; narrows to the union whose
+ * `code` can be switched on. Another version may have a code that is not in it: add a `default`.
+ */
+export function isFieldEncryptionError(error: unknown): error is AnyFieldEncryptionError {
+  return error instanceof FieldEncryptionError;
+}
+
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean {
+  return isFieldEncryptionError(error) && codes.includes(error.code);
+}
+
+/** An adapter's answer that its interface rules out. @param adapter - `DEK store`, or a provider. */
+export function brokenContract(
+  adapter: string,
+  rule: string,
+  what: string,
+  cause?: unknown,
+): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ADAPTER_CONTRACT',
+    `The ${adapter} broke rule ${rule}: ${what}; mend the adapter`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Others were faster every time: nothing is wrong, and a later call may win. */
+export function contended(what: string, attempts: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'CONTENDED',
+    `${what} did not succeed in ${String(attempts)} attempts: other processes were faster; try again`,
+    { retryable: true },
+  );
+}

@@ -1,0 +1,194 @@
+/** A DEK as it is stored: docs/format.md, "DEK row". @module */
+import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from './key-wrap.js';
+import {
+  alteredItem,
+  is,
+  isDigest,
+  isIdentifier,
+  isKeyId,
+  isOneOf,
+  isPositiveInteger,
+  isShaped,
+  isTimestamp,
+  knownState,
+  readShaped,
+  requireMacPair,
+  type ItemShape,
+  type PropertyTest,
+} from './item-shape.js';
+import { dekIdOf, isDekId, isScopeId, scopeIdOf, type ScopeKind } from './key-scope.js';
+
+interface DekRowHead {
+  /** The dekId. */
+  readonly id: string;
+  readonly scopeId: string;
+  readonly scopeKind: ScopeKind;
+  /** The scope's parts, for people and for finding orphans. */
+  readonly scope: readonly string[];
+  readonly type: 'dek';
+  readonly schema: 1;
+  readonly product: string;
+  readonly generation: number;
+  /** Of the rotation that last wrote the row. */
+  readonly epoch: number;
+  readonly createdAt: string;
+  readonly macKeyId?: string;
+  readonly mac?: string;
+}
+
+/** The wrap that the DEK was last unwrapped from, or that a rollback displaced; kept until it is pruned. */
+export interface PreviousWrap extends KeyWrap {
+  readonly epoch: number;
+}
+
+/** The DEK under an offline recovery key. */
+export interface RecoveryWrap {
+  readonly wrappedDek: string;
+  readonly wrapAlgorithm: 'RSA-OAEP-256';
+  readonly recoveryKeyId: string;
+}
+
+/** A DEK that can be used. */
+interface WrappedDekRow extends DekRowHead, KeyWrap {
+  /** Proves after every unwrap that the DEK is the right one. */
+  readonly commitment: string;
+  readonly rewrappedAt?: string;
+  readonly previousWrap?: PreviousWrap;
+  readonly recoveryWrap?: RecoveryWrap;
+}
+
+/** Seals and opens. */
+export interface ActiveDekRow extends WrappedDekRow {
+  readonly state: 'active';
+}
+
+/** Opens, never seals. */
+export interface RetiredDekRow extends WrappedDekRow {
+  readonly state: 'retired';
+  readonly retiredAt: string;
+}
+
+export type LiveDekRow = ActiveDekRow | RetiredDekRow;
+
+/** A tombstone: the DEK is gone for good, and its id is never used again. */
+export interface ShreddedDekRow extends DekRowHead {
+  readonly state: 'shredded';
+  readonly shreddedAt: string;
+}
+
+export type DekRow = LiveDekRow | ShreddedDekRow;
+
+/** Names a row whose own id cannot. */
+export const NO_DEK_ID = '(without a valid id)';
+
+export const isScopeKind: PropertyTest = isOneOf('document', 'shared');
+
+export const isScope: PropertyTest = (value) =>
+  Array.isArray(value) && value.length > 0 && value.every(isIdentifier);
+
+const HEAD: ItemShape = {
+  id: isDekId,
+  scopeId: isScopeId,
+  scopeKind: isScopeKind,
+  scope: isScope,
+  type: is('dek'),
+  schema: is(1),
+  product: isIdentifier,
+  generation: isPositiveInteger,
+  epoch: isPositiveInteger,
+  createdAt: isTimestamp,
+  'macKeyId?': isKeyId,
+  'mac?': isDigest,
+};
+
+const WRAP: ItemShape = {
+  wrappedDek: (value) => typeof value === 'string',
+  wrapAlgorithm: isOneOf(...WRAP_ALGORITHMS),
+  keyProvider: isIdentifier,
+  mekName: isIdentifier,
+  mekVersion: isMekVersion,
+};
+
+const RECOVERY_WRAP: ItemShape = {
+  wrappedDek: (value) => isWrappedDek(value, 'RSA-OAEP-256'),
+  wrapAlgorithm: is('RSA-OAEP-256'),
+  recoveryKeyId: isKeyId,
+};
+
+const LIVE: ItemShape = {
+  ...HEAD,
+  ...WRAP,
+  commitment: isDigest,
+  'rewrappedAt?': isTimestamp,
+  'previousWrap?': isShaped(
+    { ...WRAP, epoch: isPositiveInteger },
+    'The previous wrap of a DEK row',
+  ),
+  'recoveryWrap?': isShaped(RECOVERY_WRAP, 'The recovery wrap of a DEK row'),
+};
+
+const STATES = ['active', 'retired', 'shredded'] as const;
+
+const SHAPES: Readonly<Record<DekRow['state'], ItemShape>> = {
+  active: { ...LIVE, state: is('active') },
+  retired: { ...LIVE, state: is('retired'), retiredAt: isTimestamp },
+  shredded: { ...HEAD, state: is('shredded'), shreddedAt: isTimestamp },
+};
+
+/**
+ * The row, when it is one that this version understands and nothing in it contradicts itself.
+ *
+ * @param dekId - The id that was asked for: a row copied under another id is refused.
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema, state or property;
+ * TamperedError for a row that this library cannot have written.
+ */
+export function parseDekRow(value: unknown, dekId?: string): DekRow {
+  const item = `DEK row ${dekId ?? dekIdIn(value) ?? NO_DEK_ID}`;
+  const state = knownState(value, item, { type: 'dek', states: STATES });
+  const row = readShaped(value, SHAPES[state], item) as unknown as DekRow;
+  requireConsistent(row, item, dekId);
+  return row;
+}
+
+export function isLive(row: DekRow): row is LiveDekRow {
+  return row.state !== 'shredded';
+}
+
+function requireConsistent(row: DekRow, item: string, dekId: string | undefined): void {
+  if (dekId !== undefined && row.id !== dekId) throw alteredItem(item, 'id');
+  if (row.id !== dekIdOf(row.scopeId, row.generation)) throw alteredItem(item, 'generation');
+  if (row.scopeId !== scopeIdOf(row.scopeKind, row.product, row.scope)) {
+    throw alteredItem(item, 'scope');
+  }
+  requireMacPair(row, item);
+  if (!isLive(row)) return;
+  if (!isWrappedDek(row.wrappedDek, row.wrapAlgorithm)) throw alteredItem(item, 'wrappedDek');
+  const { previousWrap } = row;
+  if (previousWrap && !isWrappedDek(previousWrap.wrappedDek, previousWrap.wrapAlgorithm)) {
+    throw alteredItem(item, 'previousWrap');
+  }
+}
+
+/** The id that a stored value has, if it is one that a DEK can have. */
+export function dekIdIn(value: unknown): string | undefined {
+  const id = (value as { readonly id?: unknown } | null | undefined)?.id;
+  return isDekId(id) ? id : undefined;
+}
+
+/** The tombstone of a live row: what is left of it, and when. */
+export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow {
+  const { id, scopeId, scopeKind, scope, type, schema, product, generation, epoch, createdAt } =
+    row;
+  const head = { id, scopeId, scopeKind, scope, type, schema, product, generation };
+  return { ...head, state: 'shredded', epoch, createdAt, shreddedAt };
+}
+
+/** When a row was retired, or shredded. */
+export function leftUseAt(row: RetiredDekRow | ShreddedDekRow): string {
+  return row.state === 'retired' ? row.retiredAt : row.shreddedAt;
+}
+
+/** An active row as it opens still and seals no more; its epoch stays. */
+export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow {
+  return { ...row, state: 'retired', retiredAt };
+}

@@ -1,0 +1,65 @@
+/** Lets one migration at a time work on a collection: docs/format.md, "Lease". @module */
+import {
+  alteredItem,
+  is,
+  isIdentifier,
+  isTimestamp,
+  readShaped,
+  type ItemShape,
+} from './item-shape.js';
+
+export interface Lease {
+  /** `"lease:"` and the collection. */
+  readonly id: string;
+  /** `"lease:"` and the product. */
+  readonly scopeId: string;
+  readonly type: 'lease';
+  readonly schema: 1;
+  readonly product: string;
+  readonly kind: string;
+  /** For people, and different for every run. */
+  readonly owner: string;
+  readonly heartbeatAt: string;
+  /** Equal to `heartbeatAt` once the owner gave the lease back. */
+  readonly expiresAt: string;
+}
+
+export function leaseId(collection: string): string {
+  return `lease:${collection}`;
+}
+
+export function leaseScopeId(product: string): string {
+  return `lease:${product}`;
+}
+
+const SHAPE: ItemShape = {
+  id: isIdentifier,
+  scopeId: isIdentifier,
+  type: is('lease'),
+  schema: is(1),
+  product: isIdentifier,
+  kind: isIdentifier,
+  owner: isIdentifier,
+  heartbeatAt: isTimestamp,
+  expiresAt: isTimestamp,
+};
+
+/**
+ * The lease, when it is one that this version understands.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown property; TamperedError for a lease that
+ * this library cannot have written.
+ */
+export function parseLease(value: unknown, product: string, collection: string): Lease {
+  const item = `The lease of "${collection}"`;
+  const lease = readShaped(value, SHAPE, item) as unknown as Lease;
+  if (lease.id !== leaseId(collection)) throw alteredItem(item, 'id');
+  if (lease.product !== product) throw alteredItem(item, 'product');
+  if (lease.scopeId !== leaseScopeId(product)) throw alteredItem(item, 'scopeId');
+  return lease;
+}
+
+/** What its owner said last; a lease that was not given back may belong to the dead. */
+export function isGivenBack({ heartbeatAt, expiresAt }: Lease): boolean {
+  return heartbeatAt === expiresAt;
+}

@@ -1,0 +1,81 @@
+/** Says which DEKs a re-encryption takes for old: docs/format.md, "Re-encryption". @module */
+import { leaseScopeId } from './lease.js';
+import {
+  alteredItem,
+  is,
+  isDigest,
+  isIdentifier,
+  isKeyId,
+  isPositiveInteger,
+  isTimestamp,
+  readShaped,
+  requireKnownType,
+  requireMacPair,
+  type ItemShape,
+} from './item-shape.js';
+
+export interface ReencryptionRecord {
+  /** `"reencryption:"` and the collection. */
+  readonly id: string;
+  /** `"lease:"` and the product. */
+  readonly scopeId: string;
+  readonly type: 'reencryption';
+  readonly schema: 1;
+  readonly product: string;
+  readonly collection: string;
+  /** Names the re-encryption: a run with the same moment goes on with it. */
+  readonly createdBefore: string;
+  /** Generations below it are old. */
+  readonly generationFloor: number;
+  readonly startedAt: string;
+  readonly macKeyId?: string;
+  readonly mac?: string;
+}
+
+const ID_PREFIX = 'reencryption:';
+
+export function reencryptionId(collection: string): string {
+  return `${ID_PREFIX}${collection}`;
+}
+
+/** The collection that an item's id names; `undefined` for an item of another kind. */
+export function collectionOfReencryption(id: string): string | undefined {
+  return id.startsWith(ID_PREFIX) ? id.slice(ID_PREFIX.length) : undefined;
+}
+
+const SHAPE: ItemShape = {
+  id: isIdentifier,
+  scopeId: isIdentifier,
+  type: is('reencryption'),
+  schema: is(1),
+  product: isIdentifier,
+  collection: isIdentifier,
+  createdBefore: isTimestamp,
+  generationFloor: isPositiveInteger,
+  startedAt: isTimestamp,
+  'macKeyId?': isKeyId,
+  'mac?': isDigest,
+};
+
+/**
+ * The item, when this version understands it.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema or property; TamperedError for
+ * an item that this library cannot have written there.
+ */
+export function parseReencryption(
+  value: unknown,
+  product: string,
+  collection: string,
+): ReencryptionRecord {
+  const item = `The re-encryption item of "${collection}"`;
+  requireKnownType(value, item, 'reencryption');
+  const record = readShaped(value, SHAPE, item) as unknown as ReencryptionRecord;
+  if (record.product !== product) throw alteredItem(item, 'product');
+  if (record.collection !== collection) throw alteredItem(item, 'collection');
+  if (record.id !== reencryptionId(collection)) throw alteredItem(item, 'id');
+  if (record.scopeId !== leaseScopeId(product)) throw alteredItem(item, 'scopeId');
+  if (record.createdBefore > record.startedAt) throw alteredItem(item, 'createdBefore');
+  requireMacPair(record, item);
+  return record;
+}

@@ -1,0 +1,145 @@
+/** Says which MEK version wraps new DEKs: docs/format.md, "Rotation record". @module */
+import { isMekVersion, type MekReference } from './key-wrap.js';
+import {
+  alteredItem,
+  is,
+  isDigest,
+  isIdentifier,
+  isKeyId,
+  isOneOf,
+  isPositiveInteger,
+  isShaped,
+  isTimestamp,
+  knownState,
+  readShaped,
+  requireMacPair,
+  type ItemShape,
+  type PropertyTest,
+} from './item-shape.js';
+
+export interface RotationHistoryEntry extends MekReference {
+  readonly epoch: number;
+  readonly startedAt: string;
+  readonly completedAt?: string;
+}
+
+export type RotationState = 'complete' | 'fencing' | 'rewrapping';
+
+export interface RotationRecord extends MekReference {
+  readonly id: 'rotation';
+  /** `"rotation:"` and the product. */
+  readonly scopeId: string;
+  readonly type: 'rotation';
+  readonly schema: 1;
+  readonly product: string;
+  /** Orders MEK versions, whose own names have no order. */
+  readonly epoch: number;
+  readonly state: RotationState;
+  /** How long a writer may act on a cached copy of this record or of a row. */
+  readonly fenceTtlMs: number;
+  /** An earlier, longer `fenceTtlMs` that some process may still go by. */
+  readonly drainTtlMs?: number;
+  /** No new generation is below this one. */
+  readonly generationFloor: number;
+  readonly startedAt: string;
+  readonly fencedAt?: string;
+  readonly completedAt?: string;
+  /** The newest 64 rotations before this one, oldest first. */
+  readonly history: readonly RotationHistoryEntry[];
+  readonly macKeyId?: string;
+  readonly mac?: string;
+}
+
+export const LEAST_FENCE_TTL_MS = 1_000;
+export const MOST_FENCE_TTL_MS = 600_000;
+export const DEFAULT_FENCE_TTL_MS = 30_000;
+export const ROTATION_ID = 'rotation';
+export const MOST_HISTORY = 64;
+
+export function rotationScopeId(product: string): string {
+  return `rotation:${product}`;
+}
+
+const isFenceTtl: PropertyTest = (value) =>
+  isPositiveInteger(value) &&
+  (value as number) >= LEAST_FENCE_TTL_MS &&
+  (value as number) <= MOST_FENCE_TTL_MS;
+
+const TARGET: ItemShape = {
+  epoch: isPositiveInteger,
+  keyProvider: isIdentifier,
+  mekName: isIdentifier,
+  mekVersion: isMekVersion,
+};
+
+const HISTORY_ENTRY: ItemShape = {
+  ...TARGET,
+  startedAt: isTimestamp,
+  'completedAt?': isTimestamp,
+};
+
+const isHistoryEntry = isShaped(HISTORY_ENTRY, 'An entry in the history of a rotation record');
+
+const isHistory: PropertyTest = (value) =>
+  Array.isArray(value) && value.length <= MOST_HISTORY && value.every(isHistoryEntry);
+
+const STATES = ['complete', 'fencing', 'rewrapping'] as const;
+
+const SHAPE: ItemShape = {
+  ...TARGET,
+  id: is(ROTATION_ID),
+  scopeId: isIdentifier,
+  type: is('rotation'),
+  schema: is(1),
+  product: isIdentifier,
+  state: isOneOf(...STATES),
+  fenceTtlMs: isFenceTtl,
+  'drainTtlMs?': isFenceTtl,
+  generationFloor: isPositiveInteger,
+  startedAt: isTimestamp,
+  'fencedAt?': isTimestamp,
+  'completedAt?': isTimestamp,
+  history: isHistory,
+  'macKeyId?': isKeyId,
+  'mac?': isDigest,
+};
+
+/**
+ * The record, when this version understands it.
+ *
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema, state or property;
+ * TamperedError for a record that this library cannot have written.
+ */
+export function parseRotationRecord(value: unknown, product: string): RotationRecord {
+  const item = `The rotation record of "${product}"`;
+  knownState(value, item, { type: 'rotation', states: STATES });
+  const record = readShaped(value, SHAPE, item) as unknown as RotationRecord;
+  if (record.product !== product) throw alteredItem(item, 'product');
+  if (record.scopeId !== rotationScopeId(product)) throw alteredItem(item, 'scopeId');
+  requireMacPair(record, item);
+  return record;
+}
+
+/** The record of a product's first DEK: nothing to rotate yet. */
+export function firstRotationRecord(
+  product: string,
+  mek: MekReference,
+  fenceTtlMs: number,
+  now: string,
+): RotationRecord {
+  return {
+    id: ROTATION_ID,
+    scopeId: rotationScopeId(product),
+    type: 'rotation',
+    schema: 1,
+    product,
+    epoch: 1,
+    ...mek,
+    state: 'complete',
+    fenceTtlMs,
+    generationFloor: 1,
+    startedAt: now,
+    completedAt: now,
+    history: [],
+  };
+}

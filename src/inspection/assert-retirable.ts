@@ -1,0 +1,147 @@
+/** Says whether a MEK version may be disabled. @module */
+import { MekStillNeededError } from '../errors/errors.js';
+import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
+import type { RecordCopy } from '../dek/record-reader.js';
+import type { Census } from './take-census.js';
+import type { EncryptionContext } from '../run/encryption-context.js';
+import { runContext, runParts, type RunContext } from '../run/run-context.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import { waitForWriters } from '../run/wait-for-writers.js';
+import {
+  readRetirementOptions,
+  type AssertRetirableOptions,
+  type RetirementRequest,
+} from './retirement-options.js';
+import type { RetirementReason } from '../errors/retirement-reason.js';
+import { currentTargetReason, fenceReason } from './retirement-reasons.js';
+import { RetirementScan } from './retirement-scan.js';
+
+/** What was found of a MEK version that nothing needs any more. */
+export interface RetirementReport {
+  readonly product: string;
+  readonly mek: MekReference;
+  /** Of the rotation that is complete, and its target. */
+  readonly epoch: number;
+  readonly target: MekReference;
+  /** When the last row left the version, by stored times; absent where the record has none. */
+  readonly leftAt?: string;
+  /** Until writers could no longer go by an older rotation record. */
+  readonly waitedMs: number;
+  /** Of the last scan. */
+  readonly census: Census;
+  /** Request units; absent where the store reported none. */
+  readonly requestCharge?: number;
+}
+
+interface RetirementContext extends RunContext {
+  readonly request: RetirementRequest;
+}
+
+/**
+ * Makes sure that nothing of a product needs a MEK version any more, before it is disabled.
+ *
+ * Reads the rotation record and every row; waits one whole `fenceTtlMs` of its own, and longer where
+ * reads of the store lag, so that no writer can still wrap with it; then reads every row twice more.
+ * It writes nothing, unwraps nothing, and disables nothing. What already stands against it before the
+ * wait is reported without waiting.
+ *
+ * The answer is about this product and this moment. Ask for every product whose rows share the MEK, and
+ * see to it that nobody rotates or rolls back to it afterwards. Disable the version first, and delete it
+ * only much later: while it can be enabled again, whatever was missed can be saved.
+ *
+ * @param encryption - A `FieldEncryptor`, or its parts.
+ * @returns What was found, once nothing stands against it.
+ * @throws MekStillNeededError `MEK_STILL_NEEDED` with everything that stands against it in `reasons`, not
+ * just the first: rows and previous wraps under it, rows that are elsewhere or cannot be read, an
+ * unfinished rotation, being its target, a record that changed during the wait, and backups until a date.
+ * @throws TypeError or RangeError for options that make no sense. FieldEncryptionError
+ * `ROTATION_RECORD_MISSING`; errors of the store; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto';
+ * import {
+ *   assertRetirable, createFieldEncryptor, EnvKeyProvider, MekStillNeededError,
+ * } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const provider = new EnvKeyProvider({ key: randomBytes(32).toString('hex') });
+ * const encryptor = createFieldEncryptor({
+ *   product: 'notelett', keyProviders: [provider], dekStore: new MemoryDekStore(),
+ * });
+ * const mek = { mekVersion: await provider.currentVersion() };
+ * try {
+ *   const backupWindowMs = 35 * 24 * 3_600_000;
+ *   const { leftAt } = await assertRetirable(encryptor, { mek, backupWindowMs });
+ *   console.log(`not needed since ${leftAt}`);
+ * } catch (error) {
+ *   if (!(error instanceof MekStillNeededError)) throw error;
+ *   for (const { type, message } of error.reasons) console.log(type, message);
+ * }
+ * ```
+ */
+export async function assertRetirable(
+  encryption: EncryptionContext,
+  options: AssertRetirableOptions,
+): Promise<RetirementReport> {
+  const parts = runParts(encryption);
+  const request = readRetirementOptions(options, parts.configured);
+  const context = { ...runContext(parts, request), request };
+  const { product, records, charge } = context;
+  context.signal?.throwIfAborted();
+  const anchor = await records.readUnlessNew();
+  const { mek } = request;
+  if (!anchor) throw stillNeeded(context, [currentTargetReason(false)]);
+  await requireUnneeded(context, anchor);
+  const waitedMs = await wait(context, anchor);
+  await requireUnneeded(context, anchor);
+  // The scan before may have passed by what its writer was just about to create.
+  const { census, leftAt } = await requireUnneeded(context, anchor);
+  const { epoch } = anchor.record;
+  const target = mekIn(anchor.record);
+  const report = { product, mek, epoch, target, ...(leftAt !== undefined && { leftAt }), waitedMs };
+  return charge.inSummary<RetirementReport>({ ...report, census });
+}
+
+/** Begun after the record was read: no writer acts on an older one any more. */
+async function wait(context: RetirementContext, { record }: RecordCopy): Promise<number> {
+  const waiting = waitForWriters(context, record);
+  for (;;) {
+    const { done, value } = await waiting.next();
+    if (done) return value;
+    context.request.onWait?.(value);
+  }
+}
+
+/** @throws MekStillNeededError for whatever it finds, or if the record is no longer the anchor. */
+async function requireUnneeded(
+  context: RetirementContext,
+  anchor: RecordCopy,
+): Promise<RetirementScan> {
+  const { product, dekStore, records, clock, request } = context;
+  const { mek, backupWindowMs, signal } = request;
+  const found = new RetirementScan(product, anchor.record, mek);
+  for await (const items of dekRowPages(dekStore, { product }, signal)) {
+    for (const item of items) found.add(item);
+  }
+  const copy = await records.readUnlessNew();
+  const hasChanged = copy?.etag !== anchor.etag;
+  const seen = found.reasons(clock.wallMs(), backupWindowMs);
+  // What a rotation that began meanwhile has written is above the anchor's epoch, and as it is to be.
+  const isOvertaken = (copy?.record.epoch ?? 0) > anchor.record.epoch;
+  const reasons: readonly RetirementReason[] = [
+    ...(isOvertaken ? seen.filter(({ type }) => type !== 'rows-ahead') : seen),
+    ...(hasChanged ? [fenceReason()] : []),
+  ];
+  if (reasons.length > 0) throw stillNeeded(context, reasons);
+  return found;
+}
+
+function stillNeeded(
+  { product, request: { mek } }: RetirementContext,
+  reasons: readonly RetirementReason[],
+): MekStillNeededError {
+  const what = `The MEK version ${describeMek(mek)} of the product "${product}"`;
+  const retryable = reasons.every(({ type }) => type === 'fence');
+  return new MekStillNeededError(what, reasons, { retryable });
+}

@@ -1,0 +1,88 @@
+/** Counts what a backfill still has to do. @module */
+import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js';
+import { plaintextPaths } from '../cipher/plaintext-read.js';
+import { draftOf } from '../document/document-draft.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { readOptions, requireSignal } from '../guards/guards.js';
+import { ownSignal } from '../async/own-signal.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
+
+export interface CountPlaintextOptions {
+  /** Rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Documents and declared values of one collection; all is sealed where both counts are 0. */
+export interface PlaintextCount {
+  /** Documents with at least one declared field in plaintext. */
+  readonly documents: number;
+  /** Declared values in plaintext, each element of an array for itself. */
+  readonly fields: number;
+  /** Documents that were looked at. */
+  readonly scanned: number;
+}
+
+/**
+ * Counts the declared fields that are still plaintext, in one scan over the collection.
+ *
+ * Reads only, and needs no key: it counts what a reader in mode `'migrate'` would pass through. `null`
+ * in a declared field counts; an absent field does not, nor does anything that looks like an envelope,
+ * whether it opens or not. A container that is not of the declared shape counts once.
+ *
+ * Documents that change while it reads are counted as they were met: 0 lasts only where every process
+ * that writes the collection encrypts. `requireBackfilled` makes a refusal of anything else.
+ *
+ * @throws Errors of the store, so that a failed read never passes for 0; TypeError for a document that
+ * is not a plain object. TypeError or RangeError for parts and options that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { countPlaintext, defineDocument } from '@bytelyst/field-encrypt';
+ * import { MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const note = defineDocument<{ id: string; body: string; tags: string[] }>()({
+ *   collection: 'notes', key: ['id'], fields: ['body', 'tags[]'],
+ * });
+ * const notes = new MemoryDocumentStore({ key: note.key });
+ * await notes.create({ id: '1', body: 'Hi', tags: ['a', 'b'] });
+ * console.log(await countPlaintext(note, notes)); // { documents: 1, fields: 3, scanned: 1 }
+ * ```
+ */
+export async function countPlaintext(
+  definition: AnyDefinition,
+  documentStore: DocumentStore<object>,
+  options: CountPlaintextOptions = {},
+): Promise<PlaintextCount> {
+  const { signal } = readCountOptions(options);
+  requireCountable('', { definition, documentStore });
+  let [documents, fields, scanned] = [0, 0, 0];
+  for await (const items of documentPages(documentStore as AnyDocumentStore, signal)) {
+    for (const { document } of items) {
+      const count = plaintextPaths(draftOf(document, definition.tree)).length;
+      if (count > 0) documents += 1;
+      fields += count;
+      scanned += 1;
+    }
+  }
+  return { documents, fields, scanned };
+}
+
+/** @internal @throws TypeError or RangeError for options that make no sense. */
+export function readCountOptions(options: unknown): {
+  readonly signal: AbortSignal | undefined;
+} {
+  const { signal } = readOptions(options as CountPlaintextOptions, ['signal']);
+  if (signal === undefined) return { signal };
+  requireSignal('signal', signal);
+  return { signal: ownSignal(signal) };
+}
+
+/** @internal @param owner - What the parts are properties of, `collections[].`, or nothing. */
+export function requireCountable(
+  owner: string,
+  { definition, documentStore }: { readonly definition: unknown; readonly documentStore: unknown },
+): void {
+  requireDefinition(`${owner}definition`, definition);
+  requireDocumentStore(`${owner}documentStore`, ['list'], documentStore);
+}

@@ -1,0 +1,134 @@
+/** Finds every DEK row that cannot be read. @module */
+import { readRotationItem } from '../store/known-items.js';
+import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
+import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
+import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
+import { hasCode } from '../errors/errors.js';
+import type { DekStore, StoredItem } from '../store/dek-store.js';
+import { dekRowPages, idOf, rowIn } from '../run/scanned-row.js';
+import {
+  readSearchOptions,
+  search,
+  searchContext,
+  type SearchedEncryption,
+  type SearchOptions,
+} from '../run/search.js';
+import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
+import type {
+  UnreadableRowCounts,
+  UnreadableRowEvent,
+  UnreadableRowsEvent,
+  UnreadableRowsSummary,
+} from './unreadable-event.js';
+
+type FoundRow = Pick<UnreadableRowEvent, 'dekId' | 'error' | 'scope'>;
+
+/**
+ * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows
+ * that a later version wrote, rows that the database gives back broken. A census counts them all, and
+ * names the first hundred.
+ *
+ * Reads only. Nothing happens before the first `next()`, and every row is read once. It unwraps nothing:
+ * a row that can be read may still hold a broken wrap, which the dry run of `rewrapAllDeks` finds.
+ *
+ * @param encryption - A `FieldEncryptor`, or its product and store.
+ * @returns An event for each such row, and `finished` with the summary, which the generator also returns.
+ * @throws TypeError or RangeError for options that make no sense. Errors of the store where it cannot
+ * list: run it again. The signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { findUnreadableRows, isFieldEncryptionError } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const encryption = { product: 'notelett', dekStore: new MemoryDekStore() };
+ * for await (const event of findUnreadableRows(encryption)) {
+ *   if (event.type === 'finished') console.log(event.summary.unreadable); // 0
+ *   else if (isFieldEncryptionError(event.error)) console.log(event.dekId, event.error.code);
+ * }
+ * ```
+ */
+export async function* findUnreadableRows(
+  encryption: SearchedEncryption,
+  options: SearchOptions = {},
+): AsyncGenerator<UnreadableRowsEvent, UnreadableRowsSummary, void> {
+  const context = searchContext(encryption, readSearchOptions(options).request);
+  const { product, dekStore, signal } = context;
+  const bound = new GenerationBound(floorSource(dekStore, product, signal));
+  return yield* search(context, {
+    pages: dekRowPages(dekStore, { product }, signal),
+    checks: (items) => Promise.resolve(items.map((item) => () => checkOf(item, product, bound))),
+    nothing: { scanned: 0, readable: 0, unreadable: 0 },
+    counted: (counts, row): UnreadableRowCounts => {
+      const name = row ? 'unreadable' : 'readable';
+      return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+    },
+    eventsOf,
+    summaryOf: (counts): UnreadableRowsSummary => ({ product, ...counts }),
+  });
+}
+
+function* eventsOf(
+  row: FoundRow | undefined,
+  counts: UnreadableRowCounts,
+): Generator<UnreadableRowEvent, void, void> {
+  if (row) yield { type: 'unreadable', ...row, counts };
+}
+
+/** `undefined` for a row that can be read. */
+async function checkOf(
+  item: StoredItem,
+  product: string,
+  bound: GenerationBound,
+): Promise<FoundRow | undefined> {
+  const failure = await failureOf(item, product, bound);
+  return failure && { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
+}
+
+/** Read once, and only where a row is so high that the floor decides; a broken record decides nothing. */
+function floorSource(
+  store: DekStore,
+  product: string,
+  signal: AbortSignal | undefined,
+): FloorSource {
+  let reading: Promise<{ readonly record: RotationRecord } | undefined> | undefined;
+  const read = async (): Promise<{ readonly record: RotationRecord } | undefined> => {
+    try {
+      const item = await readRotationItem(store, product, { signal });
+      return item && { record: parseRotationRecord(item.value, product) };
+    } catch (error) {
+      if (hasCode(error, 'RECORD_KEY_UNKNOWN', 'ROW_UNSUPPORTED', 'TAMPERED')) return undefined;
+      throw error;
+    }
+  };
+  return { freshCopy: () => undefined, read: () => (reading ??= read()) };
+}
+
+async function failureOf(
+  item: StoredItem,
+  product: string,
+  bound: GenerationBound,
+): Promise<{ readonly error: unknown } | undefined> {
+  const row = readable(item, product);
+  if ('error' in row) return row;
+  const error = await bound.refusalOf(row.id);
+  return error && { error };
+}
+
+function readable(item: StoredItem, product: string): DekRow | { readonly error: unknown } {
+  try {
+    return rowIn(item, product);
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Only parts that are hashed into the row's own id: others may be anything. */
+function scopeIn(item: StoredItem, product: string): { readonly scope?: readonly string[] } {
+  const { scopeKind, scope } = (item.value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!isScopeKind(scopeKind) || !isScope(scope)) return {};
+  const parts = scope as readonly string[];
+  return scopeIdOf(scopeKind as ScopeKind, product, parts) === scopeIdIn(idOf(item))
+    ? { scope: parts }
+    : {};
+}

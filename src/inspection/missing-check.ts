@@ -1,0 +1,138 @@
+/** Tells for one document which DEKs it needs and nobody has. @module */
+import {
+  identityOf,
+  type DocumentIdentity,
+  lookUpDocument,
+  type AnyDocumentItem,
+} from '../run/scanned-document.js';
+import { DistinctDeks } from '../dek/distinct-deks.js';
+import { planRead } from '../cipher/read-plan.js';
+import { isLive, parseDekRow } from '../format/dek-row.js';
+import { draftOf } from '../document/document-draft.js';
+import { contended } from '../errors/errors.js';
+import { isPlainObject } from '../guards/guards.js';
+import type { StoredItem } from '../store/dek-store.js';
+import type { DocumentSearchContext } from '../run/search.js';
+import type { MissingDek, MissingOutcome } from './missing-event.js';
+import { strayEnvelopes } from '../migration/stray-envelopes.js';
+
+/** A document as it was read, and where its DEKs are named; or why that cannot be told. */
+export type NamedDeks = {
+  readonly key: DocumentIdentity;
+  readonly etag: string;
+} & (
+  { readonly pathsByDekId: ReadonlyMap<string, readonly string[]> } | { readonly error: unknown }
+);
+
+type Rows = ReadonlyMap<string, StoredItem>;
+
+const MOST_ATTEMPTS = 8;
+/** Named for one DEK of one document; more than any definition needs. */
+const MOST_PATHS = 100;
+
+export function namedDeks(
+  { product, definition }: DocumentSearchContext,
+  { document, etag }: AnyDocumentItem,
+): NamedDeks {
+  const key = isPlainObject(document) ? identityOf(definition, document) : {};
+  try {
+    const draft = draftOf(document, definition.tree);
+    const place = definition.placeOf(product, document);
+    const { sealed } = planRead(draft, place, true);
+    const declared = sealed.map(({ slot, envelope }) => ({ ...envelope, path: slot.field.path }));
+    const named = [...declared, ...strayEnvelopes(document, { place, tree: draft.tree })];
+    return { key, etag, pathsByDekId: pathsByDekIdOf(named) };
+  } catch (error) {
+    return { key, etag, error };
+  }
+}
+
+/** @throws FieldEncryptionError `TOO_MANY_DEKS`. */
+function pathsByDekIdOf(
+  envelopes: readonly { readonly dekId: string; readonly path: string }[],
+): ReadonlyMap<string, readonly string[]> {
+  const named = new DistinctDeks();
+  const pathsByDekId = new Map<string, Set<string>>();
+  for (const { dekId, path } of envelopes) {
+    named.add(dekId);
+    const paths = pathsByDekId.get(dekId) ?? new Set();
+    if (paths.size < MOST_PATHS) pathsByDekId.set(dekId, paths.add(path));
+  }
+  return new Map([...pathsByDekId].map(([dekId, paths]) => [dekId, [...paths]]));
+}
+
+/** One read for all DEKs that documents name, however many name one. */
+export async function readNamedRows(
+  { dekStore, signal }: DocumentSearchContext,
+  documents: readonly NamedDeks[],
+): Promise<Rows> {
+  const dekIds = documents.flatMap((each) =>
+    'error' in each ? [] : [...each.pathsByDekId.keys()],
+  );
+  if (dekIds.length === 0) return new Map();
+  return dekStore.getMany([...new Set(dekIds)], { signal });
+}
+
+/**
+ * What is found missing counts only while the document still names it: it may have been deleted, or
+ * given a new DEK, and its old one shredded, since it was read.
+ *
+ * @throws Errors of the stores. What is wrong with the document or a row alone is the outcome.
+ */
+export async function checkForMissing(
+  parts: DocumentSearchContext,
+  named: NamedDeks,
+  rows: Rows,
+): Promise<MissingOutcome> {
+  const { documentStore, signal } = parts;
+  let [document, known] = [named, rows];
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const { key, etag } = document;
+    if ('error' in document) return { type: 'failed', key, error: document.error };
+    const found = await missingOf(parts, document.pathsByDekId, known);
+    if ('error' in found) return { type: 'failed', key, error: found.error };
+    if (found.missing.length === 0) return { type: 'sound' };
+    const again = await lookUpDocument(documentStore, key, signal);
+    if (again === undefined) return { type: 'skipped' };
+    if (again.etag === etag) return { type: 'affected', key, missing: found.missing };
+    document = namedDeks(parts, again);
+    known = await readNamedRows(parts, [document]);
+  }
+  const error = contended('Looking for the DEKs of a document', MOST_ATTEMPTS);
+  return { type: 'failed', key: named.key, error };
+}
+
+type Found = { readonly missing: readonly MissingDek[] } | { readonly error: unknown };
+
+async function missingOf(
+  parts: DocumentSearchContext,
+  pathsByDekId: ReadonlyMap<string, readonly string[]>,
+  known: Rows,
+): Promise<Found> {
+  const missing: MissingDek[] = [];
+  for (const [dekId, paths] of pathsByDekId) {
+    const item = known.get(dekId) ?? (await readAgain(parts, dekId));
+    try {
+      const reason = whyMissing(item, dekId);
+      if (reason) missing.push({ dekId, paths, reason });
+    } catch (error) {
+      return { error };
+    }
+  }
+  return { missing };
+}
+
+/** A bulk read may lag, or have come too early: only this one decides that a row is absent. */
+function readAgain(
+  { dekStore, signal }: DocumentSearchContext,
+  dekId: string,
+): Promise<StoredItem | undefined> {
+  return dekStore.get(dekId, { signal });
+}
+
+/** @throws What is wrong with the row. */
+function whyMissing(item: StoredItem | undefined, dekId: string): MissingDek['reason'] | undefined {
+  if (item === undefined) return 'absent';
+  if (item.error) throw item.error;
+  return isLive(parseDekRow(item.value, dekId)) ? undefined : 'shredded';
+}

@@ -1,0 +1,101 @@
+/** Looks at every row of a product for whatever still needs a MEK version. @module */
+import { isLive, type LiveDekRow } from '../format/dek-row.js';
+import { isSameMek, type MekReference } from '../format/key-wrap.js';
+import { CensusCount } from './census-count.js';
+import type { RotationRecord } from '../format/rotation-record.js';
+import { idOf } from '../run/scanned-row.js';
+import type { Census } from './take-census.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { departureFrom, latest, type Departure } from './backup-horizon.js';
+import type { RetirementReason } from '../errors/retirement-reason.js';
+import {
+  backupsReason,
+  currentTargetReason,
+  NamedRows,
+  rowsReason,
+  unfinishedReason,
+} from './retirement-reasons.js';
+
+export class RetirementScan {
+  readonly #mek: MekReference;
+  readonly #record: RotationRecord;
+  readonly #count: CensusCount;
+  readonly #departure: Departure;
+  readonly #under = new NamedRows();
+  readonly #previousWraps = new NamedRows();
+  readonly #behind = new NamedRows();
+  readonly #ahead = new NamedRows();
+  readonly #unreadable = new NamedRows();
+  #lastToLeave: string | undefined;
+
+  constructor(product: string, record: RotationRecord, mek: MekReference) {
+    this.#mek = mek;
+    this.#record = record;
+    this.#count = new CensusCount(product, record);
+    this.#departure = departureFrom(record, mek);
+  }
+
+  add(item: StoredItem): void {
+    const row = this.#count.add(item);
+    if (!row) this.#unreadable.add(idOf(item));
+    else if (isLive(row)) this.#addLive(row);
+  }
+
+  get census(): Census {
+    return this.#count.result();
+  }
+
+  /** When the last row left the version, by stored times; absent while some may be under it. */
+  get leftAt(): string | undefined {
+    const isInUse = this.#under.rows + this.#unreadable.rows > 0;
+    const { leftAt } = this.#departure;
+    if (leftAt === undefined || isInUse) return undefined;
+    return latest([leftAt, this.#lastToLeave]);
+  }
+
+  /** Everything that was found, at a time on the waiter's own wall clock. */
+  reasons(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
+    return [
+      ...this.#ofRecord(),
+      ...rowsReason('rows', this.#under),
+      ...rowsReason('previous-wraps', this.#previousWraps),
+      ...rowsReason('rows-behind', this.#behind),
+      ...rowsReason('rows-ahead', this.#ahead),
+      ...rowsReason('unreadable-rows', this.#unreadable),
+      ...this.#ofBackups(nowMs, backupWindowMs),
+    ];
+  }
+
+  #addLive(row: LiveDekRow): void {
+    const { id, epoch, previousWrap } = row;
+    if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);
+    this.#addDeparture(row);
+    if (isSameMek(row, this.#mek)) this.#under.add(id);
+    else if (epoch > this.#record.epoch) this.#ahead.add(id);
+    else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);
+  }
+
+  /** A rerun may have found the row long after its rotation was complete. */
+  #addDeparture({ rewrappedAt, previousWrap }: LiveDekRow): void {
+    if (rewrappedAt === undefined) return;
+    const { nextAt } = this.#departure;
+    const hasLeftIt = previousWrap !== undefined && isSameMek(previousWrap, this.#mek);
+    if (!hasLeftIt && nextAt !== undefined && rewrappedAt >= nextAt) return;
+    this.#lastToLeave = latest([this.#lastToLeave, rewrappedAt]);
+  }
+
+  #ofRecord(): readonly RetirementReason[] {
+    const record = this.#record;
+    return [
+      ...(isSameMek(record, this.#mek) ? [currentTargetReason(true)] : []),
+      ...(record.state === 'complete' ? [] : [unfinishedReason(record)]),
+    ];
+  }
+
+  #ofBackups(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
+    const { leftAt } = this;
+    const leftMs = leftAt === undefined ? nowMs : Date.parse(leftAt);
+    const untilMs = leftMs + backupWindowMs;
+    return untilMs > nowMs ? [backupsReason(new Date(untilMs).toISOString(), leftAt)] : [];
+  }
+}

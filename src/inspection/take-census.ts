@@ -1,0 +1,113 @@
+/** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
+import { readRotationItem } from '../store/known-items.js';
+import { systemClock, type Clock } from '../async/clock.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
+import { ownSignal } from '../async/own-signal.js';
+import type { MekReference } from '../format/key-wrap.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore } from '../store/dek-store.js';
+import { dekRowPages } from '../run/scanned-row.js';
+import { CensusCount } from './census-count.js';
+import { epochsSeenBy } from '../dek/epochs-seen.js';
+import { parseRotationRecord, type RotationState } from '../format/rotation-record.js';
+
+export interface TakeCensusOptions {
+  /** Rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Rows that one MEK version unwraps. */
+export interface WrapCensus extends MekReference {
+  readonly active: number;
+  readonly retired: number;
+  /** Rows under another version that keep an earlier wrap under this one. */
+  readonly previousWraps: number;
+}
+
+/** A row that cannot be read, and why. */
+export interface UnreadableRow {
+  readonly dekId: string;
+  readonly error: unknown;
+}
+
+export interface Census {
+  readonly product: string;
+  /** Absent for a product whose first DEK is still to be made, or whose record is lost. */
+  readonly rotation:
+    (MekReference & { readonly epoch: number; readonly state: RotationState }) | undefined;
+  /** Rows of any state. */
+  readonly rows: number;
+  readonly active: number;
+  readonly retired: number;
+  readonly shredded: number;
+  /**
+   * One entry for each MEK version that any row names, the most used first: all that the rotation record
+   * names, and 256 others.
+   */
+  readonly wraps: readonly WrapCensus[];
+  /** Rows under any further versions, or such with names of more than 256 characters; absent for none. */
+  readonly otherWraps?: Omit<WrapCensus, keyof MekReference>;
+  /** Live rows for each epoch, the newest first: 256 epochs, and that of the rotation record. */
+  readonly epochs: readonly { readonly epoch: number; readonly rows: number }[];
+  /** Live rows of any further epochs; absent for none. */
+  readonly otherEpochs?: number;
+  /** Live rows that are not on the rotation's target, or below its epoch. */
+  readonly behind: number;
+  /** Live rows above the rotation's epoch: its record is older than they are. */
+  readonly ahead: number;
+  readonly unreadable: number;
+  /** The first hundred of them; `findUnreadableRows` names all. */
+  readonly unreadableRows: readonly UnreadableRow[];
+  /**
+   * The rotation is complete, and every live row is where it belongs. False where the rotation record is below
+   * `minimumEpoch`, or below an epoch that the encryptor has seen: it was put back.
+   */
+  readonly settled: boolean;
+}
+
+/**
+ * Counts the DEK rows of a product: which MEK versions they need, and whether a rotation left any.
+ *
+ * Reads only: the rotation record first, then every row once, through whatever lock or charge the
+ * store has for that. Rows that change while it reads are counted as they were met. It unwraps nothing,
+ * so a row counts by what it says of itself. Where reads of the store may lag, as its `readLagMs` says,
+ * what was written so little before may be missed: wait so long before you rely on it.
+ *
+ * @param encryption - A `FieldEncryptor`, or its product and store.
+ * @throws Errors of the store; TamperedError or `ROW_UNSUPPORTED` for a rotation record that cannot be
+ * read. A row that cannot be read is counted and named.
+ *
+ * @example
+ * ```ts
+ * import { takeCensus } from '@bytelyst/field-encrypt';
+ * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
+ *
+ * const census = await takeCensus({ product: 'notelett', dekStore: new MemoryDekStore() });
+ * for (const { mekVersion, active, retired } of census.wraps) console.log(mekVersion, active + retired);
+ * console.log(census.unreadable, census.settled); // 0 false
+ * ```
+ */
+export async function takeCensus(
+  encryption: {
+    readonly product: string;
+    readonly dekStore: DekStore;
+    readonly minimumEpoch?: number;
+    readonly clock?: Clock;
+  },
+  options: TakeCensusOptions = {},
+): Promise<Census> {
+  const { signal: given } = readOptions(options, ['signal']);
+  if (given !== undefined) requireSignal('signal', given);
+  const signal = ownSignal(given);
+  const { product, dekStore, clock = systemClock } = readEncryption(encryption);
+  requireIdentifier('product', product);
+  const store = new CheckedDekStore(dekStore, { product, clock });
+  const item = await readRotationItem(store, product, { signal });
+  const record = item && parseRotationRecord(item.value, product);
+  const count = new CensusCount(product, record, epochsSeenBy(encryption).least);
+  for await (const items of dekRowPages(store, { product }, signal)) {
+    for (const each of items) count.add(each);
+  }
+  return count.result();
+}

@@ -1,0 +1,2 @@
+export const LADDER: readonly (readonly string[])[];
+export function above(folder: string): string[];
