@@ -51,7 +51,7 @@ describe('resealRecords', () => {
       failed: 0,
       wouldChange: 0,
     });
-    expect(events[0]).toEqual({ type: 'begun', kind: 'reseal', product: PRODUCT });
+    expect(events[0]).toEqual({ type: 'begun', run: 'resealRecords', product: PRODUCT });
     expect(await keyIds(before)).toEqual([RECORD_KEY_ID]);
     expect((await rows(before)).map(withoutMac)).toEqual(unsealed.map(withoutMac));
     await readsAll(setup({ beside: before, ...required }), stored);
