@@ -55,7 +55,7 @@ const ladder = LADDER.flat()
         {
           patterns: [
             {
-              regex: `^(\\.\\./)+(${above(folder).join('|').replace('.ts', '\\.js')})(/|$)`,
+              regex: `^(\\.\\./)+(${above(folder).join('|').replaceAll('.ts', '\\.js')})(/|$)`,
               message: `src/${folder} is below it: tools/ladder.mjs.`,
             },
           ],

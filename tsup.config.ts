@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: [
     'src/index.ts',
+    'src/adapters.ts',
     'src/azure/cosmos/index.ts',
     'src/azure/key-vault/index.ts',
     'src/sqlite/index.ts',

@@ -10,15 +10,6 @@ export type { OpenDocument } from './cipher/open-document.js';
 export type { PlaintextRead } from './cipher/plaintext-read.js';
 export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
-export type {
-  ActiveDekRow,
-  DekRow,
-  LiveDekRow,
-  PreviousWrap,
-  RecoveryWrap,
-  RetiredDekRow,
-  ShreddedDekRow,
-} from './format/dek-row.js';
 export type { CacheMessage } from './diagnostics/cache-message.js';
 export type {
   CallErrorCode,
@@ -82,24 +73,10 @@ export {
 } from './inspection/count-plaintext.js';
 export { findMissingDeks } from './inspection/find-missing-deks.js';
 export { findOrphanDeks, type FindOrphanDeksOptions } from './inspection/find-orphan-deks.js';
-export type {
-  LeaseEvent,
-  MigratedDocumentEvent,
-  MigrationEvent,
-  MigrationSummary,
-} from './migration/migration-event.js';
+export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
-export type {
-  MissingDek,
-  MissingDekCounts,
-  MissingDeksEvent,
-  MissingDeksSummary,
-} from './inspection/missing-event.js';
-export type {
-  OrphanDekCounts,
-  OrphanDeksEvent,
-  OrphanDeksSummary,
-} from './inspection/orphan-event.js';
+export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-event.js';
+export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-event.js';
 export {
   requireBackfilled,
   type BackfilledCollection,
@@ -110,15 +87,8 @@ export type { ReencryptOptions, ReencryptSource } from './migration/reencrypt-op
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { VaultBudgetOptions } from './provider/budget-options.js';
-export type {
-  DocumentedOpsOptions,
-  KeyOperation,
-  KeyProvider,
-  KeyProviderOptions,
-  LocalMek,
-  WrapKeyOptions,
-} from './provider/key-provider.js';
-export type { KeyWrap, MekReference, WrapAlgorithm } from './format/key-wrap.js';
+export type { KeyProvider } from './provider/key-provider.js';
+export type { MekReference } from './format/key-wrap.js';
 export type { NamedMek } from './provider/named-mek.js';
 export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './encryptor/readiness.js';
@@ -128,27 +98,14 @@ export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
 export type { RecoveryEvent, RecoverySummary } from './recovery/recovery-event.js';
 export { assertRetirable, type RetirementReport } from './inspection/assert-retirable.js';
 export type { AssertRetirableOptions } from './inspection/retirement-options.js';
-export type {
-  BackupsReason,
-  CurrentTargetReason,
-  FenceReason,
-  PreviousWrapsReason,
-  RetirementReason,
-  RowsAheadReason,
-  RowsBehindReason,
-  UnfinishedRotationReason,
-  UnreadableRowsReason,
-  WrappedRowsReason,
-} from './errors/retirement-reason.js';
+export type { RetirementReason } from './errors/retirement-reason.js';
 export { findUnreadableRows } from './inspection/find-unreadable-rows.js';
-export type { Lease } from './format/lease.js';
 export { rewrapAllDeks } from './rotation/rewrap-all-deks.js';
 export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
   DekLoss,
   DekLossReason,
   RewrapEvent,
-  RewrapRowEvent,
   RewrapSummary,
 } from './rotation/rewrap-event.js';
 export type {
@@ -158,11 +115,7 @@ export type {
 } from './rotation/rewrap-options.js';
 export type { RewrapShard } from './rotation/rewrap-shard.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
-export type {
-  UnreadableRowCounts,
-  UnreadableRowsEvent,
-  UnreadableRowsSummary,
-} from './inspection/unreadable-event.js';
+export type { UnreadableRowsEvent, UnreadableRowsSummary } from './inspection/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,
@@ -171,22 +124,10 @@ export {
   type UnreadableRow,
   type WrapCensus,
 } from './inspection/take-census.js';
-export type {
-  RotationHistoryEntry,
-  RotationRecord,
-  RotationState,
-} from './format/rotation-record.js';
+export type { RotationState } from './format/rotation-record.js';
 export type { EncryptionContext } from './run/encryption-context.js';
-export type {
-  FenceEvent,
-  PassedEvent,
-  PassEvent,
-  RunCounts,
-  RunEstimate,
-  RunName,
-  RunSummary,
-} from './run/run-event.js';
-export type { PublishedRunEvent, RunMessage } from './run/run-message.js';
+export type { RunCounts, RunEstimate, RunName, RunSummary } from './run/run-event.js';
+export type { RunMessage } from './run/run-message.js';
 export type { RunOptions } from './run/run-options.js';
 export type { DocumentIdentity } from './run/scanned-document.js';
 export type { SearchedEncryption, SearchOptions } from './run/search.js';
@@ -195,29 +136,10 @@ export {
   type RecordAuthentication,
   type RecordAuthenticationOptions,
 } from './store/authenticate-records.js';
-export type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreItem,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
-} from './store/dek-store.js';
-export type {
-  DocumentKeyProperties,
-  DocumentPage,
-  DocumentStore,
-  DocumentStoreOptions,
-  ListDocumentsOptions,
-  StoredDocumentItem,
-} from './store/document-store.js';
+export type { DekStore } from './store/dek-store.js';
+export type { DocumentStore } from './store/document-store.js';
 export { addRecoveryWraps } from './maintenance/add-recovery-wraps.js';
-export type {
-  MaintenanceEvent,
-  MaintenanceRowEvent,
-  MaintenanceSummary,
-} from './maintenance/maintenance-event.js';
+export type { MaintenanceEvent, MaintenanceSummary } from './maintenance/maintenance-event.js';
 export {
   prunePreviousWraps,
   type PrunePreviousWrapsOptions,

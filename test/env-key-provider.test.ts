@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { EnvKeyProvider, type KeyWrap } from '../src/index.js';
+import type { KeyWrap } from '../src/adapters.js';
+import { EnvKeyProvider } from '../src/index.js';
 import { MEK_HEX, MEK_VERSION, OTHER_MEK_HEX } from './support/encryptor.js';
 import { failure, failureOf, rejection } from './support/failure.js';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../src/cipher/field-cipher.js';
 import type { Dek } from '../src/dek/dek.js';
-import type { ActiveDekRow } from '../src/index.js';
+import type { ActiveDekRow } from '../src/adapters.js';
 import { decryptAny, KEY, MEK_VERSION, note, PRODUCT, sealed, setup } from './support/encryptor.js';
 import { failure } from './support/failure.js';
 import { activeRow } from './support/rows.js';

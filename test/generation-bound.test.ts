@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generationIn, keyScope } from '../src/format/key-scope.js';
-import { findUnreadableRows, takeCensus, type DekRow } from '../src/index.js';
+import type { DekRow } from '../src/adapters.js';
+import { findUnreadableRows, takeCensus } from '../src/index.js';
 import {
   contentsOf,
   decryptAny,

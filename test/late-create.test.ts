@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { takeCensus, type ActiveDekRow, type DekStore, type RotationRecord } from '../src/index.js';
+import type { ActiveDekRow, RotationRecord } from '../src/adapters.js';
+import { takeCensus, type DekStore } from '../src/index.js';
 import {
   decryptAny,
   encryptAny,

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  KeyProviderError,
-  StoreError,
-  type DekRow,
-  type DekStore,
-  type StoredItem,
-} from '../src/index.js';
+import type { DekRow, StoredItem } from '../src/adapters.js';
+import { KeyProviderError, StoreError, type DekStore } from '../src/index.js';
 import {
   decryptAny,
   encryptAny,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { backfillDocuments, type DekRow, type DekStore } from '../src/index.js';
+import type { DekRow } from '../src/adapters.js';
+import { backfillDocuments, type DekStore } from '../src/index.js';
 import { MemoryDekStore } from '../src/testing/index.js';
 import {
   contentsOf,

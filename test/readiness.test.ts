@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EnvKeyProvider, KeyProviderError, StoreError, type RotationRecord } from '../src/index.js';
+import type { RotationRecord } from '../src/adapters.js';
+import { EnvKeyProvider, KeyProviderError, StoreError } from '../src/index.js';
 import {
   contentsOf,
   encryptAny,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DekRow, RotationRecord } from '../src/adapters.js';
 import {
   assertRetirable,
   authenticateRecords,
@@ -7,8 +8,6 @@ import {
   initEncryption,
   prunePreviousWraps,
   takeCensus,
-  type DekRow,
-  type RotationRecord,
 } from '../src/index.js';
 import { MemoryDekStore } from '../src/testing/index.js';
 import {

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  EnvKeyProvider,
-  StoreError,
-  type ActiveDekRow,
-  type DekRow,
-  type Envelope,
-  type RotationRecord,
-} from '../src/index.js';
+import type { ActiveDekRow, DekRow, RotationRecord } from '../src/adapters.js';
+import { EnvKeyProvider, StoreError, type Envelope } from '../src/index.js';
 import {
   decryptAny,
   encryptAny,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { LiveDekRow } from '../src/adapters.js';
 import {
   addRecoveryWraps,
   authenticateRecords,
@@ -9,7 +10,6 @@ import {
   prunePreviousWraps,
   rewrapAllDeks,
   type DekStore,
-  type LiveDekRow,
 } from '../src/index.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../src/testing/index.js';
 import { deferred, turn } from './support/deferred.js';

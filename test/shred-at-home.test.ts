@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { createFieldEncryptor, DekCache, StoreError, type DekRow } from '../src/index.js';
+import type { DekRow } from '../src/adapters.js';
+import { createFieldEncryptor, DekCache, StoreError } from '../src/index.js';
 import { ShredTokens } from '../src/dek/shred-tokens.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../src/testing/index.js';
 import { deferred, turn, type Deferred } from './support/deferred.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError, type DekRow, type Envelope } from '../src/index.js';
+import type { DekRow } from '../src/adapters.js';
+import { StoreError, type Envelope } from '../src/index.js';
 import { scopeIdIn } from '../src/format/key-scope.js';
 import { deferred, turn } from './support/deferred.js';
 import {

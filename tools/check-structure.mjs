@@ -12,7 +12,7 @@ const LIMITS = {
   'folders that are not on the ladder': 0,
   'files over 400 lines': 0,
   'functions over 40 lines': 0,
-  'exported names': 187,
+  'exported names': 138,
 };
 const MOST_LINES = 400;
 const MOST_FUNCTION_LINES = 40;

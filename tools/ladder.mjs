@@ -20,7 +20,7 @@ export const LADDER = [
   ['maintenance', 'migration', 'recovery'],
   ['inspection'],
   ['encryptor'],
-  ['index.ts'],
+  ['adapters.ts', 'index.ts'],
 ];
 
 /** @returns The folders that a folder may not import from. */

@@ -1,5 +1,5 @@
 import { CosmosClient, type Container, type SqlQuerySpec } from '@azure/cosmos';
-import type { KeyWrap } from '@bytelyst/field-encrypt';
+import type { KeyWrap } from '@bytelyst/field-encrypt/adapters';
 import { codeOf } from './forgeries.js';
 import type { Claim } from './claims.js';
 import { openNotebook } from './notebook.js';

@@ -1,9 +1,5 @@
-import type {
-  KeyProvider,
-  KeyProviderOptions,
-  KeyWrap,
-  WrapKeyOptions,
-} from '@bytelyst/field-encrypt';
+import type { KeyProviderOptions, KeyWrap, WrapKeyOptions } from '@bytelyst/field-encrypt/adapters';
+import type { KeyProvider } from '@bytelyst/field-encrypt';
 
 /** Counts what another provider unwraps, by MEK version. */
 export class CountingKeyProvider implements KeyProvider {

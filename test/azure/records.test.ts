@@ -4,11 +4,11 @@ import type { Container } from '@azure/cosmos';
 import { KeyClient } from '@azure/keyvault-keys';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore } from '../../src/azure/cosmos/index.js';
+import type { DekRow } from '../../src/adapters.js';
 import {
   createFieldEncryptor,
   resealRecords,
   rewrapAllDeks,
-  type DekRow,
   type Envelope,
   type FieldEncryptor,
   type FieldEncryptorOptions,

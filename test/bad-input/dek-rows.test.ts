@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { EnvKeyProvider, type Envelope, type LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { EnvKeyProvider, type Envelope } from '../../src/index.js';
 import {
   contentsOf,
   decryptAny,

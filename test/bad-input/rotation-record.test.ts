@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RotationRecord } from '../../src/index.js';
+import type { RotationRecord } from '../../src/adapters.js';
 import {
   contentsOf,
   decryptAny,

@@ -1,4 +1,5 @@
-import { StoreError, type DekStoreItem, type ListDekRowsOptions } from '../../src/index.js';
+import type { DekStoreItem, ListDekRowsOptions } from '../../src/adapters.js';
+import { StoreError } from '../../src/index.js';
 import {
   later,
   pick,

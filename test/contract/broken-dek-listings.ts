@@ -1,4 +1,4 @@
-import type { DekRow, DekRowFilter, ListDekRowsOptions } from '../../src/index.js';
+import type { DekRow, DekRowFilter, ListDekRowsOptions } from '../../src/adapters.js';
 import {
   pick,
   type Breakage,

@@ -1,4 +1,5 @@
-import { StoreError, type DekRow } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import { StoreError } from '../../src/index.js';
 import { brokenCells } from './broken-cells.js';
 import {
   hasErrorCode,

@@ -1,4 +1,5 @@
-import { StoreError, type ListDocumentsOptions } from '../../src/index.js';
+import type { ListDocumentsOptions } from '../../src/adapters.js';
+import { StoreError } from '../../src/index.js';
 import { brokenCells } from './broken-cells.js';
 import { BROKEN_DOCUMENT_KEYS } from './broken-document-keys.js';
 import {

@@ -1,10 +1,6 @@
 import { inspect } from 'node:util';
-import {
-  KeyProviderError,
-  type KeyProviderOptions,
-  type KeyWrap,
-  type WrapKeyOptions,
-} from '../../src/index.js';
+import type { KeyProviderOptions, KeyWrap, WrapKeyOptions } from '../../src/adapters.js';
+import { KeyProviderError } from '../../src/index.js';
 import {
   hasErrorCode,
   later,

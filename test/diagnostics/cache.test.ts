@@ -1,11 +1,11 @@
 /** What is told of the DEKs in memory. @module */
 import { describe, expect, it } from 'vitest';
+import type { DekRow } from '../../src/adapters.js';
 import {
   createFieldEncryptor,
   DekCache,
   diagnosticsChannels,
   type CacheMessage,
-  type DekRow,
   type Envelope,
 } from '../../src/index.js';
 import {

@@ -4,12 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { DekRow, DekStoreOptions } from '../../src/adapters.js';
 import {
   diagnosticsChannels,
   rewrapAllDeks,
   StoreError,
-  type DekRow,
-  type DekStoreOptions,
   type Envelope,
   type UnwrapMessage,
 } from '../../src/index.js';

@@ -1,12 +1,7 @@
 /** The figures that docs/watching.md promises, against counts that were taken without the channels. @module */
 import { describe, expect, it } from 'vitest';
-import {
-  DekCache,
-  KeyProviderError,
-  takeCensus,
-  type ActiveDekRow,
-  type RunMessage,
-} from '../../src/index.js';
+import type { ActiveDekRow } from '../../src/adapters.js';
+import { DekCache, KeyProviderError, takeCensus, type RunMessage } from '../../src/index.js';
 import { MemoryDocumentStore } from '../../src/testing/index.js';
 import {
   decryptAny,

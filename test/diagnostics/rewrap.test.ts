@@ -1,10 +1,9 @@
 /** What is told of a rewrap, against what its caller pulls. @module */
 import { describe, expect, it } from 'vitest';
+import type { ActiveDekRow, DekStoreOptions } from '../../src/adapters.js';
 import {
   diagnosticsChannels,
   rewrapAllDeks,
-  type ActiveDekRow,
-  type DekStoreOptions,
   type RewrapEvent,
   type RunMessage,
 } from '../../src/index.js';

@@ -5,13 +5,8 @@ import { channel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  diagnosticsChannels,
-  KeyProviderError,
-  StoreError,
-  type DekRow,
-  type KeyWrap,
-} from '../../src/index.js';
+import type { DekRow, KeyWrap } from '../../src/adapters.js';
+import { diagnosticsChannels, KeyProviderError, StoreError } from '../../src/index.js';
 import {
   decryptAny,
   encryptAny,

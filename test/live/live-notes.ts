@@ -1,11 +1,11 @@
 /** Notes on the vault and the account, and the processes that work on them. @module */
+import type { StoredDocumentItem } from '../../src/adapters.js';
 import {
   defineDocument,
   initEncryption,
   type DocumentStore,
   type EncryptedDocument,
   type FieldEncryptor,
-  type StoredDocumentItem,
 } from '../../src/index.js';
 import { CosmosDekStore, CosmosDocumentStore } from '../../src/azure/cosmos/index.js';
 import type { CosmosAccess } from './live-azure.js';

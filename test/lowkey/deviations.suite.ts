@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { KeyProviderError, type KeyWrap } from '../../src/index.js';
+import type { KeyWrap } from '../../src/adapters.js';
+import { KeyProviderError } from '../../src/index.js';
 import {
   createMek,
   credentialFor,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { DekRow } from '../../src/adapters.js';
 import {
   createFieldEncryptor,
   rewrapAllDeks,
-  type DekRow,
   type FieldEncryptor,
   type RewrapSummary,
 } from '../../src/index.js';

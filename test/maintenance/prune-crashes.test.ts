@@ -1,7 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { prunePreviousWraps, type LiveDekRow, type MaintenanceSummary } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { prunePreviousWraps, type MaintenanceSummary } from '../../src/index.js';
 import { AutoClock } from '../support/rotation/auto-clock.js';
 import { endStateOf } from '../support/rotation/crash-scenarios.js';
 import { CRASHES, mortal, type CrashPoint, type Mortal } from '../support/rotation/crashing.js';

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  prunePreviousWraps,
-  StoreError,
-  type DekRow,
-  type MaintenanceEvent,
-} from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import { prunePreviousWraps, StoreError, type MaintenanceEvent } from '../../src/index.js';
 import { contentsOf, KEY, note, PRODUCT, setup } from '../support/encryptor.js';
 import { failure, refused } from '../support/failure.js';
 import { liveRows, rotated } from '../support/previous-wraps.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { KeyProviderError, takeCensus, type LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { KeyProviderError, takeCensus } from '../../src/index.js';
 import {
   contentsOf,
   decryptAny,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DocumentPage, StoredDocumentItem } from '../../src/adapters.js';
 import {
   backfillDocuments,
   countPlaintext,
@@ -6,8 +7,6 @@ import {
   reencryptDocuments,
   removeEncryption,
   StoreError,
-  type DocumentPage,
-  type StoredDocumentItem,
 } from '../../src/index.js';
 import { KEY, note, setup, type Loose, type Setup } from '../support/encryptor.js';
 import { describeError, failure, refused, type Failure } from '../support/failure.js';

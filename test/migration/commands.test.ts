@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countPlaintext, findMissingDeks, findOrphanDeks, type DekRow } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import { countPlaintext, findMissingDeks, findOrphanDeks } from '../../src/index.js';
 import { note, PRODUCT } from '../support/encryptor.js';
 import { commands, ENDING, Real, type Model } from '../support/migration-commands.js';
 import { partOfRuns } from '../support/rotation/runs.js';

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  defineDocument,
-  findMissingDeks,
-  findOrphanDeks,
-  StoreError,
-  type ActiveDekRow,
-} from '../../src/index.js';
+import type { ActiveDekRow } from '../../src/adapters.js';
+import { defineDocument, findMissingDeks, findOrphanDeks, StoreError } from '../../src/index.js';
 import { sampleRow } from '../../src/testing/sample-items.js';
 import { dekIdOf as idOfDek, scopeIdOf } from '../../src/format/key-scope.js';
 import { encryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import type { DekRow } from '../../src/adapters.js';
 import {
   backfillDocuments,
   countPlaintext,
   findMissingDeks,
   reencryptDocuments,
-  type DekRow,
 } from '../../src/index.js';
 import { decryptAny, KEY, note, type Loose } from '../support/encryptor.js';
 import { requireAllRows } from '../support/migration-ledger.js';

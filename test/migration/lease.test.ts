@@ -1,6 +1,7 @@
 import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
-import { backfillDocuments, StoreError, type Lease } from '../../src/index.js';
+import type { Lease } from '../../src/adapters.js';
+import { backfillDocuments, StoreError } from '../../src/index.js';
 import { sampleLease } from '../../src/testing/sample-items.js';
 import { KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, failure, rejection } from '../support/failure.js';

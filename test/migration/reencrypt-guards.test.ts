@@ -1,13 +1,12 @@
 import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
+import type { DekRow, Lease } from '../../src/adapters.js';
 import {
   EnvKeyProvider,
   reencryptDocuments,
   removeEncryption,
   StoreError,
   type AnyDefinition,
-  type DekRow,
-  type Lease,
 } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { reencryptDocuments, StoreError, type DekRow } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import { reencryptDocuments, StoreError } from '../../src/index.js';
 import { encryptAny, envelopeAt, KEY, note, setup } from '../support/encryptor.js';
 import { rejection } from '../support/failure.js';
 import {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { DekRow } from '../../src/adapters.js';
 import {
   backfillDocuments,
   countPlaintext,
   reencryptDocuments,
   removeEncryption,
   type AnyDefinition,
-  type DekRow,
   type ReencryptOptions,
 } from '../../src/index.js';
 import {

@@ -1,7 +1,8 @@
 /** Needs the built package: its child processes import it by name. */
 import { randomInt } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { countPlaintext, findMissingDeks, type DekRow } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import { countPlaintext, findMissingDeks } from '../../src/index.js';
 import {
   finishMigration,
   killMigration,

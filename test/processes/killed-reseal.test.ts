@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import Database from 'libsql';
 import { expect, it, onTestFinished } from 'vitest';
-import type { DekRow, MaintenanceSummary } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import type { MaintenanceSummary } from '../../src/index.js';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
 import {
   decryptAny,

@@ -6,12 +6,12 @@ import { parseDekRow } from '../../src/format/dek-row.js';
 import { primaryWrap } from '../../src/format/rewrapped-row.js';
 import type {
   DekRow,
-  KeyProvider,
   KeyWrap,
   LiveDekRow,
   RotationRecord,
   StoredItem,
-} from '../../src/index.js';
+} from '../../src/adapters.js';
+import type { KeyProvider } from '../../src/index.js';
 import { isSameMek } from '../../src/format/key-wrap.js';
 import { parseRotationRecord } from '../../src/format/rotation-record.js';
 import type { SqliteDekStore } from '../../src/sqlite/index.js';

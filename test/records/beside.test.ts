@@ -1,12 +1,7 @@
 /** Processes with the record key beside processes that have none, or another. */
 import { describe, expect, it } from 'vitest';
-import {
-  authenticateRecords,
-  resealRecords,
-  takeCensus,
-  type ActiveDekRow,
-  type DekRow,
-} from '../../src/index.js';
+import type { ActiveDekRow, DekRow } from '../../src/adapters.js';
+import { authenticateRecords, resealRecords, takeCensus } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { maintainRows, type NextRow } from '../../src/maintenance/maintain-rows.js';
 import { readRunOptions } from '../../src/run/run-options.js';

@@ -1,12 +1,12 @@
 import { readLeaseItem, readRotationItem } from '../../src/store/known-items.js';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import type { DekStoreItem } from '../../src/adapters.js';
 import {
   authenticateRecords,
   createFieldEncryptor,
   StoreError,
   type DekStore,
-  type DekStoreItem,
 } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import {

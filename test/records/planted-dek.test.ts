@@ -1,7 +1,8 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../../src/cipher/field-cipher.js';
-import type { ActiveDekRow, Envelope, KeyProvider } from '../../src/index.js';
+import type { ActiveDekRow } from '../../src/adapters.js';
+import type { Envelope, KeyProvider } from '../../src/index.js';
 import {
   decryptAny,
   encryptAny,

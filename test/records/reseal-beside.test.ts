@@ -1,6 +1,7 @@
 import { readLeaseItem } from '../../src/store/known-items.js';
 import { describe, expect, it } from 'vitest';
-import { StoreError, type DekRow, type StoredItem } from '../../src/index.js';
+import type { DekRow, StoredItem } from '../../src/adapters.js';
+import { StoreError } from '../../src/index.js';
 import { sampleLease } from '../../src/testing/sample-items.js';
 import { contentsOf, encryptAny, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, refused } from '../support/failure.js';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { LiveDekRow } from '../../src/adapters.js';
 import {
   authenticateRecords,
   createFieldEncryptor,
   resealRecords,
-  type LiveDekRow,
   type MaintenanceEvent,
 } from '../../src/index.js';
 import { injectFaults } from '../../src/testing/index.js';

@@ -2,13 +2,8 @@ import { readRotationItem } from '../../src/store/known-items.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deriveRecordKeyId } from '../../src/crypto/key-schedule.js';
-import {
-  takeCensus,
-  type DekRow,
-  type DekStore,
-  type LiveDekRow,
-  type RotationRecord,
-} from '../../src/index.js';
+import type { DekRow, LiveDekRow, RotationRecord } from '../../src/adapters.js';
+import { takeCensus, type DekStore } from '../../src/index.js';
 import { importMek } from '../../src/provider/mek-bytes.js';
 import { anyJson } from '../support/arbitraries.js';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LiveDekRow } from '../../src/adapters.js';
 import {
   addRecoveryWraps,
-  type LiveDekRow,
   type MaintenanceEvent,
   type RunOptions,
   type MaintenanceSummary,

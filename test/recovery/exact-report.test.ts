@@ -1,7 +1,7 @@
 import { createPublicKey, publicEncrypt, randomBytes, constants } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DekRow, LiveDekRow, PreviousWrap, RecoveryWrap } from '../../src/index.js';
+import type { DekRow, LiveDekRow, PreviousWrap, RecoveryWrap } from '../../src/adapters.js';
 import { contentsOf, encryptAny, KEY, setup, type Setup } from '../support/encryptor.js';
 import { recover } from '../support/recovery.js';
 import { OTHER_PAIR, PAIR, type RecoveryPair } from '../support/recovery-pairs.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addRecoveryWraps, recoverDeks, type LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { addRecoveryWraps, recoverDeks } from '../../src/index.js';
 import { dekInRecoveryWrap, PAIR } from '../support/recovery-pairs.js';
 import { endOf } from '../support/rotation/drive.js';
 import { openWrap, targetAt } from '../support/rotation/meks.js';

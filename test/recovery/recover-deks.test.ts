@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  addRecoveryWraps,
-  KeyProviderError,
-  recoverDeks,
-  takeCensus,
-  type LiveDekRow,
-} from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { addRecoveryWraps, KeyProviderError, recoverDeks, takeCensus } from '../../src/index.js';
 import { contentsOf, decryptAny, encryptAny, KEY, note, type Loose } from '../support/encryptor.js';
 import { rejection } from '../support/failure.js';
 import {

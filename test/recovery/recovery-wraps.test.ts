@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  reencryptDocuments,
-  type ActiveDekRow,
-  type DocumentStore,
-  type LiveDekRow,
-} from '../../src/index.js';
+import type { ActiveDekRow, LiveDekRow } from '../../src/adapters.js';
+import { reencryptDocuments, type DocumentStore } from '../../src/index.js';
 import { MemoryDocumentStore } from '../../src/testing/index.js';
 import { deferred, turn } from '../support/deferred.js';
 import {

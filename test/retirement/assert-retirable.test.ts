@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assertRetirable, MekStillNeededError, type LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { assertRetirable, MekStillNeededError } from '../../src/index.js';
 import { contentsOf, KEY, note, PRODUCT, setup } from '../support/encryptor.js';
 import { failure, rejection } from '../support/failure.js';
 import { liveRows, rotated } from '../support/previous-wraps.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
 import { MEK_VERSION, PRODUCT, setup } from '../support/encryptor.js';
 import { liveRows } from '../support/previous-wraps.js';
 import { prune } from '../support/pruning.js';

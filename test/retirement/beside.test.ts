@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { KeyWrap, LiveDekRow } from '../../src/adapters.js';
 import {
   assertRetirable,
   isFieldEncryptionError,
   KeyProviderError,
   prunePreviousWraps,
   type FieldEncryptor,
-  type KeyWrap,
-  type LiveDekRow,
 } from '../../src/index.js';
 import { endOf } from '../support/rotation/drive.js';
 import type { Call } from '../support/rotation/intercepted.js';

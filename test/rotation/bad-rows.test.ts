@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { KeyProviderError, takeCensus, type DekRow, type LiveDekRow } from '../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../src/adapters.js';
+import { KeyProviderError, takeCensus } from '../../src/index.js';
 import { decryptAny, KEY, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, failedRow } from '../support/failure.js';
 import {

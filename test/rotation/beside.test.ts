@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { KeyProviderError, type KeyWrap } from '../../src/index.js';
+import type { KeyWrap } from '../../src/adapters.js';
+import { KeyProviderError } from '../../src/index.js';
 import {
   decryptAny,
   encryptAny,

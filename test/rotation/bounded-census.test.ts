@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  assertRetirable,
-  MekStillNeededError,
-  takeCensus,
-  type LiveDekRow,
-} from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { assertRetirable, MekStillNeededError, takeCensus } from '../../src/index.js';
 import { decryptAny, MEK_VERSION, setup, type Setup } from '../support/encryptor.js';
 import { failure, rejection } from '../support/failure.js';
 import { alterRecord, alterRow, record, rows, writeNotes } from '../support/rotations.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { takeCensus, type LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { takeCensus } from '../../src/index.js';
 import { contentsOf, KEY, note, PRODUCT, setup } from '../support/encryptor.js';
 import { failure, rejection } from '../support/failure.js';
 import {

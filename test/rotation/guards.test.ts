@@ -1,6 +1,7 @@
 /** One test for each guard of the rotation: it fails when that guard is taken out. */
 import { describe, expect, it } from 'vitest';
-import { StoreError, takeCensus, type DekRow, type LiveDekRow } from '../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../src/adapters.js';
+import { StoreError, takeCensus } from '../../src/index.js';
 import {
   decryptAny,
   encryptAny,

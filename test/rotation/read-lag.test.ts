@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  takeCensus,
-  type DekRow,
-  type DekStore,
-  type DekStoreOptions,
-  type StoredItem,
-} from '../../src/index.js';
+import type { DekRow, DekStoreOptions, StoredItem } from '../../src/adapters.js';
+import { takeCensus, type DekStore } from '../../src/index.js';
 import type { MemoryDekStore } from '../../src/testing/index.js';
 import { encryptAny, KEY, note, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, rejection, refused } from '../support/failure.js';

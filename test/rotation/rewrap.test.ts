@@ -1,10 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import {
-  KeyProviderError,
-  rewrapAllDeks,
-  type LiveDekRow,
-  type RewrapEvent,
-} from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import { KeyProviderError, rewrapAllDeks, type RewrapEvent } from '../../src/index.js';
 import { deferred, turn } from '../support/deferred.js';
 import { contentsOf, decryptAny, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
 import {

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  KeyProviderError,
-  rollbackRotation,
-  type KeyWrap,
-  type LiveDekRow,
-} from '../../src/index.js';
+import type { KeyWrap, LiveDekRow } from '../../src/adapters.js';
+import { KeyProviderError, rollbackRotation } from '../../src/index.js';
 import { contentsOf, decryptAny, note, setup, type Setup } from '../support/encryptor.js';
 import { describeError, failedRow, failure, tampered } from '../support/failure.js';
 import {

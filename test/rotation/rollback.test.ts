@@ -1,11 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import {
-  EnvKeyProvider,
-  rollbackRotation,
-  takeCensus,
-  type KeyWrap,
-  type LiveDekRow,
-} from '../../src/index.js';
+import type { KeyWrap, LiveDekRow } from '../../src/adapters.js';
+import { EnvKeyProvider, rollbackRotation, takeCensus } from '../../src/index.js';
 import {
   contentsOf,
   decryptAny,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DekRow, KeyWrap, LiveDekRow } from '../../src/index.js';
+import type { DekRow, KeyWrap, LiveDekRow } from '../../src/adapters.js';
 import { isDealtTo } from '../../src/rotation/rewrap-shard.js';
 import { contentsOf, type Setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';

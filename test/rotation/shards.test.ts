@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { DekRowFilter, LiveDekRow, RewrapShard } from '../../src/index.js';
+import type { DekRowFilter, LiveDekRow } from '../../src/adapters.js';
+import type { RewrapShard } from '../../src/index.js';
 import { isDealtTo } from '../../src/rotation/rewrap-shard.js';
 import { contentsOf, decryptAny, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { DekRowPage } from '../../src/adapters.js';
 import {
   FieldEncryptionError,
   findUnreadableRows,
-  type DekRowPage,
   type UnreadableRowsEvent,
 } from '../../src/index.js';
 import { contentsOf, KEY, PRODUCT, setup, type Setup } from '../support/encryptor.js';

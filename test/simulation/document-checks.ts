@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import type { DekRow, Envelope, LiveDekRow } from '../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../src/adapters.js';
+import type { Envelope } from '../../src/index.js';
 import {
   envelopesIn,
   FIELDS,

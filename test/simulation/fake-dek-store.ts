@@ -6,7 +6,7 @@ import type {
   ListDekRowsOptions,
   RotationRecord,
   StoredItem,
-} from '../../src/index.js';
+} from '../../src/adapters.js';
 import { isDekId } from '../../src/format/key-scope.js';
 import type { RowItem } from '../support/rotation/snapshot.js';
 import type { Library } from './library.js';

@@ -1,4 +1,4 @@
-import type { DocumentPage, ListDocumentsOptions, StoredDocumentItem } from '../../src/index.js';
+import type { DocumentPage, ListDocumentsOptions, StoredDocumentItem } from '../../src/adapters.js';
 import type { Library } from './library.js';
 import type { SimDocument } from './ledger.js';
 import type { SimProcess } from './sim-process.js';

@@ -6,7 +6,7 @@ import {
   wrapUnder,
   type MekName,
 } from '../support/rotation/meks.js';
-import type { KeyWrap, WrapKeyOptions } from '../../src/index.js';
+import type { KeyWrap, WrapKeyOptions } from '../../src/adapters.js';
 import type { Library } from './library.js';
 import type { SimProcess } from './sim-process.js';
 import type { Random } from './random.js';

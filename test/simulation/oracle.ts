@@ -1,5 +1,6 @@
 import { createDecipheriv, hkdfSync } from 'node:crypto';
-import type { Envelope, LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import type { Envelope } from '../../src/index.js';
 import { PRODUCT } from '../support/encryptor.js';
 import { openWrap, tuple } from '../support/rotation/meks.js';
 import { keyOf, type Field } from './ledger.js';

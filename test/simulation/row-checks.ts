@@ -1,5 +1,11 @@
 import { equal, ok } from 'node:assert/strict';
-import type { DekRow, KeyWrap, LiveDekRow, RotationRecord, StoredItem } from '../../src/index.js';
+import type {
+  DekRow,
+  KeyWrap,
+  LiveDekRow,
+  RotationRecord,
+  StoredItem,
+} from '../../src/adapters.js';
 import { without } from '../support/recovery-pairs.js';
 import type { Witness } from '../support/rotation/event-check.js';
 import { Invariants } from '../support/rotation/invariants.js';

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { DekRow, LiveDekRow, RecoveryEvent, RecoverySummary } from '../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../src/adapters.js';
+import type { RecoveryEvent, RecoverySummary } from '../../src/index.js';
 import { PAIR } from '../support/recovery-pairs.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { requireRead } from './actors/reader.js';

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { LiveDekRow, MekStillNeededError, RetirementReason } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
+import type { MekStillNeededError, RetirementReason } from '../../src/index.js';
 import { nameOf, type MekName } from '../support/rotation/meks.js';
 import { requireRetirable } from './actors/operator.js';
 import { drivePrune } from './actors/pruner.js';

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
 import { readGolden } from '../support/golden.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../support/rotation/meks.js';
 import { inPlaceOf } from '../support/rotation/tampering.js';

@@ -1,5 +1,5 @@
 import { ok } from 'node:assert/strict';
-import type { DekRow, KeyWrap, RotationRecord, StoredItem } from '../../src/index.js';
+import type { DekRow, KeyWrap, RotationRecord, StoredItem } from '../../src/adapters.js';
 import { nameOf } from '../support/rotation/meks.js';
 import { codeOf } from './explanations.js';
 import type { SimProcess } from './sim-process.js';

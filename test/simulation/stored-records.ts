@@ -1,4 +1,4 @@
-import type { DekRow, LiveDekRow } from '../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../src/adapters.js';
 import { PRODUCT } from '../support/encryptor.js';
 import type { Life, Simulation } from './simulation.js';
 

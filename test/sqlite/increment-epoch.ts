@@ -4,7 +4,8 @@
  */
 import { once } from 'node:events';
 import Database from 'libsql';
-import { StoreError, type ActiveDekRow } from '../../src/index.js';
+import type { ActiveDekRow } from '../../src/adapters.js';
+import { StoreError } from '../../src/index.js';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
 import { sampleRow } from '../../src/testing/sample-items.js';
 

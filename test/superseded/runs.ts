@@ -1,4 +1,5 @@
 /** Every run that writes DEK rows, over rows of every kind that it writes. @module */
+import type { DekRow } from '../../src/adapters.js';
 import {
   addRecoveryWraps,
   prunePreviousWraps,
@@ -7,7 +8,6 @@ import {
   resealRecords,
   rewrapAllDeks,
   rollbackRotation,
-  type DekRow,
 } from '../../src/index.js';
 import {
   decryptAny,

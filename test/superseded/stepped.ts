@@ -1,5 +1,6 @@
 /** A process that can be held at each of its steps, and all that it writes into the store. @module */
-import type { DekRow, DekStore, RotationRecord } from '../../src/index.js';
+import type { DekRow, RotationRecord } from '../../src/adapters.js';
+import type { DekStore } from '../../src/index.js';
 import type { MemoryDekStore } from '../../src/testing/index.js';
 import { ManualClock } from '../support/clock.js';
 import { PRODUCT, setup, type Setup, type SetupOptions } from '../support/encryptor.js';

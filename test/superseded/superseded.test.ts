@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  rewrapAllDeks,
-  takeCensus,
-  type RewrapEvent,
-  type RotationRecord,
-} from '../../src/index.js';
+import type { RotationRecord } from '../../src/adapters.js';
+import { rewrapAllDeks, takeCensus, type RewrapEvent } from '../../src/index.js';
 import { PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { targetOf } from '../support/rotations.js';
 import { kindOf, readAll, RUNS, type Arranged, type Run } from './runs.js';

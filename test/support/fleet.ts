@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'vitest';
+import type { LiveDekRow } from '../../src/adapters.js';
 import type {
-  LiveDekRow,
   RewrapAllDeksOptions,
   RewrapEvent,
   RewrapShard,

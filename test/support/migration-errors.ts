@@ -1,10 +1,6 @@
 import { readLeaseItem } from '../../src/store/known-items.js';
-import {
-  backfillDocuments,
-  FieldEncryptionError,
-  requireBackfilled,
-  type Lease,
-} from '../../src/index.js';
+import type { Lease } from '../../src/adapters.js';
+import { backfillDocuments, FieldEncryptionError, requireBackfilled } from '../../src/index.js';
 import { sampleLease } from '../../src/testing/sample-items.js';
 import { note, PRODUCT, setup } from './encryptor.js';
 import { rejection } from './failure.js';

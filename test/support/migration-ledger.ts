@@ -1,6 +1,7 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import type { DekRow, DocumentStore } from '../../src/index.js';
+import type { DekRow } from '../../src/adapters.js';
+import type { DocumentStore } from '../../src/index.js';
 import type { MemoryDekStore } from '../../src/testing/index.js';
 import type { Loose } from './encryptor.js';
 

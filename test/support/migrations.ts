@@ -1,7 +1,7 @@
+import type { DekRow } from '../../src/adapters.js';
 import {
   backfillDocuments,
   reencryptDocuments,
-  type DekRow,
   type DocumentStore,
   type MigrationEvent,
   type MigrationOptions,

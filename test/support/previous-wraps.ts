@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { KeyWrap, LiveDekRow } from '../../src/index.js';
+import type { KeyWrap, LiveDekRow } from '../../src/adapters.js';
 import { setup, type Setup } from './encryptor.js';
 import { alterRow, envKeys, rewrap, rows, targetOf, withKeys, writeNotes } from './rotations.js';
 

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import type { LiveDekRow } from '../../src/index.js';
+import type { LiveDekRow } from '../../src/adapters.js';
 import type { Setup } from './encryptor.js';
 import { readGolden } from './golden.js';
 import { rows } from './rotations.js';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
+import type { LiveDekRow } from '../../src/adapters.js';
 import {
   recoverDeks,
-  type LiveDekRow,
   type RecoverDeksOptions,
   type RecoveryEvent,
   type RecoverySummary,

@@ -1,8 +1,8 @@
+import type { LiveDekRow } from '../../src/adapters.js';
 import {
   assertRetirable,
   MekStillNeededError,
   type AssertRetirableOptions,
-  type LiveDekRow,
   type RetirementReason,
   type RetirementReport,
 } from '../../src/index.js';

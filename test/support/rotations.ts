@@ -1,14 +1,13 @@
+import type { DekRow, RotationRecord } from '../../src/adapters.js';
 import {
   EnvKeyProvider,
   rewrapAllDeks,
   rollbackRotation,
-  type DekRow,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,
   type RewrapTarget,
   type RollbackRotationOptions,
-  type RotationRecord,
 } from '../../src/index.js';
 import type { ManualClock } from './clock.js';
 import { turn } from './deferred.js';

@@ -1,7 +1,8 @@
 import { createSecretKey } from 'node:crypto';
 import { deriveCommitment } from '../../src/crypto/key-schedule.js';
 import { keyScope } from '../../src/format/key-scope.js';
-import type { ActiveDekRow, KeyProvider, ShreddedDekRow } from '../../src/index.js';
+import type { ActiveDekRow, ShreddedDekRow } from '../../src/adapters.js';
+import type { KeyProvider } from '../../src/index.js';
 import { PRODUCT } from './encryptor.js';
 
 const CREATED_AT = '2026-11-23T10:00:00.000Z';

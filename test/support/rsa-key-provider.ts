@@ -1,5 +1,6 @@
 import { constants, createPublicKey, privateDecrypt, publicEncrypt } from 'node:crypto';
-import { KeyProviderError, type KeyProvider, type KeyWrap } from '../../src/index.js';
+import type { KeyWrap } from '../../src/adapters.js';
+import { KeyProviderError, type KeyProvider } from '../../src/index.js';
 
 export interface RsaKeyProviderOptions {
   readonly privateKeyPem: string;

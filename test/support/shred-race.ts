@@ -1,10 +1,10 @@
 import type fc from 'fast-check';
+import type { DekRow } from '../../src/adapters.js';
 import {
   backfillDocuments,
   createFieldEncryptor,
   DekCache,
   EnvKeyProvider,
-  type DekRow,
   type DekStore,
   type Envelope,
   type FieldEncryptor,

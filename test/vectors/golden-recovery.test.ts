@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isLive } from '../../src/format/dek-row.js';
 import type { RecoveryKey } from '../../src/dek/recovery-key.js';
 import { parseRecoveryKey } from '../../src/dek/recovery-key.js';
-import type { DekRow, RecoveryWrap } from '../../src/index.js';
+import type { DekRow, RecoveryWrap } from '../../src/adapters.js';
 import { readPrivateRecoveryKey } from '../../src/recovery/private-recovery-key.js';
 import { fromHex, readGolden } from '../support/golden.js';
 import { rsaUnwrap } from '../support/rsa-key-provider.js';

@@ -3,13 +3,8 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { isLive, parseDekRow, type LiveDekRow } from '../../src/format/dek-row.js';
 import { unwrapDek } from '../../src/dek/dek-unwrapper.js';
-import {
-  DekCache,
-  EnvKeyProvider,
-  type DekRow,
-  type KeyWrap,
-  type Lease,
-} from '../../src/index.js';
+import type { DekRow, KeyWrap, Lease } from '../../src/adapters.js';
+import { DekCache, EnvKeyProvider } from '../../src/index.js';
 import { ConfiguredProviders } from '../../src/provider/configured-providers.js';
 import { leaseId, leaseScopeId } from '../../src/format/lease.js';
 import { parseRotationRecord, type RotationRecord } from '../../src/format/rotation-record.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
-import type { StoredItem } from '../../../src/index.js';
+import type { StoredItem } from '../../../src/adapters.js';
 import { ODD_TEXTS } from '../../../src/testing/odd-texts.js';
 import { readAllPages } from '../../../src/testing/read-all-pages.js';
 import { sampleLease, sampleRow, sampleRows } from '../../../src/testing/sample-items.js';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
+import type { DekRow } from '../../../src/adapters.js';
 import {
   createFieldEncryptor,
   rewrapAllDeks,
-  type DekRow,
   type FieldEncryptor,
   type RewrapEvent,
   type RewrapSummary,

@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VaultClientOptions } from '../../../src/azure/key-vault/index.js';
-import type { LiveDekRow } from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
 import { akvProvider, MEK_NAME } from '../../support/azure/akv-provider.js';
 import { KeyVaultServer } from '../../support/azure/key-vault-server.js';
 import type { VaultRequest } from '../../support/azure/key-vault/request-log.js';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { KeyClient } from '@azure/keyvault-keys';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { importRsaPublicKey, rsaOaep256Wrap } from '../../../src/crypto/rsa-oaep.js';
-import type { KeyWrap } from '../../../src/index.js';
+import type { KeyWrap } from '../../../src/adapters.js';
 import type { CreateKeyOptions } from '../../support/azure/key-vault/vault.js';
 import type { AkvOptions } from '../../support/azure/akv-provider.js';
 import { failure } from '../../support/failure.js';

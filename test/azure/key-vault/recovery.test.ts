@@ -5,13 +5,13 @@ import { KeyClient } from '@azure/keyvault-keys';
 import Database from 'libsql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
 import {
   createFieldEncryptor,
   recoverDeks,
   type DekStore,
   type FieldEncryptor,
   type FieldEncryptorOptions,
-  type LiveDekRow,
   type RecoveryEvent,
 } from '../../../src/index.js';
 import { SqliteDekStore } from '../../../src/sqlite/index.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KeyWrap } from '../../../src/index.js';
+import type { KeyWrap } from '../../../src/adapters.js';
 import { AutoClock } from '../../support/rotation/auto-clock.js';
 import { akvProvider, MEK_NAME } from '../../support/azure/akv-provider.js';
 import { KeyVaultServer } from '../../support/azure/key-vault-server.js';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LiveDekRow } from '../../../src/adapters.js';
 import {
   assertRetirable,
   prunePreviousWraps,
   rollbackRotation,
-  type LiveDekRow,
   type RewrapSummary,
 } from '../../../src/index.js';
 import { note } from '../../support/encryptor.js';

@@ -1,6 +1,7 @@
 import { KeyClient } from '@azure/keyvault-keys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LiveDekRow, RewrapEvent } from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
+import type { RewrapEvent } from '../../../src/index.js';
 import { rewrapAllDeks } from '../../../src/index.js';
 import { MEK_NAME } from '../../support/azure/akv-provider.js';
 import type { VaultRequest } from '../../support/azure/key-vault/request-log.js';

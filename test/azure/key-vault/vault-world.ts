@@ -3,15 +3,14 @@ import { randomBytes } from 'node:crypto';
 import type { TokenCredential } from '@azure/identity';
 import { expect } from 'vitest';
 import type { AkvKeyProvider } from '../../../src/azure/key-vault/index.js';
+import type { DekRow, KeyWrap } from '../../../src/adapters.js';
 import {
   createFieldEncryptor,
   KeyProviderError,
   rewrapAllDeks,
-  type DekRow,
   type DekStore,
   type FieldEncryptor,
   type KeyProvider,
-  type KeyWrap,
   type RewrapAllDeksOptions,
   type RewrapEvent,
   type RewrapSummary,

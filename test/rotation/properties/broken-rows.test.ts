@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  takeCensus,
-  type LiveDekRow,
-  type RewrapAllDeksOptions,
-  type RewrapEvent,
-} from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
+import { takeCensus, type RewrapAllDeksOptions, type RewrapEvent } from '../../../src/index.js';
 import { PRODUCT } from '../../support/encryptor.js';
 import { AutoClock } from '../../support/rotation/auto-clock.js';
 import { drive, endOf, type Driven } from '../../support/rotation/drive.js';

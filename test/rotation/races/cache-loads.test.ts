@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DekCache, type LiveDekRow } from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
+import { DekCache } from '../../../src/index.js';
 import { decryptAny, envelopeAt, KEY, note, type Loose } from '../../support/encryptor.js';
 import { describeError } from '../../support/failure.js';
 import { endOf } from '../../support/rotation/drive.js';

@@ -1,7 +1,7 @@
 import { readRotationItem } from '../../../src/store/known-items.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RotationRecord } from '../../../src/index.js';
+import type { RotationRecord } from '../../../src/adapters.js';
 import { PRODUCT } from '../../support/encryptor.js';
 import { endOf } from '../../support/rotation/drive.js';
 import { targetAt } from '../../support/rotation/meks.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { StoreError, type LiveDekRow } from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
+import { StoreError } from '../../../src/index.js';
 import { endOf } from '../../support/rotation/drive.js';
 import { nameOf, targetAt } from '../../support/rotation/meks.js';
 import { forEachWay } from '../../support/rotation/runs.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { DekRow } from '../../../src/index.js';
+import type { DekRow } from '../../../src/adapters.js';
 import { endOf } from '../../support/rotation/drive.js';
 import { targetAt } from '../../support/rotation/meks.js';
 import { forEachWay, partOfRuns } from '../../support/rotation/runs.js';

@@ -1,5 +1,5 @@
 import { ok } from 'node:assert/strict';
-import type { StoredDocumentItem } from '../../../src/index.js';
+import type { StoredDocumentItem } from '../../../src/adapters.js';
 import { requireFreshRow } from '../document-checks.js';
 import { changed, FIELDS, keyOf, valueOf, type SimDocument } from '../ledger.js';
 import type { Actor, Life } from '../simulation.js';

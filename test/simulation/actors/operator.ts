@@ -1,6 +1,6 @@
 import { readRotationItem } from '../../../src/store/known-items.js';
 import { deepEqual, ok } from 'node:assert/strict';
-import type { DekRow, RotationRecord } from '../../../src/index.js';
+import type { DekRow, RotationRecord } from '../../../src/adapters.js';
 import { PRODUCT } from '../../support/encryptor.js';
 import { without } from '../../support/recovery-pairs.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';

@@ -1,5 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
-import type { EncryptionMode, StoredDocumentItem } from '../../../src/index.js';
+import type { StoredDocumentItem } from '../../../src/adapters.js';
+import type { EncryptionMode } from '../../../src/index.js';
 import {
   envelopesIn,
   FIELDS,

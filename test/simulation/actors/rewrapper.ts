@@ -1,9 +1,9 @@
+import type { StoredItem } from '../../../src/adapters.js';
 import type {
   RewrapAllDeksOptions,
   RewrapEvent,
   RewrapSummary,
   RollbackRotationOptions,
-  StoredItem,
 } from '../../../src/index.js';
 import { EventCheck, type Witness } from '../../support/rotation/event-check.js';
 import { nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';

@@ -1,5 +1,5 @@
 import { ok } from 'node:assert/strict';
-import type { DekRow } from '../../../src/index.js';
+import type { DekRow } from '../../../src/adapters.js';
 import { codeOf } from '../explanations.js';
 import { FIELDS, isSealed, keyOf, type SimDocument } from '../ledger.js';
 import type { Actor, Life } from '../simulation.js';

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { recoverDeks, type LiveDekRow } from '../../../src/index.js';
+import type { LiveDekRow } from '../../../src/adapters.js';
+import { recoverDeks } from '../../../src/index.js';
 import { encryptAny, KEY } from '../encryptor.js';
 import { PAIR } from '../recovery-pairs.js';
 import { AutoClock } from './auto-clock.js';

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { DekRow, Envelope, FieldEncryptor } from '../../../src/index.js';
+import type { DekRow } from '../../../src/adapters.js';
+import type { Envelope, FieldEncryptor } from '../../../src/index.js';
 import { decryptAny, type Loose } from '../encryptor.js';
 import { describeError } from '../failure.js';
 

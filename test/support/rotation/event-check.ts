@@ -1,11 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type {
-  DekRow,
-  DekStore,
-  RunCounts,
-  RewrapEvent,
-  RewrapSummary,
-} from '../../../src/index.js';
+import type { DekRow } from '../../../src/adapters.js';
+import type { DekStore, RunCounts, RewrapEvent, RewrapSummary } from '../../../src/index.js';
 import type { Execution, Journal } from './journal.js';
 
 const NOTHING: RunCounts = {

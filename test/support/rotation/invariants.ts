@@ -1,12 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  DekRow,
-  KeyWrap,
-  LiveDekRow,
-  MekReference,
-  RotationRecord,
-} from '../../../src/index.js';
+import type { DekRow, KeyWrap, LiveDekRow, RotationRecord } from '../../../src/adapters.js';
+import type { MekReference } from '../../../src/index.js';
 import { dekInRecoveryWrap, without } from '../recovery-pairs.js';
 import type { Journal } from './journal.js';
 import { commitmentTo, openWrap } from './meks.js';

@@ -1,10 +1,6 @@
 import { ok } from 'node:assert/strict';
-import {
-  isFieldEncryptionError,
-  type DekRow,
-  type RotationRecord,
-  type StoredItem,
-} from '../../../src/index.js';
+import type { DekRow, RotationRecord, StoredItem } from '../../../src/adapters.js';
+import { isFieldEncryptionError } from '../../../src/index.js';
 import type { Call } from './intercepted.js';
 import type { Snapshot } from './snapshot.js';
 

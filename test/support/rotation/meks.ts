@@ -1,10 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import {
-  EnvKeyProvider,
-  type KeyWrap,
-  type MekReference,
-  type RewrapTarget,
-} from '../../../src/index.js';
+import type { KeyWrap } from '../../../src/adapters.js';
+import { EnvKeyProvider, type MekReference, type RewrapTarget } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
 import { fromHex, readGolden } from '../golden.js';
 

@@ -1,11 +1,9 @@
+import type { KeyProviderOptions, KeyWrap, WrapKeyOptions } from '../../../src/adapters.js';
 import {
   KeyProviderError,
   type Clock,
   type EnvKeyProvider,
   type KeyProvider,
-  type KeyProviderOptions,
-  type KeyWrap,
-  type WrapKeyOptions,
 } from '../../../src/index.js';
 import type { Throttled } from '../azure/key-vault/quota.js';
 import { Quota, type QuotaOptions } from '../azure/key-vault/quota.js';

@@ -1,4 +1,5 @@
-import { createFieldEncryptor, type DekRow, type FieldEncryptor } from '../../../src/index.js';
+import type { DekRow } from '../../../src/adapters.js';
+import { createFieldEncryptor, type FieldEncryptor } from '../../../src/index.js';
 import { MemoryDekStore } from '../../../src/testing/index.js';
 import { encryptAny, envelopeAt, KEY, note, PRODUCT, type Loose } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';

@@ -1,10 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
-import {
-  takeCensus,
-  type DekRow,
-  type RewrapTarget,
-  type RotationRecord,
-} from '../../../src/index.js';
+import type { DekRow, RotationRecord } from '../../../src/adapters.js';
+import { takeCensus, type RewrapTarget } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
 import { drive } from './drive.js';

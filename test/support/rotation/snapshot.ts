@@ -1,5 +1,6 @@
 import { readRotationItem } from '../../../src/store/known-items.js';
-import type { DekRow, DekStore, RotationRecord } from '../../../src/index.js';
+import type { DekRow, RotationRecord } from '../../../src/adapters.js';
+import type { DekStore } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';
 
 export interface RowItem {

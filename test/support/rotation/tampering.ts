@@ -1,5 +1,6 @@
 import { equal } from 'node:assert/strict';
-import type { DekRow, Envelope, LiveDekRow } from '../../../src/index.js';
+import type { DekRow, LiveDekRow } from '../../../src/adapters.js';
+import type { Envelope } from '../../../src/index.js';
 import { decryptAny, type Loose } from '../encryptor.js';
 import { describeError } from '../failure.js';
 import { ALL_MEKS } from './meks.js';

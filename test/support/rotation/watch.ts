@@ -1,9 +1,9 @@
 import { equal } from 'node:assert/strict';
+import type { DekRow } from '../../../src/adapters.js';
 import {
   createFieldEncryptor,
   DekCache,
   type Clock,
-  type DekRow,
   type FieldEncryptor,
 } from '../../../src/index.js';
 import { standsFor } from '../../../src/store/store-origin.js';

@@ -1,0 +1,44 @@
+/**
+ * What writers of adapters need: the interfaces of stores and key providers, and the rows that they keep.
+ *
+ * @module
+ */
+export { systemClock, type Clock } from './async/clock.js';
+export { KeyProviderError, StoreError, TamperedError } from './errors/errors.js';
+export type {
+  ActiveDekRow,
+  DekRow,
+  LiveDekRow,
+  PreviousWrap,
+  RecoveryWrap,
+  RetiredDekRow,
+  ShreddedDekRow,
+} from './format/dek-row.js';
+export type { KeyWrap, MekReference, WrapAlgorithm } from './format/key-wrap.js';
+export type { Lease } from './format/lease.js';
+export type { RotationHistoryEntry, RotationRecord } from './format/rotation-record.js';
+export type {
+  DocumentedOpsOptions,
+  KeyOperation,
+  KeyProvider,
+  KeyProviderOptions,
+  LocalMek,
+  WrapKeyOptions,
+} from './provider/key-provider.js';
+export type {
+  DekRowFilter,
+  DekRowPage,
+  DekStore,
+  DekStoreItem,
+  DekStoreOptions,
+  ListDekRowsOptions,
+  StoredItem,
+} from './store/dek-store.js';
+export type {
+  DocumentKeyProperties,
+  DocumentPage,
+  DocumentStore,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+  StoredDocumentItem,
+} from './store/document-store.js';
