@@ -8,7 +8,7 @@ import type { SealingDek } from '../dek/sealing-deks.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
-import { mapConcurrently } from '../async/map-concurrently.js';
+import { mapConcurrently } from '../async/concurrency.js';
 import type { DocumentReader } from './document-reader.js';
 import { DEKS_AT_ONCE, requireFewDeks } from '../dek/distinct-deks.js';
 import { OpenDocument, type OpenDocumentParts } from './open-document.js';

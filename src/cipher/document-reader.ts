@@ -7,7 +7,7 @@ import { draftOf, type DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { TamperedError } from '../errors/errors.js';
 import { requireIdentifier, requirePlainObject } from '../guards/guards.js';
-import { mapConcurrently } from '../async/map-concurrently.js';
+import { mapConcurrently } from '../async/concurrency.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { DEKS_AT_ONCE } from '../dek/distinct-deks.js';
 import {

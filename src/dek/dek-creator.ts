@@ -10,7 +10,7 @@ import { Dek } from './dek.js';
 import type { ActiveDekRow } from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
 import { dekIdOf, highestCredibleGeneration, type KeyScope } from '../format/key-scope.js';
-import { keepUpWithRotation, type WrittenRow } from './new-row-upkeep.js';
+import { keepUpWithRotation, type WrittenRow } from './new-row-rotation.js';
 import {
   isSealable,
   type ScopeListing,

@@ -1,7 +1,7 @@
 /** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
 import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors/errors.js';
 import { describeMek } from '../format/key-wrap.js';
-import { mapConcurrently } from '../async/map-concurrently.js';
+import { mapConcurrently } from '../async/concurrency.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { untilAborted } from '../async/until-aborted.js';
 import { wrapDigest, type UnwrappedDek } from './dek-cache.js';

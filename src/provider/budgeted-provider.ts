@@ -8,7 +8,7 @@ import type {
   WrapKeyOptions,
 } from './key-provider.js';
 import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
-import type { VaultGate } from './vault-gate.js';
+import type { VaultThrottle } from './vault-throttle.js';
 
 /** Of one call. Each waits out a pause first, so that they span a minute where a service names none. */
 const MOST_ATTEMPTS = 6;
@@ -19,15 +19,15 @@ export class BudgetedProvider implements KeyProvider {
   readonly wrapAlgorithm: WrapAlgorithm;
   readonly localCalls: readonly KeyOperation[];
   readonly #provider: KeyProvider;
-  readonly #gate: VaultGate;
+  readonly #throttle: VaultThrottle;
 
-  constructor(provider: KeyProvider, gate: VaultGate) {
+  constructor(provider: KeyProvider, throttle: VaultThrottle) {
     this.id = provider.id;
     this.mekName = provider.mekName;
     this.wrapAlgorithm = provider.wrapAlgorithm;
     this.localCalls = provider.localCalls ?? [];
     this.#provider = provider;
-    this.#gate = gate;
+    this.#throttle = throttle;
   }
 
   currentVersion(options?: KeyProviderOptions): Promise<string> {
@@ -63,11 +63,11 @@ export class BudgetedProvider implements KeyProvider {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     for (let attempts = 1; ; attempts += 1) {
-      let pass = await this.#gate.enter(signal);
+      let pass = await this.#throttle.enter(signal);
       let refusal: unknown;
       const beforeRetry = async (): Promise<void> => {
         try {
-          pass = await this.#gate.turn(signal);
+          pass = await this.#throttle.turn(signal);
         } catch (error) {
           refusal = error;
           throw error;
@@ -75,15 +75,15 @@ export class BudgetedProvider implements KeyProvider {
       };
       try {
         const answer = await work({ beforeRetry });
-        this.#gate.served(pass);
+        this.#throttle.served(pass);
         return answer;
       } catch (error) {
-        // What the gate itself refuses, no service did.
+        // What the throttle itself refuses, no service did.
         if (error === refusal || !isThrottling(error)) throw error;
-        this.#gate.throttle(pass, error.retryAfterMs);
+        this.#throttle.throttle(pass, error.retryAfterMs);
         if (attempts === MOST_ATTEMPTS) throw error;
       } finally {
-        this.#gate.leave();
+        this.#throttle.leave();
       }
     }
   }

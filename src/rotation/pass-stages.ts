@@ -3,7 +3,7 @@ import type { StoredItem } from '../store/dek-store.js';
 import { ownProperties } from '../guards/guards.js';
 import type { PassCounter } from '../run/run-counter.js';
 import type { PassEvent } from '../run/run-event.js';
-import { DEALS, inOwnOrder, isDealtTo, type RewrapShard } from './rewrap-shard.js';
+import { ROUNDS, inOwnOrder, isOfRound, type RewrapShard } from './rewrap-shard.js';
 
 export interface PassStage {
   /** The scan is over these rows alone; absent for all of them. */
@@ -65,8 +65,8 @@ function isOver(before: PassCounter, last: PassCounter): boolean {
 }
 
 function stagesFor(shard: RewrapShard): PassStage[] {
-  const deals = Array.from({ length: DEALS }, (_each, deal) => ({
-    isMine: (dekId: string) => isDealtTo(shard, deal + 1, dekId),
+  const deals = Array.from({ length: ROUNDS }, (_each, deal) => ({
+    isMine: (dekId: string) => isOfRound(shard, deal + 1, dekId),
   }));
   const everything = {
     inOrder: (items: readonly StoredItem[]) => inOwnOrder(shard, items),

@@ -15,7 +15,7 @@ const MOST_SHARDS = 256;
 /** A dekId begins with 32 random hex digits: enough for a range, and for three ways to deal them out. */
 const DIGITS = 8;
 const HEX = 16;
-export const DEALS = 3;
+export const ROUNDS = 3;
 
 /** @throws TypeError or RangeError for a shard that there is not. */
 export function readShard(shard: RewrapShard): RewrapShard {
@@ -40,7 +40,7 @@ export function idRangeOf({
  * Whether a row is dealt to this worker by digits that say nothing of its shard: so the rows that a
  * worker leaves behind are spread over all the others, and no two of them work at the same ones.
  */
-export function isDealtTo({ index, count }: RewrapShard, deal: number, dekId: string): boolean {
+export function isOfRound({ index, count }: RewrapShard, deal: number, dekId: string): boolean {
   const from = DIGITS * deal;
   return Number.parseInt(dekId.slice(from, from + DIGITS), HEX) % count === index;
 }
@@ -50,7 +50,7 @@ export function inOwnOrder(
   { index }: RewrapShard,
   items: readonly StoredItem[],
 ): readonly StoredItem[] {
-  const from = DIGITS + (index % (DEALS * DIGITS));
+  const from = DIGITS + (index % (ROUNDS * DIGITS));
   const ranked = items.map((item) => ({ item, rank: idOf(item).slice(from) }));
   return ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ item }) => item);
 }

@@ -1,6 +1,6 @@
 /** Scans over the items of a store, as many as it takes until one finds nothing to do. @module */
 import { contended } from '../errors/errors.js';
-import { settleConcurrently, type WorkLimit } from '../async/settle-concurrently.js';
+import { settleConcurrently, type WorkLimit } from '../async/concurrency.js';
 import { PassCounter, type RunTally, type Settled, type Sums } from './run-counter.js';
 import type { ItemOutcome, PassedEvent, PassEvent, RunCounts } from './run-event.js';
 

@@ -4,7 +4,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/encryption-parts.js';
 import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
 import { ownSignal } from '../async/own-signal.js';
-import { settleConcurrently } from '../async/settle-concurrently.js';
+import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { chargedDekStore } from '../store/metered-dek-store.js';

@@ -1,6 +1,6 @@
 /** A container of the live tests: what lies in it, and how what they made there is deleted. @module */
 import type { ConsistencyLevel, Container } from '@azure/cosmos';
-import { mapConcurrently } from '../../src/async/map-concurrently.js';
+import { mapConcurrently } from '../../src/async/concurrency.js';
 import type { Ledger } from './ledger.js';
 
 interface FoundItem {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idRangeOf, inOwnOrder, isDealtTo } from '../../src/rotation/rewrap-shard.js';
+import { idRangeOf, inOwnOrder, isOfRound } from '../../src/rotation/rewrap-shard.js';
 import { isIn } from '../support/fleet.js';
 
 describe('the shards of a fleet', () => {
@@ -53,13 +53,13 @@ describe('the shards of a fleet', () => {
       fc.property(fc.stringMatching(/^[0-9a-f]{32}\.1$/), shards, (id, { count }) => {
         const all = Array.from({ length: count }, (_each, index) => ({ index, count }));
         for (const deal of [1, 2, 3]) {
-          expect(all.filter((shard) => isDealtTo(shard, deal, id))).toHaveLength(1);
+          expect(all.filter((shard) => isOfRound(shard, deal, id))).toHaveLength(1);
         }
       }),
     );
     const id = `${'0'.repeat(8)}0000000100000002${'0'.repeat(7)}3.1`;
     const dealtTo = [1, 2, 3].map((deal) =>
-      [0, 1, 2, 3].filter((index) => isDealtTo({ index, count: 4 }, deal, id)),
+      [0, 1, 2, 3].filter((index) => isOfRound({ index, count: 4 }, deal, id)),
     );
     expect(dealtTo).toEqual([[1], [2], [3]]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DekRow, KeyWrap, LiveDekRow } from '../../src/adapters.js';
-import { isDealtTo } from '../../src/rotation/rewrap-shard.js';
+import { isOfRound } from '../../src/rotation/rewrap-shard.js';
 import { contentsOf, type Setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';
 import { fleet, inTurns, isIn, NOTES, requireSettled, writeAgain } from '../support/fleet.js';
@@ -83,7 +83,7 @@ describe('what a worker meets', () => {
     await rewrap(worker as Setup);
     const shard = { index: 0, count: 256 };
     const isLeft = (id: string): boolean =>
-      !isIn(id, shard) && [1, 2, 3].every((deal) => !isDealtTo(shard, deal, id));
+      !isIn(id, shard) && [1, 2, 3].every((deal) => !isOfRound(shard, deal, id));
     await writeAgain(before, all.filter(({ id }) => isLeft(id)).slice(0, 1));
     (worker as Setup).provider.before = (method, [wrap]) => {
       if (method !== 'unwrapKey' || (wrap as KeyWrap).mekVersion !== all[0]?.mekVersion) return;

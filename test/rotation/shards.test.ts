@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DekRowFilter, LiveDekRow } from '../../src/adapters.js';
 import type { RewrapShard } from '../../src/index.js';
-import { isDealtTo } from '../../src/rotation/rewrap-shard.js';
+import { isOfRound } from '../../src/rotation/rewrap-shard.js';
 import { contentsOf, decryptAny, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import {
   finishedIn,
@@ -89,12 +89,12 @@ describe('workers that share a rotation', () => {
     const passes = splitByPass(events);
     const rewrapped = passes.map((each) => ofType({ events: each }, 'changed'));
     expect(rewrapped[0]?.every(({ dekId }) => isIn(dekId, shard))).toBe(true);
-    expect(rewrapped[2]?.every(({ dekId }) => isDealtTo(shard, 1, dekId))).toBe(true);
-    expect(rewrapped[3]?.every(({ dekId }) => isDealtTo(shard, 2, dekId))).toBe(true);
+    expect(rewrapped[2]?.every(({ dekId }) => isOfRound(shard, 1, dekId))).toBe(true);
+    expect(rewrapped[3]?.every(({ dekId }) => isOfRound(shard, 2, dekId))).toBe(true);
     const left = passes.map((each) => ofType({ events: each }, 'skipped'));
     for (const { reason, dekId } of left[2] ?? []) {
       expect(reason).toBe('other-shard');
-      expect(isDealtTo(shard, 1, dekId) || isIn(dekId, shard)).toBe(false);
+      expect(isOfRound(shard, 1, dekId) || isIn(dekId, shard)).toBe(false);
     }
     expect(left.map(({ length }) => length > 0)).toEqual([
       ...[false, false],
@@ -124,7 +124,7 @@ describe('workers that share a rotation', () => {
     const dealt = splitByPass(events)[2] ?? [];
     const moved = ofType({ events: dealt }, 'unchanged').filter(({ epochOnly }) => epochOnly);
     expect(moved.length).toBeGreaterThan(0);
-    expect(moved.every(({ dekId }) => isDealtTo(shard, 1, dekId))).toBe(true);
+    expect(moved.every(({ dekId }) => isOfRound(shard, 1, dekId))).toBe(true);
     expect(ofType({ events: dealt }, 'skipped').length).toBeGreaterThan(0);
     expect(summary).toMatchObject({ complete: true, epoch: 4, changed: 0 });
   });

@@ -13,7 +13,7 @@ import { WALL_START_MS } from './process-clock.js';
 import { withoutMac } from './row-checks.js';
 import { requireOldRecordFound } from './settle-old-record.js';
 import { endOfTheWorld } from './settle-records.js';
-import { requireNotPruned, requirePruned } from './settle-upkeep.js';
+import { requireNotPruned, requirePruned } from './settle-maintenance.js';
 import type { Actor, Life, Simulation } from './simulation.js';
 import { liveRows, recordOf, untilSeen } from './stored-records.js';
 

@@ -2,7 +2,7 @@
 import type { Container } from '@azure/cosmos';
 import { scopeIdIn } from '../../format/key-scope.js';
 import { readOptions, requireIntegerBetween } from '../../guards/guards.js';
-import { mapConcurrently } from '../../async/map-concurrently.js';
+import { mapConcurrently } from '../../async/concurrency.js';
 import type {
   DekRowFilter,
   DekRowPage,

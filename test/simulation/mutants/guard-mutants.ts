@@ -46,7 +46,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'a row that was made late has its epoch moved, and never its wrap',
     patches: [
       {
-        file: 'dek/new-row-upkeep.ts',
+        file: 'dek/new-row-rotation.ts',
         from: 'if (isSameMek(row, record)) return { ...row, epoch };',
         to: 'if (isSameMek(row, record) || epoch > row.epoch) return { ...row, epoch };',
       },

@@ -207,7 +207,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a create that was answered late is not looked after',
     patches: [
       {
-        file: 'dek/new-row-upkeep.ts',
+        file: 'dek/new-row-rotation.ts',
         from: 'if (records.isFresh(copy)) return written.row;',
         to: 'if (written.row) return written.row;',
       },

@@ -11,7 +11,7 @@ const LEAST_FACTOR = 1 / 16;
 /** At the whole rate, until trouble is forgotten. */
 const RECOVERY_S = 20;
 
-export class CallPace {
+export class RateLimiter {
   readonly callsPerSecond: number;
   #factor = 1;
   #nextMs: number;

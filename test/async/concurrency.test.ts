@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { settleConcurrently } from '../src/async/settle-concurrently.js';
-import { deferred, turn, type Deferred } from './support/deferred.js';
-import { rejection } from './support/failure.js';
+import { settleConcurrently } from '../../src/async/concurrency.js';
+import { deferred, turn, type Deferred } from '../support/deferred.js';
+import { rejection } from '../support/failure.js';
 
 interface Work {
   readonly gates: Deferred<void>[];

@@ -1,7 +1,7 @@
 /** Lets so many calls be under way at once, by a limit that moves. @module */
 import { untilAborted } from '../async/until-aborted.js';
 
-export class CallSlots {
+export class Semaphore {
   readonly #limit: () => number;
   #taken = 0;
   #waiting: (() => void)[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { VaultGate } from '../../../src/provider/vault-gate.js';
+import { VaultThrottle } from '../../../src/provider/vault-throttle.js';
 import { turn } from '../../support/deferred.js';
 import { describeError, rejection } from '../../support/failure.js';
 import { runningClock } from '../../support/rotation/auto-clock.js';
@@ -11,7 +11,7 @@ interface Options {
 
 function gate({ concurrency = 8, callsPerSecond }: Options = {}) {
   const clock = runningClock();
-  const made = new VaultGate({ clock, concurrency, callsPerSecond });
+  const made = new VaultThrottle({ clock, concurrency, callsPerSecond });
   /** How long somebody who comes now has to wait. */
   const wait = async (): Promise<number> => {
     const startMs = clock.monotonicMs();
@@ -31,7 +31,7 @@ function gate({ concurrency = 8, callsPerSecond }: Options = {}) {
   return { gate: made, clock, wait };
 }
 
-describe('VaultGate', () => {
+describe('VaultThrottle', () => {
   it('takes what was sent together and refused together for one refusal', async () => {
     const { gate: it, wait } = gate();
     const passes = await Promise.all(Array.from({ length: 8 }, () => it.enter(undefined)));

@@ -3,8 +3,8 @@ import type { Clock } from '../async/clock.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ONCE, ownController, ownSignal } from '../async/own-signal.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
-import { CallPace } from './call-pace.js';
-import { CallSlots } from './call-slots.js';
+import { RateLimiter } from './rate-limiter.js';
+import { Semaphore } from './semaphore.js';
 
 export interface VaultGateOptions {
   readonly clock: Clock;
@@ -25,11 +25,11 @@ const MOST_PAUSE_MS = 600_000;
 const MOST_SLEEP_MS = 3_600_000;
 const SPREAD = 0.25;
 
-export class VaultGate {
+export class VaultThrottle {
   readonly #clock: Clock;
   readonly #limit: AdaptiveLimit;
-  readonly #slots: CallSlots;
-  readonly #pace: CallPace | undefined;
+  readonly #semaphore: Semaphore;
+  readonly #rateLimiter: RateLimiter | undefined;
   #resumeAtMs = -Infinity;
   #pauses: Pass = 0;
   /** Pauses since the last call that was served. */
@@ -43,9 +43,11 @@ export class VaultGate {
   constructor({ clock, concurrency, callsPerSecond }: VaultGateOptions) {
     this.#clock = clock;
     this.#limit = new AdaptiveLimit(concurrency);
-    this.#slots = new CallSlots(() => this.#limit.now);
-    this.#pace =
-      callsPerSecond === undefined ? undefined : new CallPace(callsPerSecond, clock.monotonicMs());
+    this.#semaphore = new Semaphore(() => this.#limit.now);
+    this.#rateLimiter =
+      callsPerSecond === undefined
+        ? undefined
+        : new RateLimiter(callsPerSecond, clock.monotonicMs());
   }
 
   get concurrency(): number {
@@ -54,7 +56,7 @@ export class VaultGate {
 
   /** The most that this lets through, on the average; `undefined` where it does not look at that. */
   get callsPerSecond(): number | undefined {
-    return this.#pace?.callsPerSecond;
+    return this.#rateLimiter?.callsPerSecond;
   }
 
   /** Calls that were let through. */
@@ -69,17 +71,17 @@ export class VaultGate {
 
   /** Waits for a place among the calls under way, and for its turn: {@link leave} gives the place back. */
   async enter(signal: AbortSignal | undefined): Promise<Pass> {
-    await this.#slots.take(signal);
+    await this.#semaphore.take(signal);
     try {
       return await this.turn(signal);
     } catch (error) {
-      this.#slots.release();
+      this.#semaphore.release();
       throw error;
     }
   }
 
   leave(): void {
-    this.#slots.release();
+    this.#semaphore.release();
   }
 
   /**
@@ -94,11 +96,11 @@ export class VaultGate {
       const pauses = this.#pauses;
       const startMs = Math.max(this.#clock.monotonicMs(), this.#resumeAtMs);
       this.#requireShortPause();
-      await this.#sleepUntil(this.#pace?.reserve(startMs) ?? startMs, signal);
+      await this.#sleepUntil(this.#rateLimiter?.reserve(startMs) ?? startMs, signal);
       // A pause that began meanwhile is everybody's.
       if (pauses !== this.#pauses) continue;
       this.#calls += 1;
-      this.#pace?.made(this.#clock.monotonicMs());
+      this.#rateLimiter?.made(this.#clock.monotonicMs());
       return pauses;
     }
   }
@@ -115,7 +117,7 @@ export class VaultGate {
     if (pass !== this.#pauses) return;
     this.#streak = 0;
     this.#limit.raise();
-    this.#pace?.raise();
+    this.#rateLimiter?.raise();
   }
 
   /** A call was refused as one too many: nobody makes another until the pause is over. */
@@ -127,7 +129,7 @@ export class VaultGate {
     if (isNews) {
       this.#streak += 1;
       this.#limit.cut();
-      this.#pace?.cut();
+      this.#rateLimiter?.cut();
     }
     const pauseMs = askedMs ?? (isNews ? this.#guessedPauseMs() : 0);
     this.#pauseUntil(this.#clock.monotonicMs() + pauseMs);
@@ -137,7 +139,7 @@ export class VaultGate {
     if (resumeAtMs <= this.#resumeAtMs) return;
     this.#resumeAtMs = resumeAtMs;
     this.#pauses += 1;
-    this.#pace?.restartAt(resumeAtMs);
+    this.#rateLimiter?.restartAt(resumeAtMs);
   }
 
   #guessedPauseMs(): number {
