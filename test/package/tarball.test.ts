@@ -65,7 +65,7 @@ describe('what npm pack makes of a fresh clone', { timeout: PATIENCE_MS }, () =>
     const entries = Object.values(manifest.exports).flatMap((entry) =>
       typeof entry === 'string' ? [entry] : Object.values(entry),
     );
-    expect(entries).toHaveLength(11);
+    expect(entries).toHaveLength(13);
     const expected = entries.map((entry) => entry.replace(/^\./, 'package'));
     expect(files).toEqual(expect.arrayContaining(expected));
     const allowed = /^package\/(dist\/|LICENSE$|(README|CHANGELOG|SECURITY)\.md$|package\.json$)/;

@@ -29,7 +29,7 @@ const note = defineDocument<Note>()({
 });
 
 const NOTES = 150;
-const ROUNDS = perLane(1, 20);
+const ROUNDS = perLane(1, 5);
 const AUTHORS = ['first', 'second'];
 
 function startSealing(file: string, key: string, author: string): ChildProcess {

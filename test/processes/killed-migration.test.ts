@@ -13,7 +13,7 @@ import { note, UNEDITED, World } from './killed-migration-world.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { perLane } from '../support/lane.js';
 
-const KILLS = perLane(5, 100);
+const KILLS = perLane(5, 40);
 const LEAST_MIDWAY = KILLS * 0.8;
 const SIDE_BY_SIDE = 5;
 /** Of a child: so many documents more may be done when it is killed. */

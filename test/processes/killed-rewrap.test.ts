@@ -15,7 +15,7 @@ interface JournalEntry {
   readonly body?: string;
 }
 
-const ROUNDS = perLane(1, 6);
+const ROUNDS = perLane(1, 2);
 const LIMIT_MS = 150_000;
 const LEAST_AMONG_ROWS = perLane(0.6, 0.8);
 
