@@ -16,5 +16,4 @@ if (isSlow) {
   await import('../migration/finding-deks.test.js');
   await import('../migration/remove-encryption.test.js');
   await import('../migration/crashes.test.js');
-  await import('../migration/interleavings.test.js');
 }

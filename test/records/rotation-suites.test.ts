@@ -24,7 +24,6 @@ if (isSlow) {
   await import('../rotation/races/shred.test.js');
   await import('../rotation/races/two-rewrappers.test.js');
   await import('../rotation/races/writers.test.js');
-  await import('../rotation/crashes/crashes.test.js');
   await import('../rotation/crashes/crossing.test.js');
   await import('../rotation/properties/sequences.test.js');
   await import('../rotation/rollback-proof.test.js');
