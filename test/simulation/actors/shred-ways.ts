@@ -49,7 +49,7 @@ const sealByCipher: Way = async ({ life, id }, encryptor) => {
   const cipher = await encryptor.openDocument(sim.definition, keyOf(id), options);
   await sim.pause(life, 0, 400);
   const { dekId } = cipher.seal('title', valueOf('title', sim.nextRev()));
-  if (sim.random.chance(0.5)) return [dekId];
+  if (sim.random.chance(0.25)) return [dekId];
   await sim.pause(life, 0, 900);
   return (await cipher.confirmWrite()) ? [dekId] : [];
 };

@@ -51,6 +51,8 @@ async function raceOnce(life: Life, id: string, start: Start): Promise<void> {
   const copy = start === withDek ? sealedCopy(life, id) : undefined;
   if (start === withDek && !copy) return;
   const race: Race = { ...target, copy, shreds: [] };
+  // So that DEKs are being loaded when the shred begins.
+  if (random.chance(0.5)) life.options.dekCache?.clear();
   // Where every call begins first, none may make a DEK after the shred.
   const isEarly = random.chance(0.5);
   const calls = Array.from({ length: random.int(3, 6) }, () => call(race, isEarly ? 0 : 200));

@@ -76,6 +76,11 @@ export const MUTANTS: readonly Mutant[] = [
         from: 'if (this.#flights.get(key) === flight) keep(value);',
         to: 'keep(value);',
       },
+      {
+        file: 'dek/dek-cache.ts',
+        from: '    if (dek.token.isShredded) return;\n',
+        to: '',
+      },
     ],
   },
   {
