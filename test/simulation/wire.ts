@@ -144,10 +144,11 @@ export class Wire {
 
   #slownessMs({ process, subject, method, fault }: Call): number {
     if (fault === 'late') return this.#random.int(300, 4_000);
-    if (subject !== 'store' || method !== 'create' || this.isCalm) return 0;
-    // So that a shred begins while it is on its way.
+    const isCreate = subject === 'store' && method === 'create';
+    if (this.isCalm || !(isCreate || method === 'wrapKey')) return 0;
+    // So that a shred begins and ends while a DEK is being made.
     if (process.role === 'shredder' && this.#random.chance(0.5)) return this.#random.int(20, 600);
-    const isSlow = this.#random.chance(this.#weather.slowCreateRate);
+    const isSlow = isCreate && this.#random.chance(this.#weather.slowCreateRate);
     return isSlow ? this.#random.int(800, 5_000) : 0;
   }
 

@@ -47,9 +47,15 @@ const sealByCipher: Way = async ({ life, id }, encryptor) => {
   const { sim } = life;
   const options = { createDek: true };
   const cipher = await encryptor.openDocument(sim.definition, keyOf(id), options);
-  await sim.pause(life, 0, 400);
+  await sim.pause(life, 0, 600);
+  return [cipher.seal('title', valueOf('title', sim.nextRev())).dekId];
+};
+
+const confirmByCipher: Way = async ({ life, id }, encryptor) => {
+  const { sim } = life;
+  const options = { createDek: true };
+  const cipher = await encryptor.openDocument(sim.definition, keyOf(id), options);
   const { dekId } = cipher.seal('title', valueOf('title', sim.nextRev()));
-  if (sim.random.chance(0.25)) return [dekId];
   await sim.pause(life, 0, 900);
   return (await cipher.confirmWrite()) ? [dekId] : [];
 };
@@ -85,7 +91,7 @@ const decryptMany: Way = async ({ life, copy }, encryptor) => {
   return dekIdsIn(copy);
 };
 
-const SEALING: readonly Way[] = [update, encrypt, confirm, sealByCipher];
+const SEALING: readonly Way[] = [update, encrypt, confirm, sealByCipher, confirmByCipher];
 const OF_COPIES: readonly Way[] = [encryptChange, openByCipher, decrypt, decryptMany];
 
 export function waysOf({ copy }: Pick<ShredTarget, 'copy'>): readonly Way[] {

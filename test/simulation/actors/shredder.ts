@@ -88,7 +88,8 @@ function sealedCopy({ sim }: Life, id: string): SimDocument | undefined {
   return stored && FIELDS.every((field) => isSealed(stored[field])) ? stored : undefined;
 }
 
-async function shred({ life, id, shreds }: Race, isEarly: boolean): Promise<void> {
+async function shred(race: Race, isEarly: boolean): Promise<void> {
+  const { life, id, shreds } = race;
   const { sim, process, encryptor, documents } = life;
   await sim.pause(life, 0, 200);
   const since = sim.explanations.since(process);
@@ -105,7 +106,10 @@ async function shred({ life, id, shreds }: Race, isEarly: boolean): Promise<void
     shreds.push({ atStep: sim.timeline.steps, dekIds: dekIdsOf(life, id, startMs) });
   } catch (error) {
     sim.explanations.require(process, error, since);
+    return;
   }
+  // While calls from before the shred are still under way.
+  if (!isEarly) await Promise.all([call(race, 0), call(race, 0)]);
 }
 
 /** Without those that other processes made meanwhile, and creates of its own that landed after they had failed. */
