@@ -85,7 +85,9 @@ async function* newRecord(
   createdBefore: string,
 ): AsyncGenerator<FenceEvent, ReencryptionRecord, void> {
   const { product, definition, clock } = context;
-  const startedAt = timestampOf(clock);
+  const nowAt = timestampOf(clock);
+  // A clock that was set back since the moment was checked must not make an item that no run can read.
+  const startedAt = nowAt < createdBefore ? createdBefore : nowAt;
   // A DEK that was made just before is in the scan only once reads cannot miss it any more.
   for await (const event of waitForReads(context)) {
     yield event;

@@ -159,6 +159,21 @@ describe('the generation floor of a re-encryption', () => {
     expect((await itemOf(made)).generationFloor).toBe(3);
   });
 
+  it('is read again where the clock of its run was set back before it was stored', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const createdBefore = momentAfter(made);
+    const running = reencryptDocuments(made.encryptor, note, collection.store, { createdBefore });
+    const [begun] = await Promise.all([running.next(), made.clock.run(1)]);
+    expect(begun.value).toMatchObject({ type: 'begun' });
+    made.clock.advanceWall(-AN_HOUR_MS);
+    const { summary } = await migrate(running, made.clock);
+    expect(summary).toMatchObject({ complete: true, changed: 1 });
+    expect((await itemOf(made)).startedAt).toBe(createdBefore.toISOString());
+    made.clock.advanceWall(AN_HOUR_MS);
+    const again = await reencryptAt(made, collection, { createdBefore });
+    expect(again.summary).toMatchObject({ complete: true, changed: 0 });
+  });
+
   it('is waited for even where no old DEK was met: a process may make one until then', async () => {
     const [made, collection] = [setup(), notes()];
     const slow = setup({ beside: made });
