@@ -19,7 +19,18 @@ export function operator(name: string, rounds: number): Actor {
   let left = rounds;
   const act = async (life: Life): Promise<void> => {
     const { sim } = life;
-    const actions = [rotate, rotate, rollBack, disable, remove, retire, retire, erase, setClock];
+    const actions = [
+      rotate,
+      rotate,
+      rollBack,
+      disable,
+      remove,
+      retire,
+      retire,
+      retire,
+      erase,
+      setClock,
+    ];
     if (sim.weather.fencesMs.length > 1) actions.push(shortenFence, shortenFence);
     for (; left > 0; left -= 1) {
       await sim.pause(life, 100, 1_500);
@@ -161,7 +172,7 @@ const erase: Action = async (life) => {
     if (item) await documents.delete(keyOf(id), item.etag).catch(() => undefined);
     const reading = item && decrypt(life, item.document).catch(() => undefined);
     // Somebody who did not know of DEKs.
-    if (isNew && sim.random.chance(0.25)) return;
+    if (isNew && sim.random.chance(0.35)) return;
     const startMs = sim.timeline.nowMs;
     await encryptor.shred(sim.definition, keyOf(id));
     requireNoneLeft(sim, id, startMs);
