@@ -317,7 +317,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a rewrap goes on after it was left',
     patches: [
       {
-        file: 'async/settle-concurrently.ts',
+        file: 'async/concurrency.ts',
         from: '    await Promise.all(running);\n',
         to: '',
       },
