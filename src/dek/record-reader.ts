@@ -2,6 +2,7 @@
 import { readRotationItem } from '../store/known-items.js';
 import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../async/clock.js';
 import { hasCode } from '../errors/errors.js';
+import type { DekRow } from '../format/dek-row.js';
 import type { MekReference } from '../format/key-wrap.js';
 import type { DekStore } from '../store/dek-store.js';
 import { requireNoMac } from '../format/item-shape.js';
@@ -44,6 +45,8 @@ export class RecordReader {
   #catchingUp: Promise<RecordCopy> | undefined;
   /** When the record was first read as behind, since it was last read as it should be. */
   #behindSinceMs: number | undefined;
+  /** The highest epoch of a row above the record, and when it was first met. */
+  #rowAhead = { epoch: 0, sinceMs: 0 };
 
   constructor(options: RecordReaderOptions) {
     this.#options = options;
@@ -115,6 +118,24 @@ export class RecordReader {
   async followed(copy: RecordCopy | undefined): Promise<RecordCopy | undefined> {
     const isAsItShouldBe = copy ? this.#isUpToDate(copy) : this.#options.epochs.least === 1;
     return isAsItShouldBe ? copy : this.#caughtUp();
+  }
+
+  /**
+   * The record, for a caller that found a row above its copy: read again until it has the row's epoch, or
+   * until reads cannot lag behind the row any more. The caller judges what it gets.
+   */
+  async readForRow({ epoch }: Pick<DekRow, 'epoch'>): Promise<RecordCopy | undefined> {
+    const { dekStore, clock, signal } = this.#options;
+    // One wait serves all rows that are ahead: a restored store may have many of them.
+    if (epoch > this.#rowAhead.epoch) this.#rowAhead = { epoch, sinceMs: clock.monotonicMs() };
+    const endMs = this.#rowAhead.sinceMs + (await dekStore.readLagMs({ signal }));
+    let last: RecordCopy | undefined;
+    const read = async (): Promise<true | undefined> => {
+      last = await this.read();
+      return (last?.record.epoch ?? 0) >= epoch ? true : undefined;
+    };
+    await readUntilShown(read, { clock, endMs, signal });
+    return last;
   }
 
   async #readOnce(): Promise<RecordCopy> {

@@ -124,6 +124,9 @@ async function requireUnneeded(
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
     for (const item of items) found.add(item);
   }
+  if (found.highestEpoch > anchor.record.epoch) {
+    await records.readForRow({ epoch: found.highestEpoch });
+  }
   const copy = await records.readUnlessNew();
   const hasChanged = copy?.etag !== anchor.etag;
   const seen = found.reasons(clock.wallMs(), backupWindowMs);

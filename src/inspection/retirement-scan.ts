@@ -25,12 +25,14 @@ export class RetirementScan {
   readonly #previousWraps = new NamedRows();
   readonly #behind = new NamedRows();
   readonly #ahead = new NamedRows();
+  #highestEpoch: number;
   readonly #unreadable = new NamedRows();
   #lastToLeave: string | undefined;
 
   constructor(product: string, record: RotationRecord, mek: MekReference) {
     this.#mek = mek;
     this.#record = record;
+    this.#highestEpoch = record.epoch;
     this.#count = new CensusCount(product, record);
     this.#departure = departureFrom(record, mek);
   }
@@ -43,6 +45,11 @@ export class RetirementScan {
 
   get census(): Census {
     return this.#count.result();
+  }
+
+  /** Of the rows and the record: a rotation that began meanwhile has it. */
+  get highestEpoch(): number {
+    return this.#highestEpoch;
   }
 
   /** When the last row left the version, by stored times; absent while some may be under it. */
@@ -68,6 +75,7 @@ export class RetirementScan {
 
   #addLive(row: LiveDekRow): void {
     const { id, epoch, previousWrap } = row;
+    this.#highestEpoch = Math.max(this.#highestEpoch, epoch);
     if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);
     this.#addDeparture(row);
     if (isSameMek(row, this.#mek)) this.#under.add(id);

@@ -1,7 +1,7 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
 import type { DekRow } from '../format/dek-row.js';
 import { GenerationBound } from '../dek/generation-bound.js';
-import { contended } from '../errors/errors.js';
+import { contended, hasCode } from '../errors/errors.js';
 import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import { runPasses } from '../run/passes.js';
@@ -145,5 +145,6 @@ class MaintainedRows implements RowKind<MaintenanceOutcome> {
     throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
   };
 
-  readonly endsRun = (): boolean => this.#end !== undefined;
+  readonly endsRun = (error: unknown): boolean =>
+    this.#end !== undefined || hasCode(error, 'ROTATION_SUPERSEDED');
 }

@@ -5,7 +5,6 @@ import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { isSameMek, type MekReference } from '../format/key-wrap.js';
 import type { EncryptionContext } from '../run/encryption-context.js';
 import { runParts, type RunContext } from '../run/run-context.js';
-import { rowAhead } from '../rotation/row-decision.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
 import { SettledRotation } from './settled-rotation.js';
@@ -96,8 +95,7 @@ function nextRow(context: RunContext, request: PruneRequest, rotation: SettledRo
     if (!row.previousWrap) return undefined;
     if (!isSelected(row, request)) return 'not-selected';
     requireNoMac(row, `DEK row ${row.id}`);
-    const { epoch } = rotation;
-    if (epoch !== undefined && row.epoch > epoch) throw rowAhead(row, epoch);
+    await rotation.requireReached(context, row);
     await requireSound(context, row);
     return withoutPreviousWrap(row);
   };

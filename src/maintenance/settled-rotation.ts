@@ -1,16 +1,14 @@
 /** Stops a maintenance run while a rotation is in progress. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import { describeMek } from '../format/key-wrap.js';
 import type { RotationRecord } from '../format/rotation-record.js';
+import { rowAhead } from '../rotation/row-decision.js';
 import type { RunContext } from '../run/run-context.js';
 
 export class SettledRotation {
-  #epoch: number | undefined;
-
   /** Of the rotation that was found first; `undefined` for a product that has no rows. */
-  get epoch(): number | undefined {
-    return this.#epoch;
-  }
+  #epoch: number | undefined;
 
   /**
    * @throws FieldEncryptionError `ROTATION_UNFINISHED`; `ROTATION_SUPERSEDED` where another one began
@@ -22,6 +20,17 @@ export class SettledRotation {
     this.#epoch ??= record.epoch;
     if (record.epoch !== this.#epoch) throw superseded(this.#epoch, record);
     if (record.state !== 'complete') throw unfinished(record);
+  }
+
+  /**
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` where the row is above the rotation because another
+   * one began; `ROTATION_RECORD_BEHIND` where no record accounts for its epoch.
+   */
+  async requireReached(context: Pick<RunContext, 'records'>, row: LiveDekRow): Promise<void> {
+    if (this.#epoch === undefined || row.epoch <= this.#epoch) return;
+    await context.records.readForRow(row);
+    await this.require(context);
+    throw rowAhead(row, this.#epoch);
   }
 }
 

@@ -32,7 +32,9 @@ export class RewrapRehearsal {
   /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
   async settle(item: StoredItem): Promise<Settled<RowOutcome>> {
     const outcome = await this.#outcomeOf(item);
-    if (outcome.type === 'failed') await this.#requireSameRotation(outcome.error);
+    if (outcome.type === 'failed' && hasCode(outcome.error, 'ROTATION_RECORD_BEHIND')) {
+      await this.#requireSameRotation(item);
+    }
     return { outcome, lostRace: false };
   }
 
@@ -43,10 +45,10 @@ export class RewrapRehearsal {
     return this.#estimator.estimate(chargedUnits, callsPerSecond);
   }
 
-  async #requireSameRotation(error: unknown): Promise<void> {
-    if (!hasCode(error, 'ROTATION_RECORD_BEHIND')) return;
+  async #requireSameRotation(item: StoredItem): Promise<void> {
     const { epoch } = this.destination;
-    const record = (await this.#context.records.read())?.record;
+    const { product, records } = this.#context;
+    const record = (await records.readForRow(rowIn(item, product)))?.record;
     if (record && record.epoch > epoch) throw superseded(epoch, record);
   }
 

@@ -1,9 +1,11 @@
 /** A rotation that this process takes part in, and the only way in which it moves on. @module */
 import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
 import type { RotationRecord } from '../format/rotation-record.js';
+import { rowAhead } from './row-decision.js';
 
 const MOST_ATTEMPTS = 8;
 
@@ -33,7 +35,20 @@ export class Rotation {
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation began since.
    */
   async read(): Promise<RecordCopy> {
-    const copy = await this.#records.read();
+    return this.#own(await this.#records.read());
+  }
+
+  /**
+   * What to say of a row above this rotation's epoch, once reads cannot lag behind it any more.
+   *
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation began since.
+   */
+  async rowAhead(row: LiveDekRow): Promise<FieldEncryptionError> {
+    this.#own(await this.#records.readForRow(row));
+    return rowAhead(row, this.epoch);
+  }
+
+  #own(copy: RecordCopy | undefined): RecordCopy {
     if (copy?.record.epoch !== this.epoch) throw superseded(this.epoch, copy?.record);
     this.#generationFloor = copy.record.generationFloor;
     return copy;

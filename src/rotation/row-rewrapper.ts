@@ -15,7 +15,7 @@ import type { PassStage } from './pass-stages.js';
 import type { RowOutcome } from './rewrap-event.js';
 import type { Rotation } from './rotation.js';
 import type { RotationContext } from './rotation-context.js';
-import { decide, rowAhead, type RowChoice, type RowDecision } from './row-decision.js';
+import { decide, type RowChoice, type RowDecision } from './row-decision.js';
 
 /** When a new wrap is unwrapped again before it replaces the old one. */
 export type VerifyMode = 'all' | 'first' | 'none';
@@ -86,8 +86,7 @@ export class RowRewrapper {
       case 'other-version':
         return { outcome: { type: 'skipped', dekId, reason: 'other-version' } };
       case 'ahead':
-        await this.#rotation.read();
-        throw rowAhead(row, epoch);
+        throw await this.#rotation.rowAhead(row);
       case 'move-epoch':
         return { next: { ...row, epoch }, outcome: { type: 'unchanged', dekId, epochOnly: true } };
       case 'flip':

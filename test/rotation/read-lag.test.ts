@@ -5,6 +5,7 @@ import type { MemoryDekStore } from '../../src/testing/index.js';
 import { encryptAny, KEY, note, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import { failure, rejection, refused } from '../support/failure.js';
 import type { ManualClock } from '../support/clock.js';
+import { withOwn } from '../support/probe.js';
 import {
   alterRecord,
   ofType,
@@ -21,17 +22,6 @@ import {
 const FENCE_MS = 1_000;
 const LAG_MS = 3_000;
 const WAIT_MS = FENCE_MS + 2 * LAG_MS;
-
-/** The store with methods of its own in the place of some, or beside them. */
-function withOwn(memory: MemoryDekStore, own: Partial<Record<keyof DekStore, unknown>>): DekStore {
-  return new Proxy<DekStore>(memory, {
-    get(_memory, name) {
-      if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
-      const member: unknown = Reflect.get(memory, name);
-      return typeof member === 'function' ? (member.bind(memory) as unknown) : member;
-    },
-  });
-}
 
 /** An operator whose store says this of its reads; two notes are written. */
 async function operatorWith(readLagMs: unknown): Promise<readonly [Setup, Setup]> {

@@ -1,3 +1,4 @@
+import type { DekStore } from '../../src/index.js';
 import { storeCallName } from './store-call.js';
 
 /** What went through a probed object, and ways to disturb it; calls by {@link storeCallName}. */
@@ -56,4 +57,15 @@ export function probed<T extends object>(target: T): readonly [T, Probe] {
     },
   });
   return [proxy, probe];
+}
+
+/** The store with methods of its own in the place of some, or beside them. */
+export function withOwn(store: DekStore, own: Partial<Record<keyof DekStore, unknown>>): DekStore {
+  return new Proxy(store, {
+    get(_store, name) {
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
+      const member: unknown = Reflect.get(store, name);
+      return typeof member === 'function' ? (member.bind(store) as unknown) : member;
+    },
+  });
 }
