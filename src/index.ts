@@ -10,17 +10,19 @@ export type { OpenDocument } from './cipher/open-document.js';
 export type { PlaintextRead } from './cipher/plaintext-read.js';
 export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
-export type { CacheMessage } from './diagnostics/cache-message.js';
+export {
+  type CacheMessage,
+  diagnosticsChannels,
+  type PlaintextReadMessage,
+  type RetryMessage,
+} from './diagnostics/diagnostics-channels.js';
 export type {
   CallErrorCode,
   CallMessage,
   StoreMessage,
   UnwrapMessage,
   WrapMessage,
-} from './diagnostics/call-message.js';
-export { diagnosticsChannels } from './diagnostics/diagnostics-channels.js';
-export type { PlaintextReadMessage } from './diagnostics/plaintext-read-message.js';
-export type { RetryMessage } from './diagnostics/retry-message.js';
+} from './diagnostics/traced-call.js';
 export {
   defineDocument,
   type DocumentDefinition,
@@ -75,15 +77,18 @@ export { findMissingDeks } from './inspection/find-missing-deks.js';
 export { findOrphanDeks, type FindOrphanDeksOptions } from './inspection/find-orphan-deks.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
-export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-event.js';
-export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-event.js';
+export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-check.js';
+export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-check.js';
 export {
   requireBackfilled,
   type BackfilledCollection,
   type RequireBackfilledOptions,
 } from './inspection/require-backfilled.js';
-export { reencryptDocuments } from './migration/reencrypt-documents.js';
-export type { ReencryptOptions, ReencryptSource } from './migration/reencrypt-options.js';
+export {
+  reencryptDocuments,
+  type ReencryptOptions,
+  type ReencryptSource,
+} from './migration/reencrypt-documents.js';
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { VaultBudgetOptions } from './provider/budget-options.js';
@@ -93,13 +98,23 @@ export type { NamedMek } from './provider/named-mek.js';
 export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './encryptor/readiness.js';
 export type { ReadinessWarning, ReadinessWarningCode } from './provider/readiness-warning.js';
-export { recoverDeks } from './recovery/recover-deks.js';
-export type { RecoverDeksOptions } from './recovery/recover-deks-options.js';
-export type { RecoveryEvent, RecoverySummary } from './recovery/recovery-event.js';
-export { assertRetirable, type RetirementReport } from './inspection/assert-retirable.js';
-export type { AssertRetirableOptions } from './inspection/retirement-options.js';
+export {
+  recoverDeks,
+  type RecoverDeksOptions,
+  type RecoveryEvent,
+  type RecoverySummary,
+} from './recovery/recover-deks.js';
+export {
+  assertRetirable,
+  type RetirementReport,
+  type AssertRetirableOptions,
+} from './inspection/assert-retirable.js';
 export type { RetirementReason } from './errors/retirement-reason.js';
-export { findUnreadableRows } from './inspection/find-unreadable-rows.js';
+export {
+  findUnreadableRows,
+  type UnreadableRowsEvent,
+  type UnreadableRowsSummary,
+} from './inspection/find-unreadable-rows.js';
 export { rewrapAllDeks } from './rotation/rewrap-all-deks.js';
 export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
@@ -113,9 +128,8 @@ export type {
   RewrapTarget,
   RollbackRotationOptions,
 } from './rotation/rewrap-options.js';
-export type { RewrapShard } from './rotation/rewrap-shard.js';
+export type { RewrapShard } from './rotation/rewrap-passes.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
-export type { UnreadableRowsEvent, UnreadableRowsSummary } from './inspection/unreadable-event.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,
@@ -125,9 +139,9 @@ export {
   type WrapCensus,
 } from './inspection/take-census.js';
 export type { RotationState } from './format/rotation-record.js';
-export type { EncryptionContext } from './run/encryption-context.js';
+export type { EncryptionContext } from './run/run-context.js';
 export type { RunCounts, RunEstimate, RunName, RunSummary } from './run/run-event.js';
-export type { RunMessage } from './run/run-message.js';
+export type { RunMessage } from './run/run-publisher.js';
 export type { RunOptions } from './run/run-options.js';
 export type { DocumentIdentity } from './run/scanned-document.js';
 export type { SearchedEncryption, SearchOptions } from './run/search.js';
@@ -139,7 +153,7 @@ export {
 export type { DekStore } from './store/dek-store.js';
 export type { DocumentStore } from './store/document-store.js';
 export { addRecoveryWraps } from './maintenance/add-recovery-wraps.js';
-export type { MaintenanceEvent, MaintenanceSummary } from './maintenance/maintenance-event.js';
+export type { MaintenanceEvent, MaintenanceSummary } from './maintenance/maintain-rows.js';
 export {
   prunePreviousWraps,
   type PrunePreviousWrapsOptions,

@@ -1,7 +1,7 @@
 /** Seals and opens the fields of one document under one DEK. @module */
 import type { KeyObject } from 'node:crypto';
 import { openText, sealToText, type Plaintext } from '../crypto/aead.js';
-import { lengthPrefixed, tuple } from '../crypto/tuple.js';
+import { lengthPrefixed, tuple } from '../crypto/encoding.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../document/document-place.js';
 import type { ShredToken } from '../dek/shred-token.js';

@@ -1,7 +1,6 @@
 /** A field's value as the bytes that are sealed: one type byte, then the payload. @module */
 import { isUint8Array } from 'node:util/types';
-import type { Plaintext } from '../crypto/aead.js';
-import { utf8From } from '../crypto/buffer-text.js';
+import { type Plaintext, utf8From } from '../crypto/aead.js';
 import { jsonTextOf } from './json-value.js';
 import { requireSealableLength } from './value-length.js';
 

@@ -1,6 +1,6 @@
 /** Plaintext where an envelope is expected: where it is, and who is told. @module */
 import type { DocumentPlace } from '../document/document-place.js';
-import { plaintextReadChannel as channel } from '../diagnostics/plaintext-read-message.js';
+import { plaintextReadChannel as channel } from '../diagnostics/diagnostics-channels.js';
 import type { DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { looksLikeEnvelope } from '../format/envelope.js';

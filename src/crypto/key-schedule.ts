@@ -1,7 +1,6 @@
-/** What is derived from a DEK, a MEK or a record key: docs/format.md, "Key schedule". HKDF-SHA256, RFC 5869. @module */
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { encodeBase64url } from './base64url.js';
-import { tuple } from './tuple.js';
+/** What is derived from a DEK, a MEK or a record key, and the mac of a record: docs/format.md. HKDF-SHA256, RFC 5869. @module */
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { encodeBase64url, tuple, decodeBase64url } from './encoding.js';
 
 const EMPTY_SALT = Buffer.alloc(32);
 const FIRST_BLOCK = Uint8Array.of(1);
@@ -60,4 +59,20 @@ export function importSecret(bytes: Uint8Array): KeyObject {
   const key = createSecretKey(bytes);
   bytes.fill(0);
   return key;
+}
+
+/** @param text - The record without its mac, as canonical JSON. */
+export function recordMac(key: KeyObject, text: string): string {
+  return encodeBase64url(digestOf(key, text));
+}
+
+/** In constant time, but for the form of what is compared. */
+export function isRecordMac(key: KeyObject, text: string, mac: string): boolean {
+  const given = decodeBase64url(mac);
+  const expected = digestOf(key, text);
+  return given?.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function digestOf(key: KeyObject, text: string): Buffer {
+  return createHmac('sha256', key).update(tuple('field-encrypt/v1/record', text)).digest();
 }

@@ -1,7 +1,7 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
 import { momentOf, systemClock, type Clock, type Moment } from '../async/clock.js';
-import { tellOfDek, tellOfEviction } from '../diagnostics/cache-message.js';
+import { tellOfDek, tellOfEviction } from '../diagnostics/diagnostics-channels.js';
 import { TamperedError } from '../errors/errors.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
 import type { KeyWrap } from '../format/key-wrap.js';

@@ -2,7 +2,7 @@
 import type { MekReference } from '../format/key-wrap.js';
 import type { EpochsSeen } from './epochs-seen.js';
 import { RecordReader } from './record-reader.js';
-import { originOf } from '../store/store-origin.js';
+import { originOf } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';

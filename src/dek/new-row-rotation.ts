@@ -14,9 +14,10 @@ import {
   retiredRow,
   type ActiveDekRow,
   type LiveDekRow,
+  primaryWrap,
+  rewrappedRow,
 } from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
-import { primaryWrap, rewrappedRow } from '../format/rewrapped-row.js';
 
 /** A row as it was just written. */
 export interface WrittenRow {

@@ -1,10 +1,9 @@
 /** The rotation record as writers go by it: a copy of limited age. @module */
-import { readRotationItem } from '../store/known-items.js';
+import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../async/clock.js';
 import { hasCode } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import type { MekReference } from '../format/key-wrap.js';
-import type { DekStore } from '../store/dek-store.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { readUntilShown } from '../async/read-until-shown.js';
 import type { EpochsSeen } from './epochs-seen.js';

@@ -1,8 +1,13 @@
 /** The offline key that DEKs are wrapped for besides the MEK: docs/recovery.md. @module */
 import type { KeyObject } from 'node:crypto';
-import { encodeBase64url } from '../crypto/base64url.js';
-import { holdsPrivateKey, publicKeyIn, rsaMisfitOf, spkiDigestOf } from '../crypto/rsa-key.js';
-import { rsaOaep256Wrap } from '../crypto/rsa-oaep.js';
+import { encodeBase64url } from '../crypto/encoding.js';
+import {
+  holdsPrivateKey,
+  publicKeyIn,
+  rsaMisfitOf,
+  spkiDigestOf,
+  rsaOaep256Wrap,
+} from '../crypto/rsa-oaep.js';
 import { describeType } from '../guards/guards.js';
 import type { RecoveryWrap } from '../format/dek-row.js';
 

@@ -1,5 +1,5 @@
 /** The shred tokens of all scopes of one DEK store in this process. @module */
-import { originOf } from '../store/store-origin.js';
+import { originOf } from '../store/dek-store.js';
 import type { ActiveDekRow } from '../format/dek-row.js';
 import { ShredToken } from './shred-token.js';
 

@@ -1,5 +1,5 @@
 /** A declared path of a document. @module */
-import { lengthPrefixed } from '../crypto/tuple.js';
+import { lengthPrefixed } from '../crypto/encoding.js';
 
 /** A declared path, and the same as it stands in the additional data. */
 export interface DeclaredField {

@@ -1,6 +1,6 @@
 /** The environment variables that are read, and those that only look as if they were. @module */
 import type { Environment } from './environment-reader.js';
-import { nearestName } from '../guards/nearest-name.js';
+import { nearestName } from '../guards/guards.js';
 
 /** All of them: a name that is not in this list cannot be read. */
 export const VARIABLES = [

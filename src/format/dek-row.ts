@@ -1,5 +1,4 @@
 /** A DEK as it is stored: docs/format.md, "DEK row". @module */
-import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from './key-wrap.js';
 import {
   alteredItem,
   is,
@@ -17,6 +16,7 @@ import {
   type PropertyTest,
 } from './item-shape.js';
 import { dekIdOf, isDekId, isScopeId, scopeIdOf, type ScopeKind } from './key-scope.js';
+import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap, wrapIn } from './key-wrap.js';
 
 interface DekRowHead {
   /** The dekId. */
@@ -191,4 +191,45 @@ export function leftUseAt(row: RetiredDekRow | ShreddedDekRow): string {
 /** An active row as it opens still and seals no more; its epoch stays. */
 export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow {
   return { ...row, state: 'retired', retiredAt };
+}
+
+interface Rewrap {
+  readonly wrap: KeyWrap;
+  readonly epoch: number;
+  /** What the DEK was opened from, and can be opened from again; without it the row's own stays. */
+  readonly previousWrap: PreviousWrap | undefined;
+  /** Likewise. */
+  readonly recoveryWrap: RecoveryWrap | undefined;
+  readonly rewrappedAt: string;
+}
+
+interface Flip extends Pick<Rewrap, 'epoch' | 'rewrappedAt'> {
+  /** The row's own, which comes back. */
+  readonly previousWrap: PreviousWrap;
+}
+
+/** The row under its new wrap; the DEK itself, and so its commitment, stay. */
+export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): Row {
+  const { wrap, epoch, previousWrap, recoveryWrap, rewrappedAt } = rewrap;
+  return {
+    ...row,
+    ...wrap,
+    epoch,
+    rewrappedAt,
+    ...(previousWrap && { previousWrap }),
+    ...(recoveryWrap && { recoveryWrap }),
+  };
+}
+
+/** The row under the wrap that it kept; the two change places. */
+export function flippedRow<Row extends LiveDekRow>(
+  row: Row,
+  { previousWrap, epoch, rewrappedAt }: Flip,
+): Row {
+  return { ...row, ...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };
+}
+
+/** The wrap that a row has now, as it is kept once there is another. */
+export function primaryWrap(row: LiveDekRow): PreviousWrap {
+  return { ...wrapIn(row), epoch: row.epoch };
 }

@@ -1,7 +1,36 @@
 /** Checks stored items property by property before anything of them is used. @module */
-import { decodeBase64url } from '../crypto/base64url.js';
+import { decodeBase64url } from '../crypto/encoding.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { describeType, isPlainObject } from '../guards/guards.js';
+
+/** Known types beside `dek`, those of later versions included: every reader has to pass over them. */
+export const NO_ROW_TYPES = [
+  'rotation',
+  'lease',
+  'definition',
+  'reencryption',
+  'member',
+  'proposal',
+] as const;
+
+/** In the `scopeId` of each item of such a type, and of no row. */
+export const NO_ROW_MARK = ':';
+
+/**
+ * Whether `list` and `count` leave an item out.
+ *
+ * By type and scope together: a row whose type was edited must not be hidden from a rotation.
+ */
+export function isNoRow({
+  type,
+  scopeId,
+}: {
+  readonly type?: unknown;
+  readonly scopeId?: unknown;
+}): boolean {
+  const isKnown = (NO_ROW_TYPES as readonly unknown[]).includes(type);
+  return isKnown && typeof scopeId === 'string' && scopeId.includes(NO_ROW_MARK);
+}
 
 const MOST_QUOTED = 32;
 
@@ -187,3 +216,28 @@ export const isKeyId: PropertyTest = (value) => typeof value === 'string' && KEY
 /** base64url of 32 bytes: a commitment or a mac. */
 export const isDigest: PropertyTest = (value) =>
   typeof value === 'string' && decodeBase64url(value)?.length === DIGEST_BYTES;
+
+/** Where an item is kept. */
+export interface ItemKey {
+  readonly scopeId: string;
+  readonly id: string;
+}
+
+const ROTATION_SCOPE = 'rotation:';
+const LEASE = 'lease:';
+const REENCRYPTION = 'reencryption:';
+
+export function nameOfItem({ scopeId, id }: ItemKey): string {
+  if (id === 'rotation' && scopeId.startsWith(ROTATION_SCOPE)) {
+    return `The rotation record of "${scopeId.slice(ROTATION_SCOPE.length)}"`;
+  }
+  if (id.startsWith(REENCRYPTION) && scopeId.startsWith(LEASE)) {
+    return `The re-encryption item of "${id.slice(REENCRYPTION.length)}"`;
+  }
+  return `The item "${id}" of "${scopeId}"`;
+}
+
+/** A lease is written by whatever migrates, and decides nothing: only its etag counts. */
+export function hasNoMac({ scopeId, id }: ItemKey): boolean {
+  return scopeId.startsWith(LEASE) && id.startsWith(LEASE);
+}

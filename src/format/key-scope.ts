@@ -1,6 +1,7 @@
 /** Which documents share a DEK, and the names of its generations: docs/format.md, "Key scope". @module */
 import { hash } from 'node:crypto';
-import { tuple } from '../crypto/tuple.js';
+import { tuple } from '../crypto/encoding.js';
+import { requireIdentifier } from '../guards/guards.js';
 
 export type ScopeKind = 'document' | 'shared';
 
@@ -68,4 +69,16 @@ export function highestCredibleGeneration(generationFloor: number): number {
 /** Which generation of its scope a dekId names. */
 export function generationIn(dekId: string): number {
   return Number(dekId.slice(SCOPE_ID_LENGTH + 1));
+}
+
+/** Different for different parts, however they are cut; safe in a TEXT column, U+0000 included. */
+export function documentKeyText(key: readonly string[], document: object): string {
+  const parts = key.map((name) => {
+    const part = Object.hasOwn(document, name)
+      ? (document as Record<string, unknown>)[name]
+      : undefined;
+    requireIdentifier(name, part);
+    return part;
+  });
+  return JSON.stringify(parts);
 }

@@ -1,5 +1,5 @@
 /** A DEK as wrapped by a MEK. @module */
-import { decodeBase64url } from '../crypto/base64url.js';
+import { decodeBase64url } from '../crypto/encoding.js';
 
 export type WrapAlgorithm = 'A256KW' | 'RSA-OAEP-256';
 

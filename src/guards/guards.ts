@@ -1,5 +1,5 @@
 /** Argument checks with uniform messages: the name, what was expected, what came; never the value. @module */
-import { nearestName } from './nearest-name.js';
+import { isDate } from 'node:util/types';
 
 /** Product, collection and key parts: compared byte for byte, so anything ambiguous is refused. */
 export function requireIdentifier(name: string, value: unknown): asserts value is string {
@@ -184,4 +184,59 @@ export function inWords(names: readonly string[]): string {
 
 function mismatch(name: string, expected: string, value: unknown): TypeError {
   return new TypeError(`"${name}" expected ${expected}, got ${describeType(value)}`);
+}
+
+const MOST_EDITS = 2;
+
+/** The known name within two edits of this one, the nearest if there are several. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const measured = known.map((each) => ({ each, edits: editsBetween(name, each) }));
+  const near = measured.filter(({ each, edits }) => edits <= Math.min(MOST_EDITS, each.length - 1));
+  return near.sort((one, other) => one.edits - other.edits)[0]?.each;
+}
+
+/** Levenshtein's distance; `Infinity` where the lengths alone differ by more than two. */
+function editsBetween(one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > MOST_EDITS) return Infinity;
+  let above = Array.from({ length: other.length + 1 }, (_each, index) => index);
+  for (const [row, letter] of Array.from(one).entries()) {
+    const current = [row + 1];
+    for (let column = 0; column < other.length; column += 1) {
+      const replaced = (above[column] ?? 0) + (letter === other[column] ? 0 : 1);
+      const inserted = (current[column] ?? 0) + 1;
+      const removed = (above[column + 1] ?? 0) + 1;
+      current.push(Math.min(replaced, inserted, removed));
+    }
+    above = current;
+  }
+  return above.at(-1) ?? Infinity;
+}
+
+interface PastMoment {
+  readonly name: string;
+  /** What happens to what is older, for the message. */
+  readonly meaning: string;
+  readonly nowMs: number;
+}
+
+/**
+ * The moment as `toISOString()` writes it, so that texts compare as times do.
+ *
+ * @throws TypeError or RangeError for anything but a Date, or such a text, that has passed.
+ */
+export function readPastMoment(moment: unknown, { name, meaning, nowMs }: PastMoment): string {
+  const atMs = isDate(moment) ? moment.getTime() : Date.parse(textOf(moment));
+  const text = Number.isNaN(atMs) ? undefined : new Date(atMs).toISOString();
+  if (text === undefined || (typeof moment === 'string' && moment !== text)) {
+    throw new TypeError(
+      `"${name}" expected a Date, or a time as toISOString() writes it: ${meaning}`,
+    );
+  }
+  if (atMs <= nowMs) return text;
+  throw new RangeError(`"${name}" expected a moment in the past, got one to come`);
+}
+
+/** A number, or a list of one text, would be read as some moment as well. */
+function textOf(moment: unknown): string {
+  return typeof moment === 'string' ? moment : '';
 }

@@ -1,20 +1,24 @@
 /** Says whether a MEK version may be disabled. @module */
-import { MekStillNeededError } from '../errors/errors.js';
-import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
 import type { RecordCopy } from '../dek/record-reader.js';
-import type { Census } from './take-census.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
-import { runContext, runParts, type RunContext } from '../run/run-context.js';
+import { MekStillNeededError } from '../errors/errors.js';
+import type { RetirementReason } from '../errors/retirement-reason.js';
+import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
+import { readOptions, requireFunction, requireIntegerBetween } from '../guards/guards.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
+import {
+  type EncryptionContext,
+  runContext,
+  runParts,
+  type RunContext,
+} from '../run/run-context.js';
+import type { FenceEvent } from '../run/run-event.js';
+import { readRunOptions, type RunRequest } from '../run/run-options.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
-import {
-  readRetirementOptions,
-  type AssertRetirableOptions,
-  type RetirementRequest,
-} from './retirement-options.js';
-import type { RetirementReason } from '../errors/retirement-reason.js';
 import { currentTargetReason, fenceReason } from './retirement-reasons.js';
 import { RetirementScan } from './retirement-scan.js';
+import type { Census } from './take-census.js';
 
 /** What was found of a MEK version that nothing needs any more. */
 export interface RetirementReport {
@@ -147,4 +151,48 @@ function stillNeeded(
   const what = `The MEK version ${describeMek(mek)} of the product "${product}"`;
   const retryable = reasons.every(({ type }) => type === 'fence');
   return new MekStillNeededError(what, reasons, { retryable });
+}
+
+export interface AssertRetirableOptions {
+  /**
+   * The version to be retired. Where provider and MEK name are both given, it may be of a provider that
+   * is configured no more.
+   */
+  readonly mek: NamedMek;
+  /**
+   * How long a backup of the DEK store is kept, point-in-time restores included; 0 for none, up to a
+   * hundred years. Rows of a restored backup need the version that they were under.
+   */
+  readonly backupWindowMs: number;
+  /** Called at least each second of the wait with what is left of it; what it throws rejects. */
+  readonly onWait?: (event: FenceEvent) => void;
+  /** Rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** @internal */
+interface RetirementRequest extends RunRequest {
+  readonly mek: MekReference;
+  readonly backupWindowMs: number;
+  readonly onWait: ((event: FenceEvent) => void) | undefined;
+}
+
+const OPTIONS: readonly (keyof AssertRetirableOptions)[] = [
+  'mek',
+  'backupWindowMs',
+  'onWait',
+  'signal',
+];
+const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
+
+/** @throws TypeError or RangeError for options that make no sense. */
+function readRetirementOptions(
+  options: AssertRetirableOptions,
+  providers: ConfiguredProviders,
+): RetirementRequest {
+  const { mek, backupWindowMs, onWait, signal } = readOptions(options, OPTIONS);
+  requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
+  if (onWait !== undefined) requireFunction('onWait', onWait);
+  const { request } = readRunOptions({ dryRun: true, ...(signal !== undefined && { signal }) });
+  return { ...request, mek: readAnyMek('mek', mek, providers), backupWindowMs, onWait };
 }

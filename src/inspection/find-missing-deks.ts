@@ -9,15 +9,17 @@ import {
   type SearchOptions,
 } from '../run/search.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { checkForMissing, namedDeks, readNamedRows } from './missing-check.js';
-import type {
-  MissingDekCounts,
-  MissingDekEvent,
-  MissingDekFailedEvent,
-  MissingDeksEvent,
-  MissingDeksSummary,
-  MissingOutcome,
-} from './missing-event.js';
+import {
+  checkForMissing,
+  namedDeks,
+  readNamedRows,
+  type MissingDekCounts,
+  type MissingDekEvent,
+  type MissingDekFailedEvent,
+  type MissingDeksEvent,
+  type MissingDeksSummary,
+  type MissingOutcome,
+} from './missing-check.js';
 
 /**
  * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it

@@ -10,15 +10,15 @@ import {
   type SearchOptions,
 } from '../run/search.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { checkForOrphan } from './orphan-check.js';
-import type {
-  OrphanDekCounts,
-  OrphanDekEvent,
-  OrphanDekFailedEvent,
-  OrphanDeksEvent,
-  OrphanDeksSummary,
-  OrphanOutcome,
-} from './orphan-event.js';
+import {
+  checkForOrphan,
+  type OrphanDekCounts,
+  type OrphanDekEvent,
+  type OrphanDekFailedEvent,
+  type OrphanDeksEvent,
+  type OrphanDeksSummary,
+  type OrphanOutcome,
+} from './orphan-check.js';
 
 export interface FindOrphanDeksOptions extends SearchOptions {
   /**

@@ -1,10 +1,9 @@
 /** Finds every DEK row that cannot be read. @module */
-import { readRotationItem } from '../store/known-items.js';
-import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
 import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
-import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
 import { hasCode } from '../errors/errors.js';
-import type { DekStore, StoredItem } from '../store/dek-store.js';
+import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
+import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
+import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
 import { dekRowPages, idOf, rowIn } from '../run/scanned-row.js';
 import {
   readSearchOptions,
@@ -13,13 +12,40 @@ import {
   type SearchedEncryption,
   type SearchOptions,
 } from '../run/search.js';
-import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
-import type {
-  UnreadableRowCounts,
-  UnreadableRowEvent,
-  UnreadableRowsEvent,
-  UnreadableRowsSummary,
-} from './unreadable-event.js';
+import { readRotationItem, type DekStore, type StoredItem } from '../store/dek-store.js';
+import type { ChargedEvent } from '../store/metered-dek-store.js';
+
+/** Rows of the product, of any state; `scanned` is always the sum of the others. */
+interface UnreadableRowCounts {
+  readonly scanned: number;
+  readonly readable: number;
+  readonly unreadable: number;
+}
+
+interface UnreadableRowEvent extends ChargedEvent {
+  readonly type: 'unreadable';
+  readonly dekId: string;
+  /** The parts of the row's scope, where they are in it and belong to the dekId. */
+  readonly scope?: readonly string[];
+  /** `TAMPERED`, `ROW_UNSUPPORTED`, or why the store could not decode it. */
+  readonly error: unknown;
+  /** So far, this row included. */
+  readonly counts: UnreadableRowCounts;
+}
+
+export interface UnreadableRowsSummary extends UnreadableRowCounts {
+  readonly product: string;
+  /** Request units of the whole search; absent where the store reported none. */
+  readonly requestCharge?: number;
+}
+
+/** Always the last event; the same summary is the generator's return value. */
+interface UnreadableRowsFinishedEvent extends ChargedEvent {
+  readonly type: 'finished';
+  readonly summary: UnreadableRowsSummary;
+}
+
+export type UnreadableRowsEvent = UnreadableRowEvent | UnreadableRowsFinishedEvent;
 
 type FoundRow = Pick<UnreadableRowEvent, 'dekId' | 'error' | 'scope'>;
 

@@ -1,20 +1,84 @@
 /** Tells for one document which DEKs it needs and nobody has. @module */
+import { planRead } from '../cipher/read-plan.js';
+import { DistinctDeks } from '../dek/distinct-deks.js';
+import { draftOf } from '../document/document-draft.js';
+import { contended } from '../errors/errors.js';
+import { isLive, parseDekRow } from '../format/dek-row.js';
+import { isPlainObject } from '../guards/guards.js';
+import { strayEnvelopes } from '../migration/stored-fields.js';
 import {
   identityOf,
   type DocumentIdentity,
   lookUpDocument,
   type AnyDocumentItem,
 } from '../run/scanned-document.js';
-import { DistinctDeks } from '../dek/distinct-deks.js';
-import { planRead } from '../cipher/read-plan.js';
-import { isLive, parseDekRow } from '../format/dek-row.js';
-import { draftOf } from '../document/document-draft.js';
-import { contended } from '../errors/errors.js';
-import { isPlainObject } from '../guards/guards.js';
-import type { StoredItem } from '../store/dek-store.js';
 import type { DocumentSearchContext } from '../run/search.js';
-import type { MissingDek, MissingOutcome } from './missing-event.js';
-import { strayEnvelopes } from '../migration/stray-envelopes.js';
+import type { StoredItem } from '../store/dek-store.js';
+import type { ChargedEvent } from '../store/metered-dek-store.js';
+
+/** Documents; `scanned` is always the sum of `sound`, `affected`, `skipped` and `failed`. */
+export interface MissingDekCounts {
+  readonly scanned: number;
+  /** Every DEK that they name has a live row. */
+  readonly sound: number;
+  /** At least one DEK that they name is missing. */
+  readonly affected: number;
+  /** Deleted while they were looked at. */
+  readonly skipped: number;
+  /** Not known: an envelope in them, or a row that one names, cannot be read. */
+  readonly failed: number;
+  /** DEKs that are missing: one event for each, and a document may miss several. */
+  readonly missing: number;
+}
+
+interface DocumentEvent extends ChargedEvent {
+  readonly key: DocumentIdentity;
+  /** So far, this document included. */
+  readonly counts: MissingDekCounts;
+}
+
+/** A DEK that a document needs, and nobody has. */
+interface MissingDek {
+  readonly dekId: string;
+  /** What it sealed in the document, declared or not: the first hundred. */
+  readonly paths: readonly string[];
+  /** `'absent'`: the row is gone, restore it from a backup. `'shredded'`: gone for good, on purpose. */
+  readonly reason: 'absent' | 'shredded';
+}
+
+export interface MissingDekEvent extends DocumentEvent, MissingDek {
+  readonly type: 'missing';
+}
+
+export interface MissingDekFailedEvent extends DocumentEvent {
+  readonly type: 'failed';
+  readonly error: unknown;
+}
+
+export interface MissingDeksSummary extends MissingDekCounts {
+  readonly product: string;
+  readonly collection: string;
+  /** Request units of the whole search; absent where the stores reported none. */
+  readonly requestCharge?: number;
+}
+
+/** Always the last event; the same summary is the generator's return value. */
+interface MissingDeksFinishedEvent extends ChargedEvent {
+  readonly type: 'finished';
+  readonly summary: MissingDeksSummary;
+}
+
+export type MissingDeksEvent = MissingDekEvent | MissingDekFailedEvent | MissingDeksFinishedEvent;
+
+/** What one document turned out to be. */
+export type MissingOutcome =
+  | {
+      readonly type: 'affected';
+      readonly key: DocumentIdentity;
+      readonly missing: readonly MissingDek[];
+    }
+  | Omit<MissingDekFailedEvent, 'counts' | 'requestCharge'>
+  | { readonly type: 'skipped' | 'sound' };
 
 /** A document as it was read, and where its DEKs are named; or why that cannot be told. */
 export type NamedDeks = {

@@ -1,13 +1,11 @@
 /** Looks at every row of a product for whatever still needs a MEK version. @module */
+import type { RetirementReason } from '../errors/retirement-reason.js';
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { isSameMek, type MekReference } from '../format/key-wrap.js';
-import { CensusCount } from './census-count.js';
-import type { RotationRecord } from '../format/rotation-record.js';
+import type { RotationRecord, RotationHistoryEntry } from '../format/rotation-record.js';
 import { idOf } from '../run/scanned-row.js';
-import type { Census } from './take-census.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { departureFrom, latest, type Departure } from './backup-horizon.js';
-import type { RetirementReason } from '../errors/retirement-reason.js';
+import { CensusCount } from './census-count.js';
 import {
   backupsReason,
   currentTargetReason,
@@ -15,6 +13,7 @@ import {
   rowsReason,
   unfinishedReason,
 } from './retirement-reasons.js';
+import type { Census } from './take-census.js';
 
 export class RetirementScan {
   readonly #mek: MekReference;
@@ -106,4 +105,39 @@ export class RetirementScan {
     const untilMs = leftMs + backupWindowMs;
     return untilMs > nowMs ? [backupsReason(new Date(untilMs).toISOString(), leftAt)] : [];
   }
+}
+
+interface Departure {
+  /** When the first rotation after the version was complete; absent where none was. */
+  readonly leftAt: string | undefined;
+  /** When the next rotation after that began: a row that was moved before may have been late to leave. */
+  readonly nextAt: string | undefined;
+}
+
+/**
+ * Two scans of the first rotation that finished after the version was last the target have found no row
+ * under it. Where the record does not name the version, the oldest rotation that it knows counts.
+ */
+function departureFrom(record: RotationRecord, mek: MekReference): Departure {
+  const rotations: readonly RotationHistoryEntry[] = [...record.history, record];
+  const last = rotations.findLastIndex((each) => isSameMek(each, mek));
+  const finished = rotations.findIndex(
+    ({ completedAt }, index) => index > last && completedAt !== undefined,
+  );
+  if (finished < 0) return { leftAt: undefined, nextAt: undefined };
+  // No time can be right that is before one that was written earlier: the latest of them counts.
+  const times = rotations.slice(0, finished + 1).flatMap(timesOf);
+  return { leftAt: latest(times), nextAt: rotations[finished + 1]?.startedAt };
+}
+
+/** Of times as they are stored. */
+function latest(times: readonly (string | undefined)[]): string | undefined {
+  return times.reduce(
+    (newest, time) => (time !== undefined && time > (newest ?? '') ? time : newest),
+    undefined,
+  );
+}
+
+function timesOf({ startedAt, completedAt }: RotationHistoryEntry): readonly string[] {
+  return completedAt === undefined ? [startedAt] : [startedAt, completedAt];
 }

@@ -1,12 +1,11 @@
 /** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
-import { readRotationItem } from '../store/known-items.js';
+import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { systemClock, type Clock } from '../async/clock.js';
 import { readEncryption } from '../guards/encryption-parts.js';
 import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
 import { ownSignal } from '../async/own-signal.js';
 import type { MekReference } from '../format/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
-import type { DekStore } from '../store/dek-store.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import { CensusCount } from './census-count.js';
 import { epochsSeenBy } from '../dek/epochs-seen.js';

@@ -3,12 +3,15 @@ import { readEncryption } from '../guards/encryption-parts.js';
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
-import type { RunContext } from '../run/run-context.js';
+import type { EncryptionContext, RunContext } from '../run/run-context.js';
 import { requireNoMac } from '../format/item-shape.js';
-import type { MaintenanceEvent, MaintenanceSummary } from './maintenance-event.js';
+import {
+  type MaintenanceEvent,
+  type MaintenanceSummary,
+  maintainRows,
+  type NextRow,
+} from './maintain-rows.js';
 import { readRunOptions, type RunOptions } from '../run/run-options.js';
-import { maintainRows, type NextRow } from './maintain-rows.js';
 
 /**
  * Gives every DEK row a recovery wrap for the recovery key: rows that have none, and rows that have one

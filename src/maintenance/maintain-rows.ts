@@ -1,26 +1,69 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
-import type { DekRow } from '../format/dek-row.js';
 import { GenerationBound } from '../dek/generation-bound.js';
 import { contended, hasCode } from '../errors/errors.js';
+import type { DekRow } from '../format/dek-row.js';
+import { requireNoMac } from '../format/item-shape.js';
 import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
 import { runPasses } from '../run/passes.js';
-import { finishRun } from '../run/run.js';
-import { runContext, runParts, summaryHead, type RunContext } from '../run/run-context.js';
+import {
+  type EncryptionContext,
+  runContext,
+  runParts,
+  summaryHead,
+  type RunContext,
+  runEstimate,
+} from '../run/run-context.js';
 import { RunTally } from '../run/run-counter.js';
-import type { RunName } from '../run/run-event.js';
-import { runEstimate } from '../run/run-estimate.js';
+import type {
+  RunName,
+  FinishedEvent,
+  ItemEvent,
+  OutcomeOf,
+  PassedEvent,
+  PassEvent,
+  RunBegunEvent,
+  RunEstimate,
+  RunSummary,
+} from '../run/run-event.js';
 import type { RunRequest } from '../run/run-options.js';
-import { RunPublisher } from '../run/run-publisher.js';
+import { finishRun, RunPublisher } from '../run/run-publisher.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { requireNoMac } from '../format/item-shape.js';
-import type {
-  MaintenanceEvent,
-  MaintenanceOutcome,
-  MaintenanceStepEvent,
-  MaintenanceSummary,
-} from './maintenance-event.js';
+
+interface RowEvent extends ItemEvent {
+  readonly dekId: string;
+}
+
+/** `would-change` only in a dry run, `changed` only outside one. */
+interface MaintainedRowEvent extends RowEvent {
+  readonly type: 'changed' | 'unchanged' | 'would-change';
+}
+
+interface SkippedMaintenanceEvent extends RowEvent {
+  readonly type: 'skipped';
+  readonly reason: 'not-selected' | 'removed' | 'shredded';
+}
+
+/** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
+interface FailedMaintenanceEvent extends RowEvent {
+  readonly type: 'failed';
+  readonly error: unknown;
+}
+
+export interface MaintenanceSummary extends RunSummary {
+  /** Of a dry run alone. */
+  readonly estimate?: RunEstimate;
+}
+
+type MaintenanceRowEvent = FailedMaintenanceEvent | MaintainedRowEvent | SkippedMaintenanceEvent;
+
+/** Every event of a maintenance run but the last. */
+type MaintenanceStepEvent = MaintenanceRowEvent | PassedEvent | PassEvent | RunBegunEvent;
+
+export type MaintenanceEvent = FinishedEvent<MaintenanceSummary> | MaintenanceStepEvent;
+
+/** What became of one row. */
+type MaintenanceOutcome = OutcomeOf<MaintenanceRowEvent>;
 
 /**
  * What is to be stored instead of a row; `undefined` where it is as it is to be. What it throws is

@@ -1,18 +1,22 @@
 /** Removes the wraps that rows kept from before their last rewrap. @module */
-import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import { isSameMek, type MekReference } from '../format/key-wrap.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
-import { runParts, type RunContext } from '../run/run-context.js';
+import { FieldEncryptionError } from '../errors/errors.js';
+import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
-import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
-import { SettledRotation } from './settled-rotation.js';
-import { readPastMoment } from '../guards/past-timestamp.js';
+import { isSameMek, type MekReference, describeMek } from '../format/key-wrap.js';
+import type { RotationRecord } from '../format/rotation-record.js';
+import { readPastMoment } from '../guards/guards.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
-
-import type { MaintenanceEvent, MaintenanceSummary } from './maintenance-event.js';
-import { maintainRows, type NextRow } from './maintain-rows.js';
+import { rowAhead } from '../rotation/rotation.js';
+import { type EncryptionContext, runParts, type RunContext } from '../run/run-context.js';
+import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
+import {
+  type MaintenanceEvent,
+  type MaintenanceSummary,
+  maintainRows,
+  type NextRow,
+} from './maintain-rows.js';
 
 export interface PrunePreviousWrapsOptions extends RunOptions {
   /**
@@ -139,4 +143,46 @@ function readPruneOptions(
   });
   const mek = own.mek === undefined ? undefined : readAnyMek('mek', own.mek, providers);
   return { ...request, rewrappedBefore, mek };
+}
+
+class SettledRotation {
+  /** Of the rotation that was found first; `undefined` for a product that has no rows. */
+  #epoch: number | undefined;
+
+  /**
+   * @throws FieldEncryptionError `ROTATION_UNFINISHED`; `ROTATION_SUPERSEDED` where another one began
+   * since; `ROTATION_RECORD_MISSING`.
+   */
+  async require({ records }: Pick<RunContext, 'records'>): Promise<void> {
+    const record = (await records.readUnlessNew())?.record;
+    if (!record) return;
+    this.#epoch ??= record.epoch;
+    if (record.epoch !== this.#epoch) throw superseded(this.#epoch, record);
+    if (record.state !== 'complete') throw unfinished(record);
+  }
+
+  /**
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` where the row is above the rotation because another
+   * one began; `ROTATION_RECORD_BEHIND` where no record accounts for its epoch.
+   */
+  async requireReached(context: Pick<RunContext, 'records'>, row: LiveDekRow): Promise<void> {
+    if (this.#epoch === undefined || row.epoch <= this.#epoch) return;
+    await context.records.readForRow(row);
+    await this.require(context);
+    throw rowAhead(row, this.#epoch);
+  }
+}
+
+function unfinished(record: RotationRecord): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ROTATION_UNFINISHED',
+    `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished, and may need the previous wraps: finish it before you prune`,
+  );
+}
+
+function superseded(epoch: number, record: RotationRecord): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ROTATION_SUPERSEDED',
+    `Pruning at epoch ${String(epoch)} stopped because the rotation record is at epoch ${String(record.epoch)} now, with the target ${describeMek(record)}: what was pruned stays so; prune again when that rotation has had its soak`,
+  );
 }

@@ -7,10 +7,13 @@ import type { DocumentStore } from '../store/document-store.js';
 import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
 import type { AnyDocument, AnyDocumentStore } from '../run/scanned-document.js';
 import { migrateDocuments, requireEnabled } from './migrate-documents.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
-import type { MigrationContext } from './migration-context.js';
+import type { EncryptionContext } from '../run/run-context.js';
+import {
+  type MigrationContext,
+  readMigrationOptions,
+  type MigrationOptions,
+} from './migration-options.js';
 import type { DocumentOutcome, MigrationEvent, MigrationSummary } from './migration-event.js';
-import { readMigrationOptions, type MigrationOptions } from './migration-options.js';
 import { storedFieldsOf } from './stored-fields.js';
 import { updateStored, type DocumentRewrite, type SettledDocument } from './update-stored.js';
 

@@ -14,7 +14,7 @@ import type { RowItem } from '../dek/scope-shredder.js';
 import { contended, hasCode } from '../errors/errors.js';
 import { requireNoMac } from '../format/item-shape.js';
 import type { DekGenerations } from './dek-generations.js';
-import type { MigrationContext } from './migration-context.js';
+import type { MigrationContext } from './migration-options.js';
 
 /** Reads the generations of a scope again. */
 export type ReadGenerations = (scope: KeyScope) => Promise<DekGenerations>;

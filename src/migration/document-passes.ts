@@ -10,7 +10,7 @@ import {
   type AnyDocumentItem,
   type DocumentIdentity,
 } from '../run/scanned-document.js';
-import type { MigrationContext } from './migration-context.js';
+import type { MigrationContext } from './migration-options.js';
 import type { DocumentOutcome, MigrationStepEvent } from './migration-event.js';
 import { NotSelected, type SettledDocument } from './update-stored.js';
 

@@ -8,21 +8,22 @@ import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/encryption-parts.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
+import {
+  type EncryptionContext,
+  runContext,
+  runParts,
+  summaryHead,
+  runEstimate,
+} from '../run/run-context.js';
 import { MeteredDocumentStore } from '../run/metered-document-store.js';
-import { finishRun } from '../run/run.js';
-import { runContext, runParts, summaryHead } from '../run/run-context.js';
+import { finishRun, RunPublisher } from '../run/run-publisher.js';
 import { RunTally } from '../run/run-counter.js';
-import { runEstimate } from '../run/run-estimate.js';
 import type { RunName } from '../run/run-event.js';
-import { RunPublisher } from '../run/run-publisher.js';
 import type { AnyDocumentStore } from '../run/scanned-document.js';
 import { refuseReservedFields } from '../store/reserved-properties.js';
-import { acquireLease } from './acquire-lease.js';
-import type { MigrationContext } from './migration-context.js';
+import { acquireLease, type LeaseKind, type MigrationLease } from './migration-lease.js';
+import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
-import type { LeaseKind, MigrationLease } from './migration-lease.js';
-import type { MigrationRequest } from './migration-options.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from '../run/required-parts.js';
 import { SelectingUpdater } from './update-stored.js';
 

@@ -1,9 +1,65 @@
-/** Holds the lease of a collection while a migration runs: docs/format.md, "Lease". @module */
+/** Takes, renews and releases the lease of a collection: docs/format.md, "Lease". @module */
 import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../async/clock.js';
-import { FieldEncryptionError, hasCode } from '../errors/errors.js';
-import { leaseId, leaseScopeId, type Lease } from '../format/lease.js';
-import type { DekStore } from '../store/dek-store.js';
-import { readLease, tryWriteLease, type LeaseCopy } from './lease-records.js';
+import { FieldEncryptionError, hasCode, contended } from '../errors/errors.js';
+import { leaseId, leaseScopeId, type Lease, isGivenBack, parseLease } from '../format/lease.js';
+import { type DekStore, readLeaseItem, type StoredItem } from '../store/dek-store.js';
+import type { LeaseEvent } from './migration-event.js';
+import { MOST_LEASE_TTL_MS } from './migration-options.js';
+
+interface LeaseCopy {
+  readonly lease: Lease;
+  readonly etag: string;
+}
+
+interface LeasePlace {
+  readonly product: string;
+  readonly collection: string;
+  readonly dekStore: Required<DekStore>;
+}
+
+/** @throws TamperedError or `ROW_UNSUPPORTED` for a lease that cannot be read: nothing goes on over it. */
+async function readLease(
+  { product, collection, dekStore }: LeasePlace,
+  signal?: AbortSignal,
+): Promise<LeaseCopy | undefined> {
+  const item = await readLeaseItem(dekStore, product, collection, { signal });
+  return item && { lease: parseLease(item.value, product, collection), etag: item.etag };
+}
+
+/**
+ * Writes a lease over the etag that was read, or where none was, a new one.
+ *
+ * @returns Its etag; `undefined` when someone else was faster.
+ */
+async function tryWriteLease(
+  place: LeasePlace,
+  lease: Lease,
+  etag: string | undefined,
+): Promise<string | undefined> {
+  try {
+    return (await write(place.dekStore, lease, etag)).etag;
+  } catch (error) {
+    // The answer may have been lost after the write: no two runs have the same owner.
+    const copy = await readLease(place);
+    if (copy && isSame(copy.lease, lease)) return copy.etag;
+    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
+    throw error;
+  }
+}
+
+function write(
+  dekStore: Required<DekStore>,
+  lease: Lease,
+  etag: string | undefined,
+): Promise<StoredItem> {
+  return etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
+}
+
+function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolean {
+  return (
+    stored.owner === owner && stored.heartbeatAt === heartbeatAt && stored.expiresAt === expiresAt
+  );
+}
 
 /** What a lease says of the migration that holds it: docs/format.md, "Lease". */
 export type LeaseKind = 'backfill' | 'reencrypt' | 'remove-encryption';
@@ -111,5 +167,67 @@ function superseded(
   return new FieldEncryptionError(
     'MIGRATION_SUPERSEDED',
     `The lease of "${collection}" was ${by} while this ${kind} paused for longer than it may: what was reported as done is done, and nothing more was written; look at what the other run does before you start again`,
+  );
+}
+
+const MOST_ATTEMPTS = 8;
+const TICK_MS = 500;
+
+/**
+ * A lease that is held is watched for one whole period on this clock: it is refused as soon as its
+ * owner gives a sign of life, and taken over when there was none.
+ *
+ * @throws FieldEncryptionError `MIGRATION_UNDER_WAY` where the owner is alive.
+ */
+export async function* acquireLease(
+  terms: LeaseTerms,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LeaseEvent, MigrationLease, void> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const copy = await readLease(terms, signal);
+    if (copy && !isGivenBack(copy.lease) && !(yield* hasFallenSilent(terms, copy, signal)))
+      continue;
+    signal?.throwIfAborted();
+    const sentAt = momentOf(terms.clock);
+    const etag = await tryWriteLease(terms, leaseNow(terms), copy?.etag);
+    if (etag !== undefined) return new MigrationLease(terms, etag, sentAt);
+  }
+  throw contended(`Taking the lease of "${terms.collection}"`, MOST_ATTEMPTS);
+}
+
+/** False when the lease was given back in the meantime. */
+async function* hasFallenSilent(
+  terms: LeaseTerms,
+  { lease, etag }: LeaseCopy,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LeaseEvent, boolean, void> {
+  const { clock, dekStore } = terms;
+  const { owner: heldBy, kind, heartbeatAt } = lease;
+  const startMs = clock.monotonicMs();
+  const periodMs = periodOf(terms, lease) + (await dekStore.readLagMs({ signal }));
+  for (;;) {
+    const remainingMs = Math.ceil(startMs + periodMs - clock.monotonicMs());
+    if (remainingMs <= 0) return true;
+    yield { type: 'lease', heldBy, kind, heartbeatAt, remainingMs };
+    await clock.sleep(Math.min(remainingMs, TICK_MS), signal);
+    const now = await readLease(terms, signal);
+    if (!now || isGivenBack(now.lease)) return false;
+    if (now.etag !== etag) throw underWay(terms, now.lease);
+  }
+}
+
+/** The owner's own period where that is longer: what is stored never makes the wait shorter. */
+function periodOf({ leaseTtlMs }: LeaseTerms, { heartbeatAt, expiresAt }: Lease): number {
+  const theirsMs = Date.parse(expiresAt) - Date.parse(heartbeatAt);
+  return Math.max(leaseTtlMs, Math.min(theirsMs, MOST_LEASE_TTL_MS));
+}
+
+function underWay(
+  { collection }: LeaseTerms,
+  { owner, kind, heartbeatAt }: Lease,
+): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'MIGRATION_UNDER_WAY',
+    `The lease of "${collection}" is held by "${owner}" for ${kind}, which was heard of at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
   );
 }

@@ -2,12 +2,18 @@
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import { isPromise } from 'node:util/types';
+import type { DocumentReader } from '../cipher/document-reader.js';
+import type { DocumentUpdater } from '../cipher/document-updater.js';
+import type { DekServices } from '../dek/dek-services.js';
+import type { AnyDefinition } from '../document/typed-document.js';
 import {
   describeType,
   requireFunction,
   requireIdentifier,
   requireIntegerBetween,
 } from '../guards/guards.js';
+import type { MeteredDocumentStore } from '../run/metered-document-store.js';
+import type { RunContext } from '../run/run-context.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 
@@ -78,4 +84,15 @@ function noBoolean(answer: unknown): TypeError {
   if (isLater) answer.catch(() => undefined);
   const got = isLater ? 'a promise' : describeType(answer);
   return new TypeError(`"select" expected a function that returns a boolean, and it gave ${got}`);
+}
+
+export interface MigrationContext extends RunContext {
+  readonly definition: AnyDefinition;
+  readonly store: MeteredDocumentStore;
+  readonly services: DekServices;
+  readonly reader: DocumentReader;
+  readonly updater: DocumentUpdater;
+  readonly request: MigrationRequest;
+  /** Before each write of a row; documents are written so by their store. */
+  readonly requireLease: () => Promise<void>;
 }

@@ -1,31 +1,34 @@
 /** Gives each document a fresh DEK, beside live traffic. @module */
 import { systemClock } from '../async/clock.js';
-import { readEncryption } from '../guards/encryption-parts.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { DekLoader } from '../dek/dek-loader.js';
 import { GenerationBound } from '../dek/generation-bound.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors/errors.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { readOptions, requireBoolean, readPastMoment } from '../guards/guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import { requireDekStore, requireKeyProvider } from '../run/required-parts.js';
+import type { EncryptionContext } from '../run/run-context.js';
 import type { RunTally } from '../run/run-counter.js';
 import type { FenceEvent } from '../run/run-event.js';
 import type { AnyDocumentStore } from '../run/scanned-document.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
+import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
 import { migrateDocuments, requireEnabled } from './migrate-documents.js';
-import type { MigrationContext } from './migration-context.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
 import {
-  readReencryptOptions,
-  type ReencryptOptions,
-  type ReencryptRequest,
-  type ReencryptSource,
-} from './reencrypt-options.js';
-import { previewFloor, settleFloor } from './reencryption-floor.js';
+  type MigrationContext,
+  readMigrationOptions,
+  type MigrationOptions,
+  type MigrationRequest,
+} from './migration-options.js';
 import { Reencrypter } from './reencrypter.js';
+import { previewFloor, settleFloor } from './reencryption-floor.js';
 
 const MOST_ROUNDS = 8;
 const MOST_SOURCE_DEKS = 1_000;
@@ -153,4 +156,62 @@ function sourceLoader(
     dekCache: new DekCache({ maxEntries: MOST_SOURCE_DEKS, clock }),
   };
   return new DekLoader(context, { bound: new GenerationBound(services.records) });
+}
+
+/** Where DEKs come from that the encryption itself cannot open any more. */
+export interface ReencryptSource {
+  /** Has the id and MEK name that the old rows name: a restored vault, an old key. */
+  readonly keyProvider: KeyProvider;
+  /** A restored copy of the rows. @default the encryption's own store */
+  readonly dekStore?: DekStore | undefined;
+}
+
+export interface ReencryptOptions extends MigrationOptions {
+  /**
+   * When the leak was closed, say. Every DEK made before this moment is replaced, and since a stored time
+   * proves nothing, every other one too that exists when the first run with this moment begins. Give the
+   * same moment again to go on with a run that stopped: what it made is new, and stays. ISO text has to be
+   * as `toISOString()` writes it.
+   */
+  readonly createdBefore: Date | string;
+  /** Destroys the old DEKs once no document can name them any more. @default false */
+  readonly shred?: boolean;
+  readonly source?: ReencryptSource;
+}
+
+interface ReencryptRequest extends MigrationRequest {
+  readonly createdBefore: string;
+  readonly shred: boolean;
+  readonly source: ReencryptSource | undefined;
+}
+
+const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
+
+/**
+ * @param nowMs - A moment to come would take the run's own DEKs for old ones.
+ * @throws TypeError or RangeError for options that make no sense.
+ */
+function readReencryptOptions(options: ReencryptOptions, nowMs: number): ReencryptRequest {
+  const { own, request } = readMigrationOptions(options, ['createdBefore', 'shred', 'source']);
+  const { createdBefore, shred = false, source } = own;
+  requireBoolean('shred', shred);
+  return {
+    ...request,
+    createdBefore: readPastMoment(createdBefore, {
+      name: 'createdBefore',
+      meaning: 'DEKs made before it are replaced',
+      nowMs,
+    }),
+    shred,
+    source: source === undefined ? undefined : readSource(source),
+  };
+}
+
+function readSource(source: unknown): ReencryptSource {
+  const { keyProvider, dekStore } = readOptions(source as ReencryptSource, SOURCE, 'source');
+  requireKeyProvider('source.keyProvider', keyProvider);
+  // Own, if undefined: a polluted prototype must not give one.
+  if (dekStore === undefined) return { keyProvider, dekStore };
+  requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
+  return { keyProvider, dekStore };
 }

@@ -17,11 +17,15 @@ import {
   type ReadGenerations,
   type Retirement,
 } from './dek-retirement.js';
-import type { MigrationContext } from './migration-context.js';
+import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
-import { storedFieldsOf, type StoredFields } from './stored-fields.js';
-import { strayEnvelope, strayEnvelopes } from './stray-envelopes.js';
+import {
+  storedFieldsOf,
+  type StoredFields,
+  strayEnvelope,
+  strayEnvelopes,
+} from './stored-fields.js';
 import {
   touchDocument,
   updateStored,

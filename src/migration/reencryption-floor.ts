@@ -1,5 +1,5 @@
 /** Settles which DEKs a re-encryption takes for old, whatever time they say they were made. @module */
-import { readReencryptionItem } from '../store/known-items.js';
+import { readReencryptionItem, type StoredItem } from '../store/dek-store.js';
 import { timestampOf } from '../async/clock.js';
 import { generationIn, highestCredibleGeneration, isDekId } from '../format/key-scope.js';
 import { contended, hasCode } from '../errors/errors.js';
@@ -8,9 +8,8 @@ import type { RotationRecord } from '../format/rotation-record.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/scanned-row.js';
 import { waitForReads } from '../run/wait-for-writers.js';
-import type { StoredItem } from '../store/dek-store.js';
 import { requireNoMac } from '../format/item-shape.js';
-import type { MigrationContext } from './migration-context.js';
+import type { MigrationContext } from './migration-options.js';
 import {
   parseReencryption,
   reencryptionId,

@@ -1,10 +1,13 @@
 /** What of a stored document is sealed, and under which DEKs. @module */
+import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/read-plan.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
+import { draftOf } from '../document/document-draft.js';
 import type { DocumentPlace } from '../document/document-place.js';
 import type { FieldNode } from '../document/field-tree.js';
-import { draftOf } from '../document/document-draft.js';
-import type { MigrationContext } from './migration-context.js';
+import { FieldEncryptionError } from '../errors/errors.js';
+import type { AnyDocument } from '../run/scanned-document.js';
+import type { MigrationContext } from './migration-options.js';
 
 export interface StoredFields {
   readonly place: DocumentPlace;
@@ -25,4 +28,35 @@ export function storedFieldsOf(
   const place = definition.placeOf(product, draft.document);
   const { sealed, dekIds, passedThrough } = planRead(draft, place, true);
   return { place, tree: draft.tree, plain: passedThrough, sealed, dekIds };
+}
+
+interface StrayEnvelope {
+  readonly path: string;
+  readonly dekId: string;
+}
+
+/**
+ * Sealed by another definition, an earlier one say. Nobody can move them to another DEK by this one, and
+ * they must not be taken for absent. What was embedded from other documents does not count, nor does what
+ * no DEK can open for its form: a client may have sent it.
+ */
+export function strayEnvelopes(
+  document: AnyDocument,
+  {
+    place: { scope },
+    tree,
+  }: { readonly place: DocumentPlace; readonly tree: readonly FieldNode[] },
+): StrayEnvelope[] {
+  const found = ownLookAlikes(document, { scope, tree, intoValues: true });
+  return found
+    .filter(({ value }) => isSoundEnvelope(value))
+    .map(({ path, dekId }) => ({ path, dekId }));
+}
+
+export function strayEnvelope({ path, dekId }: StrayEnvelope): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ENVELOPE_REFUSED',
+    `The value at "${path}" is an envelope of this document, and the definition declares no field there: migrate with a definition that declares every field that was ever sealed`,
+    { path, dekId },
+  );
 }

@@ -10,9 +10,8 @@ import {
   type AnyDocumentItem,
   type DocumentIdentity,
 } from '../run/scanned-document.js';
-import type { MigrationContext } from './migration-context.js';
+import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { DocumentOutcome } from './migration-event.js';
-import type { MigrationRequest } from './migration-options.js';
 
 export type SettledDocument = Settled<DocumentOutcome>;
 

@@ -1,9 +1,13 @@
 /** The configured key providers, found by what a row or record names. @module */
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { isUint8Array } from 'node:util/types';
-import type { UnwrapMessage, WrapMessage } from '../diagnostics/call-message.js';
+import {
+  type UnwrapMessage,
+  type WrapMessage,
+  traceCall,
+  type CallSource,
+} from '../diagnostics/traced-call.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
-import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract, FieldEncryptionError } from '../errors/errors.js';
 import { ownProperties, requireIdentifier } from '../guards/guards.js';
 import type { KeyProvider, KeyProviderOptions, LocalMek } from './key-provider.js';

@@ -1,7 +1,7 @@
 /** A MEK held by the process itself, for development, tests and small installations. @module */
 import type { KeyObject } from 'node:crypto';
 import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
-import { decodeBase64url, encodeBase64url } from '../crypto/base64url.js';
+import { decodeBase64url, encodeBase64url } from '../crypto/encoding.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards/guards.js';
 import type {

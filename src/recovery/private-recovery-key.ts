@@ -1,8 +1,12 @@
 /** The private half of a recovery key, for as long as a recovery runs. @module */
 import type { KeyObject } from 'node:crypto';
-import { decodeBase64url } from '../crypto/base64url.js';
-import { holdsPrivateKey, privateKeyIn, rsaMisfitOf } from '../crypto/rsa-key.js';
-import { rsaOaep256Unwrap } from '../crypto/rsa-oaep.js';
+import { decodeBase64url } from '../crypto/encoding.js';
+import {
+  holdsPrivateKey,
+  privateKeyIn,
+  rsaMisfitOf,
+  rsaOaep256Unwrap,
+} from '../crypto/rsa-oaep.js';
 import type { RecoveryWrap } from '../format/dek-row.js';
 import { recoveryKeyIdOf } from '../dek/recovery-key.js';
 import { describeType } from '../guards/guards.js';

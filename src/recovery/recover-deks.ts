@@ -1,13 +1,32 @@
 /** Gets the DEKs back when every version of the MEK is lost. @module */
 import { readEncryption } from '../guards/encryption-parts.js';
+import { readOptions } from '../guards/guards.js';
 import { rotate } from '../rotation/rewrap-all-deks.js';
-import type { EncryptionContext } from '../run/encryption-context.js';
-import type { RewrapEvent, RewrapSummary } from '../rotation/rewrap-event.js';
-import { readRewrapOptions } from '../rotation/rewrap-options.js';
-import { readRecoverDeksOptions, type RecoverDeksOptions } from './recover-deks-options.js';
-import { RecoveryCount } from './recovery-count.js';
-import type { RecoveryEvent, RecoverySummary } from './recovery-event.js';
+import type {
+  RewrapEvent,
+  RewrapSummary,
+  DekLossReason,
+  RewrapStepEvent,
+} from '../rotation/rewrap-event.js';
+import { readRewrapOptions, type RewrapAllDeksOptions } from '../rotation/rewrap-options.js';
+import type { EncryptionContext } from '../run/run-context.js';
+import type { FinishedEvent } from '../run/run-event.js';
+import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';
 import { RecoveryOpening } from './recovery-opening.js';
+
+export interface RecoverySummary extends RewrapSummary {
+  /** Of the private key that was given. */
+  readonly recoveryKeyId: string;
+  /** DEKs that came out of their recovery wraps, over all passes; of a dry run: that would. */
+  readonly recovered: number;
+  /** DEKs that nothing at hand opens; the rest of `failed` may go well another time. Of the last pass. */
+  readonly lost: number;
+  /** The same, by reason. */
+  readonly losses: Readonly<Record<DekLossReason, number>>;
+}
+
+/** The events of a rewrap; `failed` ones say by `loss` that the DEK is lost, and which document's it is. */
+export type RecoveryEvent = FinishedEvent<RecoverySummary> | RewrapStepEvent;
 
 /**
  * Gets the DEKs back when every version of the MEK is lost: wraps each under a new MEK, out of its
@@ -97,4 +116,68 @@ async function* counted(
     }
   }
   return summary as RecoverySummary;
+}
+
+const OF_A_ROTATION = [
+  'target',
+  'concurrency',
+  'dryRun',
+  'takeOver',
+  'signal',
+  'maxVaultOpsPerSecond',
+  'reserveForTraffic',
+] as const;
+const OWN = ['privateKey', 'passphrase'] as const;
+
+/** Each new wrap is unwrapped again before it replaces the old one, as `verify: 'all'` does. */
+export interface RecoverDeksOptions extends Pick<
+  RewrapAllDeksOptions,
+  (typeof OF_A_ROTATION)[number]
+> {
+  /** The private recovery key, PEM: PKCS#8 or PKCS#1, encrypted or not. It is in memory for the run alone. */
+  readonly privateKey: string;
+  /** What the private key is encrypted with. */
+  readonly passphrase?: string;
+}
+
+/** @internal */
+interface RecoveryRequest {
+  readonly recoveryKey: PrivateRecoveryKey;
+  /** The rest, for whoever reads the options of a rotation. */
+  readonly rotation: RewrapAllDeksOptions;
+}
+
+/** @throws TypeError or RangeError for options that make no sense. */
+function readRecoverDeksOptions(options: RecoverDeksOptions): RecoveryRequest {
+  const own = readOptions(options, [...OWN, ...OF_A_ROTATION]);
+  const { privateKey, passphrase, ...rotation } = own;
+  const recoveryKey = readPrivateRecoveryKey(privateKey, passphrase);
+  return { recoveryKey, rotation };
+}
+
+const NO_LOSSES: Readonly<Record<DekLossReason, number>> = {
+  'no-recovery-wrap': 0,
+  'other-recovery-key': 0,
+  'broken-recovery-wrap': 0,
+  'commitment-mismatch': 0,
+  'unreadable-row': 0,
+};
+
+class RecoveryCount {
+  #recovered = 0;
+  #losses = { ...NO_LOSSES };
+
+  add(event: RewrapEvent): void {
+    // Each pass meets again what the one before could not move.
+    if (event.type === 'pass') this.#losses = { ...NO_LOSSES };
+    if (event.type === 'failed' && event.loss) this.#losses[event.loss.reason] += 1;
+    const isOpened = event.type === 'changed' || event.type === 'would-change';
+    if (isOpened && event.recovered) this.#recovered += 1;
+  }
+
+  summary(rewrap: RewrapSummary, recoveryKeyId: string): RecoverySummary {
+    const losses = { ...this.#losses };
+    const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
+    return { ...rewrap, recoveryKeyId, recovered: this.#recovered, lost, losses };
+  }
 }

@@ -1,18 +1,15 @@
 /** Opens DEKs from their recovery wraps, and tells which of them are lost. @module */
 import { deriveCommitment } from '../crypto/key-schedule.js';
-import { DEK_BYTES } from '../dek/dek.js';
-import { isLive, type LiveDekRow, type PreviousWrap } from '../format/dek-row.js';
 import { commitsTo, unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { primaryWrap } from '../format/rewrapped-row.js';
-import { FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { DEK_BYTES } from '../dek/dek.js';
+import { FieldEncryptionError, hasCode, type ErrorDetails } from '../errors/errors.js';
+import { isLive, type LiveDekRow, type PreviousWrap, primaryWrap } from '../format/dek-row.js';
 import { isSameMek, wrapIn } from '../format/key-wrap.js';
-import { dekRowPages } from '../run/scanned-row.js';
-import type { DekOpening, OpenedDek } from '../rotation/dek-opening.js';
-import type { DekLoss } from '../rotation/rewrap-event.js';
-import type { RotationContext } from '../rotation/rotation-context.js';
-import { rowIn } from '../run/scanned-row.js';
+import type { DekLoss, DekLossReason } from '../rotation/rewrap-event.js';
+import type { RotationContext } from '../rotation/rewrap-options.js';
+import type { DekOpening, OpenedDek } from '../rotation/row-rewrapper.js';
+import { dekRowPages, rowIn } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { LostDekError, lostDek, type RecoveryMiss } from './lost-dek.js';
 import type { PrivateRecoveryKey } from './private-recovery-key.js';
 
 /** Nothing that may be otherwise at another try: an outage, or a version that is switched off, is no loss. */
@@ -142,4 +139,41 @@ function scopeIn(value: unknown): readonly string[] | undefined {
   const scope = (value as { readonly scope?: unknown } | null | undefined)?.scope;
   const isScope = Array.isArray(scope) && scope.every((part) => typeof part === 'string');
   return isScope ? scope : undefined;
+}
+
+type RecoveryMiss = Exclude<DekLossReason, 'unreadable-row'>;
+
+class LostDekError extends FieldEncryptionError<'DEK_UNRECOVERABLE'> {
+  readonly reason: RecoveryMiss;
+
+  constructor(reason: RecoveryMiss, message: string, details: ErrorDetails) {
+    super('DEK_UNRECOVERABLE', message, details);
+    this.reason = reason;
+  }
+}
+
+/**
+ * @param keyId - Of the private key that was given.
+ * @param cause - Why the row's own wrap does not open either.
+ */
+function lostDek(
+  row: LiveDekRow,
+  reason: RecoveryMiss,
+  { keyId, cause }: { readonly keyId: string; readonly cause: unknown },
+): LostDekError {
+  const message = `DEK ${row.id} cannot be recovered: ${describe(row, reason, keyId)}`;
+  return new LostDekError(reason, message, { dekId: row.id, cause });
+}
+
+function describe({ recoveryWrap }: LiveDekRow, reason: RecoveryMiss, keyId: string): string {
+  switch (reason) {
+    case 'no-recovery-wrap':
+      return 'its row has no recovery wrap; restore a backup of the row that has one, or bring its MEK back';
+    case 'other-recovery-key':
+      return `its recovery wrap is for the recovery key ${String(recoveryWrap?.recoveryKeyId)}, and this is ${keyId}; run again with that private key`;
+    case 'broken-recovery-wrap':
+      return 'its recovery wrap was changed, and does not open; restore the row from a backup';
+    case 'commitment-mismatch':
+      return 'its recovery wrap holds another key than the row commits to; restore the row from a backup';
+  }
 }

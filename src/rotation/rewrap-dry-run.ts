@@ -5,13 +5,11 @@ import { isSameMek, mekIn } from '../format/key-wrap.js';
 import type { Settled } from '../run/run-counter.js';
 import { idOf, rowIn } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { failedOutcome, openDek, opensFromPrevious } from './dek-opening.js';
+import { failedOutcome, openDek, opensFromPrevious } from './row-rewrapper.js';
 import { RewrapEstimator, type RewrapEstimate } from './rewrap-estimate.js';
 import type { RowOutcome } from './rewrap-event.js';
-import { requireRotatable } from './rotation-beginning.js';
-import { superseded } from './rotation.js';
-import type { RotationContext } from './rotation-context.js';
-import { decide, rowAhead, type Destination } from './row-decision.js';
+import { requireRotatable, superseded, decide, rowAhead, type Destination } from './rotation.js';
+import type { RotationContext } from './rewrap-options.js';
 
 export class RewrapRehearsal {
   readonly destination: Destination;

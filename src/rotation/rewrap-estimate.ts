@@ -2,9 +2,8 @@
 import type { LiveDekRow } from '../format/dek-row.js';
 import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
 import { mekIn, type MekReference } from '../format/key-wrap.js';
-import type { OpenedDek } from './dek-opening.js';
-import type { RotationContext } from './rotation-context.js';
-import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
+import type { OpenedDek, RowPolicy, VerifyMode } from './row-rewrapper.js';
+import type { RotationContext } from './rewrap-options.js';
 
 /**
  * What the same call without `dryRun` will take, as long as nobody writes meanwhile and nothing is

@@ -11,7 +11,7 @@ import type {
   RunSummary,
 } from '../run/run-event.js';
 import type { RewrapEstimate } from './rewrap-estimate.js';
-import type { RewrapShard } from './rewrap-shard.js';
+import type { RewrapShard } from './rewrap-passes.js';
 
 interface RowEvent extends ItemEvent {
   readonly dekId: string;

@@ -1,11 +1,12 @@
 /** What a rotation is asked to do, checked before anything happens. @module */
+import type { MekReference } from '../format/key-wrap.js';
 import { requireBoolean, requireOneOf } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { MekReference } from '../format/key-wrap.js';
 import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
+import type { RunContext } from '../run/run-context.js';
 import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
-import { readShard, type RewrapShard } from './rewrap-shard.js';
-import type { RowPolicy, VerifyMode } from './row-rewrapper.js';
+import type { DekOpening, RowPolicy, VerifyMode } from './row-rewrapper.js';
+import { readShard, type RewrapShard } from './rewrap-passes.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
 export type RewrapTarget = NamedMek;
@@ -83,4 +84,11 @@ function readRotation(
   requireOneOf('verify', verify, ['all', 'first', 'none']);
   requireBoolean('takeOver', takeOver);
   return { target: readConfiguredMek('target', own.target, providers), verify, takeOver, shard };
+}
+
+export interface RotationContext extends RunContext {
+  readonly target: MekReference;
+  readonly request: RewrapRequest;
+  /** @default each row's own wrap */
+  readonly opening?: DekOpening | undefined;
 }

@@ -1,22 +1,19 @@
 /** A rotation from its beginning to its end. @module */
 import { timestampOf } from '../async/clock.js';
 import { contended } from '../errors/errors.js';
+import { completedRecord, fencedRecord } from '../format/rotation-record.js';
 import { runPass, runPasses, type PassPlan } from '../run/passes.js';
 import { summaryHead } from '../run/run-context.js';
 import { RunTally, type Settled, type Sums } from '../run/run-counter.js';
-import type { RunName } from '../run/run-event.js';
+import type { RunName, FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/scanned-row.js';
+import { waitForWriters } from '../run/wait-for-writers.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { passFence } from './fence.js';
-import { PassStages, type PassStage } from './pass-stages.js';
-import { completedRecord } from '../format/record-transitions.js';
+import { PassStages, type PassStage, idRangeOf } from './rewrap-passes.js';
 import { RewrapRehearsal } from './rewrap-dry-run.js';
 import type { RewrapStepEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
-import { idRangeOf } from './rewrap-shard.js';
-import { beginRotation } from './rotation-beginning.js';
-import type { RotationContext } from './rotation-context.js';
-import type { Rotation } from './rotation.js';
-import type { Destination } from './row-decision.js';
+import { beginRotation, type Rotation, type Destination } from './rotation.js';
+import type { RotationContext } from './rewrap-options.js';
 import { RowRewrapper } from './row-rewrapper.js';
 
 type RewrapRun = AsyncGenerator<RewrapStepEvent, RewrapSummary, void>;
@@ -123,4 +120,23 @@ async function complete(rotation: Rotation, { clock }: RotationContext): Promise
     if (await rotation.replace(copy, completedRecord(copy.record, now))) return;
   }
   throw contended('Completing the rotation', MOST_ATTEMPTS);
+}
+
+/**
+ * Waits for all writers, from after `fencing` was read; then says so in the record. Nothing to wait for
+ * where another process has.
+ */
+async function* passFence(
+  rotation: Rotation,
+  context: RotationContext,
+): AsyncGenerator<FenceEvent, void, void> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const copy = await rotation.read();
+    if (copy.record.state !== 'fencing') return;
+    yield* waitForWriters(context, copy.record);
+    const now = timestampOf(context.clock);
+    // Over the copy from before the wait: whatever changed since may ask for another wait.
+    if (await rotation.replace(copy, fencedRecord(copy.record, now))) return;
+  }
+  throw contended('Passing the fence', MOST_ATTEMPTS);
 }

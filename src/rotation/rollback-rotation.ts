@@ -1,5 +1,5 @@
 /** Goes back to an earlier MEK version. @module */
-import type { EncryptionContext } from '../run/encryption-context.js';
+import type { EncryptionContext } from '../run/run-context.js';
 import { rotate } from './rewrap-all-deks.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import { readRollbackOptions, type RollbackRotationOptions } from './rewrap-options.js';

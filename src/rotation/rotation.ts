@@ -1,11 +1,14 @@
-/** A rotation that this process takes part in, and the only way in which it moves on. @module */
-import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
-import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
-import type { LiveDekRow } from '../format/dek-row.js';
-import type { DekStore } from '../store/dek-store.js';
+/** A rotation that this process takes part in: how it begins, moves on, and decides on a row. @module */
+import { timestampOf } from '../async/clock.js';
+import { requireCredible } from '../dek/generation-bound.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
-import type { RotationRecord } from '../format/rotation-record.js';
-import { rowAhead } from './row-decision.js';
+import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
+import type { LiveDekRow } from '../format/dek-row.js';
+import { requireNoMac } from '../format/item-shape.js';
+import { describeMek, mekIn, type MekReference, isSameMek } from '../format/key-wrap.js';
+import { type RotationRecord, begunRecord } from '../format/rotation-record.js';
+import type { DekStore } from '../store/dek-store.js';
+import type { RotationContext } from './rewrap-options.js';
 
 const MOST_ATTEMPTS = 8;
 
@@ -93,4 +96,121 @@ export function superseded(epoch: number, by: RotationRecord | undefined): Field
     'ROTATION_SUPERSEDED',
     `The rotation with epoch ${String(epoch)} stopped because the rotation record ${what}: nothing more was written; find out who changed it before you start again`,
   );
+}
+
+/** Where a rotation is to bring the rows. */
+export interface Destination {
+  readonly epoch: number;
+  readonly target: MekReference;
+  /** Of the rotation record: rows far above it are forged. */
+  readonly generationFloor: number;
+}
+
+/** Which rows a rotation leaves out, and whether it goes back. */
+export interface RowChoice {
+  readonly sourceVersion: string | undefined;
+  /** Only of a rollback: a wrap under the target that a row kept comes back without the provider. */
+  readonly rollback?: { readonly verifyFlips: boolean };
+}
+
+export type RowDecision =
+  'ahead' | 'unchanged' | 'flip' | 'move-epoch' | 'other-version' | 'rewrap';
+
+export function decide(
+  row: LiveDekRow,
+  { epoch, target, generationFloor }: Destination,
+  { sourceVersion, rollback }: RowChoice,
+): RowDecision {
+  requireCredible(row, { generationFloor });
+  requireNoMac(row, `DEK row ${row.id}`);
+  if (row.epoch > epoch) return 'ahead';
+  if (isSameMek(row, target)) return row.epoch === epoch ? 'unchanged' : 'move-epoch';
+  if (rollback && row.previousWrap && isSameMek(row.previousWrap, target)) return 'flip';
+  const isOther = sourceVersion !== undefined && row.mekVersion !== sourceVersion;
+  return isOther ? 'other-version' : 'rewrap';
+}
+
+export function rowAhead({ id, epoch }: LiveDekRow, recordEpoch: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ROTATION_RECORD_BEHIND',
+    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: restore the newest rotation record, or the row if it alone was altered`,
+    { dekId: id },
+  );
+}
+
+interface Beginning {
+  readonly rotation: Rotation;
+  /** The record named the target already: nothing was written. */
+  readonly joined: boolean;
+}
+
+/** Whether it may begin over another one that is not finished. */
+interface TakeOver extends Pick<RowChoice, 'rollback'> {
+  readonly takeOver: boolean;
+}
+
+/**
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is under way,
+ * unless it is to be taken over; `ROTATION_RECORD_MISSING`.
+ */
+export async function beginRotation(
+  context: RotationContext,
+  request: TakeOver,
+): Promise<Beginning> {
+  const { dekStore, clock, target, signal, records } = context;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const copy = await records.readOrCreate();
+    const { record } = copy;
+    requireRotatable(record, target, request);
+    if (isSameMek(record, target)) {
+      return { rotation: new Rotation(records, dekStore, record), joined: true };
+    }
+    signal?.throwIfAborted();
+    const next = begunRecord(record, target, timestampOf(clock));
+    if (await tryBegin(context, next, copy)) {
+      return { rotation: new Rotation(records, dekStore, next), joined: false };
+    }
+  }
+  throw contended('Beginning the rotation', MOST_ATTEMPTS);
+}
+
+/** What {@link beginRotation} refuses, without beginning anything. */
+export function requireRotatable(
+  record: RotationRecord,
+  target: MekReference,
+  { takeOver, rollback }: TakeOver,
+): void {
+  if (record.state === 'complete' || takeOver || isSameMek(record, target)) return;
+  if (rollback && cameFrom(record, target)) return;
+  throw new FieldEncryptionError(
+    'ROTATION_UNFINISHED',
+    `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it`,
+  );
+}
+
+/** The unfinished rotation left it, and none before has finished since: going back is undoing it. */
+function cameFrom({ history }: RotationRecord, target: MekReference): boolean {
+  for (const entry of [...history].reverse()) {
+    if (isSameMek(entry, target)) return true;
+    if (entry.completedAt !== undefined) return false;
+  }
+  return false;
+}
+
+/** False when someone else was faster: the record is read again then. */
+async function tryBegin(
+  { dekStore, target, records }: RotationContext,
+  next: RotationRecord,
+  { etag }: RecordCopy,
+): Promise<boolean> {
+  try {
+    await dekStore.replaceItem(next, etag);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ETAG_MISMATCH')) return false;
+    // The answer may have been lost after the write.
+    const known = await records.read();
+    if (known?.record.epoch === next.epoch && isSameMek(known.record, target)) return true;
+    throw error;
+  }
 }

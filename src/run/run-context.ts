@@ -1,26 +1,48 @@
 /** What every run works with, made from what it works on. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
-import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
-import { readEncryption } from '../guards/encryption-parts.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
-import { ConfiguredProviders } from '../provider/configured-providers.js';
-import type { MekReference } from '../format/key-wrap.js';
-import { VaultBudget } from '../provider/vault-budget.js';
 import { epochsSeenBy, type EpochsSeen } from '../dek/epochs-seen.js';
 import { RecordReader } from '../dek/record-reader.js';
+import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
+import type { MekReference } from '../format/key-wrap.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
 } from '../format/rotation-record.js';
-import type { DekStore } from '../store/dek-store.js';
-import { chargedDekStore } from '../store/metered-dek-store.js';
-import { originOf } from '../store/store-origin.js';
-import type { EncryptionContext } from './encryption-context.js';
-import { RunCharge } from '../store/run-charge.js';
-import type { RunName, RunSummary } from './run-event.js';
+import { readEncryption } from '../guards/encryption-parts.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
+import { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { KeyProvider } from '../provider/key-provider.js';
+import { VaultBudget } from '../provider/vault-budget.js';
+import { type DekStore, originOf } from '../store/dek-store.js';
+import { chargedDekStore, RunCharge } from '../store/metered-dek-store.js';
+import type { RunTally } from './run-counter.js';
+import type { RunName, RunSummary, RunEstimate } from './run-event.js';
 import type { RunRequest } from './run-options.js';
+
+/** What every run works on; a `FieldEncryptor` is one. */
+export interface EncryptionContext {
+  readonly product: string;
+  /** Of every MEK version that rows still name, and of the target of a rotation. */
+  readonly keyProviders: readonly KeyProvider[];
+  readonly dekStore: DekStore;
+  /**
+   * Updated with each new wrap, so that its keys stay usable, and with each DEK that is shredded; used
+   * over this `dekStore` object alone. Other processes need no signal.
+   */
+  readonly dekCache?: DekCache;
+  /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
+  readonly recoveryKey?: string;
+  /** Whether writers encrypt: migrations refuse to run against it. @default true */
+  readonly enabled?: boolean;
+  /** Only for a product that has no rotation record yet. @default 30 000 */
+  readonly fenceTtlMs?: number;
+  /** Refuses a rotation record below this epoch: it was put back to an older one. @default 1 */
+  readonly minimumEpoch?: number;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
 
 /** The parts that need no request: for options that name a MEK. */
 export interface RunParts {
@@ -102,4 +124,12 @@ export function summaryHead(
 ): Pick<RunSummary, 'dryRun' | 'durationMs' | 'product' | 'run'> {
   const durationMs = Math.round(clock.monotonicMs() - startedMs);
   return { run, product, dryRun: request.dryRun, durationMs };
+}
+
+/** @param more - Operations that the dry run did not need. */
+export function runEstimate({ budget }: RunContext, tally: RunTally, more = 0): RunEstimate {
+  const vaultOps = budget.calls + more;
+  const { callsPerSecond } = budget;
+  const leastMs = callsPerSecond && Math.ceil((vaultOps * 1_000) / callsPerSecond);
+  return { items: tally.counts.wouldChange, vaultOps, ...(leastMs !== undefined && { leastMs }) };
 }

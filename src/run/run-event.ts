@@ -1,6 +1,6 @@
 /** What every run reports as it goes, and in the end. @module */
 import type { VaultUse } from '../provider/vault-use.js';
-import type { ChargedEvent } from '../store/run-charge.js';
+import type { ChargedEvent } from '../store/metered-dek-store.js';
 
 /** Which run it is: the name of the function. */
 export type RunName =

@@ -1,17 +1,90 @@
-/** Publishes the events of a run on its diagnostics channel. @module */
+/** Publishes the events of a run on its diagnostics channel, and ends the run. @module */
 import { channel } from 'node:diagnostics_channel';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
-import { errorCodeOf } from '../diagnostics/traced-call.js';
+import { errorCodeOf, type CallErrorCode } from '../diagnostics/traced-call.js';
+import type { MekReference } from '../format/key-wrap.js';
+import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { RunContext } from './run-context.js';
 import { isLeft } from './run-counter.js';
-import type { ItemOutcome, RunCounts } from './run-event.js';
-import type {
-  PublishedFailedEvent,
-  PublishedFinishedEvent,
-  PublishedRunEvent,
-  PublishedStepEvent,
-  RunMessage,
-  RunStoppedEvent,
-} from './run-message.js';
+import type { ItemOutcome, RunCounts, RunName, RunSummary, FinishedEvent } from './run-event.js';
+
+/** The first `next()` was called, with options that make sense. */
+interface RunStartedEvent {
+  readonly type: 'started';
+}
+
+/** The run ended before it was finished: it failed, was aborted, or its caller left. */
+interface RunStoppedEvent {
+  readonly type: 'stopped';
+  /** Absent where the caller left. */
+  readonly errorCode?: CallErrorCode;
+}
+
+/** An item failed: a code instead of the error, which may quote what an adapter was sent. */
+interface PublishedFailedEvent {
+  readonly type: 'failed';
+  /** Absent for a document, whose key is not published. */
+  readonly dekId?: string;
+  readonly errorCode: CallErrorCode;
+  readonly counts: RunCounts;
+  readonly requestCharge?: number;
+}
+
+/** As its caller gets it. */
+interface PublishedFinishedEvent {
+  readonly type: 'finished';
+  readonly summary: RunSummary;
+  readonly requestCharge?: number;
+}
+
+/** Any other event as its caller gets it, but for the key of a document. */
+interface PublishedStepEvent {
+  readonly type:
+    | 'begun'
+    | 'changed'
+    | 'fence'
+    | 'lease'
+    | 'pass'
+    | 'passed'
+    | 'skipped'
+    | 'unchanged'
+    | 'would-change';
+  readonly dekId?: string;
+  readonly counts?: RunCounts;
+  readonly requestCharge?: number;
+  /** What the run's own events say besides. */
+  readonly [fact: string]: unknown;
+}
+
+type PublishedRunEvent =
+  | PublishedFailedEvent
+  | PublishedFinishedEvent
+  | PublishedStepEvent
+  | RunStartedEvent
+  | RunStoppedEvent;
+
+/** One event of a run, published before its caller gets it. */
+export interface RunMessage {
+  /** Tells the runs of one process apart: from 1 on. */
+  readonly id: number;
+  readonly run: RunName;
+  readonly product: string;
+  readonly dryRun: boolean;
+  /** Of a rotation. */
+  readonly target?: MekReference;
+  /** Of a migration. */
+  readonly collection?: string;
+  /** Items when the scan in progress began; absent before the first. */
+  readonly total?: number;
+  /**
+   * Items that may still have to be changed, absent before the first scan. While that lasts: the items
+   * that it has not come to, and those it left. Afterwards: what the last whole scan left, so 0 in the end
+   * where the run is complete.
+   */
+  readonly left?: number;
+  /** Always ends with `finished` or `stopped`. */
+  readonly event: PublishedRunEvent;
+}
 
 /** Any event of any run. */
 export interface RunEventLike {
@@ -109,3 +182,32 @@ function published(event: RunEventLike): PublishedRunEvent {
 }
 
 const WITHHELD = ['error', 'key', 'loss'];
+
+/**
+ * The events of a run with what each of them cost, published, and its summary as the last of them.
+ *
+ * @param work - Yields everything but `finished`, and returns the summary without its costs.
+ */
+export async function* finishRun<Event extends ChargedEvent, Summary extends RunSummary>(
+  { charge, budget, signal }: RunContext,
+  publisher: RunPublisher,
+  work: () => AsyncGenerator<Event, Summary, void>,
+): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
+  const publish = (event: Event): void => {
+    publisher.publish(event as unknown as RunEventLike);
+  };
+  try {
+    signal?.throwIfAborted();
+    const counted = yield* charge.inEvents(work(), publish);
+    const summary = budget.inSummary(charge.inSummary(counted));
+    const finished = charge.inEvent<FinishedEvent<Summary>>({ type: 'finished', summary });
+    publisher.publish(finished);
+    yield finished;
+    return summary;
+  } catch (error) {
+    publisher.fail(error, signal);
+    throw error;
+  } finally {
+    publisher.end();
+  }
+}

@@ -7,10 +7,9 @@ import { ownSignal } from '../async/own-signal.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { chargedDekStore } from '../store/metered-dek-store.js';
+import { chargedDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
 import { MeteredDocumentStore } from './metered-document-store.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
-import { RunCharge, type ChargedEvent } from '../store/run-charge.js';
 import { readConcurrency } from './run-options.js';
 import type { AnyDocumentStore } from './scanned-document.js';
 

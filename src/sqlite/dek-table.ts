@@ -1,9 +1,9 @@
 /** The table of DEK rows and other items, and its SQL. @module */
 import { ownProperties } from '../guards/guards.js';
 import type { DekRowFilter } from '../store/dek-store.js';
-import { NO_ROW_MARK, NO_ROW_TYPES } from '../format/item-type.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../format/item-shape.js';
 import type { SqliteValue } from './sqlite-handle.js';
-import { columnText } from './sqlite-text.js';
+import { columnText } from './stored-json.js';
 
 export interface Query {
   readonly sql: string;

@@ -1,7 +1,5 @@
 /** One table through a synchronous driver that the application and other processes use too. @module */
 import type { Clock } from '../async/clock.js';
-import { BesideHandle } from './handle-beside.js';
-import { stateOf } from './handle-state.js';
 import { failureOf, insideTransaction, isBusy, stayedBusy } from './sqlite-failure.js';
 import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
 import { SqliteSession, type SqliteRow } from './sqlite-session.js';
@@ -108,5 +106,103 @@ export class SqliteConnection {
       this.#pauseAtMs = clock.monotonicMs() + LONGEST_RUN_MS;
       this.#pause = undefined;
     }
+  }
+}
+
+/**
+ * - `free`: no transaction, and no statement that has begun and not ended.
+ * - `transaction`: the application has one open.
+ * - `statements`: the application has a statement open outside a transaction: an iterator that was
+ *   not read to its end, or, with libsql, a statement that was refused the lock.
+ */
+type HandleState = 'free' | 'transaction' | 'statements';
+
+/** No driver tells of open statements. SQLite looks for them before it looks at the file's name. */
+const PROBE = 'VACUUM INTO NULL';
+
+/** Reads and writes nothing: the probe is always refused, and the refusal says why. */
+function stateOf(handle: SqliteHandle): HandleState {
+  try {
+    handle.exec(PROBE);
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.includes('within a transaction')) return 'transaction';
+    if (/SQL statements in progress|busy executing a query/.test(message)) return 'statements';
+  }
+  return 'free';
+}
+
+interface ClosableHandle extends SqliteHandle {
+  close(): unknown;
+}
+
+type OpenDatabase = new (file: string, options: object) => ClosableHandle;
+
+/** Kept while it is needed: with libsql, a connection that was closed keeps its files until it is collected. */
+class BesideHandle {
+  readonly #handle: SqliteHandle;
+  readonly #createTable: string;
+  #opened: ClosableHandle | undefined;
+  #session: SqliteSession | undefined;
+
+  constructor(handle: SqliteHandle, createTable: string) {
+    this.#handle = handle;
+    this.#createTable = createTable;
+  }
+
+  /** @returns `undefined` for a database in memory, and where the driver opens no second handle. */
+  session(): SqliteSession | undefined {
+    if (this.#session) return this.#session;
+    this.#opened = opened(this.#handle);
+    this.#session = this.#opened && new SqliteSession(this.#opened, this.#createTable);
+    return this.#session;
+  }
+
+  close(): void {
+    if (this.#opened) closeQuietly(this.#opened);
+    this.#opened = undefined;
+    this.#session = undefined;
+  }
+}
+
+function opened(handle: SqliteHandle): ClosableHandle | undefined {
+  let beside: ClosableHandle | undefined;
+  try {
+    const { constructor } = handle as unknown as { readonly constructor: OpenDatabase };
+    beside = new constructor(fileOf(handle), optionsOf(handle));
+    if (pragma(handle, 'query_only')['query_only'] === 1) beside.exec('PRAGMA query_only=ON');
+    // One that needs a key, say, cannot be read.
+    beside.exec('SELECT 1 FROM sqlite_master LIMIT 0');
+    return beside;
+  } catch {
+    if (beside) closeQuietly(beside);
+    return undefined;
+  }
+}
+
+/** Drivers spell it in two ways, and refuse the other one's. */
+function optionsOf(handle: object): object {
+  const { readonly } = handle as { readonly readonly?: unknown };
+  return typeof readonly === 'boolean' ? { readonly, fileMustExist: true } : {};
+}
+
+/** @throws TypeError for a database in memory. */
+function fileOf(handle: SqliteHandle): string {
+  const { file } = pragma(handle, 'database_list');
+  if (typeof file === 'string' && file !== '') return file;
+  throw new TypeError('A database in memory has no file');
+}
+
+/** The first row: of all databases of a handle, the main one. */
+function pragma(handle: SqliteHandle, name: string): SqliteRow {
+  const [row] = handle.prepare(`PRAGMA ${name}`).all();
+  return row as SqliteRow;
+}
+
+function closeQuietly(beside: ClosableHandle): void {
+  try {
+    beside.close();
+  } catch {
+    // It holds nothing: each of its transactions has ended.
   }
 }

@@ -3,23 +3,28 @@ import { systemClock, type Clock } from '../async/clock.js';
 import { isDekId, scopeIdIn } from '../format/key-scope.js';
 import { StoreError } from '../errors/errors.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
-import type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
+import {
+  type DekRowFilter,
+  type DekRowPage,
+  type DekStore,
+  type DekStoreOptions,
+  type ListDekRowsOptions,
+  type StoredItem,
+  readCallOptions,
+  readListOptions,
+  readRowFilter,
 } from '../store/dek-store.js';
 import { KeyedDekStore } from '../store/keyed-dek-store.js';
-import { readCallOptions, readListOptions, readRowFilter } from '../store/store-call-options.js';
 import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
-import { newEtag } from './new-etag.js';
-import { parsePageEnd } from './page-end.js';
+import {
+  newEtag,
+  parseStoredJson,
+  parsePageEnd,
+  columnText,
+  requireTableName,
+} from './stored-json.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle } from './sqlite-handle.js';
-import { columnText, requireTableName } from './sqlite-text.js';
-import { parseStoredJson } from './stored-json.js';
 
 export interface SqliteDekStoreOptions {
   /** Created at the first call unless it exists; a read-only handle needs it. @default 'dek_store' */

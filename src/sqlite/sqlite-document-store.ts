@@ -1,8 +1,9 @@
 /** Documents in a SQLite file that any number of processes may share. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { StoreError } from '../errors/errors.js';
+import { documentKeyText } from '../format/key-scope.js';
 import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
-import { documentKeyText } from '../format/document-key-text.js';
+import { readCallOptions, readListOptions } from '../store/dek-store.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -11,14 +12,15 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../store/document-store.js';
-import { readCallOptions, readListOptions } from '../store/store-call-options.js';
-import { DocumentTable } from './document-table.js';
-import { newEtag } from './new-etag.js';
-import { parsePageEnd } from './page-end.js';
+import {
+  newEtag,
+  parseStoredJson,
+  parsePageEnd,
+  columnText,
+  requireTableName,
+} from './stored-json.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
-import { columnText, requireTableName } from './sqlite-text.js';
-import { parseStoredJson } from './stored-json.js';
 
 export interface SqliteDocumentStoreOptions {
   /** Created at the first call unless it exists. One table for each collection. */
@@ -175,4 +177,33 @@ function writtenItem<Document>(
 
 function changedMeanwhile(): StoreError {
   return new StoreError('ETAG_MISMATCH', 'The document was changed or removed by someone else');
+}
+
+/** Statements of one table; the key is the text of `documentKeyText`. */
+class DocumentTable {
+  readonly createTable: string;
+  readonly create: string;
+  readonly get: string;
+  readonly replace: string;
+  readonly delete: string;
+  readonly listFirst: string;
+  readonly listAfter: string;
+  readonly count: string;
+
+  constructor(name: string) {
+    const table = `"${name}"`;
+    const read = `SELECT document_key, etag, document FROM ${table}`;
+    this.createTable = `CREATE TABLE IF NOT EXISTS ${table} (
+      document_key TEXT NOT NULL PRIMARY KEY, etag TEXT NOT NULL, document TEXT NOT NULL
+    )`;
+    this.create = `INSERT INTO ${table} (etag, document, document_key) VALUES (?, ?, ?)
+      ON CONFLICT DO NOTHING`;
+    this.get = `${read} WHERE document_key = ?`;
+    this.replace = `UPDATE ${table} SET etag = ?, document = ?
+      WHERE document_key = ? AND etag = ?`;
+    this.delete = `DELETE FROM ${table} WHERE document_key = ? AND etag = ?`;
+    this.listFirst = `${read} ORDER BY document_key LIMIT ?`;
+    this.listAfter = `${read} WHERE document_key > ? ORDER BY document_key LIMIT ?`;
+    this.count = `SELECT COUNT(*) AS total FROM ${table}`;
+  }
 }

@@ -1,5 +1,7 @@
-/** Items as JSON in a TEXT column. @module */
+/** Items as JSON in a TEXT column, their etags and pages. @module */
+import { randomUUID } from 'node:crypto';
 import { StoreError, type ErrorDetails } from '../errors/errors.js';
+import { describeType } from '../guards/guards.js';
 
 /**
  * The value of a stored JSON text.
@@ -23,4 +25,45 @@ export function parseStoredJson(
     `The item ${String(name)} in the SQLite table "${table}" is not JSON: restore it from a backup`,
     details,
   );
+}
+
+/** Not out of Node's cache, which every process that starts from one V8 snapshot would share. */
+export function newEtag(): string {
+  return randomUUID({ disableEntropyCache: true });
+}
+
+/** @throws RangeError where the text is no continuation: the listing would begin anywhere. */
+export function parsePageEnd(continuation: string, parts: number): readonly string[] {
+  const end = parsed(continuation);
+  if (Array.isArray(end) && end.length === parts && end.every((each) => typeof each === 'string')) {
+    return end;
+  }
+  throw new RangeError('"continuation" expected one that list returned, got another text');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Printable ASCII but for `"` and `\\`: what almost every text is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+
+/** A table's name is part of the SQL, so nothing but a plain name will do. */
+export function requireTableName(table: unknown): asserts table is string {
+  const expected = '"table" expected a name of at most 63 letters, digits and _, no digit first';
+  if (typeof table !== 'string') throw new TypeError(`${expected}, got ${describeType(table)}`);
+  if (!TABLE.test(table)) throw new RangeError(`${expected}, got another text`);
+}
+
+/**
+ * The text as it is put in a column: itself, except that `"`, `\`, control characters and lone
+ * surrogates are escaped as in JSON. SQLite drivers cut a text at U+0000.
+ */
+export function columnText(text: string): string {
+  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }

@@ -2,8 +2,7 @@
 import { readOptions, requireBoolean, requireMethods } from '../guards/guards.js';
 import { AuthenticatedDekStore, type RecordKeyFacts } from './authenticated-dek-store.js';
 import type { DekStore } from './dek-store.js';
-import { RecordKeys } from './record-keys.js';
-import { RecordSeal } from './record-seal.js';
+import { RecordKeys, RecordSeal } from './record-seal.js';
 
 export interface RecordAuthenticationOptions {
   /**

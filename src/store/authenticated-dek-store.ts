@@ -2,19 +2,18 @@
 import { dekIdIn, NO_DEK_ID, type DekRow } from '../format/dek-row.js';
 import { FieldEncryptionError, isFieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { CheckedDekStore } from './checked-dek-store.js';
-import type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreItem,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
+import {
+  type DekRowFilter,
+  type DekRowPage,
+  type DekStore,
+  type DekStoreItem,
+  type DekStoreOptions,
+  type ListDekRowsOptions,
+  type StoredItem,
+  standsFor,
 } from './dek-store.js';
-import type { RecordKey } from './record-keys.js';
-import { hasNoMac, nameOfItem, type ItemKey } from '../format/item-name.js';
-import type { RecordName, RecordSeal } from './record-seal.js';
-import { standsFor } from './store-origin.js';
+import type { RecordKey, RecordName, RecordSeal } from './record-seal.js';
+import { hasNoMac, nameOfItem, type ItemKey } from '../format/item-shape.js';
 
 /** All copies of the package that a process has loaded find the same symbol. */
 const BRAND = Symbol.for('@bytelyst/field-encrypt/authenticated-dek-store');

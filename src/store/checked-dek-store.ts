@@ -1,22 +1,26 @@
 /** A DEK store whose answers are looked at before anybody relies on them. @module */
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { DekRow } from '../format/dek-row.js';
-import type { CallMessage, StoreMessage } from '../diagnostics/call-message.js';
+import {
+  type CallMessage,
+  type StoreMessage,
+  traceCall,
+  type CallSource,
+} from '../diagnostics/traced-call.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
-import { traceCall, type CallSource } from '../diagnostics/traced-call.js';
 import { brokenContract } from '../errors/errors.js';
 import { ownProperties } from '../guards/guards.js';
-import type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreItem,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
+import {
+  type DekRowFilter,
+  type DekRowPage,
+  type DekStore,
+  type DekStoreItem,
+  type DekStoreOptions,
+  type ListDekRowsOptions,
+  type StoredItem,
+  standsFor,
 } from './dek-store.js';
-import { RunCharge } from './run-charge.js';
-import { standsFor } from './store-origin.js';
+import { RunCharge } from './metered-dek-store.js';
 
 const MOST_READ_LAG_MS = 3_600_000;
 

@@ -1,6 +1,10 @@
-/** The contract between the library and whatever keeps DEK rows. @module */
-import type { DekRow } from '../format/dek-row.js';
+/** The contract between the library and a store of DEK rows, and reads that every caller makes the same way. @module */
 import type { FieldEncryptionError } from '../errors/errors.js';
+import type { DekRow } from '../format/dek-row.js';
+import { leaseId, leaseScopeId } from '../format/lease.js';
+import { reencryptionId } from '../format/reencryption-record.js';
+import { ROTATION_ID, rotationScopeId } from '../format/rotation-record.js';
+import { readOptions } from '../guards/guards.js';
 
 export interface DekStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
@@ -130,4 +134,66 @@ export interface DekStore {
   listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage>;
 
   readLagMs?(options?: DekStoreOptions): Promise<number>;
+}
+
+type Names<T> = readonly (keyof T)[];
+
+const CALL_OPTIONS: Names<DekStoreOptions> = ['signal', 'onRequestCharge'];
+const LIST_OPTIONS: Names<ListDekRowsOptions> = ['pageSize', 'continuation', ...CALL_OPTIONS];
+const FILTER: Names<DekRowFilter> = ['product', 'mekVersion', 'idFrom', 'idBefore'];
+
+/** One for all calls without options: reads are many. */
+const NONE: object = Object.freeze(Object.create(null) as object);
+
+/** Of a DEK store and a document store alike. */
+export function readCallOptions(options: DekStoreOptions | undefined): DekStoreOptions {
+  return options === undefined ? NONE : readOptions(options, CALL_OPTIONS);
+}
+
+/** Of a DEK store and a document store alike. */
+export function readListOptions(options: ListDekRowsOptions | undefined): ListDekRowsOptions {
+  return options === undefined ? NONE : readOptions(options, LIST_OPTIONS);
+}
+
+/** A misspelt condition would list and count everything. */
+export function readRowFilter(filter: DekRowFilter): DekRowFilter {
+  return readOptions(filter, FILTER, 'filter');
+}
+
+const origins = new WeakMap<object, object>();
+
+/** To be called by every wrapper that the library puts around a DEK store. */
+export function standsFor(wrapper: object, store: object): void {
+  origins.set(wrapper, originOf(store));
+}
+
+/** The store as the caller passed it in: the same for all wrappers of one. */
+export function originOf(store: object): object {
+  return origins.get(store) ?? store;
+}
+
+export function readRotationItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(rotationScopeId(product), ROTATION_ID, options);
+}
+
+export function readLeaseItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  collection: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(leaseScopeId(product), leaseId(collection), options);
+}
+
+export function readReencryptionItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  collection: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(leaseScopeId(product), reencryptionId(collection), options);
 }

@@ -1,10 +1,81 @@
 /** Puts macs on DEK rows and rotation records, and takes them off where they are true. @module */
-import { isRecordMac, recordMac } from '../crypto/record-mac.js';
+import type { KeyObject } from 'node:crypto';
+import { isRecordMac, recordMac, deriveRecordKeyId } from '../crypto/key-schedule.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
-import { isPlainObject } from '../guards/guards.js';
-import { canonicalJson } from './canonical-json.js';
 import { isDigest, isKeyId } from '../format/item-shape.js';
-import type { RecordKey, RecordKeys } from './record-keys.js';
+import { isPlainObject, describeType } from '../guards/guards.js';
+import { envMekVersionOf, importMek } from '../provider/mek-bytes.js';
+
+export interface RecordKey {
+  /** Stands in each record as `macKeyId`. */
+  readonly id: string;
+  readonly key: KeyObject;
+  /** The version that it would have as a MEK from the environment: one key must not be both. */
+  readonly asMekVersion: string;
+  /** Why it is no random key, in words that give nothing of it away. */
+  readonly weakness: string | undefined;
+}
+
+export class RecordKeys {
+  readonly current: RecordKey;
+  readonly all: readonly RecordKey[];
+  readonly #byId: ReadonlyMap<string, RecordKey>;
+
+  /** @throws TypeError or RangeError where a key is not 32 bytes, or is given twice. */
+  constructor(recordKey: unknown, previousRecordKeys: readonly unknown[]) {
+    this.current = importRecordKey('recordKey', recordKey);
+    const previous = previousRecordKeys.map((text, index) =>
+      importRecordKey(`previousRecordKeys[${String(index)}]`, text),
+    );
+    this.all = [this.current, ...previous];
+    this.#byId = new Map(this.all.map((each) => [each.id, each]));
+    if (this.#byId.size !== this.all.length) throw new RangeError('A record key is given twice');
+  }
+
+  find(id: string): RecordKey | undefined {
+    return this.#byId.get(id);
+  }
+}
+
+function importRecordKey(name: string, text: unknown): RecordKey {
+  const { key, weakness } = importMek(name, text);
+  return { id: deriveRecordKeyId(key), key, asMekVersion: envMekVersionOf(key), weakness };
+}
+
+// Deeper than any record is, and far from where recursion would end: what a database holds may be anything.
+const MOST_DEPTH = 64;
+
+/** @throws TypeError for what JSON cannot hold in one way alone; the message gives nothing of it away. */
+export function canonicalJson(value: unknown): string {
+  return textOf(value, 0);
+}
+
+function textOf(value: unknown, depth: number): string {
+  if (depth > MOST_DEPTH) throw new TypeError('Canonical JSON ends at 64 levels of nesting');
+  if (typeof value === 'string') return stringText(value);
+  // As ECMAScript writes them, which is what the RFC asks for.
+  if (isLiteral(value)) return JSON.stringify(value);
+  if (Array.isArray(value))
+    return `[${Array.from(value, (each) => textOf(each, depth + 1)).join()}]`;
+  if (isPlainObject(value)) return objectText(value, depth);
+  throw new TypeError(`Canonical JSON cannot hold ${describeType(value)}`);
+}
+
+/** Names in the order of their UTF-16 code units, which is that of `sort`. */
+function objectText(value: Readonly<Record<string, unknown>>, depth: number): string {
+  const names = Object.keys(value).sort();
+  const members = names.map((name) => `${stringText(name)}:${textOf(value[name], depth + 1)}`);
+  return `{${members.join()}}`;
+}
+
+function stringText(text: string): string {
+  if (text.isWellFormed()) return JSON.stringify(text);
+  throw new TypeError('Canonical JSON cannot hold a lone surrogate');
+}
+
+function isLiteral(value: unknown): value is boolean | number | null {
+  return value === null || typeof value === 'boolean' || Number.isFinite(value);
+}
 
 /** What a mac says of the item that it was read from. */
 export interface OpenedRecord {

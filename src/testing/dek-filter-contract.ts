@@ -2,17 +2,16 @@
 import assert from 'node:assert/strict';
 import type { DekRow } from '../format/dek-row.js';
 import type { DekRowFilter, DekStore } from '../store/dek-store.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
-import { ODD_TEXTS } from './odd-texts.js';
-import { readAllPages } from './read-all-pages.js';
+import type { SubjectCase, DekStoreSubject } from './contract-case.js';
 import {
+  ODD_TEXTS,
   disguisedRows,
   sampleItems,
   sampleRow,
   sampleRows,
   sampleTombstone,
 } from './sample-items.js';
+import { readAllPages } from './contract-assertions.js';
 
 export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {

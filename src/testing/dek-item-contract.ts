@@ -1,8 +1,13 @@
 /** Cases about items that are no rows: S9 and S14. @module */
-import { readLeaseItem, readRotationItem } from '../store/known-items.js';
+import {
+  readLeaseItem,
+  readRotationItem,
+  type DekStore,
+  type DekStoreItem,
+  type StoredItem,
+} from '../store/dek-store.js';
 import assert from 'node:assert/strict';
 import { leaseScopeId, type Lease } from '../format/lease.js';
-import type { DekStore, DekStoreItem, StoredItem } from '../store/dek-store.js';
 import { cellCases, type Cell } from './cell-contract.js';
 import {
   assertOneWins,
@@ -10,10 +15,8 @@ import {
   assertSameItem,
   assertSameStored,
 } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
-import { ODD_TEXTS } from './odd-texts.js';
-import { sampleItems, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
+import type { SubjectCase, DekStoreSubject } from './contract-case.js';
+import { ODD_TEXTS, sampleItems, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
 
 const RULES = { create: 'S9', read: 'S9', replace: 'S9', etag: 'S9' };
 const DELETERS = 20;

@@ -2,12 +2,9 @@
 import assert from 'node:assert/strict';
 import { leaseScopeId } from '../format/lease.js';
 import type { DekStore, DekStoreItem, StoredItem } from '../store/dek-store.js';
-import { assertSameItem } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
-import { ODD_TEXTS } from './odd-texts.js';
-import { readAllPages, type WholeListing } from './read-all-pages.js';
-import { sampleItems, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
+import { assertSameItem, readAllPages, type WholeListing } from './contract-assertions.js';
+import type { SubjectCase, DekStoreSubject } from './contract-case.js';
+import { ODD_TEXTS, sampleItems, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
 
 const DEFAULT_PAGE_SIZE = 100;
 const ITS_SCOPES = sampleItems().map(({ scopeId }) => scopeId);

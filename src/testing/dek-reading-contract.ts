@@ -1,12 +1,10 @@
 /** Cases about reading rows by id and by scope: S1 to S6. @module */
-import { readLeaseItem, readRotationItem } from '../store/known-items.js';
+import { readLeaseItem, readRotationItem, type StoredItem } from '../store/dek-store.js';
 import assert from 'node:assert/strict';
 import type { DekRow } from '../format/dek-row.js';
 import { leaseScopeId } from '../format/lease.js';
-import type { StoredItem } from '../store/dek-store.js';
 import { assertRejectsWith, assertSameItem, assertSameStored } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
+import type { SubjectCase, DekStoreSubject } from './contract-case.js';
 import {
   sampleLease,
   sampleRecord,

@@ -1,13 +1,16 @@
 /** The rules of `DekStore`, as cases to run against any implementation. @module */
 import { cellCases, type Cell } from './cell-contract.js';
-import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
+import {
+  bindCases,
+  type ContractCase,
+  type SubjectCase,
+  type DekStoreSubject,
+} from './contract-case.js';
 import { DEK_FILTER_CASES } from './dek-filter-contract.js';
 import { DEK_ITEM_CASES } from './dek-item-contract.js';
 import { DEK_ITEM_LISTING_CASES } from './dek-item-listing-contract.js';
-import { DEK_LAG_CASES } from './dek-lag-contract.js';
-import { DEK_LISTING_CASES } from './dek-listing-contract.js';
+import { DEK_LAG_CASES, DEK_LISTING_CASES } from './dek-listing-contract.js';
 import { DEK_READING_CASES } from './dek-reading-contract.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
 import { DEK_VALUE_CASES } from './dek-value-contract.js';
 import { sampleRow } from './sample-items.js';
 

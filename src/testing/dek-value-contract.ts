@@ -1,5 +1,5 @@
 /** Cases about what a store gives back, to whom, and not after an abort: S10 to S12. @module */
-import { readLeaseItem, readRotationItem } from '../store/known-items.js';
+import { readLeaseItem, readRotationItem } from '../store/dek-store.js';
 import assert from 'node:assert/strict';
 import { dekIdOf, scopeIdOf } from '../format/key-scope.js';
 import {
@@ -8,10 +8,8 @@ import {
   assertSameItem,
   assertSameStored,
 } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DekStoreSubject } from './dek-store-subject.js';
-import { ODD_TEXTS } from './odd-texts.js';
-import { sampleLease, sampleRecord, sampleRow } from './sample-items.js';
+import type { SubjectCase, DekStoreSubject } from './contract-case.js';
+import { ODD_TEXTS, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
 
 type StoreCall = readonly [
   name: string,

@@ -1,11 +1,9 @@
 /** Cases about listing and counting documents: D6 and D7. @module */
 import assert from 'node:assert/strict';
 import type { DocumentStore } from '../store/document-store.js';
-import { assertSameItem } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DocumentStoreSubject } from './document-store-subject.js';
-import { readAllPages, type WholeListing } from './read-all-pages.js';
-import { sampleDocument, sampleDocuments, type SampleDocument } from './sample-documents.js';
+import { assertSameItem, readAllPages, type WholeListing } from './contract-assertions.js';
+import type { SubjectCase, DocumentStoreSubject } from './contract-case.js';
+import { sampleDocument, sampleDocuments, type SampleDocument } from './sample-items.js';
 
 const DEFAULT_PAGE_SIZE = 100;
 

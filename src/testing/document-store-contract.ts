@@ -1,11 +1,15 @@
 /** The rules of `DocumentStore`, as cases to run against any implementation. @module */
 import { cellCases, type Cell, type CellItem } from './cell-contract.js';
-import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
+import {
+  bindCases,
+  type ContractCase,
+  type SubjectCase,
+  type DocumentStoreSubject,
+} from './contract-case.js';
 import { DOCUMENT_LISTING_CASES } from './document-listing-contract.js';
-import type { DocumentStoreSubject } from './document-store-subject.js';
 import { DOCUMENT_VALUE_CASES } from './document-value-contract.js';
 import { DOCUMENT_WRITING_CASES } from './document-writing-contract.js';
-import { sampleDocument, type SampleDocument } from './sample-documents.js';
+import { sampleDocument, type SampleDocument } from './sample-items.js';
 
 /**
  * The contract of {@link DocumentStore}, one case or more for each rule `D1` to `D10`.

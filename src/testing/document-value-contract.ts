@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import type { DocumentStore } from '../store/document-store.js';
 import { assertHonoursAbort, assertSameItem } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DocumentStoreSubject } from './document-store-subject.js';
-import { ODD_TEXTS } from './odd-texts.js';
-import { sampleDocument, type SampleDocument } from './sample-documents.js';
+import type { SubjectCase, DocumentStoreSubject } from './contract-case.js';
+import { ODD_TEXTS, sampleDocument, type SampleDocument } from './sample-items.js';
 
 const LONG_TEXT = 100_000;
 const NESTED_LEVELS = 50;

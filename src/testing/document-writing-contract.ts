@@ -1,9 +1,8 @@
 /** Cases about writing and deleting documents: D1 to D5. @module */
 import assert from 'node:assert/strict';
 import { assertOneWins, assertRejectsWith, assertSameItem } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import type { DocumentStoreSubject } from './document-store-subject.js';
-import { sampleDocument, sampleDocuments } from './sample-documents.js';
+import type { SubjectCase, DocumentStoreSubject } from './contract-case.js';
+import { sampleDocument, sampleDocuments } from './sample-items.js';
 
 const KEY = sampleDocument();
 const UNKNOWN_ETAG = 'an-etag-that-nobody-was-given';

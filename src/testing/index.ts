@@ -1,9 +1,14 @@
 /** Stores in memory and contract kits, for tests of this library and of adapters to it. @module */
-export type { ContractCase, ContractSubject } from './contract-case.js';
+export {
+  type ContractCase,
+  type ContractSubject,
+  type DekStoreSubject,
+  CONTRACT_DOCUMENT_KEY,
+  type DocumentStoreSubject,
+  type KeyProviderSubject,
+} from './contract-case.js';
 export { dekStoreContract } from './dek-store-contract.js';
-export type { DekStoreSubject } from './dek-store-subject.js';
 export { documentStoreContract } from './document-store-contract.js';
-export { CONTRACT_DOCUMENT_KEY, type DocumentStoreSubject } from './document-store-subject.js';
 export {
   injectFaults,
   type AsyncMethod,
@@ -14,7 +19,6 @@ export {
   type InjectFaultsOptions,
 } from './fault-injector.js';
 export { keyProviderContract } from './key-provider-contract.js';
-export type { KeyProviderSubject } from './key-provider-subject.js';
 export { ManualClock, type ManualClockOptions } from './manual-clock.js';
 export { MemoryDekStore } from './memory-dek-store.js';
 export { MemoryDocumentStore, type MemoryDocumentStoreOptions } from './memory-document-store.js';

@@ -8,8 +8,11 @@ import { isOpsPerSecond } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { KeyWrap } from '../format/key-wrap.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
-import type { SubjectCase } from './contract-case.js';
-import { DEFAULT_UNKNOWN_VERSION, type KeyProviderSubject } from './key-provider-subject.js';
+import {
+  type SubjectCase,
+  DEFAULT_UNKNOWN_VERSION,
+  type KeyProviderSubject,
+} from './contract-case.js';
 
 const OPERATIONS: readonly unknown[] = ['unwrapKey', 'wrapKey'];
 

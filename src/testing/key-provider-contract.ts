@@ -1,11 +1,14 @@
 /** The rules of `KeyProvider`, as cases to run against any implementation. @module */
-import { bindCases, type ContractCase, type SubjectCase } from './contract-case.js';
-import { KEY_LOCAL_CASES } from './key-local-contract.js';
+import {
+  bindCases,
+  type ContractCase,
+  type SubjectCase,
+  type KeyProviderSubject,
+} from './contract-case.js';
+import { KEY_LOCAL_CASES, KEY_REFUSAL_CASES } from './key-refusal-contract.js';
 import { KEY_PACING_CASES } from './key-pacing-contract.js';
-import { KEY_REFUSAL_CASES } from './key-refusal-contract.js';
 import { KEY_SECRECY_CASES } from './key-secrecy-contract.js';
 import { KEY_WRAPPING_CASES } from './key-wrapping-contract.js';
-import type { KeyProviderSubject } from './key-provider-subject.js';
 
 /**
  * The contract of {@link KeyProvider}, one case or more for each rule `K1` to `K13`.

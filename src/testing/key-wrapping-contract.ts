@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
 import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from '../format/key-wrap.js';
-import type { SubjectCase } from './contract-case.js';
-import type { KeyProviderSubject } from './key-provider-subject.js';
+import type { SubjectCase, KeyProviderSubject } from './contract-case.js';
 
 const CALLERS = 20;
 

@@ -1,19 +1,21 @@
 /** A DEK store in the memory of one process, for tests and first steps. @module */
-import { readRotationItem } from '../store/known-items.js';
+import {
+  readRotationItem,
+  type DekRowFilter,
+  type DekRowPage,
+  type DekStore,
+  type DekStoreOptions,
+  type ListDekRowsOptions,
+  type StoredItem,
+  readCallOptions,
+  readListOptions,
+  readRowFilter,
+} from '../store/dek-store.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import { requireIntegerBetween } from '../guards/guards.js';
 import type { RotationRecord } from '../format/rotation-record.js';
-import type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
-} from '../store/dek-store.js';
-import { isNoRow } from '../format/item-type.js';
+import { isNoRow } from '../format/item-shape.js';
 import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
-import { readCallOptions, readListOptions, readRowFilter } from '../store/store-call-options.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;

@@ -1,6 +1,6 @@
 /** A document store in the memory of one process, for tests and first steps. @module */
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
-import { documentKeyText } from '../format/document-key-text.js';
+import { documentKeyText } from '../format/key-scope.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -9,7 +9,7 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../store/document-store.js';
-import { readCallOptions, readListOptions } from '../store/store-call-options.js';
+import { readCallOptions, readListOptions } from '../store/dek-store.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;

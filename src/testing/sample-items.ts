@@ -1,5 +1,5 @@
 /** Valid rows and other items for contract kits; no key is behind them. @module */
-import { encodeBase64url } from '../crypto/base64url.js';
+import { encodeBase64url } from '../crypto/encoding.js';
 import {
   tombstoneOf,
   type ActiveDekRow,
@@ -8,8 +8,8 @@ import {
 } from '../format/dek-row.js';
 import { dekIdOf, scopeIdOf } from '../format/key-scope.js';
 import { leaseId, leaseScopeId, type Lease } from '../format/lease.js';
-import type { DekStoreItem } from '../store/dek-store.js';
 import { firstRotationRecord, type RotationRecord } from '../format/rotation-record.js';
+import type { DekStoreItem } from '../store/dek-store.js';
 
 const WRAPPED_BYTES = 40;
 const COMMITMENT_BYTES = 32;
@@ -110,3 +110,57 @@ export function sampleRows(count: number, options: SampleRowOptions = {}): Activ
     sampleRow({ ...options, document: `${options.document ?? 'n'}-${String(index)}` }),
   );
 }
+
+export interface SampleDocument extends Record<string, unknown> {
+  readonly workspaceId: string;
+  readonly id: string;
+}
+
+export function sampleDocument(properties: Record<string, unknown> = {}): SampleDocument {
+  return { workspaceId: 'w1', id: 'n1', body: 'text', ...properties };
+}
+
+/** As many documents of one workspace, each with a key of its own. */
+export function sampleDocuments(count: number, idPrefix = 'n'): SampleDocument[] {
+  return Array.from({ length: count }, (_, index) =>
+    sampleDocument({ id: `${idPrefix}-${String(index)}`, body: `text ${String(index)}` }),
+  );
+}
+
+export const ODD_TEXTS: readonly string[] = [
+  'plain',
+  'PLAIN',
+  'plain ',
+  ' plain',
+  'plain\u0000',
+  'plain\u0000tail',
+  '\u0000',
+  '\\u0000',
+  '\\',
+  '\\\\',
+  '"',
+  '\\"',
+  "it's",
+  "'; DROP TABLE dek_store; --",
+  '%',
+  '_',
+  '*?[a-z]',
+  '${name} {{name}} $1 @p1 :p ?',
+  '["a","b"]',
+  '../a/b#c',
+  'line\nfeed\r\n\ttab',
+  '\u00e9',
+  'e\u0301',
+  '\ud83d\ude00',
+  '\u202eright to left',
+  '\u2028\u2029',
+  '\ufeffmark',
+  '\ufffe\uffff',
+  '\ufffd',
+  '\u007f\u0080\u009f',
+  '0',
+  '007',
+  'null',
+  '__proto__',
+  'constructor',
+];

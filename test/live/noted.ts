@@ -1,5 +1,5 @@
 /** Stores whose every creation is entered in the ledger before it is sent. @module */
-import { toItemId } from '../../src/azure/cosmos/item-id.js';
+import { toItemId } from '../../src/azure/cosmos/item-content.js';
 import type { DekStore, DocumentStore } from '../../src/index.js';
 import type { Ledger } from './ledger.js';
 

@@ -1,4 +1,4 @@
-import { readLeaseItem } from '../../src/store/known-items.js';
+import { readLeaseItem } from '../../src/store/dek-store.js';
 import { describe, expect, it } from 'vitest';
 import type { Lease } from '../../src/adapters.js';
 import { backfillDocuments, StoreError } from '../../src/index.js';

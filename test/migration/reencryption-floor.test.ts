@@ -1,4 +1,4 @@
-import { readReencryptionItem } from '../../src/store/known-items.js';
+import { readReencryptionItem } from '../../src/store/dek-store.js';
 import { describe, expect, it } from 'vitest';
 import { reencryptDocuments, StoreError, type ReencryptOptions } from '../../src/index.js';
 import type { ReencryptionRecord } from '../../src/format/reencryption-record.js';

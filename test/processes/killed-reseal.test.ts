@@ -1,5 +1,5 @@
 /** Reseals that are killed, beside a process that reads and writes. */
-import { readRotationItem } from '../../src/store/known-items.js';
+import { readRotationItem } from '../../src/store/dek-store.js';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

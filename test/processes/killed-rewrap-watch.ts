@@ -1,9 +1,8 @@
-import { readRotationItem } from '../../src/store/known-items.js';
+import { readRotationItem } from '../../src/store/dek-store.js';
 import { createSecretKey } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { deriveCommitment } from '../../src/crypto/key-schedule.js';
-import { parseDekRow } from '../../src/format/dek-row.js';
-import { primaryWrap } from '../../src/format/rewrapped-row.js';
+import { parseDekRow, primaryWrap } from '../../src/format/dek-row.js';
 import type {
   DekRow,
   KeyWrap,

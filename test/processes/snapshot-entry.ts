@@ -2,7 +2,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { startupSnapshot } from 'node:v8';
 import { sealToText } from '../../src/crypto/aead.js';
-import { newEtag } from '../../src/sqlite/new-etag.js';
+import { newEtag } from '../../src/sqlite/stored-json.js';
 
 const NONCE_LENGTH = 16;
 const SEALS = 400;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sealToText } from '../../src/crypto/aead.js';
-import { tuple } from '../../src/crypto/tuple.js';
+import { tuple } from '../../src/crypto/encoding.js';
 import { documentPlace } from '../../src/document/document-place.js';
 import { keyScope } from '../../src/format/key-scope.js';
 import type { LiveDekRow } from '../../src/adapters.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from '../../src/store/canonical-json.js';
+import { canonicalJson } from '../../src/store/record-seal.js';
 import { anyText } from '../support/arbitraries.js';
 import { failureOf } from '../support/failure.js';
 

@@ -1,4 +1,4 @@
-import { readLeaseItem, readRotationItem } from '../../src/store/known-items.js';
+import { readLeaseItem, readRotationItem } from '../../src/store/dek-store.js';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { DekStoreItem } from '../../src/adapters.js';

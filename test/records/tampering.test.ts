@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../src/store/known-items.js';
+import { readRotationItem } from '../../src/store/dek-store.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deriveRecordKeyId } from '../../src/crypto/key-schedule.js';

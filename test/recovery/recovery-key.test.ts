@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../src/store/known-items.js';
+import { readRotationItem } from '../../src/store/dek-store.js';
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { readRotationItem, readLeaseItem } from '../../src/store/known-items.js';
+import { readRotationItem, readLeaseItem } from '../../src/store/dek-store.js';
 import Database from 'libsql';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SqliteDekStore, SqliteDocumentStore } from '../../src/sqlite/index.js';

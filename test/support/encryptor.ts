@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../src/store/known-items.js';
+import { readRotationItem } from '../../src/store/dek-store.js';
 import {
   authenticateRecords,
   createFieldEncryptor,

@@ -1,4 +1,4 @@
-import { readLeaseItem } from '../../src/store/known-items.js';
+import { readLeaseItem } from '../../src/store/dek-store.js';
 import type { Lease } from '../../src/adapters.js';
 import { backfillDocuments, FieldEncryptionError, requireBackfilled } from '../../src/index.js';
 import { sampleLease } from '../../src/testing/sample-items.js';

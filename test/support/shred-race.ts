@@ -9,7 +9,7 @@ import {
   type Envelope,
   type FieldEncryptor,
 } from '../../src/index.js';
-import { standsFor } from '../../src/store/store-origin.js';
+import { standsFor } from '../../src/store/dek-store.js';
 import { MemoryDekStore, MemoryDocumentStore } from '../../src/testing/index.js';
 import { deferred } from './deferred.js';
 import { decryptAny, encryptAny, KEY, MEK_HEX, note, PRODUCT, type Loose } from './encryptor.js';

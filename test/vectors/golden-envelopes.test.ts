@@ -6,7 +6,7 @@ import { declaredField } from '../../src/document/declared-field.js';
 import { decodeFieldValue, encodeFieldValue } from '../../src/cipher/field-value.js';
 import { openText } from '../../src/crypto/aead.js';
 import { deriveFieldKey } from '../../src/crypto/key-schedule.js';
-import { lengthPrefixed, tuple } from '../../src/crypto/tuple.js';
+import { lengthPrefixed, tuple } from '../../src/crypto/encoding.js';
 import { documentPlace } from '../../src/document/document-place.js';
 import type { Envelope } from '../../src/index.js';
 import {

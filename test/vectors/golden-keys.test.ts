@@ -4,7 +4,7 @@ import { FieldCipher } from '../../src/cipher/field-cipher.js';
 import { declaredField } from '../../src/document/declared-field.js';
 import { openText } from '../../src/crypto/aead.js';
 import { deriveCommitment, deriveFieldKey } from '../../src/crypto/key-schedule.js';
-import { tuple } from '../../src/crypto/tuple.js';
+import { tuple } from '../../src/crypto/encoding.js';
 import { documentPlace } from '../../src/document/document-place.js';
 import {
   dekIdOf,

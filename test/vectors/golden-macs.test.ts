@@ -1,12 +1,9 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { recordMac } from '../../src/crypto/record-mac.js';
-import { deriveRecordKeyId } from '../../src/crypto/key-schedule.js';
+import { recordMac, deriveRecordKeyId } from '../../src/crypto/key-schedule.js';
 import type { DekRow, RotationRecord } from '../../src/adapters.js';
 import { authenticateRecords } from '../../src/index.js';
-import { canonicalJson } from '../../src/store/canonical-json.js';
-import { RecordKeys } from '../../src/store/record-keys.js';
-import { RecordSeal } from '../../src/store/record-seal.js';
+import { canonicalJson, RecordSeal, RecordKeys } from '../../src/store/record-seal.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import { failureOf } from '../support/failure.js';
 import { fromHex, readGolden } from '../support/golden.js';

@@ -1,4 +1,4 @@
-import { readLeaseItem } from '../../src/store/known-items.js';
+import { readLeaseItem } from '../../src/store/dek-store.js';
 import { createHash, createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { isLive, parseDekRow, type LiveDekRow } from '../../src/format/dek-row.js';

@@ -1,11 +1,15 @@
 /** Sends requests through the SDK: each limited in time, each reported, patient where nothing is changed. @module */
 import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../async/clock.js';
-import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
 import { withDeadline } from '../../async/deadline.js';
+import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
-import { describeRequest, type CosmosAnswer, type CosmosOperation } from './cosmos-request.js';
-import type { CosmosStoreOptions } from './cosmos-store-options.js';
+import {
+  describeRequest,
+  type CosmosAnswer,
+  type CosmosOperation,
+  type CosmosRequest,
+} from './cosmos-request.js';
 
 export interface CosmosConnectionOptions extends CosmosStoreOptions {
   readonly container: Container;
@@ -126,4 +130,27 @@ function ignoringErrors(watch: () => void): void {
   } catch {
     // Nobody is there to be told.
   }
+}
+
+/** @internal */
+export const COSMOS_STORE_OPTIONS: readonly (keyof CosmosStoreOptions)[] = [
+  'clock',
+  'attemptTimeoutMs',
+  'onRequest',
+];
+
+export interface CosmosStoreOptions {
+  /** Times the waits between attempts. @default systemClock */
+  readonly clock?: Clock | undefined;
+  /**
+   * For how many milliseconds one attempt may take, with whatever the SDK repeats and waits for by
+   * itself: from 100 to 600 000. A call makes five attempts at most, and begins none after half a
+   * minute. @default 60000
+   */
+  readonly attemptTimeoutMs?: number | undefined;
+  /**
+   * Told of every request once it was answered or given up, for logs and dashboards. What the SDK
+   * repeats by itself counts as one. Whatever it throws is ignored.
+   */
+  readonly onRequest?: ((request: CosmosRequest) => void) | undefined;
 }

@@ -1,27 +1,31 @@
 /** DEK rows in a container of Azure Cosmos DB. @module */
-import type { Container } from '@azure/cosmos';
+import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
+import { mapConcurrently } from '../../async/concurrency.js';
+import { NO_ROW_MARK, NO_ROW_TYPES } from '../../format/item-shape.js';
 import { scopeIdIn } from '../../format/key-scope.js';
 import { readOptions, requireIntegerBetween } from '../../guards/guards.js';
-import { mapConcurrently } from '../../async/concurrency.js';
-import type {
-  DekRowFilter,
-  DekRowPage,
-  DekStore,
-  DekStoreOptions,
-  ListDekRowsOptions,
-  StoredItem,
+import {
+  type DekRowFilter,
+  type DekRowPage,
+  type DekStore,
+  type DekStoreOptions,
+  type ListDekRowsOptions,
+  type StoredItem,
+  readCallOptions,
+  readListOptions,
+  readRowFilter,
 } from '../../store/dek-store.js';
 import { KeyedDekStore, type KeyedItem } from '../../store/keyed-dek-store.js';
-import { readCallOptions, readListOptions, readRowFilter } from '../../store/store-call-options.js';
 import { ContainerCheck } from './container-check.js';
-import { CosmosConnection } from './cosmos-connection.js';
+import {
+  CosmosConnection,
+  COSMOS_STORE_OPTIONS,
+  type CosmosStoreOptions,
+} from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
-import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { DEK_CONTAINER_REMEDY, requireDekContainer } from './dek-container.js';
-import { countQuery, idsQuery, listQuery, scopeQuery } from './dek-queries.js';
-import { contentOf, type ItemContent } from './item-content.js';
-import { fromItemId, toItemId } from './item-id.js';
+import { contentOf, type ItemContent, fromItemId, toItemId } from './item-content.js';
 
 export interface CosmosDekStoreOptions extends CosmosStoreOptions {
   /**
@@ -228,4 +232,58 @@ function idOf({ value }: StoredItem): string {
 
 function isWhereItsIdSays(item: StoredItem): boolean {
   return (item.value as ItemContent)['scopeId'] === scopeIdIn(idOf(item));
+}
+
+const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
+/**
+ * Items of a type that is not known here, or of none, are rows that a scan must not pass over. So are
+ * rows whose type was edited: their scope still shows them.
+ */
+const ROWS = `(NOT IS_STRING(c.type) OR NOT (c.type IN (${TYPES}) AND CONTAINS(c.scopeId, "${NO_ROW_MARK}")))`;
+
+function listQuery(filter: DekRowFilter): SqlQuerySpec {
+  return where('SELECT * FROM c', filter);
+}
+
+function countQuery(filter: DekRowFilter): SqlQuerySpec {
+  return where('SELECT VALUE COUNT(1) FROM c', filter);
+}
+
+/** The partition key stands in the text too: alone in the options it would be a filter unseen. */
+function scopeQuery(scopeId: string): SqlQuerySpec {
+  return {
+    query: 'SELECT * FROM c WHERE c.scopeId = @scopeId',
+    parameters: [{ name: '@scopeId', value: scopeId }],
+  };
+}
+
+function idsQuery(ids: readonly string[]): SqlQuerySpec {
+  const scopeIds = [...new Set(ids.map(scopeIdIn))];
+  const scopes = scopeIds.map((value, at) => ({ name: `@scopeId${String(at)}`, value }));
+  const names = ids.map((value, at) => ({ name: `@id${String(at)}`, value }));
+  return {
+    query: `SELECT * FROM c WHERE c.scopeId IN (${namesOf(scopes)}) AND c.id IN (${namesOf(names)})`,
+    parameters: [...scopes, ...names],
+  };
+}
+
+function where(
+  select: string,
+  { product, mekVersion, idFrom, idBefore }: DekRowFilter,
+): SqlQuerySpec {
+  const conditions: (readonly [string, string, string | undefined])[] = [
+    ['c.product = @product', '@product', product],
+    ['c.mekVersion = @mekVersion', '@mekVersion', mekVersion],
+    ['c.id >= @idFrom', '@idFrom', idFrom],
+    ['c.id < @idBefore', '@idBefore', idBefore],
+  ];
+  const asked = conditions.filter(([, , value]) => value !== undefined);
+  return {
+    query: `${select} WHERE ${[...asked.map(([condition]) => condition), ROWS].join(' AND ')}`,
+    parameters: asked.map(([, name, value]) => ({ name, value: value as JSONValue })),
+  };
+}
+
+function namesOf(parameters: readonly { readonly name: string }[]): string {
+  return parameters.map(({ name }) => name).join(', ');
 }

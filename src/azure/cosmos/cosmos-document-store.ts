@@ -1,7 +1,7 @@
 /** Documents in a container of Azure Cosmos DB. @module */
 import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
 import { readOptions, requireIdentifier } from '../../guards/guards.js';
-import { documentKeyText } from '../../format/document-key-text.js';
+import { documentKeyText } from '../../format/key-scope.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -10,12 +10,15 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../../store/document-store.js';
-import { readCallOptions, readListOptions } from '../../store/store-call-options.js';
+import { readCallOptions, readListOptions } from '../../store/dek-store.js';
 import { ContainerCheck } from './container-check.js';
-import { CosmosConnection } from './cosmos-connection.js';
+import {
+  CosmosConnection,
+  COSMOS_STORE_OPTIONS,
+  type CosmosStoreOptions,
+} from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
-import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { requirePartitionKey } from './dek-container.js';
 import {
   newContentOf,
@@ -23,8 +26,9 @@ import {
   SYSTEM_PROPERTIES,
   withoutSystemProperties,
   type ItemContent,
+  requireItemId,
+  requirePartitionKeyValue,
 } from './item-content.js';
-import { requireItemId, requirePartitionKeyValue } from './item-id.js';
 
 export interface CosmosDocumentStoreOptions extends CosmosStoreOptions {
   /** Properties that the container is partitioned by, without slashes; several if it is so by levels. */

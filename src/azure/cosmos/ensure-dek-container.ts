@@ -1,10 +1,13 @@
 /** Makes the container that keys are kept in. @module */
 import type { Container, ContainerDefinition, Database } from '@azure/cosmos';
 import { readOptions } from '../../guards/guards.js';
-import { CosmosConnection } from './cosmos-connection.js';
+import {
+  CosmosConnection,
+  COSMOS_STORE_OPTIONS,
+  type CosmosStoreOptions,
+} from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';
-import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-store-options.js';
 import { dekContainerDefinition, requireDekContainer } from './dek-container.js';
 
 export interface EnsureDekContainerOptions extends CosmosStoreOptions {

@@ -7,5 +7,5 @@ export {
 } from './cosmos-document-store.js';
 export type { CosmosFailure } from './cosmos-failure.js';
 export type { CosmosOperation, CosmosRequest } from './cosmos-request.js';
-export type { CosmosStoreOptions } from './cosmos-store-options.js';
+export type { CosmosStoreOptions } from './cosmos-connection.js';
 export { ensureDekContainer, type EnsureDekContainerOptions } from './ensure-dek-container.js';

@@ -1,7 +1,7 @@
 /** A MEK in Azure Key Vault or Managed HSM. @module */
 import { timingSafeEqual } from 'node:crypto';
 import { systemClock } from '../../async/clock.js';
-import { decodeBase64url, encodeBase64url } from '../../crypto/base64url.js';
+import { decodeBase64url, encodeBase64url } from '../../crypto/encoding.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import { ownProperties } from '../../guards/guards.js';
@@ -20,9 +20,8 @@ import {
 } from '../../format/key-wrap.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
-import { isManagedHsm } from './documented-quota.js';
+import { isManagedHsm, type MekState } from './mek-state.js';
 import { MekStateReader } from './mek-state-reader.js';
-import type { MekState } from './mek-state.js';
 import { VaultCalls } from './vault-calls.js';
 
 /**

@@ -1,11 +1,9 @@
 /** What a key vault says of one version of the MEK, and whether a DEK may be wrapped with it. @module */
-import type { KeyObject } from 'node:crypto';
 import type { KeyVaultKey } from '@azure/keyvault-keys';
-import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS } from '../../crypto/rsa-key.js';
-import { importRsaPublicKey } from '../../crypto/rsa-oaep.js';
+import type { KeyObject } from 'node:crypto';
+import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS, importRsaPublicKey } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import type { WrapAlgorithm } from '../../format/key-wrap.js';
-import { documentedOpsPerSecond } from './documented-quota.js';
 
 export interface MekState {
   readonly mekVersion: string;
@@ -97,4 +95,25 @@ export function requireWrappable(state: MekState, name: string, nowMs: number): 
       `The MEK ${name} ${what}: it unwraps, but wraps no DEK; rotate to another version, or change its dates`,
     );
   }
+}
+
+/** In ten seconds, of software and of HSM keys; all operations on a vault count together, weighted so. */
+const OPS_IN_10_S: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  RSA: { 2048: 4_000, 3072: 1_000, 4096: 500 },
+  'RSA-HSM': { 2048: 2_000, 3072: 500, 4096: 250 },
+};
+const MANAGED_HSM = /\.managedhsm\.[a-z.]+$/;
+
+/** `undefined` for a key of which nothing is documented. */
+export function documentedOpsPerSecond(
+  keyType: string | undefined,
+  modulusBits: number,
+): number | undefined {
+  const inTenSeconds = OPS_IN_10_S[keyType ?? '']?.[modulusBits];
+  return inTenSeconds === undefined ? undefined : inTenSeconds / 10;
+}
+
+/** It throttles no cryptography; its keys have the types of those in a vault. */
+export function isManagedHsm(vaultUrl: string): boolean {
+  return MANAGED_HSM.test(new URL(vaultUrl).hostname);
 }

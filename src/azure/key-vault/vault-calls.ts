@@ -1,13 +1,13 @@
 /** The three things that are asked of a key vault, each tried as long as that may help. @module */
-import { isUint8Array } from 'node:util/types';
 import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
+import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
+import { withDeadline } from '../../async/deadline.js';
+import { retryChannel, type RetryMessage } from '../../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';
-import { withDeadline } from '../../async/deadline.js';
 import type { AkvSettings } from './akv-options.js';
 import type { VaultResponse } from './vault-answer.js';
-import { attemptRepeatedly } from './vault-attempts.js';
 import { VaultClients } from './vault-clients.js';
 import { vaultFailure, type VaultCall } from './vault-failure.js';
 
@@ -118,4 +118,56 @@ export class VaultCalls {
       `The vault answered for another key than ${expected}: check what is between`,
     );
   }
+}
+
+interface AttemptLimits {
+  /** Of the provider, with the name of its MEK: for whoever watches. */
+  readonly id: string;
+  readonly mekName: string;
+  readonly clock: Clock;
+  readonly maxAttempts: number;
+  /** A longer `Retry-After` is not waited for: the caller is told it instead. */
+  readonly maxRetryDelayMs: number;
+}
+
+const FIRST_DELAY_MS = 250;
+// Key Vault asks for 1, 2, 4, 8 and 16 s, and often sends no Retry-After.
+const FIRST_THROTTLED_DELAY_MS = 1_000;
+const SPREAD = 0.25;
+
+/** @param attempt - Rejects with a {@link KeyProviderError} only, unless it was aborted. */
+async function attemptRepeatedly<T>(
+  attempt: () => Promise<T>,
+  limits: AttemptLimits,
+  { signal, beforeRetry }: KeyProviderOptions,
+): Promise<T> {
+  const { clock, maxAttempts, maxRetryDelayMs } = limits;
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof KeyProviderError) || !error.retryable) throw error;
+      // Whoever paces the calls has all of them wait, and not just this one.
+      if (beforeRetry && error.code === 'KEY_PROVIDER_THROTTLED') throw error;
+      const delayMs =
+        error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
+      if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
+      if (retryChannel.hasSubscribers) tellOfRetry(limits, error, { attempts, delayMs });
+      await clock.sleep(delayMs, signal);
+      await beforeRetry?.();
+    }
+  }
+}
+
+function tellOfRetry(
+  { id: keyProvider, mekName }: AttemptLimits,
+  { code: errorCode }: KeyProviderError,
+  attempt: Pick<RetryMessage, 'attempts' | 'delayMs'>,
+): void {
+  retryChannel.publish({ keyProvider, mekName, errorCode, ...attempt } satisfies RetryMessage);
+}
+
+function backoffMs({ code }: KeyProviderError, attempts: number, clock: Clock): number {
+  const firstMs = code === 'KEY_PROVIDER_THROTTLED' ? FIRST_THROTTLED_DELAY_MS : FIRST_DELAY_MS;
+  return firstMs * 2 ** (attempts - 1) * (1 + SPREAD * clock.jitter());
 }

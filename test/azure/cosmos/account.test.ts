@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../../src/store/known-items.js';
+import { readRotationItem } from '../../../src/store/dek-store.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore, CosmosDocumentStore } from '../../../src/azure/cosmos/index.js';
 import { sampleRow } from '../../../src/testing/sample-items.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CosmosDocumentStore } from '../../../src/azure/cosmos/index.js';
-import { readAllPages } from '../../../src/testing/read-all-pages.js';
+import { readAllPages } from '../../../src/testing/contract-assertions.js';
 import { CosmosServer, type CosmosFault } from '../../support/azure/cosmos-server.js';
 import { documentBench, type Bench } from '../../support/azure/cosmos/cosmos-bench.js';
 import { failure } from '../../support/failure.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromItemId, toItemId } from '../../../src/azure/cosmos/item-id.js';
+import { fromItemId, toItemId } from '../../../src/azure/cosmos/item-content.js';
 import { sampleRow } from '../../../src/testing/sample-items.js';
 
 const wellFormed = fc.string({ unit: 'binary' });

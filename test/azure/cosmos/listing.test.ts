@@ -1,9 +1,13 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
 import type { StoredItem } from '../../../src/adapters.js';
-import { ODD_TEXTS } from '../../../src/testing/odd-texts.js';
-import { readAllPages } from '../../../src/testing/read-all-pages.js';
-import { sampleLease, sampleRow, sampleRows } from '../../../src/testing/sample-items.js';
+import {
+  ODD_TEXTS,
+  sampleLease,
+  sampleRow,
+  sampleRows,
+} from '../../../src/testing/sample-items.js';
+import { readAllPages } from '../../../src/testing/contract-assertions.js';
 import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { dekBench, type Bench } from '../../support/azure/cosmos/cosmos-bench.js';
 import { failure } from '../../support/failure.js';

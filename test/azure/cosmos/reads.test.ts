@@ -1,4 +1,4 @@
-import { readRotationItem, readLeaseItem } from '../../../src/store/known-items.js';
+import { readRotationItem, readLeaseItem } from '../../../src/store/dek-store.js';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../../../src/azure/cosmos/cosmos-failure.js';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { documentedOpsPerSecond } from '../../../src/azure/key-vault/documented-quota.js';
+import { documentedOpsPerSecond } from '../../../src/azure/key-vault/mek-state.js';
 import { rejection } from '../../support/failure.js';
 import { VaultWorld } from './vault-world.js';
 

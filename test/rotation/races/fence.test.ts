@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../../src/store/known-items.js';
+import { readRotationItem } from '../../../src/store/dek-store.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RotationRecord } from '../../../src/adapters.js';

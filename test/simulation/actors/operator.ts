@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../../src/store/known-items.js';
+import { readRotationItem } from '../../../src/store/dek-store.js';
 import { deepEqual, ok } from 'node:assert/strict';
 import type { DekRow, RotationRecord } from '../../../src/adapters.js';
 import { PRODUCT } from '../../support/encryptor.js';

@@ -32,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'rows of a later epoch are taken for older ones',
     patches: [
       {
-        file: 'rotation/row-decision.ts',
+        file: 'rotation/rotation.ts',
         from: "if (row.epoch > epoch) return 'ahead';",
         to: '',
       },
@@ -52,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no fence before the rows',
     patches: [
       {
-        file: 'rotation/fence.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'yield* waitForWriters(context, copy.record);',
         to: '',
       },
@@ -132,12 +132,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no scan to verify',
     patches: [
       {
-        file: 'rotation/pass-stages.ts',
+        file: 'rotation/rewrap-passes.ts',
         from: 'return before.isClean || !last.isClean;',
         to: 'return true;',
       },
       {
-        file: 'rotation/pass-stages.ts',
+        file: 'rotation/rewrap-passes.ts',
         from: 'if (this.#before && isOver(this.#before, counter)) return true;',
         to: 'if (isOver(this.#before ?? counter, counter)) return true;',
       },
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the previous wrap is dropped',
     patches: [
       {
-        file: 'format/rewrapped-row.ts',
+        file: 'format/dek-row.ts',
         from: '...(previousWrap && { previousWrap }),',
         to: '...(previousWrap && row.previousWrap && { previousWrap }),',
       },
@@ -177,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'rows on the target keep their epoch',
     patches: [
       {
-        file: 'rotation/row-decision.ts',
+        file: 'rotation/rotation.ts',
         from: "return row.epoch === epoch ? 'unchanged' : 'move-epoch';",
         to: "return 'unchanged';",
       },

@@ -6,7 +6,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a flip keeps nothing of the wrap that makes room',
     patches: [
       {
-        file: 'format/rewrapped-row.ts',
+        file: 'format/dek-row.ts',
         from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
         to: '...wrapIn(previousWrap), epoch, rewrappedAt };',
       },
@@ -16,7 +16,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a flip brings back the epoch of the wrap that it brings back',
     patches: [
       {
-        file: 'format/rewrapped-row.ts',
+        file: 'format/dek-row.ts',
         from: '...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };',
         to: '...wrapIn(previousWrap), epoch: Math.min(epoch, previousWrap.epoch), rewrappedAt, previousWrap: primaryWrap(row) };',
       },
@@ -26,7 +26,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a rollback flips whatever wrap a row has kept',
     patches: [
       {
-        file: 'rotation/row-decision.ts',
+        file: 'rotation/rotation.ts',
         from: 'if (rollback && row.previousWrap && isSameMek(row.previousWrap, target)) return',
         to: 'if (rollback && row.previousWrap) return',
       },
@@ -56,7 +56,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'previous wraps are pruned while a rotation is under way',
     patches: [
       {
-        file: 'maintenance/settled-rotation.ts',
+        file: 'maintenance/prune-previous-wraps.ts',
         from: "if (record.state !== 'complete') throw unfinished(record);",
         to: '',
       },
@@ -151,7 +151,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'what is lost is counted in every scan',
     patches: [
       {
-        file: 'recovery/recovery-count.ts',
+        file: 'recovery/recover-deks.ts',
         from: "if (event.type === 'pass') this.#losses = { ...NO_LOSSES };",
         to: '',
       },
@@ -181,7 +181,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a worker that is done with its shard takes the rotation for done',
     patches: [
       {
-        file: 'rotation/pass-stages.ts',
+        file: 'rotation/rewrap-passes.ts',
         from: 'if (counter.disturbed === 0) this.#stages.shift();\n      return false;',
         to: 'if (counter.disturbed > 0) return false;\n      this.#stages.shift();\n      return true;',
       },
@@ -191,12 +191,12 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a worker leaves what was dealt to others for good',
     patches: [
       {
-        file: 'rotation/pass-stages.ts',
+        file: 'rotation/rewrap-passes.ts',
         from: 'if (this.#before && isOver(this.#before, counter)) return true;',
         to: 'if (counter.disturbed === 0) return true;',
       },
       {
-        file: 'rotation/pass-stages.ts',
+        file: 'rotation/rewrap-passes.ts',
         from: 'return [{ shard }, ...deals, everything]',
         to: 'return [{ shard }, ...deals, ...deals.slice(0, everything ? 1 : 0)]',
       },

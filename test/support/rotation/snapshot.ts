@@ -1,4 +1,4 @@
-import { readRotationItem } from '../../../src/store/known-items.js';
+import { readRotationItem } from '../../../src/store/dek-store.js';
 import type { DekRow, RotationRecord } from '../../../src/adapters.js';
 import type { DekStore } from '../../../src/index.js';
 import { PRODUCT } from '../encryptor.js';

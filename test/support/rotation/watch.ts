@@ -6,7 +6,7 @@ import {
   type Clock,
   type FieldEncryptor,
 } from '../../../src/index.js';
-import { standsFor } from '../../../src/store/store-origin.js';
+import { standsFor } from '../../../src/store/dek-store.js';
 import type { MemoryDekStore } from '../../../src/testing/index.js';
 import { PRODUCT, type Loose } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
