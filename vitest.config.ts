@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { filesOfSlowLane } from './tools/slow-lane.js';
 
 const isSlow = process.env['SLOW'] === '1';
 
@@ -14,6 +15,9 @@ const PROGRAMS = [
 /** They change what other test files of their process would see. */
 const ALONE = ['test/diagnostics/secrets.test.ts', 'test/records/*-suites.test.ts'];
 
+/** The slow lane does not run what would be the same in it. */
+const inLane = isSlow ? [...PROGRAMS, ...filesOfSlowLane()] : ['test/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,13 +25,16 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'together',
-          include: ['test/**/*.test.ts'],
+          include: inLane,
           exclude: [...(isSlow ? [] : PROGRAMS), ...ALONE],
           // What a file imports is loaded once for each worker, and not once for each file.
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
+      {
+        extends: true,
+        test: { name: 'alone', include: isSlow ? ALONE.slice(1) : ALONE, isolate: true },
+      },
     ],
     // Two more than Vitest takes on a machine of two cores: much of the time is spent waiting.
     maxWorkers: 3,
@@ -39,12 +46,5 @@ export default defineConfig({
     // Work is bounded by counts and seeds: a machine may be busy.
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    typecheck: {
-      // `npm run typecheck` looks at the same files.
-      enabled: isSlow,
-      include: ['test/types/*.test-d.ts'],
-      tsconfig: 'tsconfig.json',
-      ignoreSourceErrors: false,
-    },
   },
 });

@@ -9,7 +9,6 @@ import type { Container } from '@azure/cosmos';
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { CosmosServer, type RecordedRequest } from '../support/azure/cosmos-server.js';
 import { KeyVaultServer } from '../support/azure/key-vault-server.js';
-import { isSlow } from '../support/lane.js';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -230,7 +229,7 @@ describe('npm run test:live', () => {
     expect([await itemsIn(deks), await itemsIn(documents)]).toEqual([[], []]);
   });
 
-  it.runIf(isSlow)('fails when something else was written into a container', async () => {
+  it('fails when something else was written into a container', async () => {
     const { documents, variables } = await containers();
     const item = { id: 'of-another', workspaceId: 'w2' };
     cosmos.script({ on: 'create', meanwhile: () => documents.items.create(item) });
@@ -252,7 +251,7 @@ describe('npm run test:live', () => {
     expect(readFileSync(file, 'utf8')).toContain(`"${String(id)}"]`);
   });
 
-  it.runIf(isSlow)('alone starts the suites', async () => {
+  it('alone starts the suites', async () => {
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
     const child = launch([vitest, 'run', '--config', 'vitest.live.config.ts'], account);
     const { code, output } = await outcomeOf(child);
@@ -283,16 +282,27 @@ describe('npm run test:live', () => {
     expect(changes().filter(({ kind }) => kind === 'delete-container')).toEqual([]);
   });
 
-  it.runIf(isSlow).each([
-    ['by a token, under the host names of Azure', 'Strong', {}],
-    ['by the key of the account, on this machine', 'Session', onThisMachine],
+  // What is stored is as in the other tests of this file, so the long contract of the stores runs once.
+  it.each([
+    {
+      way: 'by a token, under the host names of Azure',
+      consistency: 'Strong',
+      suites: ['key-provider', 'rotation'],
+    },
+    {
+      way: 'by the key of the account, on this machine',
+      consistency: 'Session',
+      suites: ['cosmos-stores', 'key-provider', 'rotation'],
+      more: onThisMachine,
+    },
   ])(
-    'passes every suite by writing and deleting items alone, %s, consistency %s',
-    async (_way, consistency, more) => {
+    'passes $suites by writing and deleting items alone, $way, consistency $consistency',
+    async ({ consistency, suites, more = {} }) => {
       cosmos.account.consistency = consistency;
       const { deks, documents, variables } = await containers();
-      const { code, output } = await runLive({ ...variables, ...more });
-      expect(output).toMatch(/Test Files +3 passed \(3\)/);
+      const { code, output } = await runLive({ ...variables, ...more }, ...suites);
+      const count = String(suites.length);
+      expect(output).toMatch(new RegExp(`Test Files +${count} passed \\(${count}\\)`));
       expect(output).toMatch(/Tests +\d+ passed \(\d+\)/);
       expect(code).toBe(0);
       expect([await itemsIn(deks), await itemsIn(documents)]).toEqual([[], []]);

@@ -4,12 +4,12 @@ import { overAuthenticatedRecords } from '../support/records-suite.js';
 
 overAuthenticatedRecords();
 
-await import('../maintenance/prune.test.js');
-await import('../retirement/assert-retirable.test.js');
-await import('../recovery/add-recovery-wraps.test.js');
-
-// Each of them is run without macs either way.
-if (isSlow) {
+// Each of them is run without macs as well.
+if (!isSlow) {
+  await import('../maintenance/prune.test.js');
+  await import('../retirement/assert-retirable.test.js');
+  await import('../recovery/add-recovery-wraps.test.js');
+} else {
   await import('../maintenance/prune-guards.test.js');
   await import('../recovery/recover-deks.test.js');
   await import('../maintenance/prune-crashes.test.js');

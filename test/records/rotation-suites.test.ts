@@ -4,12 +4,12 @@ import { overAuthenticatedRecords } from '../support/records-suite.js';
 
 overAuthenticatedRecords();
 
-await import('../rotation/rewrap.test.js');
-await import('../rotation/bad-rows.test.js');
-await import('../rotation/rollback.test.js');
-
-// Each of them is run without macs either way.
-if (isSlow) {
+// Each of them is run without macs as well.
+if (!isSlow) {
+  await import('../rotation/rewrap.test.js');
+  await import('../rotation/bad-rows.test.js');
+  await import('../rotation/rollback.test.js');
+} else {
   await import('../rotation/beside.test.js');
   await import('../rotation/guards.test.js');
   await import('../rotation/lost-answers.test.js');
