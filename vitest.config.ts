@@ -5,7 +5,7 @@ const isSlow = process.env['SLOW'] === '1';
 
 /** Whole programs, started and stopped many times over. */
 const PROGRAMS = [
-  'test/azure/live-suite.test.ts',
+  'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/run.test.ts',
   'test/package/tarball.test.ts',
@@ -13,7 +13,10 @@ const PROGRAMS = [
 ];
 
 /** They change what other test files of their process would see. */
-const ALONE = ['test/diagnostics/secrets.test.ts', 'test/records/*-suites.test.ts'];
+const ALONE = [
+  'test/diagnostics/secrets.test.ts',
+  'test/store/authenticate-records/*-suites.test.ts',
+];
 
 /** The slow lane does not run what would be the same in it. */
 const inLane = isSlow ? [...PROGRAMS, ...filesOfSlowLane()] : ['test/**/*.test.ts'];

@@ -6,6 +6,22 @@ import { above, LADDER } from './ladder.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
+const TEST = join(ROOT, 'test');
+/** Kinds of tests that are of no one folder of `src`, and what all tests share. */
+const KINDS_OF_TESTS = [
+  'bad-input',
+  'contract',
+  'examples',
+  'live',
+  'lowkey',
+  'package',
+  'processes',
+  'property',
+  'simulation',
+  'support',
+  'types',
+  'vectors',
+];
 const LIMITS = {
   'circles of folders': 0,
   'imports against the ladder': 0,
@@ -13,6 +29,8 @@ const LIMITS = {
   'files over 400 lines': 0,
   'functions over 40 lines': 0,
   'exported names': 138,
+  'loose files in test': 0,
+  'folders of test that mirror none of src': 0,
 };
 const MOST_LINES = 400;
 const MOST_FUNCTION_LINES = 40;
@@ -24,6 +42,8 @@ const files = readdirSync(SRC, { recursive: true })
 const sources = new Map(files.map((file) => [file, parse(file)]));
 const imports = files.flatMap((file) => importsOf(file).map((to) => ({ file, to })));
 const crossing = imports.filter(({ file, to }) => folderOf(file) !== folderOf(to));
+const inTest = readdirSync(TEST, { withFileTypes: true });
+const mirrored = [...new Set(files.map(folderOf)), ...KINDS_OF_TESTS];
 
 const found = {
   'circles of folders': circles(),
@@ -36,6 +56,10 @@ const found = {
   'files over 400 lines': files.filter((file) => linesOf(file) > MOST_LINES),
   'functions over 40 lines': files.flatMap(longFunctionsOf),
   'exported names': exportedNames(),
+  'loose files in test': inTest.filter((entry) => !entry.isDirectory()).map(({ name }) => name),
+  'folders of test that mirror none of src': inTest
+    .filter((entry) => entry.isDirectory() && !mirrored.includes(entry.name))
+    .map(({ name }) => name),
 };
 
 let failed = false;

@@ -6,7 +6,7 @@ const files = filesOfSlowLane();
 it.each([
   ['imports the lane', 'test/processes/fleet.test.ts'],
   ['imports it through another file of test', 'test/processes/killed-rollback.test.ts'],
-  ['imports tests that import it', 'test/records/maintenance-suites.test.ts'],
+  ['imports tests that import it', 'test/store/authenticate-records/maintenance-suites.test.ts'],
   ['imports fast-check', 'test/property/round-trip.test.ts'],
 ])('the slow lane has a test file that %s', (_how, file) => {
   expect(files).toContain(file);
