@@ -8,6 +8,7 @@ export type { DocumentWrite } from './cipher/document-write.js';
 export type { Envelope } from './format/envelope.js';
 export type { OpenDocument } from './cipher/open-document.js';
 export type { PlaintextRead } from './cipher/plaintext-read.js';
+export type { CallOptions } from './async/call-options.js';
 export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export {

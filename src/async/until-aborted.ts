@@ -18,3 +18,16 @@ export function untilAborted<T>(work: Promise<T>, given: AbortSignal | undefined
     settled.then(resolve, reject);
   });
 }
+
+/** The same for work that does not begin where the signal has aborted already. */
+export function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  return signal ? begin(signal, work) : work();
+}
+
+async function begin<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return untilAborted(work(), signal);
+}

@@ -15,6 +15,11 @@ import { OpenDocument, type OpenDocumentParts } from './open-document.js';
 
 const NOT_FOLLOWED = ['ROTATION_RECORD_BEHIND', 'ROTATION_RECORD_MISSING'] as const;
 
+interface OpenRequest {
+  readonly createDek: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 export class DocumentOpener {
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
@@ -30,16 +35,17 @@ export class DocumentOpener {
   async open<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
-    createDek: boolean,
+    request: OpenRequest,
   ): Promise<OpenDocument<D>> {
     const { context, loader } = this.#deks;
     const place = definition.placeOf(context.product, key);
     const token = this.#deks.tokens.of(place.scope.scopeId);
-    const { sealing, sealRefusal } = await this.#sealingFor(place.scope, token, createDek);
-    const { live } = await this.#listing(token);
+    const { sealing, sealRefusal } = await this.#sealingFor(place.scope, token, request);
+    const { signal } = request;
+    const { live } = await this.#listing(token, signal);
     requireFewDeks(place.scope.scopeId, live.length);
     const load = (row: LiveDekRow): Promise<Dek> => loader.loadRow(row, token);
-    const deks = await mapConcurrently(live, load, { concurrency: DEKS_AT_ONCE });
+    const deks = await mapConcurrently(live, load, { concurrency: DEKS_AT_ONCE, signal });
     token.throwIfShredded();
     return new OpenDocument({
       definition,
@@ -58,33 +64,39 @@ export class DocumentOpener {
   async #sealingFor(
     scope: KeyScope,
     token: ShredToken,
-    createDek: boolean,
+    request: OpenRequest,
   ): Promise<Pick<OpenDocumentParts<AnyDefinition>, 'sealing' | 'sealRefusal'>> {
     try {
-      const sealing = (await this.#seals(token, createDek))
-        ? await this.#sealingDek(scope, token)
+      const sealing = (await this.#seals(token, request))
+        ? await this.#sealingDek(scope, token, request)
         : undefined;
       return { sealing };
     } catch (error) {
-      if (createDek || !hasCode(error, ...NOT_FOLLOWED)) throw error;
+      if (request.createDek || !hasCode(error, ...NOT_FOLLOWED)) throw error;
       return { sealing: undefined, sealRefusal: error as Error };
     }
   }
 
   /** A lost rotation record stops writing alone: reading goes on without it. */
-  async #seals(token: ShredToken, createDek: boolean): Promise<boolean> {
+  async #seals(token: ShredToken, { createDek, signal }: OpenRequest): Promise<boolean> {
     if (!this.#enabled || createDek) return this.#enabled;
     const { records } = this.#deks;
     const record = records.freshCopy() ?? (await records.read());
-    return record !== undefined && (await this.#listing(token)).active !== undefined;
+    return record !== undefined && (await this.#listing(token, signal)).active !== undefined;
   }
 
-  async #sealingDek(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
+  async #sealingDek(
+    scope: KeyScope,
+    token: ShredToken,
+    { signal }: OpenRequest,
+  ): Promise<SealingDek> {
+    signal?.throwIfAborted();
     return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope, token);
   }
 
   /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
-  async #listing(token: ShredToken): Promise<ScopeListing> {
+  async #listing(token: ShredToken, signal: AbortSignal | undefined): Promise<ScopeListing> {
+    signal?.throwIfAborted();
     const { records, scopeRows } = this.#deks;
     const copy = records.freshCopy();
     const known = copy && scopeRows.fresh(token.scopeId, copy.record.fenceTtlMs);

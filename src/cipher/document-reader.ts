@@ -1,4 +1,5 @@
 /** Decrypts whole documents. @module */
+import type { CallOptions } from '../async/call-options.js';
 import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
@@ -24,6 +25,10 @@ export type ExpectedKey = Readonly<Partial<Record<string, string>>>;
 /** The outcome for one document of a list. */
 export type DecryptOutcome<T> =
   { readonly ok: true; readonly document: T } | { readonly ok: false; readonly error: unknown };
+
+interface ReadOptions extends CallOptions {
+  readonly expect?: ExpectedKey | undefined;
+}
 
 interface Reading {
   readonly definition: AnyDefinition;
@@ -54,25 +59,29 @@ export class DocumentReader {
   async read(
     definition: AnyDefinition,
     stored: object,
-    expect?: ExpectedKey,
+    { expect, signal }: ReadOptions = {},
   ): Promise<Record<string, unknown>> {
     if (expect !== undefined) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
     const { context, loader } = this.#deks;
     const [first] = dekIds;
-    if (first === undefined || dekIds.length > 1) return this.#readMixed(reading);
+    if (first === undefined || dekIds.length > 1) return this.#readMixed(reading, signal);
     const dek = context.dekCache.get(first) ?? (await loader.load(first));
     return this.#finish(reading, () => dek);
   }
 
   /** One with several generations, or none. */
-  async #readMixed(reading: Reading): Promise<Record<string, unknown>> {
+  async #readMixed(
+    reading: Reading,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, unknown>> {
     const { context, loader } = this.#deks;
     const { dekIds } = reading.plan;
     const load = async (dekId: string): Promise<Dek> =>
       context.dekCache.get(dekId) ?? loader.load(dekId);
-    const loaded = await mapConcurrently(dekIds, load, { concurrency: DEKS_AT_ONCE });
+    const loading = { concurrency: DEKS_AT_ONCE, signal };
+    const loaded = await mapConcurrently(dekIds, load, loading);
     const deks = new Map(dekIds.map((dekId, index) => [dekId, loaded[index] as Dek]));
     return this.#finish(reading, (dekId) => deks.get(dekId) as Dek);
   }
@@ -81,11 +90,7 @@ export class DocumentReader {
   async readMany(
     definition: AnyDefinition,
     list: readonly object[],
-    options: {
-      readonly expect?: ExpectedKey | undefined;
-      readonly concurrency: number;
-      readonly signal?: AbortSignal | undefined;
-    },
+    options: ReadOptions & { readonly concurrency: number },
   ): Promise<Outcome[]> {
     const { expect } = options;
     if (expect !== undefined) requireKeyParts(definition, expect);

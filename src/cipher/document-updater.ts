@@ -1,4 +1,5 @@
 /** Changes a stored document, whoever else does the same. @module */
+import { untilAborted } from '../async/until-aborted.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition } from '../document/typed-document.js';
@@ -71,6 +72,7 @@ export class DocumentUpdater {
     const { from, change, attempts = DEFAULT_ATTEMPTS } = update;
     let stored = from === undefined ? await lookUp(update) : checkedItem(from);
     for (let attempt = 1; ; attempt += 1) {
+      update.signal?.throwIfAborted();
       const changed = await turn.during(() => change(stored?.document));
       if (changed === undefined) return stored;
       const write = await this.#trySeal(update, changed, stored);
@@ -96,7 +98,7 @@ export class DocumentUpdater {
     stored: LooseItem | undefined,
   ): Promise<DocumentWrite | undefined> {
     try {
-      return await this.#seal(update, changed, stored?.document);
+      return await untilAborted(this.#seal(update, changed, stored?.document), update.signal);
     } catch (error) {
       // What this process shredded is not written again by a call from before.
       if (update.token.isShredded || !hasCode(error, 'DEK_SHREDDED')) throw error;
@@ -106,7 +108,7 @@ export class DocumentUpdater {
   }
 
   async #seal(
-    { definition, store, key, resealFrom, token }: Updating,
+    { definition, store, key, resealFrom, token, signal }: Updating,
     changed: object,
     stored: Loose | undefined,
   ): Promise<DocumentWrite> {
@@ -125,8 +127,8 @@ export class DocumentUpdater {
     const over = stored && StoredEnvelopes.of(definition, product, stored);
     const sealing =
       !over || resealFrom
-        ? this.#writer.writeAnew(definition, document, { dekOf: resealFrom, token, over })
-        : this.#writer.writeMarked(definition, document, { token, over });
+        ? this.#writer.writeAnew(definition, document, { dekOf: resealFrom, token, over, signal })
+        : this.#writer.writeMarked(definition, document, { token, over, signal });
     return new DocumentWrite(parts, await sealing);
   }
 
@@ -136,13 +138,14 @@ export class DocumentUpdater {
     write: DocumentWrite,
     written: LooseItem,
   ): Promise<LooseItem | undefined> {
-    const { attempts = DEFAULT_ATTEMPTS } = update;
+    const { attempts = DEFAULT_ATTEMPTS, signal } = update;
     let [landed, item] = [write, written];
     for (let attempt = 1; ; attempt += 1) {
       if (await landed.confirm()) return item;
       if (attempt > attempts) throw contended('Sealing the document again', attempts);
       const stored = await lookUp(update);
-      const again = stored && (await landed.sealAgainOver(stored.document));
+      const again =
+        stored && (await untilAborted(landed.sealAgainOver(stored.document, signal), signal));
       if (!again) return stored;
       const replaced = await writeOver(update, again, stored.etag);
       if (replaced) [landed, item] = [again, replaced];
@@ -168,6 +171,7 @@ async function writeOver(
   etag: string | undefined,
 ): Promise<LooseItem | undefined> {
   const { store, signal } = update;
+  signal?.throwIfAborted();
   try {
     return etag === undefined
       ? await store.create(write.document, { signal })
@@ -182,7 +186,7 @@ async function writeOver(
 }
 
 async function lookUp({ store, key, signal }: DocumentUpdate): Promise<LooseItem | undefined> {
-  const answer: unknown = await store.get(key, { signal });
+  const answer: unknown = await untilAborted(store.get(key, { signal }), signal);
   return answer === undefined ? undefined : checkedItem(answer);
 }
 

@@ -1,4 +1,6 @@
 /** A sealed document on its way into a database. @module */
+import { signalIn, type CallOptions } from '../async/call-options.js';
+import { unlessAborted } from '../async/until-aborted.js';
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import { generationIn } from '../format/key-scope.js';
@@ -39,10 +41,14 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * @throws What the store reports: the write has landed, and is not known to stand. FieldEncryptionError
    * `DEK_SHREDDED` where this process shredded the document since: do not write it again.
    */
-  async confirm(): Promise<boolean> {
+  async confirm(options?: CallOptions): Promise<boolean> {
+    const signal = signalIn(options);
     const { sealing, token } = this.#written;
-    token?.throwIfShredded();
-    return sealing === undefined || this.#parts.services.sealing.isStillGood(sealing);
+    const { services } = this.#parts;
+    return unlessAborted(signal, async () => {
+      token?.throwIfShredded();
+      return sealing === undefined || services.sealing.isStillGood(sealing, signal);
+    });
   }
 
   /**
@@ -53,34 +59,47 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
    * @throws FieldEncryptionError `DEK_SHREDDED` as {@link DocumentWrite.confirm} does.
    * @returns `undefined` when nothing of this write is left in the document: there is nothing to save.
    */
-  async sealAgain(stored: object): Promise<DocumentWrite<Document> | undefined> {
+  async sealAgain(
+    stored: object,
+    options?: CallOptions,
+  ): Promise<DocumentWrite<Document> | undefined> {
+    const signal = signalIn(options);
+    return unlessAborted(signal, () => this.#sealAgainOverPassed(stored, signal));
+  }
+
+  async #sealAgainOverPassed(
+    stored: object,
+    signal: AbortSignal | undefined,
+  ): Promise<DocumentWrite<Document> | undefined> {
     const { definition, services } = this.#parts;
     const named = StoredEnvelopes.of(definition, services.context.product, stored).highest();
     const own = this.#written.sealing?.dek;
     if (named && own && generationIn(named) > generationIn(own.id)) {
-      await services.sealing.requireNotLost(own.token, named);
+      await services.sealing.requireNotLost(own.token, named, signal);
     }
-    return this.#sealAgain(stored, StoredEnvelopes.none);
+    return this.#sealAgain(stored, StoredEnvelopes.none, signal);
   }
 
   /** @internal The same for a document that the library read itself. */
-  sealAgainOver(stored: object): Promise<DocumentWrite<Document> | undefined> {
+  sealAgainOver(
+    stored: object,
+    signal: AbortSignal | undefined,
+  ): Promise<DocumentWrite<Document> | undefined> {
     const { definition, services } = this.#parts;
-    return this.#sealAgain(
-      stored,
-      StoredEnvelopes.of(definition, services.context.product, stored),
-    );
+    const named = StoredEnvelopes.of(definition, services.context.product, stored);
+    return this.#sealAgain(stored, named, signal);
   }
 
   async #sealAgain(
     stored: object,
     named: StoredEnvelopes,
+    signal: AbortSignal | undefined,
   ): Promise<DocumentWrite<Document> | undefined> {
     const { writer, definition } = this.#parts;
     const { sealing, token } = this.#written;
     const over = sealing ? named.and(sealing.dek.id) : named;
     const own = this.#ownCiphertexts();
-    const written = await writer.sealAgain(definition, stored, own, { token, over });
+    const written = await writer.sealAgain(definition, stored, own, { token, over, signal });
     return written && new DocumentWrite(this.#parts, written);
   }
 

@@ -1,4 +1,5 @@
 /** Encrypts whole documents. @module */
+import { unlessAborted } from '../async/until-aborted.js';
 import type { Plaintext } from '../crypto/aead.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
@@ -30,6 +31,8 @@ export interface WriteParts {
   /** Of the document's scope, where the call began before. @default taken now */
   readonly token?: ShredToken | undefined;
   readonly over?: StoredEnvelopes | undefined;
+  /** Of the call: looked at before each step that asks a store or a key service. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How the envelopes of a document are opened that is to be written. */
@@ -43,6 +46,7 @@ interface SealingParts {
   readonly place: DocumentPlace;
   readonly token: ShredToken;
   readonly over?: StoredEnvelopes | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Tells which envelope of a document is to be made anew, if any. */
@@ -71,8 +75,14 @@ export class DocumentWriter {
   }
 
   /** A copy with every plain declared field sealed; envelopes that it brought along stay. */
-  write(definition: AnyDefinition, document: object): Promise<WrittenDocument> {
-    return this.#write(definition, document, () => undefined);
+  write(
+    definition: AnyDefinition,
+    document: object,
+    signal?: AbortSignal,
+  ): Promise<WrittenDocument> {
+    const write = (): Promise<WrittenDocument> =>
+      this.#write(definition, document, () => undefined, { signal });
+    return unlessAborted(signal, write);
   }
 
   /**
@@ -93,25 +103,26 @@ export class DocumentWriter {
     definition: AnyDefinition,
     document: object,
     markIn: MarkIn,
-    parts: WriteParts = {},
+    parts: WriteParts,
   ): Promise<WrittenDocument> {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
-    const { token = this.#tokenOf(place), over } = parts;
+    const { token = this.#tokenOf(place), over, signal } = parts;
     const mark = markIn(plan);
     const marked: PlainSlot[] = [];
     for (const each of plan.carried) {
       const { slot, envelope } = each;
       const open = (dek: Dek): Plaintext =>
         fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
-      const encoded = await this.#openOwn(each, open, { over });
+      const encoded = await this.#openOwn(each, open, { over, signal });
       // The envelope that was checked, not the object that was passed in: it could answer twice.
       slot.fill(envelope);
       if (each === mark) marked.push({ slot, encoded });
     }
     const plain = [...plan.plain, ...marked];
-    const written = await this.#sealed(draft.document, { place, token, over }, plain);
+    const where = { place, token, over, signal };
+    const written = await this.#sealed(draft.document, where, plain);
     return plan.carried.length > 0 ? { ...written, token } : written;
   }
 
@@ -127,13 +138,14 @@ export class DocumentWriter {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const { plain, carried } = planWrite(draft, place, this.#isRefused);
-    const { token = this.#tokenOf(place), over } = from;
+    const { token = this.#tokenOf(place), over, signal } = from;
     const opened: PlainSlot[] = [];
     for (const each of carried) {
       const reopen = (dek: Dek): Plaintext => plaintextToReseal(dek, place, each);
       opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, from) });
     }
-    return this.#sealed(draft.document, { place, token, over }, [...plain, ...opened]);
+    const where = { place, token, over, signal };
+    return this.#sealed(draft.document, where, [...plain, ...opened]);
   }
 
   /** A stored document with some of its envelopes sealed anew; `undefined` if it has none of them. */
@@ -151,8 +163,8 @@ export class DocumentWriter {
       return encoded ? [{ slot, encoded }] : [];
     });
     if (plain.length === 0) return undefined;
-    const { token = this.#tokenOf(place), over } = parts;
-    return this.#sealed(draft.document, { place, token, over }, plain);
+    const { token = this.#tokenOf(place), over, signal } = parts;
+    return this.#sealed(draft.document, { place, token, over, signal }, plain);
   }
 
   async #sealed(
@@ -173,12 +185,16 @@ export class DocumentWriter {
   }
 
   /** Above every generation that the document names which it is written over. */
-  async #sealingDek({ place: { scope }, token, over }: SealingParts): Promise<SealingDek> {
+  async #sealingDek(parts: SealingParts): Promise<SealingDek> {
     const { sealing: deks } = this.#deks;
+    const { scope } = parts.place;
+    const { token, over, signal } = parts;
+    signal?.throwIfAborted();
     token.throwIfShredded();
     const named = over?.highest();
     if (over && named && !deks.hasReached(scope, named)) {
-      await deks.outgrow(scope, token, (mostCredible) => over.highest(mostCredible));
+      const highest = (mostCredible: number): string | undefined => over.highest(mostCredible);
+      await deks.outgrow(scope, token, { named: highest, signal });
       token.throwIfShredded();
     }
     return deks.ready(scope) ?? deks.prepare(scope, token);
@@ -188,8 +204,9 @@ export class DocumentWriter {
   async #openOwn<T>(
     { slot, envelope }: SealedSlot,
     open: (dek: Dek) => T,
-    { dekOf = (dekId) => this.#ownDek(dekId), over }: OpeningParts,
+    { dekOf = (dekId) => this.#ownDek(dekId), over, signal }: OpeningParts,
   ): Promise<T> {
+    signal?.throwIfAborted();
     const dek = await dekOf(envelope.dekId);
     try {
       return open(dek);

@@ -1,5 +1,7 @@
 /** A document held open: seals and opens its fields one by one, without waiting. @module */
+import { signalIn, type CallOptions } from '../async/call-options.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
+import { unlessAborted } from '../async/until-aborted.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import type { DocumentPlace } from '../document/document-place.js';
@@ -109,10 +111,13 @@ export class OpenDocument<D extends AnyDefinition> {
    * the document again, seal and write again.
    * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the document since it was opened.
    */
-  async confirmWrite(): Promise<boolean> {
+  async confirmWrite(options?: CallOptions): Promise<boolean> {
+    const signal = signalIn(options);
     const { sealing, services, token } = this.#parts;
-    token.throwIfShredded();
-    return sealing === undefined || services.sealing.isStillGood(sealing);
+    return unlessAborted(signal, async () => {
+      token.throwIfShredded();
+      return sealing === undefined || services.sealing.isStillGood(sealing, signal);
+    });
   }
 
   #requireYoung(dek: Dek, ageMs: number): void {

@@ -1,5 +1,7 @@
 /** Shreds every DEK of a scope. @module */
+import type { CallOptions } from '../async/call-options.js';
 import { timestampOf } from '../async/clock.js';
+import { untilAborted } from '../async/until-aborted.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { DekContext } from './dek-context.js';
 import {
@@ -29,15 +31,17 @@ export interface RowItem<Row extends DekRow = DekRow> {
  *
  * What began for the scope in this process before, or begins meanwhile, ends with `DEK_SHREDDED`.
  *
+ * @param signal - Ends it before the next step; it is under way until a write that was sent is answered.
  * @returns The dekIds shredded by this call; none on a second one.
  */
 export async function shredScope(
   { context, tokens }: Pick<DekServices, 'context' | 'tokens'>,
   scopeId: string,
+  signal?: AbortSignal,
 ): Promise<string[]> {
   const shred = tokens.beginShred(scopeId);
   try {
-    return await shredRows(context, scopeId, shred);
+    return await shredRows(context, scopeId, { ...shred, signal });
   } finally {
     shred.end();
   }
@@ -46,26 +50,29 @@ export async function shredScope(
 async function shredRows(
   context: DekContext,
   scopeId: string,
-  { pendingCreates }: ScopeShred,
+  { pendingCreates, signal }: Pick<ScopeShred, 'pendingCreates'> & CallOptions,
 ): Promise<string[]> {
   const shredded: string[] = [];
   const barred = new Set<string>();
   let changedMs = context.clock.monotonicMs();
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    signal?.throwIfAborted();
     const sentMs = context.clock.monotonicMs();
     // Before the list is read: what is answered meanwhile may have landed behind it.
     const sent = pendingCreates();
-    const listed = await context.dekStore.listScope(scopeId);
+    const listed = await untilAborted(context.dekStore.listScope(scopeId, { signal }), signal);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
     for (const { row } of live) requireNoMac(row, `DEK row ${row.id}`);
     for (const item of live) {
+      signal?.throwIfAborted();
       if (await shredRow(context, item)) shredded.push(item.row.id);
     }
     const known = new Set([...barred, ...items.map(({ row }) => row.id)]);
     const creates = new Set([...sent, ...pendingCreates()]);
     const pending = [...creates].filter(({ id }) => !known.has(id));
     for (const row of pending) {
+      signal?.throwIfAborted();
       await barRow(context, row);
       barred.add(row.id);
     }
@@ -73,9 +80,10 @@ async function shredRows(
       changedMs = context.clock.monotonicMs();
       continue;
     }
-    const seesAllMs = changedMs + (await context.dekStore.readLagMs());
+    const lagMs = await untilAborted(context.dekStore.readLagMs({ signal }), signal);
+    const seesAllMs = changedMs + lagMs;
     if (sentMs >= seesAllMs) return shredded;
-    await context.clock.sleep(seesAllMs - context.clock.monotonicMs());
+    await context.clock.sleep(seesAllMs - context.clock.monotonicMs(), signal);
   }
   throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
 }

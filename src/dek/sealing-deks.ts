@@ -32,6 +32,12 @@ interface FreshListing {
   readonly fenceTtlMs: number;
 }
 
+interface OutgrowOptions {
+  /** Given the highest generation that can be true. */
+  readonly named: (mostCredible: number) => string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 const MOST_ATTEMPTS = 4;
 
 export class SealingDeks {
@@ -100,13 +106,12 @@ export class SealingDeks {
    * row is lost, and the id stays free for the day on which it is restored.
    *
    * @param token - As for {@link SealingDeks.prepare}.
-   * @param named - Given the highest generation that can be true.
    * @throws TamperedError where the generation is higher than any can be.
    */
   async outgrow(
     scope: KeyScope,
     token: ShredToken,
-    named: (mostCredible: number) => string | undefined,
+    { named, signal }: OutgrowOptions,
   ): Promise<void> {
     const { record } = await this.#records.fresh();
     const dekId = named(highestCredibleGeneration(record.generationFloor));
@@ -117,7 +122,8 @@ export class SealingDeks {
     const listing = await this.#scopeRows.read(token);
     if (listing.highestGeneration >= generation) return;
     requireCredible({ id: dekId, generation }, record);
-    if (!(await this.#isLost(dekId))) return;
+    if (!(await this.#isLost(dekId, signal))) return;
+    signal?.throwIfAborted();
     const isWanted = (row: ActiveDekRow): boolean => row.generation > generation;
     await this.#creator.create(scope, token, listing, { isWanted, above: generation });
   }
@@ -128,20 +134,21 @@ export class SealingDeks {
    * @throws FieldEncryptionError `DEK_NOT_FOUND` where the scope does not know the DEK, and might give its id to
    * another one.
    */
-  async requireNotLost(token: ShredToken, dekId: string): Promise<void> {
+  async requireNotLost(token: ShredToken, dekId: string, signal?: AbortSignal): Promise<void> {
     const { highestGeneration } = await this.#scopeRows.read(token);
-    if (highestGeneration >= generationIn(dekId) || !(await this.#isLost(dekId))) return;
+    if (highestGeneration >= generationIn(dekId)) return;
+    if (!(await this.#isLost(dekId, signal))) return;
     throw dekNotFound(dekId);
   }
 
   /** Asks the store and no cache, and again once its reads cannot lag behind any more. */
-  async #isLost(dekId: string): Promise<boolean> {
+  async #isLost(dekId: string, signal: AbortSignal | undefined): Promise<boolean> {
     const { dekStore, clock } = this.#context;
-    if (await dekStore.get(dekId)) return false;
-    const lagMs = await dekStore.readLagMs();
+    if (await dekStore.get(dekId, { signal })) return false;
+    const lagMs = await dekStore.readLagMs({ signal });
     if (lagMs === 0) return true;
-    await clock.sleep(lagMs);
-    return !(await dekStore.get(dekId));
+    await clock.sleep(lagMs, signal);
+    return !(await dekStore.get(dekId, { signal }));
   }
 
   /**
@@ -150,10 +157,13 @@ export class SealingDeks {
    *
    * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope during the read.
    */
-  async isStillGood({ dek, rowReadAt, fenceTtlMs }: SealingDek): Promise<boolean> {
+  async isStillGood(
+    { dek, rowReadAt, fenceTtlMs }: SealingDek,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const { clock, dekStore, dekCache } = this.#context;
     if (elapsedMs(clock, rowReadAt) < fenceTtlMs) return true;
-    const item = await dekStore.get(dek.id);
+    const item = await dekStore.get(dek.id, { signal });
     dek.token.throwIfShredded();
     if (item && parseDekRow(item.value, dek.id).state === 'active') return true;
     dekCache.invalidate(dek.id);

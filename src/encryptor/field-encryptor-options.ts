@@ -1,5 +1,6 @@
 /** What an encryptor is made of, and what its methods take besides documents. @module */
 import type { PlaintextRead } from '../cipher/plaintext-read.js';
+import type { CallOptions } from '../async/call-options.js';
 import type { Clock } from '../async/clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type {
@@ -79,7 +80,7 @@ export interface FieldEncryptorOptions {
   readonly clock?: Clock;
 }
 
-export interface DecryptDocumentOptions<D extends AnyDefinition> {
+export interface DecryptDocumentOptions<D extends AnyDefinition> extends CallOptions {
   /**
    * Key parts that the caller knows from elsewhere, from the route or the session: a document that
    * names others is refused. Never take them from the document itself.
@@ -92,18 +93,14 @@ export interface DecryptDocumentsOptions<
 > extends DecryptDocumentOptions<D> {
   /** Unwraps side by side at most. @default 16 */
   readonly concurrency?: number;
-  /** Rejects with its reason; loads that others wait for too go on. */
-  readonly signal?: AbortSignal;
 }
 
-export interface OpenDocumentOptions {
+export interface OpenDocumentOptions extends CallOptions {
   /** Makes the document's DEK if it has none, so that it can be sealed. @default false */
   readonly createDek?: boolean;
 }
 
-export interface UpdateDocumentOptions {
-  /** Stops before the next step, also while it waits for its turn; a write that was sent may still land. */
-  readonly signal?: AbortSignal;
+export interface UpdateDocumentOptions extends CallOptions {
   /**
    * How often it reads, changes and writes, 1 to 1 000, before it gives up because another write came first
    * each time. Between two attempts it waits for a random time, of 10 ms at most and then up to 1 s.

@@ -5,7 +5,9 @@ import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater
 import { DocumentWrite } from '../cipher/document-write.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import type { OpenDocument } from '../cipher/open-document.js';
+import { signalIn, type CallOptions } from '../async/call-options.js';
 import { systemClock, type Clock } from '../async/clock.js';
+import { unlessAborted } from '../async/until-aborted.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices, type DekServices } from '../dek/dek-services.js';
 import { readRecoveryKey } from '../dek/recovery-key.js';
@@ -34,7 +36,6 @@ import {
   readDecryptOptions,
   readOpenOptions,
   readUpdateOptions,
-  refuseOptions,
   requireKeyAlone,
 } from './method-options.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -160,10 +161,9 @@ export class FieldEncryptor {
   async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
-    ...rest: readonly []
+    options?: CallOptions,
   ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
-    refuseOptions(rest);
-    const written = await this.#writer.write(definition, document);
+    const written = await this.#writer.write(definition, document, signalIn(options));
     return written.document as EncryptedDocument<D> & OtherProperties<D, X>;
   }
 
@@ -206,10 +206,9 @@ export class FieldEncryptor {
   async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     document: X,
-    ...rest: readonly []
+    options?: CallOptions,
   ): Promise<DocumentWrite<EncryptedDocument<D> & OtherProperties<D, X>>> {
-    refuseOptions(rest);
-    const written = await this.#writer.write(definition, document);
+    const written = await this.#writer.write(definition, document, signalIn(options));
     return new DocumentWrite({ definition, services: this.#deks, writer: this.#writer }, written);
   }
 
@@ -269,14 +268,15 @@ export class FieldEncryptor {
   ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
     const { signal, attempts } = readUpdateOptions(options);
     requireKeyAlone(definition, key);
-    const item = await this.#updater.update({
+    const update = {
       definition,
       store: store as unknown as DocumentStore,
       key,
       change: change as DocumentUpdate['change'],
       signal,
       attempts,
-    });
+    };
+    const item = await unlessAborted(signal, () => this.#updater.update(update));
     return item as StoredDocumentItem<EncryptedDocument<D>> | undefined;
   }
 
@@ -297,10 +297,10 @@ export class FieldEncryptor {
   async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
     stored: X,
-    options: DecryptDocumentOptions<D> = {},
+    options?: DecryptDocumentOptions<D>,
   ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
-    const { expect } = readDecryptOptions(options);
-    const read = await this.#reader.read(definition, stored, expect);
+    const own = readDecryptOptions(options);
+    const read = await unlessAborted(own.signal, () => this.#reader.read(definition, stored, own));
     return read as OtherProperties<D, X> & PlainDocument<D>;
   }
 
@@ -334,9 +334,9 @@ export class FieldEncryptor {
     key: DocumentKey<D>,
     options: OpenDocumentOptions = {},
   ): Promise<OpenDocument<D>> {
-    const { createDek } = readOpenOptions(options);
+    const own = readOpenOptions(options);
     requireKeyAlone(definition, key);
-    return this.#opener.open(definition, key, createDek);
+    return unlessAborted(own.signal, () => this.#opener.open(definition, key, own));
   }
 
   /**
@@ -353,18 +353,20 @@ export class FieldEncryptor {
    * row that it read before, and what it seals is lost. Erasure is complete when backups of the DEK store are
    * gone too. Where reads of the store may lag, it resolves one `readLagMs` after its last write.
    *
+   * @param options - Once its `signal` aborts, some of the DEKs may be shredded: call it again.
    * @returns The dekIds shredded by this call.
    * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.
    */
   async shred<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
-    ...rest: readonly []
+    options?: CallOptions,
   ): Promise<{ readonly shredded: readonly string[] }> {
-    refuseOptions(rest);
+    const signal = signalIn(options);
     requireKeyAlone(definition, key);
     const { scope } = definition.placeOf(this.product, key);
-    return { shredded: await shredScope(this.#deks, scope.scopeId) };
+    const work = (): Promise<string[]> => shredScope(this.#deks, scope.scopeId, signal);
+    return { shredded: await unlessAborted(signal, work) };
   }
 
   /**
@@ -373,9 +375,11 @@ export class FieldEncryptor {
    * @returns What failed and how long each check took, whether encryption is on, and whether records are
    * authenticated; it does not throw for a failed check.
    */
-  checkReadiness(): Promise<Readiness> {
+  async checkReadiness(options?: CallOptions): Promise<Readiness> {
+    const signal = signalIn(options);
     const { enabled, mode, dekStore } = this;
-    return checkReadiness(this.#deks, { enabled, mode, dekStore, warnings: this.#warnings });
+    const settings = { enabled, mode, dekStore, warnings: this.#warnings, signal };
+    return unlessAborted(signal, () => checkReadiness(this.#deks, settings));
   }
 }
 

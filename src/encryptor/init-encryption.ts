@@ -1,5 +1,6 @@
 /** An encryptor from environment variables. @module */
 import type { PlaintextRead } from '../cipher/plaintext-read.js';
+import { ownCallOptions, type CallOptions } from '../async/call-options.js';
 import type { Clock } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import type { Environment } from './environment-reader.js';
@@ -12,7 +13,7 @@ import {
 import { ConfigurationError } from '../errors/errors.js';
 import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/require-backfilled.js';
-import { readOptions, requireBoolean } from '../guards/guards.js';
+import { requireBoolean } from '../guards/guards.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { unreadWarnings } from '../provider/readiness-warning.js';
@@ -26,7 +27,7 @@ export interface AzureCredential {
   ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
 }
 
-export interface InitEncryptionOptions extends InsecureAllowances {
+export interface InitEncryptionOptions extends CallOptions, InsecureAllowances {
   readonly dekStore: DekStore;
   /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
   readonly credential?: AzureCredential;
@@ -54,8 +55,6 @@ export interface InitEncryptionOptions extends InsecureAllowances {
    * @default false
    */
   readonly insecureAcceptUnauthenticatedRecords?: boolean;
-  /** Ends the scan of `collections`; rejects with its reason. */
-  readonly signal?: AbortSignal;
   /** Called for each declared field that was plaintext and was passed through; it gets no value. */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /** For a product's first rotation record only. @default 30 000 */
@@ -78,7 +77,6 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   'previousRecordKeys',
   'recoveryKey',
   'collections',
-  'signal',
   'onPlaintextRead',
   'fenceTtlMs',
   'clock',
@@ -140,7 +138,8 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  * ```
  */
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
-  const own = readOptions(options, OPTIONS);
+  const own = ownCallOptions(options, OPTIONS);
+  own.signal?.throwIfAborted();
   const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = own;
   const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = own;
   const { insecureAllowDisabledInProduction } = own;
@@ -173,7 +172,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   };
   const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
   if (settings.requireBackfilled) {
-    await requireBackfilled(collections, { ...(signal && { signal }) });
+    await requireBackfilled(collections, { signal });
   }
   return encryptor;
 }

@@ -6,63 +6,47 @@ import type {
   OpenDocumentOptions,
   UpdateDocumentOptions,
 } from './field-encryptor-options.js';
-import { ownSignal } from '../async/own-signal.js';
+import { ownCallOptions } from '../async/call-options.js';
 import {
   isPlainObject,
-  readOptions,
   requireBoolean,
   requireIntegerBetween,
   requireKnownOptions,
-  requireSignal,
 } from '../guards/guards.js';
 
-const DECRYPT_OPTIONS: readonly (keyof DecryptDocumentOptions<AnyDefinition>)[] = ['expect'];
-const DECRYPT_LIST_OPTIONS: readonly (keyof DecryptDocumentsOptions<AnyDefinition>)[] = [
-  'expect',
-  'concurrency',
-  'signal',
-];
-const OPEN_OPTIONS: readonly (keyof OpenDocumentOptions)[] = ['createDek'];
-const UPDATE_OPTIONS: readonly (keyof UpdateDocumentOptions)[] = ['signal', 'attempts'];
+/** One for all calls without options: some are made for each document. */
+const NONE: object = Object.freeze(Object.create(null) as object);
 const DEFAULT_CONCURRENCY = 16;
 const MOST_CONCURRENCY = 1_000;
 const MOST_ATTEMPTS = 1_000;
 
 export function readDecryptOptions<D extends AnyDefinition>(
-  options: DecryptDocumentOptions<D>,
+  options: DecryptDocumentOptions<D> | undefined,
 ): DecryptDocumentOptions<D> {
-  return readOptions(options, DECRYPT_OPTIONS);
+  return options === undefined ? NONE : ownCallOptions(options, ['expect']);
 }
 
 export function readDecryptListOptions<D extends AnyDefinition>(
   options: DecryptDocumentsOptions<D>,
 ): DecryptDocumentsOptions<D> & { readonly concurrency: number } {
-  const own = readOptions(options, DECRYPT_LIST_OPTIONS);
-  const { concurrency = DEFAULT_CONCURRENCY, signal } = own;
+  const own = ownCallOptions(options, ['expect', 'concurrency']);
+  const { concurrency = DEFAULT_CONCURRENCY } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
-  if (signal !== undefined) requireSignal('signal', signal);
   // Not spread into a literal, which would inherit again.
-  return Object.assign(own, { concurrency }, signal && { signal: ownSignal(signal) });
+  return Object.assign(own, { concurrency });
 }
 
 export function readOpenOptions(options: OpenDocumentOptions): Required<OpenDocumentOptions> {
-  const { createDek = false } = readOptions(options, OPEN_OPTIONS);
+  const { createDek = false, signal } = ownCallOptions(options, ['createDek']);
   requireBoolean('createDek', createDek);
-  return { createDek };
+  return { createDek, signal };
 }
 
 export function readUpdateOptions(options: UpdateDocumentOptions): UpdateDocumentOptions {
-  const own = readOptions(options, UPDATE_OPTIONS);
-  const { signal, attempts } = own;
-  if (signal !== undefined) requireSignal('signal', signal);
+  const own = ownCallOptions(options, ['attempts']);
+  const { attempts } = own;
   if (attempts !== undefined) requireIntegerBetween('attempts', attempts, 1, MOST_ATTEMPTS);
-  return Object.assign(own, signal && { signal: ownSignal(signal) });
-}
-
-/** Of a method that takes no options: a `dryRun` that is not looked at would do the work. */
-export function refuseOptions(rest: readonly unknown[]): void {
-  const [options] = rest;
-  if (options !== undefined) readOptions(options as object, []);
+  return own;
 }
 
 /** What is no object, and parts that are missing, are refused by the definition. */

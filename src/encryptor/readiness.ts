@@ -48,11 +48,18 @@ export interface Readiness {
 
 interface ReadinessSettings extends Pick<Readiness, 'enabled' | 'mode' | 'warnings'> {
   readonly dekStore: DekStore;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface ProbedMek extends Pick<MekReference, 'keyProvider' | 'mekName'> {
+  /** @default the provider's current one */
+  readonly version: string | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 export async function checkReadiness(
   { context, records }: DekServices,
-  { enabled, mode, dekStore, warnings }: ReadinessSettings,
+  { enabled, mode, dekStore, warnings, signal }: ReadinessSettings,
 ): Promise<Readiness> {
   const { clock, providers } = context;
   let target: RotationRecord | undefined;
@@ -65,11 +72,12 @@ export async function checkReadiness(
   });
   const checks = [store];
   for (const { id, mekName } of providers.all) {
+    signal?.throwIfAborted();
     const isTarget = target?.keyProvider === id && target.mekName === mekName;
     const version = isTarget ? target?.mekVersion : undefined;
     checks.push(
       await timed(clock, `key-provider ${id}/${mekName}`, () =>
-        roundTrip(context, { keyProvider: id, mekName }, version),
+        roundTrip(context, { keyProvider: id, mekName, version, signal }),
       ),
     );
   }
@@ -87,12 +95,11 @@ export async function checkReadiness(
 
 async function roundTrip(
   { providers }: DekContext,
-  name: Pick<MekReference, 'keyProvider' | 'mekName'>,
-  version: string | undefined,
+  { keyProvider, mekName, version, signal }: ProbedMek,
 ): Promise<void> {
-  const provider = providers.find(name);
-  const mekVersion = version ?? (await provider.currentVersion());
-  await makeRoundTrip(providers, { ...name, mekVersion });
+  const provider = providers.find({ keyProvider, mekName });
+  const mekVersion = version ?? (await provider.currentVersion({ signal }));
+  await makeRoundTrip(providers, { keyProvider, mekName, mekVersion }, { signal });
 }
 
 async function timed(

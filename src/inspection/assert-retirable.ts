@@ -1,9 +1,11 @@
 /** Says whether a MEK version may be disabled. @module */
+import { ownCallOptions, type CallOptions } from '../async/call-options.js';
+import { unlessAborted } from '../async/until-aborted.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { MekStillNeededError } from '../errors/errors.js';
 import type { RetirementReason } from '../errors/retirement-reason.js';
 import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
-import { readOptions, requireFunction, requireIntegerBetween } from '../guards/guards.js';
+import { requireFunction, requireIntegerBetween } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 import {
@@ -91,8 +93,11 @@ export async function assertRetirable(
   const parts = runParts(encryption);
   const request = readRetirementOptions(options, parts.configured);
   const context = { ...runContext(parts, request), request };
-  const { product, records, charge } = context;
-  context.signal?.throwIfAborted();
+  return unlessAborted(request.signal, () => report(context));
+}
+
+async function report(context: RetirementContext): Promise<RetirementReport> {
+  const { product, records, charge, request } = context;
   const anchor = await records.readUnlessNew();
   const { mek } = request;
   if (!anchor) throw stillNeeded(context, [currentTargetReason(false)]);
@@ -103,8 +108,8 @@ export async function assertRetirable(
   const { census, leftAt } = await requireUnneeded(context, anchor);
   const { epoch } = anchor.record;
   const target = mekIn(anchor.record);
-  const report = { product, mek, epoch, target, ...(leftAt !== undefined && { leftAt }), waitedMs };
-  return charge.inSummary<RetirementReport>({ ...report, census });
+  const found = { product, mek, epoch, target, ...(leftAt !== undefined && { leftAt }), waitedMs };
+  return charge.inSummary<RetirementReport>({ ...found, census });
 }
 
 /** Begun after the record was read: no writer acts on an older one any more. */
@@ -153,7 +158,7 @@ function stillNeeded(
   return new MekStillNeededError(what, reasons, { retryable });
 }
 
-export interface AssertRetirableOptions {
+export interface AssertRetirableOptions extends CallOptions {
   /**
    * The version to be retired. Where provider and MEK name are both given, it may be of a provider that
    * is configured no more.
@@ -166,8 +171,6 @@ export interface AssertRetirableOptions {
   readonly backupWindowMs: number;
   /** Called at least each second of the wait with what is left of it; what it throws rejects. */
   readonly onWait?: (event: FenceEvent) => void;
-  /** Rejects with its reason. */
-  readonly signal?: AbortSignal;
 }
 
 /** @internal */
@@ -177,12 +180,7 @@ interface RetirementRequest extends RunRequest {
   readonly onWait: ((event: FenceEvent) => void) | undefined;
 }
 
-const OPTIONS: readonly (keyof AssertRetirableOptions)[] = [
-  'mek',
-  'backupWindowMs',
-  'onWait',
-  'signal',
-];
+const OPTIONS = ['mek', 'backupWindowMs', 'onWait'] as const;
 const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
 
 /** @throws TypeError or RangeError for options that make no sense. */
@@ -190,9 +188,9 @@ function readRetirementOptions(
   options: AssertRetirableOptions,
   providers: ConfiguredProviders,
 ): RetirementRequest {
-  const { mek, backupWindowMs, onWait, signal } = readOptions(options, OPTIONS);
+  const { mek, backupWindowMs, onWait, signal } = ownCallOptions(options, OPTIONS);
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
   if (onWait !== undefined) requireFunction('onWait', onWait);
-  const { request } = readRunOptions({ dryRun: true, ...(signal !== undefined && { signal }) });
+  const { request } = readRunOptions({ dryRun: true, signal });
   return { ...request, mek: readAnyMek('mek', mek, providers), backupWindowMs, onWait };
 }

@@ -3,15 +3,12 @@ import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js
 import { plaintextPaths } from '../cipher/plaintext-read.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { readOptions, requireSignal } from '../guards/guards.js';
-import { ownSignal } from '../async/own-signal.js';
+import { signalIn, type CallOptions } from '../async/call-options.js';
+import { unlessAborted } from '../async/until-aborted.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 
-export interface CountPlaintextOptions {
-  /** Rejects with its reason. */
-  readonly signal?: AbortSignal;
-}
+export type CountPlaintextOptions = CallOptions;
 
 /** Documents and declared values of one collection; all is sealed where both counts are 0. */
 export interface PlaintextCount {
@@ -52,30 +49,29 @@ export interface PlaintextCount {
 export async function countPlaintext(
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
-  options: CountPlaintextOptions = {},
+  options?: CountPlaintextOptions,
 ): Promise<PlaintextCount> {
-  const { signal } = readCountOptions(options);
+  const signal = signalIn(options);
   requireCountable('', { definition, documentStore });
+  const store = documentStore as AnyDocumentStore;
+  return unlessAborted(signal, () => count(definition, store, signal));
+}
+
+async function count(
+  definition: AnyDefinition,
+  documentStore: AnyDocumentStore,
+  signal: AbortSignal | undefined,
+): Promise<PlaintextCount> {
   let [documents, fields, scanned] = [0, 0, 0];
-  for await (const items of documentPages(documentStore as AnyDocumentStore, signal)) {
+  for await (const items of documentPages(documentStore, signal)) {
     for (const { document } of items) {
-      const count = plaintextPaths(draftOf(document, definition.tree)).length;
-      if (count > 0) documents += 1;
-      fields += count;
+      const plain = plaintextPaths(draftOf(document, definition.tree)).length;
+      if (plain > 0) documents += 1;
+      fields += plain;
       scanned += 1;
     }
   }
   return { documents, fields, scanned };
-}
-
-/** @internal @throws TypeError or RangeError for options that make no sense. */
-export function readCountOptions(options: unknown): {
-  readonly signal: AbortSignal | undefined;
-} {
-  const { signal } = readOptions(options as CountPlaintextOptions, ['signal']);
-  if (signal === undefined) return { signal };
-  requireSignal('signal', signal);
-  return { signal: ownSignal(signal) };
 }
 
 /** @internal @param owner - What the parts are properties of, `collections[].`, or nothing. */

@@ -1,14 +1,10 @@
 /** The gate before mode `strict`: nothing declared may be plaintext any more. @module */
+import { signalIn, type CallOptions } from '../async/call-options.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { readOptions } from '../guards/guards.js';
 import type { DocumentStore } from '../store/document-store.js';
-import {
-  countPlaintext,
-  readCountOptions,
-  requireCountable,
-  type PlaintextCount,
-} from './count-plaintext.js';
+import { countPlaintext, requireCountable, type PlaintextCount } from './count-plaintext.js';
 
 /** A collection, and where its documents are. */
 export interface BackfilledCollection {
@@ -16,10 +12,7 @@ export interface BackfilledCollection {
   readonly documentStore: DocumentStore<object>;
 }
 
-export interface RequireBackfilledOptions {
-  /** Rejects with its reason. */
-  readonly signal?: AbortSignal;
-}
+export type RequireBackfilledOptions = CallOptions;
 
 interface Unfinished extends PlaintextCount {
   readonly collection: string;
@@ -56,13 +49,13 @@ interface Unfinished extends PlaintextCount {
  */
 export async function requireBackfilled(
   collections: readonly BackfilledCollection[],
-  options: RequireBackfilledOptions = {},
+  options?: RequireBackfilledOptions,
 ): Promise<void> {
-  const { signal } = readCountOptions(options);
+  const signal = signalIn(options);
   requireCollections(collections);
   const unfinished: Unfinished[] = [];
   for (const { definition, documentStore } of collections) {
-    const count = await countPlaintext(definition, documentStore, { ...(signal && { signal }) });
+    const count = await countPlaintext(definition, documentStore, { signal });
     const { collection } = definition;
     if (count.fields > 0) unfinished.push({ collection, ...count });
   }

@@ -2,8 +2,9 @@
 import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { systemClock, type Clock } from '../async/clock.js';
 import { readEncryption } from '../guards/encryption-parts.js';
-import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
-import { ownSignal } from '../async/own-signal.js';
+import { signalIn, type CallOptions } from '../async/call-options.js';
+import { unlessAborted } from '../async/until-aborted.js';
+import { requireIdentifier } from '../guards/guards.js';
 import type { MekReference } from '../format/key-wrap.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import { dekRowPages } from '../run/scanned-row.js';
@@ -11,9 +12,13 @@ import { CensusCount } from './census-count.js';
 import { epochsSeenBy } from '../dek/epochs-seen.js';
 import { parseRotationRecord, type RotationState } from '../format/rotation-record.js';
 
-export interface TakeCensusOptions {
-  /** Rejects with its reason. */
-  readonly signal?: AbortSignal;
+export type TakeCensusOptions = CallOptions;
+
+interface CountedEncryption {
+  readonly product: string;
+  readonly dekStore: DekStore;
+  readonly minimumEpoch?: number;
+  readonly clock?: Clock;
 }
 
 /** Rows that one MEK version unwraps. */
@@ -88,25 +93,25 @@ export interface Census {
  * ```
  */
 export async function takeCensus(
-  encryption: {
-    readonly product: string;
-    readonly dekStore: DekStore;
-    readonly minimumEpoch?: number;
-    readonly clock?: Clock;
-  },
-  options: TakeCensusOptions = {},
+  encryption: CountedEncryption,
+  options?: TakeCensusOptions,
 ): Promise<Census> {
-  const { signal: given } = readOptions(options, ['signal']);
-  if (given !== undefined) requireSignal('signal', given);
-  const signal = ownSignal(given);
+  const signal = signalIn(options);
+  return unlessAborted(signal, () => count(encryption, signal));
+}
+
+async function count(
+  encryption: CountedEncryption,
+  signal: AbortSignal | undefined,
+): Promise<Census> {
   const { product, dekStore, clock = systemClock } = readEncryption(encryption);
   requireIdentifier('product', product);
   const store = new CheckedDekStore(dekStore, { product, clock });
   const item = await readRotationItem(store, product, { signal });
   const record = item && parseRotationRecord(item.value, product);
-  const count = new CensusCount(product, record, epochsSeenBy(encryption).least);
+  const counted = new CensusCount(product, record, epochsSeenBy(encryption).least);
   for await (const items of dekRowPages(store, { product }, signal)) {
-    for (const each of items) count.add(each);
+    for (const each of items) counted.add(each);
   }
-  return count.result();
+  return counted.result();
 }

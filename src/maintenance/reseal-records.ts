@@ -156,6 +156,7 @@ async function* itemsOf(
 ): AsyncGenerator<StoredItem, void, void> {
   let continuation: string | undefined;
   do {
+    signal?.throwIfAborted();
     const page = await dekStore.listItems(scopeId, { continuation, signal });
     yield* page.items.filter(
       ({ value }) => value === undefined || !hasNoMac(keyOf(value, scopeId)),

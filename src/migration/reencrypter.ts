@@ -156,6 +156,7 @@ export class Reencrypter {
     if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
     // Before a DEK is made for it: what cannot be moved is left alone altogether.
     await this.#requireMoves(document, fields, before);
+    this.#context.signal?.throwIfAborted();
     await this.#context.services.sealing.renew(place.scope, token, {
       isWanted: (row) => !before.isOld(row),
       above: highestGeneration(dekIds),

@@ -1,11 +1,6 @@
 /** What every run may be asked, checked before anything happens. @module */
-import {
-  readOptions,
-  requireBoolean,
-  requireIntegerBetween,
-  requireSignal,
-} from '../guards/guards.js';
-import { ownSignal } from '../async/own-signal.js';
+import { ownCallOptions, type CallOptions } from '../async/call-options.js';
+import { requireBoolean, requireIntegerBetween } from '../guards/guards.js';
 import {
   BUDGET_OPTIONS,
   readBudgetOptions,
@@ -14,7 +9,7 @@ import {
 } from '../provider/budget-options.js';
 
 /** What every run that changes something takes. */
-export interface RunOptions extends VaultBudgetOptions {
+export interface RunOptions extends CallOptions, VaultBudgetOptions {
   /**
    * Items in flight at once at most, 1 to 1 000. When the key service throttles, all of them wait as
    * long as it asks; half as many go on, and one more after each round that went well.
@@ -24,8 +19,6 @@ export interface RunOptions extends VaultBudgetOptions {
   readonly concurrency?: number;
   /** Looks at every item, and writes nothing at all. @default false */
   readonly dryRun?: boolean;
-  /** Stops before the next item; the generator then throws its reason. Run again to go on. */
-  readonly signal?: AbortSignal;
 }
 
 export interface RunRequest {
@@ -38,7 +31,6 @@ export interface RunRequest {
 export const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
   'concurrency',
   'dryRun',
-  'signal',
   ...BUDGET_OPTIONS,
 ];
 const DEFAULT_CONCURRENCY = 8;
@@ -53,16 +45,15 @@ export function readRunOptions<Options extends RunOptions>(
   options: Options,
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: RunRequest } {
-  const own = readOptions(options, [...more, ...RUN_OPTIONS]);
+  const own = ownCallOptions(options, [...more, ...RUN_OPTIONS]);
   const { dryRun = false, signal } = own;
   const concurrency = readConcurrency(own.concurrency);
   requireBoolean('dryRun', dryRun);
-  if (signal !== undefined) requireSignal('signal', signal);
   const request = {
     concurrency,
     limits: readBudgetOptions(own),
     dryRun,
-    signal: ownSignal(signal),
+    signal,
   };
   return { own, request };
 }

@@ -1,4 +1,5 @@
 /** Publishes the events of a run on its diagnostics channel, and ends the run. @module */
+import { endOnAbort } from './end-on-abort.js';
 import { channel } from 'node:diagnostics_channel';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { errorCodeOf, type CallErrorCode } from '../diagnostics/traced-call.js';
@@ -189,7 +190,7 @@ const WITHHELD = ['error', 'key', 'loss'];
  * @param work - Yields everything but `finished`, and returns the summary without its costs.
  */
 export async function* finishRun<Event extends ChargedEvent, Summary extends RunSummary>(
-  { charge, budget, signal }: RunContext,
+  { charge, budget, clock, signal }: RunContext,
   publisher: RunPublisher,
   work: () => AsyncGenerator<Event, Summary, void>,
 ): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
@@ -198,7 +199,8 @@ export async function* finishRun<Event extends ChargedEvent, Summary extends Run
   };
   try {
     signal?.throwIfAborted();
-    const counted = yield* charge.inEvents(work(), publish);
+    const events = endOnAbort(work(), { clock, signal });
+    const counted = yield* charge.inEvents(events, publish);
     const summary = budget.inSummary(charge.inSummary(counted));
     const finished = charge.inEvent<FinishedEvent<Summary>>({ type: 'finished', summary });
     publisher.publish(finished);

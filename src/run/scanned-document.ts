@@ -16,6 +16,7 @@ export async function* documentPages(
 ): AsyncGenerator<readonly AnyDocumentItem[], void, void> {
   let continuation: string | undefined;
   do {
+    signal?.throwIfAborted();
     const page = checkedPage(await store.list({ pageSize: PAGE_SIZE, continuation, signal }));
     yield page.items;
     if (page.continuation !== undefined && page.continuation === continuation) {

@@ -13,6 +13,7 @@ export async function* dekRowPages(
 ): AsyncGenerator<readonly StoredItem[], void, void> {
   let continuation: string | undefined;
   do {
+    signal?.throwIfAborted();
     const page = await dekStore.list(filter, { pageSize: PAGE_SIZE, continuation, signal });
     yield page.items;
     if (page.continuation !== undefined && page.continuation === continuation) {

@@ -2,12 +2,13 @@
 import { systemClock, type Clock } from '../async/clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/encryption-parts.js';
-import { readOptions, requireIdentifier, requireSignal } from '../guards/guards.js';
-import { ownSignal } from '../async/own-signal.js';
+import { ownCallOptions, type CallOptions } from '../async/call-options.js';
+import { requireIdentifier } from '../guards/guards.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { chargedDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
+import { endOnAbort } from './end-on-abort.js';
 import { MeteredDocumentStore } from './metered-document-store.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 import { readConcurrency } from './run-options.js';
@@ -21,11 +22,9 @@ export interface SearchedEncryption {
 }
 
 /** What every search takes. */
-export interface SearchOptions {
+export interface SearchOptions extends CallOptions {
   /** Rows or documents in flight at once, 1 to 1 000. @default 8 */
   readonly concurrency?: number;
-  /** Stops before the next one; the generator then throws its reason. */
-  readonly signal?: AbortSignal;
 }
 
 export interface SearchRequest {
@@ -77,11 +76,9 @@ export function readSearchOptions<Options extends SearchOptions>(
   options: Options,
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: SearchRequest } {
-  const own = readOptions(options, ['concurrency', 'signal', ...more]);
+  const own = ownCallOptions(options, ['concurrency', ...more]);
   const concurrency = readConcurrency(own.concurrency);
-  const { signal } = own;
-  if (signal !== undefined) requireSignal('signal', signal);
-  return { own, request: { concurrency, signal: ownSignal(signal) } };
+  return { own, request: { concurrency, signal: own.signal } };
 }
 
 /** @throws TypeError or RangeError for an encryption that is none. */
@@ -117,7 +114,22 @@ export function documentSearchContext(
   return { ...context, definition, documentStore: metered };
 }
 
+/** @throws The signal's reason when it aborts, also where a store does not answer. */
 export async function* search<
+  Item,
+  Outcome,
+  Counts,
+  Event extends ChargedEvent,
+  Summary extends ChargedEvent,
+>(
+  context: SearchContext,
+  parts: Search<Item, Outcome, Counts, Event, Summary>,
+): AsyncGenerator<Event | SearchFinishedEvent<Summary>, Summary, void> {
+  context.signal?.throwIfAborted();
+  return yield* context.charge.inEvents(endOnAbort(scan(context, parts), context));
+}
+
+async function* scan<
   Item,
   Outcome,
   Counts,
@@ -142,10 +154,10 @@ export async function* search<
     });
     for await (const outcome of settling) {
       counts = counted(counts, outcome);
-      for (const event of eventsOf(outcome, counts)) yield charge.inEvent(event);
+      yield* eventsOf(outcome, counts);
     }
   }
   const summary = charge.inSummary(summaryOf(counts));
-  yield charge.inEvent<SearchFinishedEvent<Summary>>({ type: 'finished', summary });
+  yield { type: 'finished', summary };
   return summary;
 }

@@ -16,7 +16,7 @@ const WITHOUT_OPTIONS = [
   'isFieldEncryptionError',
   'systemClock',
 ];
-const METHODS_WITHOUT_OPTIONS = ['checkReadiness', 'constructor', 'plaintextReads'];
+const METHODS_WITHOUT_OPTIONS = ['constructor', 'plaintextReads'];
 
 const BAGS = OPTION_BAGS.map((bag) => ({
   ...bag,

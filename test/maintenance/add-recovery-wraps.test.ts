@@ -202,7 +202,7 @@ describe('addRecoveryWraps', () => {
     expect(await failure(addRecoveryWraps(withKey, options).next())).toEqual({
       name: 'RangeError',
       message:
-        '"target" is no option: expected concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
+        '"target" is no option: expected concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal',
     });
   });
 });

@@ -208,7 +208,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
+      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])(

@@ -183,7 +183,7 @@ describe('resealRecords', () => {
     [
       { takeOver: true },
       'RangeError',
-      '"takeOver" is no option: expected concurrency, dryRun, signal, maxVaultOpsPerSecond, reserveForTraffic',
+      '"takeOver" is no option: expected concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
   ])('refuses the options %j before it reads', async (options, name, message) => {
     const made = setup(required);

@@ -62,8 +62,8 @@ export const SHRED_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'cipher/document-write.ts',
-        from: '    token?.throwIfShredded();\n    return sealing === undefined',
-        to: '    void token;\n    return sealing === undefined',
+        from: '      token?.throwIfShredded();\n      return sealing === undefined',
+        to: '      void token;\n      return sealing === undefined',
       },
     ],
   },
@@ -72,8 +72,8 @@ export const SHRED_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'cipher/open-document.ts',
-        from: '    token.throwIfShredded();\n    return sealing === undefined',
-        to: '    void token;\n    return sealing === undefined',
+        from: '      token.throwIfShredded();\n      return sealing === undefined',
+        to: '      void token;\n      return sealing === undefined',
       },
     ],
   },

@@ -42,6 +42,7 @@ export const CORE_BAGS: readonly OptionBag[] = [
       },
     }),
     optional: [
+      'signal',
       'recordKey',
       'previousRecordKeys',
       'recoveryKey',

@@ -6,21 +6,34 @@ export const METHOD_BAGS: readonly OptionBag[] = [
   {
     of: 'FieldEncryptor.encryptDocument',
     needed: NONE,
-    optional: [],
+    optional: ['signal'],
     use: (options, { encryptor }) =>
-      encryptor.encryptDocument(note, { ...KEY, body: 'text' }, ...([options] as never[] as [])),
+      encryptor.encryptDocument(note, { ...KEY, body: 'text' }, options),
   },
   {
     of: 'FieldEncryptor.beginWrite',
     needed: NONE,
-    optional: [],
-    use: (options, { encryptor }) =>
-      encryptor.beginWrite(note, { ...KEY, body: 'text' }, ...([options] as never[] as [])),
+    optional: ['signal'],
+    use: (options, { encryptor }) => encryptor.beginWrite(note, { ...KEY, body: 'text' }, options),
+  },
+  {
+    of: 'DocumentWrite.confirm',
+    needed: NONE,
+    optional: ['signal'],
+    use: async (options, { encryptor }) =>
+      (await encryptor.beginWrite(note, { ...KEY, body: 'text' })).confirm(options),
+  },
+  {
+    of: 'DocumentWrite.sealAgain',
+    needed: NONE,
+    optional: ['signal'],
+    use: async (options, { encryptor, stored }) =>
+      (await encryptor.beginWrite(note, { ...KEY, body: 'text' })).sealAgain(stored, options),
   },
   {
     of: 'FieldEncryptor.decryptDocument',
     needed: NONE,
-    optional: ['expect'],
+    optional: ['expect', 'signal'],
     use: (options, { encryptor, stored }) =>
       encryptor.decryptDocument(note, stored as never, options),
   },
@@ -34,8 +47,15 @@ export const METHOD_BAGS: readonly OptionBag[] = [
   {
     of: 'FieldEncryptor.openDocument',
     needed: NONE,
-    optional: ['createDek'],
+    optional: ['createDek', 'signal'],
     use: (options, { encryptor }) => encryptor.openDocument(note, KEY, options),
+  },
+  {
+    of: 'OpenDocument.confirmWrite',
+    needed: NONE,
+    optional: ['signal'],
+    use: async (options, { encryptor }) =>
+      (await encryptor.openDocument(note, KEY)).confirmWrite(options),
   },
   {
     of: 'FieldEncryptor.openDocument',
@@ -62,8 +82,14 @@ export const METHOD_BAGS: readonly OptionBag[] = [
   {
     of: 'FieldEncryptor.shred',
     needed: NONE,
-    optional: [],
-    use: (options, { encryptor }) => encryptor.shred(note, KEY, ...([options] as never[] as [])),
+    optional: ['signal'],
+    use: (options, { encryptor }) => encryptor.shred(note, KEY, options),
+  },
+  {
+    of: 'FieldEncryptor.checkReadiness',
+    needed: NONE,
+    optional: ['signal'],
+    use: (options, { encryptor }) => encryptor.checkReadiness(options),
   },
   {
     of: 'FieldEncryptor.shred',

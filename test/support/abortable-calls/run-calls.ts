@@ -1,0 +1,210 @@
+/** Functions that work through rows or documents. @module */
+import * as core from '../../../src/index.js';
+import { encryptAny, KEY, MEK_HEX, note, PRODUCT } from '../encryptor.js';
+import { OURS } from '../recovery.js';
+import { PAIR } from '../recovery-pairs.js';
+import { accepting } from '../resealing.js';
+import { rewrap, withKeys } from '../rotations.js';
+import { drained, TO_A, TO_B, type AbortableCall, type CallWorld } from './abortable-call.js';
+
+/** By another process, so that the one that makes the call has nothing in memory. */
+async function rewrapped({ author }: CallWorld): Promise<void> {
+  await rewrap(withKeys(author, ['b', 'a']));
+}
+
+export const RUN_CALLS: readonly AbortableCall[] = [
+  {
+    of: 'rewrapAllDeks',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready:
+      ({ made }) =>
+      (options) =>
+        drained(core.rewrapAllDeks(made.encryptor, { target: TO_B, ...options })),
+  },
+  {
+    of: 'rollbackRotation',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready: async (world) => {
+      await rewrapped(world);
+      const { encryptor } = world.made;
+      return (options) => drained(core.rollbackRotation(encryptor, { target: TO_A, ...options }));
+    },
+  },
+  {
+    of: 'recoverDeks',
+    uses: ['store', 'vault'],
+    isRun: true,
+    settings: OURS,
+    ready: ({ made }) => {
+      const { privateKey } = PAIR;
+      return (options) =>
+        drained(core.recoverDeks(made.encryptor, { privateKey, target: TO_B, ...options }));
+    },
+  },
+  {
+    of: 'prunePreviousWraps',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready: async (world) => {
+      await rewrapped(world);
+      const { encryptor, clock } = world.made;
+      clock.advance(1);
+      const rewrappedBefore = new Date(clock.wallMs());
+      return (options) =>
+        drained(core.prunePreviousWraps(encryptor, { rewrappedBefore, ...options }));
+    },
+  },
+  {
+    of: 'resealRecords',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready: ({ made }) => {
+      const { product, keyProviders, dekStore, clock } = made.encryptor;
+      const encryption = {
+        product,
+        keyProviders,
+        dekStore: core.authenticateRecords(dekStore, accepting),
+        clock,
+      };
+      return (options) => drained(core.resealRecords(encryption, options));
+    },
+  },
+  {
+    of: 'addRecoveryWraps',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready: ({ made }) => {
+      const { product, keyProviders, dekStore, clock } = made.encryptor;
+      const encryption = { product, keyProviders, dekStore, clock, ...OURS };
+      return (options) => drained(core.addRecoveryWraps(encryption, options));
+    },
+  },
+  {
+    of: 'backfillDocuments',
+    uses: ['store', 'vault', 'documents'],
+    isShared: true,
+    isRun: true,
+    ready: async ({ made, documents }) => {
+      await documents.memory.create({ ...KEY, id: 'plain', body: 'text' });
+      return (options) =>
+        drained(core.backfillDocuments(made.encryptor, note, documents.store, options));
+    },
+  },
+  {
+    of: 'reencryptDocuments',
+    uses: ['store', 'vault', 'documents'],
+    isShared: true,
+    isRun: true,
+    ready: ({ made, documents }) => {
+      made.clock.advance(1_000);
+      const createdBefore = new Date(made.clock.wallMs());
+      return (options) =>
+        drained(
+          core.reencryptDocuments(made.encryptor, note, documents.store, {
+            createdBefore,
+            ...options,
+          }),
+        );
+    },
+  },
+  {
+    of: 'removeEncryption',
+    uses: ['store', 'vault', 'documents'],
+    isRun: true,
+    ready: ({ made, documents }) => {
+      const { product, keyProviders, dekStore, clock } = made.encryptor;
+      const encryption = { product, keyProviders, dekStore, clock, enabled: false };
+      return (options) =>
+        drained(core.removeEncryption(encryption, note, documents.store, options));
+    },
+  },
+  {
+    of: 'findOrphanDeks',
+    uses: ['store', 'documents'],
+    isRun: true,
+    ready: ({ made, documents }) => {
+      const minAgeMs = 0;
+      return (options) =>
+        drained(
+          core.findOrphanDeks(made.encryptor, note, documents.store, { minAgeMs, ...options }),
+        );
+    },
+  },
+  {
+    of: 'findMissingDeks',
+    uses: ['store', 'documents'],
+    isRun: true,
+    ready:
+      ({ made, documents }) =>
+      (options) =>
+        drained(core.findMissingDeks(made.encryptor, note, documents.store, options)),
+  },
+  {
+    of: 'findUnreadableRows',
+    uses: ['store'],
+    isRun: true,
+    ready:
+      ({ made }) =>
+      (options) =>
+        drained(core.findUnreadableRows(made.encryptor, options)),
+  },
+  {
+    of: 'takeCensus',
+    uses: ['store'],
+    ready:
+      ({ made }) =>
+      (options) =>
+        core.takeCensus(made.encryptor, options),
+  },
+  {
+    of: 'assertRetirable',
+    uses: ['store'],
+    ready: async (world) => {
+      await rewrapped(world);
+      const { encryptor, clock } = world.author;
+      await encryptAny(encryptor, { ...KEY, body: 'text' });
+      clock.advance(1);
+      await drained(
+        core.prunePreviousWraps(withKeys(world.author, ['b', 'a']).encryptor, {
+          rewrappedBefore: new Date(clock.wallMs()),
+        }),
+      );
+      return (options) =>
+        core.assertRetirable(world.made.encryptor, { mek: TO_A, backupWindowMs: 0, ...options });
+    },
+  },
+  {
+    of: 'countPlaintext',
+    uses: ['documents'],
+    ready:
+      ({ documents }) =>
+      (options) =>
+        core.countPlaintext(note, documents.store, options),
+  },
+  {
+    of: 'requireBackfilled',
+    uses: ['documents'],
+    ready:
+      ({ documents }) =>
+      (options) =>
+        core.requireBackfilled([{ definition: note, documentStore: documents.store }], options),
+  },
+  {
+    of: 'initEncryption',
+    uses: ['documents'],
+    ready: ({ made, documents }) => {
+      const env = {
+        FIELD_ENCRYPT_ENABLED: 'true',
+        FIELD_ENCRYPT_PRODUCT: PRODUCT,
+        FIELD_ENCRYPT_KEY_PROVIDER: 'env',
+        FIELD_ENCRYPT_KEY: MEK_HEX,
+        FIELD_ENCRYPT_REQUIRE_BACKFILLED: 'true',
+      };
+      const collections = [{ definition: note, documentStore: documents.store }];
+      return (options) =>
+        core.initEncryption({ dekStore: made.dekStore, env, collections, ...options });
+    },
+  },
+];
