@@ -6,6 +6,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import { refuseToJson } from '../document/own-json.js';
+import { tryWrite } from '../store/compare-and-set.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { refuseReservedFields, refuseReservedProperties } from '../store/reserved-properties.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
@@ -172,17 +173,14 @@ async function writeOver(
 ): Promise<LooseItem | undefined> {
   const { store, signal } = update;
   signal?.throwIfAborted();
-  try {
-    return etag === undefined
-      ? await store.create(write.document, { signal })
-      : await store.replace(write.document, etag, { signal });
-  } catch (error) {
-    // The answer may have been lost after the write.
+  const send = (): Promise<LooseItem> =>
+    etag === undefined
+      ? store.create(write.document, { signal })
+      : store.replace(write.document, etag, { signal });
+  return tryWrite(send, async () => {
     const stored = await lookUp(update);
-    if (stored && write.hasLandedIn(stored.document)) return stored;
-    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
-    throw error;
-  }
+    return stored && write.hasLandedIn(stored.document) ? stored : undefined;
+  });
 }
 
 async function lookUp({ store, key, signal }: DocumentUpdate): Promise<LooseItem | undefined> {

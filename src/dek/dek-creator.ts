@@ -1,4 +1,5 @@
 /** Makes the next DEK of a scope, and its row. @module */
+import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { momentOf, timestampOf } from '../async/clock.js';
 import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
 import { readUntilShown } from '../async/read-until-shown.js';
@@ -19,8 +20,6 @@ import {
 } from './scope-rows.js';
 import type { ShredToken } from './shred-token.js';
 import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
-
-const MOST_ATTEMPTS = 8;
 
 /** Which active row will do; the next generation is made where the scope has none. */
 export interface WantedDek {

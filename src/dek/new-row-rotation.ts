@@ -1,4 +1,5 @@
 /** Brings a row that was just made to where a rotation went in the meantime. @module */
+import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
 import { isSameMek } from '../format/key-wrap.js';
@@ -29,8 +30,6 @@ interface LiveRow {
   readonly row: LiveDekRow;
   readonly etag: string;
 }
-
-const MOST_ATTEMPTS = 8;
 
 /**
  * A create that was acknowledged after its copy of the record had grown old may have landed behind

@@ -5,6 +5,7 @@ import { hasCode } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import type { MekReference } from '../format/key-wrap.js';
 import { requireNoMac } from '../format/item-shape.js';
+import { untilDone } from '../store/compare-and-set.js';
 import { readUntilShown } from '../async/read-until-shown.js';
 import type { EpochsSeen } from './epochs-seen.js';
 import { recordBehind } from './record-behind.js';
@@ -58,6 +59,20 @@ export class RecordReader {
 
   isFresh(copy: RecordCopy, now: Moment = momentOf(this.#options.clock)): boolean {
     return this.#isUpToDate(copy) && elapsedBetween(copy.readAt, now) < copy.record.fenceTtlMs;
+  }
+
+  /**
+   * Resolves once the copy at hand is fresh, and of this epoch where one is given.
+   *
+   * @param read - Reads the record again; once more where the answer itself took too long.
+   */
+  async requireFresh(read: () => Promise<unknown>, epoch?: number): Promise<void> {
+    await untilDone('Reading the rotation record within its fence', async () => {
+      const copy = this.freshCopy();
+      if (copy && (epoch === undefined || copy.record.epoch === epoch)) return true;
+      await read();
+      return undefined;
+    });
   }
 
   /** A fresh copy; a product without rows gets its record made. */

@@ -1,4 +1,5 @@
 /** Tells for one document which DEKs it needs and nobody has. @module */
+import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { planRead } from '../cipher/read-plan.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
 import { draftOf } from '../document/document-draft.js';
@@ -90,7 +91,6 @@ export type NamedDeks = {
 
 type Rows = ReadonlyMap<string, StoredItem>;
 
-const MOST_ATTEMPTS = 8;
 /** Named for one DEK of one document; more than any definition needs. */
 const MOST_PATHS = 100;
 

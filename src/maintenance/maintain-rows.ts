@@ -1,6 +1,6 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
 import { GenerationBound } from '../dek/generation-bound.js';
-import { contended, hasCode } from '../errors/errors.js';
+import { hasCode } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
@@ -86,8 +86,6 @@ export interface MaintenanceJob {
    */
   readonly requireAllowed?: (context: RunContext) => Promise<void>;
 }
-
-const MOST_ATTEMPTS = 8;
 
 export async function* maintainRows(
   job: MaintenanceJob,
@@ -181,11 +179,7 @@ class MaintainedRows implements RowKind<MaintenanceOutcome> {
   };
 
   readonly beforeWrite = async (): Promise<void> => {
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      if (!this.#job.requireAllowed || this.#context.records.freshCopy()) return;
-      await this.afterRead();
-    }
-    throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
+    if (this.#job.requireAllowed) await this.#context.records.requireFresh(() => this.afterRead());
   };
 
   readonly endsRun = (error: unknown): boolean =>

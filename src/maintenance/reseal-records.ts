@@ -1,4 +1,5 @@
 /** Brings every record of a product under the current record key. @module */
+import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { contended } from '../errors/errors.js';
@@ -16,8 +17,6 @@ import {
   maintainRows,
   type NextRow,
 } from './maintain-rows.js';
-
-const MOST_ATTEMPTS = 8;
 
 /**
  * Gives every DEK row of a product, tombstones included, its rotation record and the items of its
@@ -111,22 +110,20 @@ async function requireWhole(context: RunContext, row: DekRow): Promise<void> {
 /** Looked at with each page: a process that signs with another key may write it again meanwhile. */
 async function resealRotation(context: RunContext, recordKeyId: string): Promise<void> {
   const { providers, records, request } = context;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+  await untilDone('Resealing the rotation record', async () => {
     const copy = await records.readUnlessNew();
-    if (!copy || copy.authenticatedBy === recordKeyId) return;
+    if (!copy || copy.authenticatedBy === recordKeyId) return true;
     // It says which MEK wraps new DEKs: no mac is to vouch for one that is not even configured.
     if (copy.authenticatedBy === undefined) providers.find(copy.record);
-    if (request.dryRun) return;
-    if (await tryWrite(context, copy)) return;
-  }
-  throw contended('Resealing the rotation record', MOST_ATTEMPTS);
+    return request.dryRun || replaceRecord(context, copy);
+  });
 }
 
-/** False when someone else was faster, or the answer was lost after the write: what is stored now says which. */
-async function tryWrite(
+/** `undefined` where the record was written meanwhile, by this write or another: reading it tells which. */
+async function replaceRecord(
   { dekStore, records, signal }: RunContext,
   { record, etag }: RecordCopy,
-): Promise<boolean> {
+): Promise<true | undefined> {
   signal?.throwIfAborted();
   try {
     // Without the signal: once sent, a write is let finish.
@@ -134,7 +131,7 @@ async function tryWrite(
     return true;
   } catch (error) {
     if ((await records.read())?.etag === etag) throw error;
-    return false;
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Takes old DEKs out of use: retires them, and in the end shreds them. @module */
+import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import {
   leftUseAt,
@@ -18,8 +19,6 @@ import type { MigrationContext } from './migration-options.js';
 
 /** Reads the generations of a scope again. */
 export type ReadGenerations = (scope: KeyScope) => Promise<DekGenerations>;
-
-const MOST_ATTEMPTS = 8;
 
 export interface Retirement {
   /** The dekIds that this call retired. */

@@ -2,7 +2,8 @@
 import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../async/clock.js';
 import { FieldEncryptionError, hasCode, contended } from '../errors/errors.js';
 import { leaseId, leaseScopeId, type Lease, isGivenBack, parseLease } from '../format/lease.js';
-import { type DekStore, readLeaseItem, type StoredItem } from '../store/dek-store.js';
+import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
+import { type DekStore, readLeaseItem } from '../store/dek-store.js';
 import type { LeaseEvent } from './migration-event.js';
 import { MOST_LEASE_TTL_MS } from './migration-options.js';
 
@@ -29,30 +30,22 @@ async function readLease(
 /**
  * Writes a lease over the etag that was read, or where none was, a new one.
  *
- * @returns Its etag; `undefined` when someone else was faster.
+ * @returns Its etag; `undefined` where another write came first.
  */
 async function tryWriteLease(
   place: LeasePlace,
   lease: Lease,
   etag: string | undefined,
 ): Promise<string | undefined> {
-  try {
-    return (await write(place.dekStore, lease, etag)).etag;
-  } catch (error) {
-    // The answer may have been lost after the write: no two runs have the same owner.
+  const { dekStore } = place;
+  const write = (): Promise<{ readonly etag: string }> =>
+    etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
+  // No two runs have the same owner.
+  const landed = async (): Promise<LeaseCopy | undefined> => {
     const copy = await readLease(place);
-    if (copy && isSame(copy.lease, lease)) return copy.etag;
-    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return undefined;
-    throw error;
-  }
-}
-
-function write(
-  dekStore: Required<DekStore>,
-  lease: Lease,
-  etag: string | undefined,
-): Promise<StoredItem> {
-  return etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
+    return copy && isSame(copy.lease, lease) ? copy : undefined;
+  };
+  return (await tryWrite(write, landed))?.etag;
 }
 
 function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolean {
@@ -170,7 +163,6 @@ function superseded(
   );
 }
 
-const MOST_ATTEMPTS = 8;
 const TICK_MS = 500;
 
 /**

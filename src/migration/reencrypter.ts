@@ -1,4 +1,5 @@
 /** Moves one document after the other to a DEK of its own that nobody knows. @module */
+import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { plaintextToReseal } from '../cipher/resealing.js';
@@ -33,7 +34,6 @@ import {
   type SettledDocument,
 } from './update-stored.js';
 
-const MOST_ATTEMPTS = 8;
 /** A DEK that a source has no part in: made later, or under another MEK. */
 const NOT_OF_THE_SOURCE = [
   'DEK_NOT_FOUND',

@@ -1,4 +1,5 @@
 /** Settles which DEKs a re-encryption takes for old, whatever time they say they were made. @module */
+import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { readReencryptionItem, type StoredItem } from '../store/dek-store.js';
 import { timestampOf } from '../async/clock.js';
 import { generationIn, highestCredibleGeneration, isDekId } from '../format/key-scope.js';
@@ -27,8 +28,6 @@ interface Copy {
   readonly record: ReencryptionRecord;
   readonly etag: string;
 }
-
-const MOST_ATTEMPTS = 8;
 
 /**
  * The floor of the re-encryption with this moment, stored: that of an earlier run, or a new one above
@@ -130,24 +129,20 @@ function generationOf({ value, error }: StoredItem): number {
   return isDekId(id) ? generationIn(id) : 0;
 }
 
-/** False where another run was faster: read it again. */
+/** `undefined` where another run was faster: read it again. */
 async function tryStore(
   context: MigrationContext,
   record: ReencryptionRecord,
   over: Copy | undefined,
-): Promise<boolean> {
+): Promise<unknown> {
   const { dekStore } = context;
   await context.requireLease();
-  try {
-    await (over ? dekStore.replaceItem(record, over.etag) : dekStore.createItem(record));
-    return true;
-  } catch (error) {
-    // The answer may have been lost after the write.
-    const stored = await readCopy(context);
-    if (stored?.record.startedAt === record.startedAt && isSame(stored.record, record)) return true;
-    if (hasCode(error, 'ALREADY_EXISTS', 'ETAG_MISMATCH')) return false;
-    throw error;
-  }
+  const write = (): Promise<unknown> =>
+    over ? dekStore.replaceItem(record, over.etag) : dekStore.createItem(record);
+  return tryWrite(write, async () => {
+    const stored = (await readCopy(context))?.record;
+    return stored?.startedAt === record.startedAt && isSame(stored, record) ? stored : undefined;
+  });
 }
 
 function isSame(one: ReencryptionRecord, other: ReencryptionRecord): boolean {

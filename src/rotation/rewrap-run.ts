@@ -1,4 +1,5 @@
 /** A rotation from its beginning to its end. @module */
+import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import { contended } from '../errors/errors.js';
 import { completedRecord, fencedRecord } from '../format/rotation-record.js';
@@ -18,8 +19,6 @@ import { RowRewrapper } from './row-rewrapper.js';
 
 type RewrapRun = AsyncGenerator<RewrapStepEvent, RewrapSummary, void>;
 type RowPass = PassPlan<StoredItem, RowOutcome>;
-
-const MOST_ATTEMPTS = 8;
 
 export async function* runRewrap(context: RotationContext, run: RunName): RewrapRun {
   const { product, request } = context;
@@ -113,13 +112,11 @@ function summaryOf(
 }
 
 async function complete(rotation: Rotation, { clock }: RotationContext): Promise<void> {
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+  await untilDone('Completing the rotation', async () => {
     const copy = await rotation.read();
-    if (copy.record.state === 'complete') return;
-    const now = timestampOf(clock);
-    if (await rotation.replace(copy, completedRecord(copy.record, now))) return;
-  }
-  throw contended('Completing the rotation', MOST_ATTEMPTS);
+    if (copy.record.state === 'complete') return true;
+    return rotation.replace(copy, completedRecord(copy.record, timestampOf(clock)));
+  });
 }
 
 /**

@@ -2,15 +2,14 @@
 import { timestampOf } from '../async/clock.js';
 import { requireCredible } from '../dek/generation-bound.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
-import { contended, FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { FieldEncryptionError } from '../errors/errors.js';
 import type { LiveDekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { describeMek, mekIn, type MekReference, isSameMek } from '../format/key-wrap.js';
 import { type RotationRecord, begunRecord } from '../format/rotation-record.js';
+import { tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { RotationContext } from './rewrap-options.js';
-
-const MOST_ATTEMPTS = 8;
 
 export class Rotation {
   readonly epoch: number;
@@ -61,30 +60,23 @@ export class Rotation {
    * Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch;
    * once more where the answer itself took so long.
    */
-  async requireFresh(): Promise<void> {
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      if (this.#records.freshCopy()?.record.epoch === this.epoch) return;
-      await this.read();
-    }
-    throw contended('Reading the rotation record within its fence', MOST_ATTEMPTS);
+  requireFresh(): Promise<void> {
+    return this.#records.requireFresh(() => this.read(), this.epoch);
   }
 
   /**
    * Writes the record's next state over the copy.
    *
-   * @returns False when someone else was faster: read it again, and decide anew.
+   * @returns `undefined` where another write came first: read it again, and decide anew.
    */
-  async replace({ etag }: RecordCopy, next: RotationRecord): Promise<boolean> {
-    try {
+  replace({ etag }: RecordCopy, next: RotationRecord): Promise<true | undefined> {
+    const landed = async (): Promise<true | undefined> =>
+      (await this.read()).record.state === next.state ? true : undefined;
+    const write = async (): Promise<true> => {
       await this.#dekStore.replaceItem(next, etag);
       return true;
-    } catch (error) {
-      // The answer may have been lost after the write.
-      const { record } = await this.read();
-      if (record.state === next.state) return true;
-      if (hasCode(error, 'ETAG_MISMATCH')) return false;
-      throw error;
-    }
+    };
+    return tryWrite(write, landed);
   }
 }
 
@@ -158,7 +150,7 @@ export async function beginRotation(
   request: TakeOver,
 ): Promise<Beginning> {
   const { dekStore, clock, target, signal, records } = context;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+  return untilDone('Beginning the rotation', async () => {
     const copy = await records.readOrCreate();
     const { record } = copy;
     requireRotatable(record, target, request);
@@ -167,11 +159,9 @@ export async function beginRotation(
     }
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
-    if (await tryBegin(context, next, copy)) {
-      return { rotation: new Rotation(records, dekStore, next), joined: false };
-    }
-  }
-  throw contended('Beginning the rotation', MOST_ATTEMPTS);
+    if (!(await tryBegin(context, next, copy))) return undefined;
+    return { rotation: new Rotation(records, dekStore, next), joined: false };
+  });
 }
 
 /** What {@link beginRotation} refuses, without beginning anything. */
@@ -197,20 +187,20 @@ function cameFrom({ history }: RotationRecord, target: MekReference): boolean {
   return false;
 }
 
-/** False when someone else was faster: the record is read again then. */
-async function tryBegin(
+/** `undefined` where another write came first: the record is read again then. */
+function tryBegin(
   { dekStore, target, records }: RotationContext,
   next: RotationRecord,
   { etag }: RecordCopy,
-): Promise<boolean> {
-  try {
+): Promise<true | undefined> {
+  const landed = async (): Promise<true | undefined> => {
+    const record = (await records.read())?.record;
+    if (record?.epoch !== next.epoch || !isSameMek(record, target)) return undefined;
+    return record.startedAt === next.startedAt ? true : undefined;
+  };
+  const write = async (): Promise<true> => {
     await dekStore.replaceItem(next, etag);
     return true;
-  } catch (error) {
-    if (hasCode(error, 'ETAG_MISMATCH')) return false;
-    // The answer may have been lost after the write.
-    const known = await records.read();
-    if (known?.record.epoch === next.epoch && isSameMek(known.record, target)) return true;
-    throw error;
-  }
+  };
+  return tryWrite(write, landed);
 }

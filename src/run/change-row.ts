@@ -1,7 +1,8 @@
 /** Changes one DEK row at a time, over the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
 import { parseDekRow, type DekRow } from '../format/dek-row.js';
-import { contended, hasCode } from '../errors/errors.js';
+import { contended } from '../errors/errors.js';
+import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { idOf, rowIn } from './scanned-row.js';
 import type { Settled } from './run-counter.js';
@@ -51,8 +52,6 @@ interface RowContext {
   readonly dekStore: Required<DekStore>;
   readonly signal: AbortSignal | undefined;
 }
-
-const MOST_ATTEMPTS = 8;
 
 /**
  * What becomes of a row; where another process writes it first, it is read again and decided anew.
@@ -107,31 +106,28 @@ async function attempt<Outcome extends ItemOutcome>(
   return { outcome, lostRace: lostRaces > 0, hasWritten };
 }
 
-/** @returns False when another process wrote the row first. */
-async function replace({ dekStore }: RowContext, next: DekRow, etag: string): Promise<boolean> {
-  try {
-    // Without the signal: once sent, a write is let finish.
+/** `undefined` where another process wrote the row first. */
+function replace({ dekStore }: RowContext, next: DekRow, etag: string): Promise<true | undefined> {
+  // Without the signal: once sent, a write is let finish.
+  const write = async (): Promise<true> => {
     await dekStore.replace(next, etag);
     return true;
-  } catch (error) {
-    // The answer may have been lost after the write.
-    if (await isStored(dekStore, next, etag)) return true;
-    if (hasCode(error, 'ETAG_MISMATCH')) return false;
-    throw error;
-  }
+  };
+  return tryWrite(write, () => isStored(dekStore, next, etag));
 }
 
 async function isStored(
   dekStore: Required<DekStore>,
   next: DekRow,
   etag: string,
-): Promise<boolean> {
+): Promise<true | undefined> {
   try {
     const item = await dekStore.get(next.id);
-    if (!item || item.etag === etag) return false;
-    return isDeepStrictEqual({ ...parseDekRow(item.value, next.id) }, { ...next });
+    if (!item || item.etag === etag) return undefined;
+    const stored = parseDekRow(item.value, next.id);
+    return isDeepStrictEqual({ ...stored }, { ...next }) ? true : undefined;
   } catch {
     // The failure that led here is the one to report.
-    return false;
+    return undefined;
   }
 }

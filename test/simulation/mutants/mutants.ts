@@ -148,8 +148,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'run/change-row.ts',
-        from: "if (hasCode(error, 'ETAG_MISMATCH')) return false;",
-        to: "if (hasCode(error, 'ETAG_MISMATCH')) return true;",
+        from: 'return tryWrite(write, () => isStored(dekStore, next, etag));',
+        to: 'return tryWrite(write, () => isStored(dekStore, next, etag)).then(() => true);',
       },
     ],
   },
@@ -193,8 +193,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'rotation/rotation.ts',
-        from: 'if (this.#records.freshCopy()?.record.epoch === this.epoch) return;',
-        to: 'if (this.epoch > 0) return;',
+        from: 'return this.#records.requireFresh(() => this.read(), this.epoch);',
+        to: 'return Promise.resolve();',
       },
     ],
   },
@@ -258,8 +258,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'cipher/document-updater.ts',
-        from: ': await store.replace(write.document, etag, { signal });',
-        to: ': await store.replace(write.document, (await lookUp(update))?.etag ?? etag, { signal });',
+        from: ': store.replace(write.document, etag, { signal });',
+        to: ': lookUp(update).then((now) => store.replace(write.document, now?.etag ?? etag, { signal }));',
       },
     ],
   },
@@ -268,8 +268,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'cipher/document-updater.ts',
-        from: 'if (stored && write.hasLandedIn(stored.document)) return stored;',
-        to: 'if (stored && hasCode(error, "STORE_UNAVAILABLE")) return undefined;',
+        from: 'return tryWrite(send, async () => {',
+        to: 'return send().catch((error: unknown) => { if (hasCode(error, "ALREADY_EXISTS", "ETAG_MISMATCH", "STORE_UNAVAILABLE")) return undefined; throw error; }); void tryWrite(send, async () => {',
       },
     ],
   },

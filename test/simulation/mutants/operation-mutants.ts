@@ -72,8 +72,8 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'maintenance/maintain-rows.ts',
-        from: 'if (!this.#job.requireAllowed || this.#context.records.freshCopy()) return;',
-        to: 'if (!this.#job.requireAllowed || this.#context.records) return;',
+        from: 'if (this.#job.requireAllowed) await this.#context',
+        to: 'if (!this.#job) await this.#context',
       },
     ],
   },
