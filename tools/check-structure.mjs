@@ -1,4 +1,4 @@
-/** Prints what the structure of `src` comes to, and fails where a limit is passed. */
+/** Prints measures of the structure of `src`, and fails where a limit is exceeded. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';

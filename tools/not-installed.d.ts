@@ -1,2 +1,2 @@
-/** What @azure/… is to whoever has not installed it: tsconfig.dist.json puts it in its place. @module */
+/** Stands in for `@azure/…` where it is not installed: tsconfig.dist.json maps those modules to this file. @module */
 export {};
