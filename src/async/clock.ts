@@ -1,12 +1,12 @@
-/** Time and jitter, injected: the one file that touches the real ones. @module */
+/** Time and jitter, injected: the only file that uses the real ones. @module */
 import { setImmediate as nextTurn, setTimeout as sleepFor } from 'node:timers/promises';
 import { ownSignal } from './own-signal.js';
 
-/** Where the library takes time from. Tests pass their own; everybody else uses {@link systemClock}. */
+/** The source of time for the library. Tests inject their own; everything else uses {@link systemClock}. */
 export interface Clock {
   /** Milliseconds since the epoch; may jump either way. */
   wallMs(): number;
-  /** Milliseconds since an arbitrary start; never goes back, may stand still while a machine sleeps. */
+  /** Milliseconds since an arbitrary start; never falls, may pause while the machine sleeps. */
   monotonicMs(): number;
   /** Resolves after `durationMs`; rejects with `signal.reason` as soon as the signal aborts. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
@@ -22,7 +22,7 @@ export const systemClock: Clock = {
   async sleep(durationMs, signal) {
     try {
       const options = signal && { signal: ownSignal(signal) };
-      // A timer of 0 ms takes over one: too long for who only lets others have their turn.
+      // A timer of 0 ms takes longer than 1 ms: too long for a caller that only yields its turn.
       if (durationMs > 0) await sleepFor(durationMs, undefined, options);
       else await nextTurn(undefined, options);
     } catch (error) {
@@ -32,7 +32,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** One instant on both of a clock's scales. */
+/** One instant on both scales of a clock. */
 export interface Moment {
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -48,8 +48,8 @@ export function momentOf(clock: Clock): Moment {
 }
 
 /**
- * Milliseconds since a moment, for limits that must not be overstayed: the larger of the two
- * scales, and infinite when the wall clock went back, so that no clock fault prolongs a limit.
+ * Milliseconds since a moment, for limits that must not be exceeded: the larger of the two scales, and
+ * infinite when the wall clock went back, so that no clock fault extends a limit.
  */
 export function elapsedMs(clock: Clock, since: Moment): number {
   const wall = clock.wallMs() - since.wallMs;

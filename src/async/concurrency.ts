@@ -6,7 +6,9 @@ export interface MapConcurrentlyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Results in order. The first failure stops further starts and rejects when nothing runs any more. */
+/**
+ * Returns results in order. The first failure stops further starts, and rejects when no task is in flight.
+ */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   task: (item: T) => Promise<R>,
@@ -35,11 +37,11 @@ export async function mapConcurrently<T, R>(
   return results;
 }
 
-/** A concurrency that moves. */
+/** A concurrency that changes. */
 export interface WorkLimit {
-  /** Asked anew before each start: what runs already is let run where it says less. */
+  /** Read before each start; where it falls, tasks in flight continue. */
   readonly limit: number;
-  /** The caller left: tasks that only wait to go on had better give up. */
+  /** The caller stopped: tasks that only wait to continue should give up. */
   abandon(): void;
 }
 
@@ -48,10 +50,10 @@ export interface SettleConcurrentlyOptions extends Pick<MapConcurrentlyOptions, 
 }
 
 /**
- * Results as they come. A task begins only while fewer than `concurrency` run or wait to be taken,
- * so that a caller who stops taking them misses no more than that.
+ * Yields results as they arrive. A task starts only while fewer than `concurrency` are in flight or have an
+ * unread result, so a caller that stops reading misses no more than that many.
  *
- * The first failure, an abort or a caller who leaves stops further starts; what runs is let finish.
+ * The first failure, an abort or a caller that stops prevents further starts; in-flight tasks finish first.
  */
 export async function* settleConcurrently<T, R>(
   items: Iterable<T>,

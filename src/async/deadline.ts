@@ -1,13 +1,13 @@
-/** Bounds how long work on the network may take. @module */
+/** Limits how long work on the network may take. @module */
 import { systemClock } from './clock.js';
 import { ONCE, ownController, ownSignal } from './own-signal.js';
 import { untilAborted } from './until-aborted.js';
 
 /**
- * Settles as `work` does; rejects with the signal's reason as soon as it aborts, and with a
- * `TimeoutError` after `durationMs`. The work's own signal aborts in both cases.
+ * Settles as `work` does; rejects with the signal's reason as soon as it aborts, and with a `TimeoutError`
+ * after `durationMs`. In both cases the signal that `work` received aborts.
  *
- * The time is the machine's, whatever clock a test injects: the network takes no other.
+ * This uses real time, even where a test injects a clock: the network does too.
  */
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,

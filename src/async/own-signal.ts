@@ -6,10 +6,11 @@ const ownSignals = new WeakMap<AbortSignal, AbortSignal>();
 const sources = new WeakMap<AbortSignal, AbortSignal>();
 
 /**
- * The library's own signal behind one that a caller passed in: it aborts with it, and for the same reason.
+ * Returns the library's own signal for one that a caller passed in. It aborts with that signal, for the same
+ * reason.
  *
- * Node.js warns of a leak at the eleventh listener of a signal. How many calls share a caller's signal is
- * up to the caller, and so is the limit of that signal: so calls listen to this one, which has no limit.
+ * Node.js warns of a leak at the eleventh listener of a signal. The caller decides how many calls share its
+ * signal, and owns that signal's limit. So calls listen to this signal, which has no limit.
  */
 export function ownSignal(signal: AbortSignal): AbortSignal;
 export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefined;
@@ -20,12 +21,14 @@ export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefi
   const own = follow(signal);
   ownSignals.set(signal, own);
   ownSignals.set(own, own);
-  // A signal of `AbortSignal.timeout` never aborts once nothing refers to it.
+  // A signal of `AbortSignal.timeout` that is no longer referenced never aborts.
   if (own !== signal) sources.set(own, signal);
   return own;
 }
 
-/** Whose signal others may listen to without limit, such as an SDK that sends a request again. */
+/**
+ * Returns a controller whose signal has no limit of listeners, for example for an SDK that retries requests.
+ */
 export function ownController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
@@ -33,13 +36,13 @@ export function ownController(): AbortController {
   return controller;
 }
 
-/** How to listen for the one time that a signal aborts, whatever was put on `Object.prototype`. */
+/** Options for a listener that runs once, whatever is on `Object.prototype`. */
 export const ONCE: { readonly once: boolean } = ownProperties({ once: true });
 
 function follow(signal: AbortSignal): AbortSignal {
-  // Of another implementation, which cannot be followed, and counts listeners in its own way or not at all.
+  // A signal of another implementation cannot be followed. It counts listeners in its own way, or not at all.
   if (!(signal instanceof AbortSignal)) return signal;
-  // Not by a listener: that would stay on the caller's signal after the last call.
+  // No listener: it would stay on the caller's signal after the last call.
   const own = AbortSignal.any([signal]);
   setMaxListeners(0, own);
   return own;

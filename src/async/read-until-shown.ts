@@ -1,17 +1,17 @@
-/** Reads again from a store that may be late, until it shows what is looked for. @module */
+/** Reads again from a store that may lag, until the expected value appears. @module */
 import type { Clock } from './clock.js';
 import { ownProperties } from '../guards/guards.js';
 
 export interface LagWait {
   readonly clock: Clock;
-  /** On the clock's monotonic scale: what a read that is sent from then on does not show is not there. */
+  /** On the clock's monotonic scale: a read that is sent after this time shows everything that is stored. */
   readonly endMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 const FIRST_PAUSE_MS = 20;
 
-/** `undefined` where the last read, sent at the end or later, did not show it. */
+/** Returns `undefined` where the last read, sent at the end or later, did not show the value. */
 export async function readUntilShown<T>(
   read: () => Promise<T | undefined>,
   wait: LagWait,

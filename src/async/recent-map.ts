@@ -1,4 +1,4 @@
-/** Remembers what was used lately, cheaply: two maps take turns, nothing is reordered. @module */
+/** Remembers recently used entries cheaply: two maps alternate, and nothing is reordered. @module */
 
 export class RecentMap<V> {
   readonly #round: number;

@@ -1,17 +1,17 @@
-/** Lets concurrent callers of one key share one piece of work. @module */
+/** Lets concurrent callers for one key share one piece of work. @module */
 
 interface Flight<T> {
   promise?: Promise<T>;
 }
 
-/** @typeParam K - Compared as a `Map` does. */
+/** @typeParam K - Compared as the keys of a `Map` are. */
 export class SingleFlight<T, K = string> {
   readonly #flights = new Map<K, Flight<T>>();
 
   /**
-   * The work under way for the key, or new work.
+   * Returns the in-flight work for the key, or starts new work.
    *
-   * @param keep - Called with the outcome, unless the flight was superseded in the meantime.
+   * @param keep - Called with the outcome, unless the work was superseded in the meantime.
    */
   async run(key: K, work: () => Promise<T>, keep: (value: T) => void = ignore): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#start(key, work, keep);
@@ -22,7 +22,7 @@ export class SingleFlight<T, K = string> {
     return this.#flights.has(key);
   }
 
-  /** What is under way for the key came too late: nobody new joins it, and it keeps nothing. */
+  /** The in-flight work for the key is stale: no new caller joins it, and its outcome is not kept. */
   supersede(key: K): void {
     this.#flights.delete(key);
   }

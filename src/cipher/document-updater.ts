@@ -193,5 +193,5 @@ export function checkedItem(answer: unknown): LooseItem {
   const { document, etag } = (answer ?? {}) as Partial<LooseItem>;
   if (isPlainObject(document) && typeof etag === 'string' && etag !== '')
     return answer as LooseItem;
-  throw brokenContract('document store', 'D2', 'get answered with something else');
+  throw brokenContract('document store', 'D2', 'get returned an unexpected value');
 }

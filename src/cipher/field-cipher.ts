@@ -107,7 +107,7 @@ export function fieldCipher(dek: Dek, place: DocumentPlace): FieldCipher {
 /** One message for every way in which a field can fail: it tells an attacker nothing. */
 export function tamperedField(path: string, dekId: string): TamperedError {
   return new TamperedError(
-    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or belongs to another place; restore the document from a backup`,
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; restore the document from a backup`,
     { path, dekId },
   );
 }

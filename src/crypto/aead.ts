@@ -3,13 +3,13 @@ import { constants } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
 import { startupSnapshot } from 'node:v8';
 
-/** Behind `toString`, in every Node so far but not in its documentation. */
+/** The methods behind `toString`: in every Node so far, but undocumented. */
 interface TextSlices {
   base64urlSlice(from: number, to: number): string;
   utf8Slice(from: number, to: number): string;
 }
 
-// Looked for once, so that a Node without them is slower and not broken.
+// Checked once: in a Node without these methods the library is slower, not broken.
 const hasSlices = ['base64urlSlice', 'utf8Slice'].every((name) => name in Buffer.prototype);
 
 function slicesOf(bytes: Buffer): TextSlices {
@@ -28,16 +28,16 @@ const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const OVERHEAD = NONCE_BYTES + TAG_BYTES;
-/** Nonce, one type byte, tag. */
+/** The fewest bytes of a sealed value: nonce, one type byte, tag. */
 export const LEAST_SEALED_BYTES: number = OVERHEAD + 1;
 
-/** Of a payload: more of them make a text that is longer than the longest string. */
+/** The longest payload in bytes: the text of a longer one would exceed the longest string of the runtime. */
 export const MOST_PAYLOAD_BYTES: number =
   Math.floor((constants.MAX_STRING_LENGTH * 3) / 4) - LEAST_SEALED_BYTES;
 
 const TAG_LENGTH = { authTagLength: TAG_BYTES } as const;
 
-// One call to the random generator costs more than the cipher; a pool of nonces shares it.
+// One call to the random generator costs more than the cipher, so nonces are drawn in batches.
 const POOL = 340;
 const pool = Buffer.allocUnsafeSlow(NONCE_BYTES * POOL);
 const nonces = Array.from({ length: POOL }, (_each, index) =>
@@ -45,24 +45,24 @@ const nonces = Array.from({ length: POOL }, (_each, index) =>
 );
 let used = POOL;
 
-// Every process that starts from a snapshot would go on with the nonces that were drawn while it was built.
+// Every process that starts from a snapshot would reuse the nonces that were drawn while it was built.
 if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.addDeserializeCallback(dropNonces);
 
-// Fewer buffers for each call is what makes Node fast here; nothing of a call outlives it.
+// Node is fast here when each call allocates few buffers. No data of a call stays in them.
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 const scratchNonce = viewOf(scratch, 0, NONCE_BYTES);
 const plain = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-/** Of one UTF-16 code unit. */
+/** The most UTF-8 bytes for one UTF-16 code unit. */
 export const MOST_UTF8_BYTES = 3;
 
-/** What is sealed: a type byte, then text as UTF-8 or bytes. */
+/** What is sealed: a type byte, then UTF-8 text or bytes. */
 export interface Plaintext {
   readonly marker: number;
   readonly payload: string | Uint8Array;
 }
 
-/** Seals under a fresh nonce; gives base64url of nonce ‖ ciphertext ‖ tag. */
+/** Seals under a fresh nonce, and returns nonce ‖ ciphertext ‖ tag as base64url. */
 export function sealToText(key: KeyObject, plaintext: Plaintext, aad: Uint8Array): string {
   const nonce = freshNonce();
   const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_LENGTH);
@@ -80,19 +80,20 @@ export function sealToText(key: KeyObject, plaintext: Plaintext, aad: Uint8Array
 }
 
 /**
- * Opens what {@link sealToText} wrote. `undefined` when the text is not canonical base64url, too
- * short, or fails authentication: nothing of the plaintext is returned before the tag was checked.
+ * Opens what {@link sealToText} wrote. Returns `undefined` when the text is not canonical base64url, is too
+ * short, or fails authentication: no plaintext is returned before the tag was checked.
  */
 export function openText(key: KeyObject, sealed: string, aad: Uint8Array): Buffer | undefined {
   const most = (sealed.length * 3) >> 2;
   const bytes = most <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(most);
   const length = bytes.write(sealed, 'base64url');
-  // Node's decoder forgives junk and trailing bits; only writing it again proves the text canonical.
+  // Node's decoder accepts junk and trailing bits; encoding the bytes again proves that the text is
+  // canonical.
   if (base64urlOf(bytes, length) !== sealed) return undefined;
   return openBytes(key, bytes, aad, length);
 }
 
-/** @param length - How much of `sealed` counts. */
+/** @param length - How many bytes of `sealed` count. */
 export function openBytes(
   key: KeyObject,
   sealed: Uint8Array,
@@ -136,7 +137,7 @@ function bytesOf({ marker, payload }: Plaintext): Uint8Array {
   return viewOf(out, 0, 1 + payload.length);
 }
 
-/** A part of a buffer; several times as fast to make as a `subarray` of it. */
+/** A view of part of a buffer; several times as fast to create as a `subarray`. */
 function viewOf({ buffer, byteOffset }: Uint8Array, from: number, length: number): Uint8Array {
   return new Uint8Array(buffer, byteOffset + from, length);
 }

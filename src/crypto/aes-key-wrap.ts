@@ -16,13 +16,14 @@ export function aesWrapKey(wrappingKey: KeyObject, key: Uint8Array): Buffer {
   return wrapped;
 }
 
-/** The key, or `undefined` when the wrap was not made by this wrapping key or was changed. */
+/** Returns the key, or `undefined` when this wrapping key did not make the wrap, or the wrap was changed. */
 export function aesUnwrapKey(wrappingKey: KeyObject, wrapped: Uint8Array): Buffer | undefined {
-  // OpenSSL answers an empty input with an empty key and no error.
+  // OpenSSL returns an empty key, and no error, for an empty input.
   if (wrapped.length !== WRAPPED_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, wrappingKey, DEFAULT_IV);
   try {
-    // All of it: `final` gives nothing more, and joining the two would leave a copy of the key behind.
+    // This is the whole key: `final` returns no more bytes, and joining the two would leave a copy of the key
+    // in memory.
     const key = decipher.update(wrapped);
     decipher.final();
     return key;

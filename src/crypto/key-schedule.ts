@@ -1,4 +1,4 @@
-/** What is derived from a DEK, a MEK or a record key, and the mac of a record: docs/format.md. HKDF-SHA256, RFC 5869. @module */
+/** Derives keys from a DEK, a MEK or a record key, and makes macs: docs/format.md. HKDF-SHA256, RFC 5869. @module */
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { encodeBase64url, tuple, decodeBase64url } from './encoding.js';
 
@@ -6,9 +6,9 @@ const EMPTY_SALT = Buffer.alloc(32);
 const FIRST_BLOCK = Uint8Array.of(1);
 
 /**
- * HKDF-SHA256 with an empty salt, 32 bytes out: RFC 5869, where one block of output is enough.
+ * HKDF-SHA256 with an empty salt and 32 bytes of output: RFC 5869, for which one block of output is enough.
  *
- * Not by `hkdfSync`, which takes at most 1024 bytes of info: a context may be longer.
+ * `hkdfSync` is not used: it takes at most 1024 bytes of info, and a context may be longer.
  */
 export function hkdf(key: KeyObject | Uint8Array, info: Uint8Array): Buffer {
   const secret = key instanceof Uint8Array ? Uint8Array.from(key) : key.export();
@@ -19,7 +19,7 @@ export function hkdf(key: KeyObject | Uint8Array, info: Uint8Array): Buffer {
   return output;
 }
 
-/** The document a field key is for. */
+/** The document that a field key belongs to. */
 export interface FieldKeyContext {
   readonly product: string;
   readonly dekId: string;
@@ -44,17 +44,17 @@ export function deriveCommitment(
   return encodeBase64url(hkdf(dek, tuple('field-encrypt/v1/commitment', product, dekId)));
 }
 
-/** First 16 hex digits that name a MEK of the env provider without giving it away. */
+/** The first 16 hex digits of a digest that identifies a MEK of the env provider without revealing it. */
 export function deriveMekId(mek: KeyObject): string {
   return hkdf(mek, tuple('field-encrypt/v1/mek-id')).toString('hex').slice(0, 16);
 }
 
-/** 16 hex digits that name a record key without giving it away. */
+/** 16 hex digits that identify a record key without revealing it. */
 export function deriveRecordKeyId(recordKey: KeyObject): string {
   return hkdf(recordKey, tuple('field-encrypt/v1/record-key-id')).toString('hex').slice(0, 16);
 }
 
-/** Imports key bytes and wipes them: the `KeyObject` keeps its own copy and prints nothing. */
+/** Imports key bytes and zeroes them: the `KeyObject` keeps its own copy and never prints it. */
 export function importSecret(bytes: Uint8Array): KeyObject {
   const key = createSecretKey(bytes);
   bytes.fill(0);
@@ -66,7 +66,7 @@ export function recordMac(key: KeyObject, text: string): string {
   return encodeBase64url(digestOf(key, text));
 }
 
-/** In constant time, but for the form of what is compared. */
+/** Compares in constant time, except for the check of the mac's form. */
 export function isRecordMac(key: KeyObject, text: string, mac: string): boolean {
   const given = decodeBase64url(mac);
   const expected = digestOf(key, text);

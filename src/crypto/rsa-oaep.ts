@@ -11,13 +11,13 @@ import {
 import { ownProperties } from '../guards/guards.js';
 import { encodeBase64url } from './encoding.js';
 
-/** A wrap is as long as the modulus: docs/format.md knows no other lengths. */
+/** A wrap is as long as the modulus: docs/format.md defines no other lengths. */
 export const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
 export const LEAST_RSA_EXPONENT = 65_537n;
 
 const ONE_BLOCK = /^-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]+-----END (?:RSA )?PUBLIC KEY-----$/;
 
-/** Of a PEM with one public key, SPKI or PKCS#1, and nothing else. */
+/** Reads a PEM that holds exactly one public key, SPKI or PKCS#1. */
 export function publicKeyIn(pem: string): KeyObject | undefined {
   const text = pem.trim();
   return ONE_BLOCK.test(text) ? orUndefined(() => createPublicKey(text)) : undefined;
@@ -28,12 +28,12 @@ export function privateKeyIn(pem: string, passphrase: string | undefined): KeyOb
   return orUndefined(() => createPrivateKey(key));
 }
 
-/** In either form: plain or encrypted, of any algorithm. */
+/** True for a private key in any form: plain or encrypted, of any algorithm. */
 export function holdsPrivateKey(pem: string): boolean {
   return pem.includes('PRIVATE KEY');
 }
 
-/** Why RSA-OAEP-256 wraps no DEK for a key, public or private; `undefined` where nothing is wrong. */
+/** Returns why RSA-OAEP-256 cannot wrap DEKs for a public or private key; `undefined` where it can. */
 export function rsaMisfitOf({
   asymmetricKeyType,
   asymmetricKeyDetails,
@@ -48,13 +48,13 @@ export function rsaMisfitOf({
   return publicExponent < LEAST_RSA_EXPONENT ? 'has a public exponent below 65537' : undefined;
 }
 
-/** SHA-256 of the public half's SPKI, in hex: one for a key in any form. */
+/** Returns the SHA-256 of the public half's SPKI in hex: the same for a key in any form. */
 export function spkiDigestOf(key: KeyObject): string {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return hash('sha256', publicKey.export({ type: 'spki', format: 'der' }), 'hex');
 }
 
-/** Without the cause: nothing that comes near a key is passed on. */
+/** Drops the cause, so that no error quotes key material. */
 function orUndefined(read: () => KeyObject): KeyObject | undefined {
   try {
     return read();
@@ -63,7 +63,7 @@ function orUndefined(read: () => KeyObject): KeyObject | undefined {
   }
 }
 
-/** @param modulus - Big-endian, as in a JWK's `n`; the exponent likewise. */
+/** @param modulus - Big-endian, as in a JWK's `n`; so is the exponent. */
 export function importRsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): KeyObject {
   const n = encodeBase64url(modulus);
   const e = encodeBase64url(exponent);
@@ -76,7 +76,7 @@ export function rsaOaep256Wrap(publicKey: KeyObject, key: Uint8Array): Buffer {
   return publicEncrypt(ownProperties({ key: publicKey, ...OAEP_256 }), key);
 }
 
-/** The key, or `undefined` when the wrap was not made for this private key or was changed. */
+/** Returns the key, or `undefined` when the wrap was made for another key or was changed. */
 export function rsaOaep256Unwrap(privateKey: KeyObject, wrapped: Uint8Array): Buffer | undefined {
   try {
     return privateDecrypt(ownProperties({ key: privateKey, ...OAEP_256 }), wrapped);

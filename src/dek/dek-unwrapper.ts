@@ -64,7 +64,7 @@ async function unwrapBytes(
 
 function tamperedRow(dekId: string, cause?: unknown): TamperedError {
   return new TamperedError(
-    `DEK row ${dekId} failed authentication: it was changed, or belongs to another place; restore the row from a backup`,
+    `DEK row ${dekId} failed authentication: it was changed, or moved from another place; restore the row from a backup`,
     { dekId, ...(cause !== undefined && { cause }) },
   );
 }

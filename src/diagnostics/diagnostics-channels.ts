@@ -3,21 +3,20 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 import type { KeyProviderErrorCode } from '../errors/errors.js';
 
 /**
- * Names of the channels on which the library tells what it does, for metrics and tracing.
+ * Names of the channels on which the library publishes what it does, for metrics and tracing.
  *
- * `wrap`, `unwrap` and `store` are tracing channels, with a message object for each call: see
- * {@link WrapMessage}, {@link UnwrapMessage} and {@link StoreMessage}. Subscribe to
- * `tracing:<name>:asyncEnd` for finished calls, or to all five by Node's `tracingChannel(name)`. The
- * others are plain channels: {@link CacheMessage}, {@link RetryMessage}, {@link RunMessage} and
- * {@link PlaintextReadMessage}.
+ * `wrap`, `unwrap` and `store` are tracing channels, with a message object for each call: see {@link
+ * WrapMessage}, {@link UnwrapMessage} and {@link StoreMessage}. Subscribe to `tracing:<name>:asyncEnd` for
+ * finished calls, or to all five with Node's `tracingChannel(name)`. The others are plain channels: {@link
+ * CacheMessage}, {@link RetryMessage}, {@link RunMessage} and {@link PlaintextReadMessage}.
  *
- * Messages are plain data: names, ids, counts and codes. No key, wrap, ciphertext, plaintext or key
- * part of a document is in any of them, and no error object either, because an adapter's may quote
- * what it was sent: `error` and `result`, which Node's own helpers set, stay absent.
+ * Messages are plain data: names, ids, counts and codes. They never hold a key, a wrap, ciphertext, plaintext
+ * or a key part of a document. They hold no error object either, because an error of an adapter may quote its
+ * input: `error` and `result`, which Node's own helpers set, stay absent.
  *
- * A subscriber runs before the call goes on, so keep it short. What it throws fails no call: Node
- * reports it as an uncaught exception, which ends the process unless that is handled. Without
- * subscribers nothing is measured and no message is made.
+ * A subscriber runs before the call continues, so keep it short. An exception in it fails no call: Node
+ * reports it as an uncaught exception, which ends the process unless it is handled. Without subscribers
+ * nothing is measured and no message is created.
  *
  * @example
  * ```ts
@@ -51,16 +50,14 @@ export const diagnosticsChannels = {
 } as const;
 
 /**
- * A DEK was asked for, or left the cache. Of what was asked for, the hit ratio is
- * `hit / (hit + miss + joined)`.
+ * A DEK was requested, or left the cache. The hit ratio is `hit / (hit + miss + joined)`.
  *
- * - `hit`: it was in memory, and cost nothing. So is one that was just made.
- * - `miss`: it was not, and a load began: mostly one read of the store, and one unwrap.
- * - `joined`: it was not, and the load that somebody else had begun is waited for.
- * - `evicted`: it was dropped, see `reason`.
+ * - `hit`: it was in memory, and cost nothing; a DEK that was just created counts too.
+ * - `miss`: it was not in memory, and a load began: usually one read of the store, and one unwrap.
+ * - `joined`: it was not in memory, and the call waits for a load that another call began.
+ * - `evicted`: it was removed, see `reason`.
  *
- * Where a load that was joined took longer than the cache's `ttlMs`, the DEK is loaded again and told
- * of again.
+ * Where a joined load took longer than the cache's `ttlMs`, the DEK is loaded and published again.
  */
 export type CacheMessage =
   | { readonly type: 'hit' | 'joined' | 'miss'; readonly dekId: string }
@@ -68,8 +65,8 @@ export type CacheMessage =
       readonly type: 'evicted';
       readonly dekId: string;
       /**
-       * `expired`: after `ttlMs`; `full`: for another DEK, with `maxEntries` held; `invalidated`: it
-       * was shredded, retired or revoked, or the cache was cleared.
+       * `expired`: after `ttlMs`; `full`: to make room for another DEK at `maxEntries`; `invalidated`: it was
+       * shredded, retired or revoked, or the cache was cleared.
        */
       readonly reason: 'expired' | 'full' | 'invalidated';
     };
@@ -88,30 +85,33 @@ export function tellOfEviction(dekId: string, reason: EvictionReason): void {
 }
 
 /**
- * A declared field was plaintext and was passed through; one message for each that `plaintextReads`
- * counts. Which document it was, only `onPlaintextRead` says: ids can be personal data.
+ * A declared field was plaintext and was passed through; one message for each one that `plaintextReads`
+ * counts. Only `onPlaintextRead` says in which document it was: ids can be personal data.
  */
 export interface PlaintextReadMessage {
   readonly product: string;
   readonly collection: string;
-  /** As declared: `tags[]` for each element; the container's where that is not of the declared shape. */
+  /**
+   * The declared path: `tags[]` for each element; the container's path where that does not have the declared
+   * shape.
+   */
   readonly path: string;
 }
 
 export const plaintextReadChannel: Channel = channel(diagnosticsChannels.plaintextRead);
 
 /**
- * A request to a key service failed, and its provider is about to try it again. The last failure of a
- * call is not one of these: it is in the {@link WrapMessage} or {@link UnwrapMessage}.
+ * A request to a key service failed, and its provider is about to retry it. The last failure of a call is not
+ * published here: it is in the {@link WrapMessage} or {@link UnwrapMessage}.
  */
 export interface RetryMessage {
   readonly keyProvider: string;
   readonly mekName: string;
-  /** `KEY_PROVIDER_THROTTLED` for a throttled one. */
+  /** `KEY_PROVIDER_THROTTLED` for a throttled request. */
   readonly errorCode: KeyProviderErrorCode;
   /** Attempts so far, from 1 on. */
   readonly attempts: number;
-  /** Until the next one. */
+  /** Time until the next attempt. */
   readonly delayMs: number;
 }
 

@@ -1,10 +1,10 @@
-/** Tells of a call on a tracing channel, and changes nothing about it. @module */
+/** Publishes a call on a tracing channel, and changes nothing about it. @module */
 import type { TracingChannel } from 'node:diagnostics_channel';
 import type { Clock } from '../async/clock.js';
 import { isFieldEncryptionError, KeyProviderError, type ErrorCode } from '../errors/errors.js';
 import type { MekReference } from '../format/key-wrap.js';
 
-/** On whose behalf calls are made, and by which clock they are timed. */
+/** The origin of published calls, and the clock that measures them. */
 export interface CallSource {
   readonly product: string;
   readonly clock: Clock;
@@ -16,14 +16,15 @@ interface CallParts<Message extends CallMessage, T> {
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
   readonly call: () => Promise<T>;
-  /** What is known of the call once it has ended, whichever way. */
+  /** Details that are known once the call has ended, in either way. */
   readonly known?: () => Partial<Message>;
 }
 
 /**
- * Settles as the call does. Whoever calls this has looked at `hasSubscribers`.
+ * Settles as the call does. The caller has checked `hasSubscribers`.
  *
- * Not by `tracePromise`, which hands the result to every subscriber: of an unwrap, that is the DEK.
+ * `tracePromise` is not used: it passes the result to every subscriber, and the result of an unwrap is the
+ * DEK.
  */
 export function traceCall<Message extends CallMessage, T>(
   parts: CallParts<Message, T>,
@@ -65,35 +66,35 @@ function failureIn(error: unknown, signal: AbortSignal | undefined): CallFailure
   return retryAfterMs === undefined ? { errorCode } : { errorCode, retryAfterMs };
 }
 
-/** All that is told of an error: its message may quote what an adapter was sent. */
+/** All that is published of an error: its message may quote the input of an adapter. */
 export function errorCodeOf(error: unknown, signal?: AbortSignal): CallErrorCode {
   if (signal?.aborted && error === signal.reason) return 'ABORTED';
   return isFieldEncryptionError(error) ? error.code : 'OTHER';
 }
 
-/** `ABORTED`: by the caller's signal. `OTHER`: an error that has no code of this library. */
+/** `ABORTED`: by the caller's signal. `OTHER`: an error without a code of this library. */
 export type CallErrorCode = ErrorCode | 'ABORTED' | 'OTHER';
 
-/** What all calls tell; the last three are there once the call has ended. */
+/** The properties of all calls; the last three are present once the call has ended. */
 export interface CallMessage {
   readonly product: string;
-  /** By the encryptor's clock. */
+  /** Measured by the encryptor's clock. */
   readonly durationMs?: number;
   /** Absent where the call succeeded. */
   readonly errorCode?: CallErrorCode;
-  /** How long the key service asked to be left alone. */
+  /** How long the key service asked callers to wait. */
   readonly retryAfterMs?: number;
 }
 
-/** One call of a key provider's `wrapKey`, with all the attempts that the provider makes of it. */
+/** One call of a key provider's `wrapKey`, including all attempts of the provider. */
 export interface WrapMessage extends CallMessage, MekReference {
-  /** Absent where a random key was wrapped, just to prove that the MEK works. */
+  /** Absent where a random key was wrapped, only to prove that the MEK works. */
   readonly dekId?: string;
 }
 
-/** One call of a key provider's `unwrapKey`, with all the attempts that the provider makes of it. */
+/** One call of a key provider's `unwrapKey`, including all attempts of the provider. */
 export interface UnwrapMessage extends CallMessage, MekReference {
-  /** Absent where a random key was unwrapped, just to prove that the MEK works. */
+  /** Absent where a random key was unwrapped, only to prove that the MEK works. */
   readonly dekId?: string;
 }
 
@@ -114,16 +115,17 @@ type StoreMethod =
   | 'replaceItem';
 
 /**
- * One call of a DEK store. `ETAG_MISMATCH` and `ALREADY_EXISTS` are lost races, which the library
- * sees to itself.
+ * One call of a DEK store. `ETAG_MISMATCH` and `ALREADY_EXISTS` are lost races, which the library handles.
  */
 export interface StoreMessage extends CallMessage {
   readonly method: StoreMethod;
-  /** Of `create`, `get` and `replace`. */
+  /** Set for `create`, `get` and `replace`. */
   readonly dekId?: string;
-  /** Of `listScope`, `listItems` and the calls for one item that is no row. */
+  /** Set for `listScope`, `listItems` and the calls for one item other than a row. */
   readonly scopeId?: string;
-  /** Of `createItem`, `getItem`, `replaceItem` and `deleteItem`: `"rotation"` for the rotation record. */
+  /**
+   * Set for `createItem`, `getItem`, `replaceItem` and `deleteItem`: `"rotation"` for the rotation record.
+   */
   readonly itemId?: string;
   /** Request units of all its requests; absent where the store reported none. */
   readonly requestCharge?: number;

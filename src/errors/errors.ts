@@ -1,26 +1,26 @@
-/** Every failure that a caller may have to tell apart. @module */
+/** Every failure that a caller may have to distinguish. @module */
 import { isNativeError } from 'node:util/types';
 import { readOptions } from '../guards/guards.js';
 import type { RetirementReason } from './retirement-reason.js';
 
-/** All copies and versions that a process has loaded find the same symbol. */
+/** All copies and versions that a process has loaded share this symbol. */
 const BRAND = Symbol.for('@bytelyst/field-encrypt/error');
 
-/** The form of a code. Codes are published, so a text that could hold anything is none. */
+/** The form of a code. Codes are published on diagnostics channels, so arbitrary text is not accepted. */
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/;
 
 interface Branded {
   readonly [BRAND]: string;
 }
 
-/** @param name - A class keeps its name in every version. */
+/** @param name - The name of the class, the same in every version. */
 function brandClass({ prototype }: { readonly prototype: object }, name: string): void {
   Object.defineProperty(prototype, BRAND, { value: name });
 }
 
-/** What `instanceof` answers for a branded class, and for a class that an application derives from it. */
+/** The result of `instanceof` for a branded class, and for a class that an application derives from it. */
 function isInstanceOf({ prototype }: { readonly prototype: object }, value: unknown): boolean {
-  // A derived class inherits this function, and must not claim the errors of its base.
+  // A derived class inherits this function, and must not match the errors of its base.
   if (!isOwnBrand(prototype))
     return Object.prototype.isPrototypeOf.call(prototype, value as object);
   if (!isBranded(value)) return false;
@@ -29,8 +29,8 @@ function isInstanceOf({ prototype }: { readonly prototype: object }, value: unkn
 }
 
 /**
- * An error that was thrown by an adapter may hold anything: what has the brand must have the form too.
- * A store that forges the brand gains nothing, since it could throw the real class.
+ * An error from an adapter may hold anything: a branded value must also have the right form. A store that
+ * forges the brand gains nothing, since it could throw the real class.
  */
 function isBranded(value: unknown): value is Branded {
   if (!isNativeError(value)) return false;
@@ -63,7 +63,7 @@ export type KeyProviderErrorCode =
 export type StoreErrorCode =
   'ALREADY_EXISTS' | 'ETAG_MISMATCH' | 'STORE_FAILED' | 'STORE_UNAVAILABLE';
 
-/** Failures that need no class of their own. */
+/** Failures that need no subclass. */
 export type PlainErrorCode =
   | 'ADAPTER_CONTRACT'
   | 'BACKFILL_UNFINISHED'
@@ -98,10 +98,10 @@ export type ErrorCode =
   | PlainErrorCode
   | StoreErrorCode;
 
-/** What an error may name besides its message. */
+/** What an error may carry besides its message. */
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** True where the same call may succeed later, with nothing changed. */
+  /** True where the same call may succeed later without any change. */
   readonly retryable?: boolean;
   readonly dekId?: string | undefined;
   readonly path?: string | undefined;
@@ -116,7 +116,7 @@ const DETAILS: readonly (keyof ErrorDetails)[] = ['cause', 'retryable', 'dekId',
  * (dekId, path, version), never plaintext, key bytes or ciphertext. Misuse of a function is a
  * `TypeError` or `RangeError` instead; an aborted call rejects with `signal.reason`.
  *
- * `instanceof` also holds for errors of another copy of this package in the same process. Another version
+ * `instanceof` also recognises errors of another copy of this package in the same process. Another version
  * may have a `code` that this one does not list: give a `switch` a `default`.
  */
 export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Error {
@@ -134,7 +134,7 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
     return isInstanceOf(this, value);
   }
 
-  /** @throws RangeError for a detail that is not known: misspelt, it would be lost. */
+  /** @throws RangeError for an unknown detail: a misspelt one would be lost. */
   constructor(code: Code, message: string, details: ErrorDetails = {}) {
     const own = readOptions(details, DETAILS, 'details');
     super(message, 'cause' in own ? { cause: own.cause } : undefined);
@@ -146,8 +146,8 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
 }
 
 /**
- * Stored data is not what this library wrote: a changed, cut or moved envelope, an altered row.
- * Raise an alarm and restore the data; a retry gives the same answer.
+ * Stored data is not what this library wrote: an envelope was changed, truncated or moved, or a row was
+ * altered. Raise an alarm and restore the data; a retry fails in the same way.
  */
 export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
   override readonly name: string = 'TamperedError';
@@ -161,7 +161,7 @@ export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
   }
 }
 
-/** A key provider did not wrap or unwrap. Retry when `retryable`, after `retryAfterMs` if given. */
+/** A key provider failed to wrap or unwrap. Retry when `retryable`, after `retryAfterMs` where it is set. */
 export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode> {
   override readonly name: string = 'KeyProviderError';
   declare readonly retryAfterMs?: number;
@@ -186,8 +186,8 @@ export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode>
 }
 
 /**
- * A store did not do what was asked. `ALREADY_EXISTS` and `ETAG_MISMATCH` are lost races: read
- * again and decide anew. `STORE_UNAVAILABLE` may be retried; `STORE_FAILED` needs a look.
+ * A store operation failed. `ALREADY_EXISTS` and `ETAG_MISMATCH` are lost races: read again and decide again.
+ * `STORE_UNAVAILABLE` may be retried; `STORE_FAILED` has to be examined.
  */
 export class StoreError extends FieldEncryptionError<StoreErrorCode> {
   override readonly name: string = 'StoreError';
@@ -202,13 +202,13 @@ export class StoreError extends FieldEncryptionError<StoreErrorCode> {
   }
 }
 
-/** One thing wrong with the environment. */
+/** One problem with the environment. */
 export interface ConfigurationProblem {
   readonly variable: string;
   readonly problem: string;
 }
 
-/** The environment does not configure the library; `problems` lists everything wrong with it. */
+/** The environment does not configure the library; `problems` lists every problem with it. */
 export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVALID'> {
   override readonly name: string = 'ConfigurationError';
   readonly problems: readonly ConfigurationProblem[];
@@ -224,7 +224,7 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
   }
 }
 
-/** Something needs a MEK version, or may; `reasons` lists everything that was found. */
+/** A MEK version is needed, or may be; `reasons` lists everything that was found. */
 export class MekStillNeededError extends FieldEncryptionError<'MEK_STILL_NEEDED'> {
   override readonly name: string = 'MekStillNeededError';
   readonly reasons: readonly RetirementReason[];
@@ -250,8 +250,8 @@ export type AnyFieldEncryptionError =
   | TamperedError;
 
 /**
- * True for any error of this library, of another copy or version of it too; narrows to the union whose
- * `code` can be switched on. Another version may have a code that is not in it: add a `default`.
+ * True for any error of this library, from any copy or version; narrows to the union of codes for a `switch`.
+ * Another version may have a code that is not in it: add a `default`.
  */
 export function isFieldEncryptionError(error: unknown): error is AnyFieldEncryptionError {
   return error instanceof FieldEncryptionError;
@@ -270,12 +270,12 @@ export function brokenContract(
 ): FieldEncryptionError {
   return new FieldEncryptionError(
     'ADAPTER_CONTRACT',
-    `The ${adapter} broke rule ${rule}: ${what}; mend the adapter`,
+    `The ${adapter} broke rule ${rule}: ${what}; fix the adapter`,
     cause === undefined ? {} : { cause },
   );
 }
 
-/** Others were faster every time: nothing is wrong, and a later call may win. */
+/** The call lost every race against other processes: nothing is wrong, and a later call may succeed. */
 export function contended(what: string, attempts: number): FieldEncryptionError {
   return new FieldEncryptionError(
     'CONTENDED',

@@ -23,13 +23,13 @@ interface DekRowHead {
   readonly id: string;
   readonly scopeId: string;
   readonly scopeKind: ScopeKind;
-  /** The scope's parts, for people and for finding orphans. */
+  /** The scope's parts, for people and for the search for orphans. */
   readonly scope: readonly string[];
   readonly type: 'dek';
   readonly schema: 1;
   readonly product: string;
   readonly generation: number;
-  /** Of the rotation that last wrote the row. */
+  /** Epoch of the rotation that last wrote the row. */
   readonly epoch: number;
   readonly createdAt: string;
   readonly macKeyId?: string;
@@ -41,7 +41,7 @@ export interface PreviousWrap extends KeyWrap {
   readonly epoch: number;
 }
 
-/** The DEK under an offline recovery key. */
+/** The DEK wrapped for an offline recovery key. */
 export interface RecoveryWrap {
   readonly wrappedDek: string;
   readonly wrapAlgorithm: 'RSA-OAEP-256';
@@ -50,19 +50,19 @@ export interface RecoveryWrap {
 
 /** A DEK that can be used. */
 interface WrappedDekRow extends DekRowHead, KeyWrap {
-  /** Proves after every unwrap that the DEK is the right one. */
+  /** Proves after every unwrap that this is the right DEK. */
   readonly commitment: string;
   readonly rewrappedAt?: string;
   readonly previousWrap?: PreviousWrap;
   readonly recoveryWrap?: RecoveryWrap;
 }
 
-/** Seals and opens. */
+/** The DEK seals and opens. */
 export interface ActiveDekRow extends WrappedDekRow {
   readonly state: 'active';
 }
 
-/** Opens, never seals. */
+/** The DEK opens, and never seals. */
 export interface RetiredDekRow extends WrappedDekRow {
   readonly state: 'retired';
   readonly retiredAt: string;
@@ -70,7 +70,7 @@ export interface RetiredDekRow extends WrappedDekRow {
 
 export type LiveDekRow = ActiveDekRow | RetiredDekRow;
 
-/** A tombstone: the DEK is gone for good, and its id is never used again. */
+/** A tombstone: the DEK is permanently deleted, and its id is never used again. */
 export interface ShreddedDekRow extends DekRowHead {
   readonly state: 'shredded';
   readonly shreddedAt: string;
@@ -78,7 +78,7 @@ export interface ShreddedDekRow extends DekRowHead {
 
 export type DekRow = LiveDekRow | ShreddedDekRow;
 
-/** Names a row whose own id cannot. */
+/** Stands for the id of a row whose own id is not valid. */
 export const NO_DEK_ID = '(without a valid id)';
 
 export const isScopeKind: PropertyTest = isOneOf('document', 'shared');
@@ -136,11 +136,11 @@ const SHAPES: Readonly<Record<DekRow['state'], ItemShape>> = {
 };
 
 /**
- * The row, when it is one that this version understands and nothing in it contradicts itself.
+ * Returns the row when this version understands it and it is consistent.
  *
- * @param dekId - The id that was asked for: a row copied under another id is refused.
+ * @param dekId - The requested id: a row copied under another id is refused.
  * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema, state or property;
- * TamperedError for a row that this library cannot have written.
+ *   TamperedError for a row that this library cannot have written.
  */
 export function parseDekRow(value: unknown, dekId?: string): DekRow {
   const item = `DEK row ${dekId ?? dekIdIn(value) ?? NO_DEK_ID}`;
@@ -169,13 +169,13 @@ function requireConsistent(row: DekRow, item: string, dekId: string | undefined)
   }
 }
 
-/** The id that a stored value has, if it is one that a DEK can have. */
+/** Returns the id of a stored value, if a DEK can have such an id. */
 export function dekIdIn(value: unknown): string | undefined {
   const id = (value as { readonly id?: unknown } | null | undefined)?.id;
   return isDekId(id) ? id : undefined;
 }
 
-/** The tombstone of a live row: what is left of it, and when. */
+/** Returns the tombstone of a live row: what remains of it, and the time. */
 export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow {
   const { id, scopeId, scopeKind, scope, type, schema, product, generation, epoch, createdAt } =
     row;
@@ -183,12 +183,12 @@ export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow
   return { ...head, state: 'shredded', epoch, createdAt, shreddedAt };
 }
 
-/** When a row was retired, or shredded. */
+/** When a row was retired or shredded. */
 export function leftUseAt(row: RetiredDekRow | ShreddedDekRow): string {
   return row.state === 'retired' ? row.retiredAt : row.shreddedAt;
 }
 
-/** An active row as it opens still and seals no more; its epoch stays. */
+/** Returns an active row as retired: it still opens, and seals no more; its epoch does not change. */
 export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow {
   return { ...row, state: 'retired', retiredAt };
 }
@@ -196,19 +196,19 @@ export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow 
 interface Rewrap {
   readonly wrap: KeyWrap;
   readonly epoch: number;
-  /** What the DEK was opened from, and can be opened from again; without it the row's own stays. */
+  /** The wrap that the DEK was opened from; without it, the row keeps the previous wrap that it has. */
   readonly previousWrap: PreviousWrap | undefined;
-  /** Likewise. */
+  /** The wrap for the recovery key; without it, the row keeps the one that it has. */
   readonly recoveryWrap: RecoveryWrap | undefined;
   readonly rewrappedAt: string;
 }
 
 interface Flip extends Pick<Rewrap, 'epoch' | 'rewrappedAt'> {
-  /** The row's own, which comes back. */
+  /** The previous wrap of the row, which becomes the primary one. */
   readonly previousWrap: PreviousWrap;
 }
 
-/** The row under its new wrap; the DEK itself, and so its commitment, stay. */
+/** Returns the row with its new wrap; the DEK does not change, and so neither does the commitment. */
 export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): Row {
   const { wrap, epoch, previousWrap, recoveryWrap, rewrappedAt } = rewrap;
   return {
@@ -221,7 +221,7 @@ export function rewrappedRow<Row extends LiveDekRow>(row: Row, rewrap: Rewrap): 
   };
 }
 
-/** The row under the wrap that it kept; the two change places. */
+/** Returns the row with its primary and previous wrap exchanged. */
 export function flippedRow<Row extends LiveDekRow>(
   row: Row,
   { previousWrap, epoch, rewrappedAt }: Flip,
@@ -229,7 +229,7 @@ export function flippedRow<Row extends LiveDekRow>(
   return { ...row, ...wrapIn(previousWrap), epoch, rewrappedAt, previousWrap: primaryWrap(row) };
 }
 
-/** The wrap that a row has now, as it is kept once there is another. */
+/** Returns the row's present wrap, as it is kept after a rewrap. */
 export function primaryWrap(row: LiveDekRow): PreviousWrap {
   return { ...wrapIn(row), epoch: row.epoch };
 }

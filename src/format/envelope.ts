@@ -3,13 +3,13 @@ import { isDekId } from './key-scope.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { isMekVersion } from './key-wrap.js';
 
-/** An encrypted field value as it is stored, plain JSON. */
+/** An encrypted field value as it is stored: plain JSON. */
 export interface Envelope {
   /** Format version. */
   readonly _enc: 1;
   /** The DEK that opens it. */
   readonly dekId: string;
-  /** MEK version at the time of writing: a hint about the past, which selects nothing. */
+  /** The MEK version at the time of writing: a hint about the past that selects nothing. */
   readonly mekVersion: string;
   /** base64url of nonce ‖ ciphertext ‖ tag. */
   readonly ct: string;
@@ -17,22 +17,25 @@ export interface Envelope {
 
 const PROPERTIES: readonly string[] = ['_enc', 'dekId', 'mekVersion', 'ct'];
 
-/** True for any object with an own property `_enc`, sound or not: it is never taken for plaintext. */
+/**
+ * True for any object with an own property `_enc`, valid or not: such an object is never treated as
+ * plaintext.
+ */
 export function looksLikeEnvelope(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, '_enc');
 }
 
-/** What tells one envelope from every other: no two have the same nonce. */
+/** Distinguishes an envelope from every other: no two have the same nonce. */
 export function ciphertextIn(value: unknown): string | undefined {
   const { ct } = (looksLikeEnvelope(value) ? value : {}) as Partial<Envelope>;
   return ct;
 }
 
 /**
- * A copy of an envelope, read once and checked for form; what it seals is checked when it is opened.
+ * Returns a copy of an envelope, read once and checked for form. What it seals is checked when it is opened.
  *
- * @param sound - An envelope checked before: what agrees with it needs no second look, and the fields
- * of a document mostly do.
+ * @param sound - An envelope that was checked before: properties equal to its own are not checked again. In
+ *   most documents all fields agree.
  * @throws TamperedError where the form is wrong; `ENVELOPE_UNSUPPORTED` for a later format version.
  */
 export function parseEnvelope(value: object, path: string, sound?: Envelope): Envelope {
@@ -49,7 +52,7 @@ export function parseEnvelope(value: object, path: string, sound?: Envelope): En
 
 function hasExactlyItsProperties(value: object): boolean {
   let next = 0;
-  // Mostly they are as they were written, and own names come before inherited ones.
+  // Most envelopes are as they were written, and `for…in` lists own names before inherited ones.
   for (const name in value) {
     if (name !== PROPERTIES[next]) return hasThemInSomeOrder(value);
     next += 1;

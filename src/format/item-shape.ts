@@ -1,9 +1,9 @@
-/** Checks stored items property by property before anything of them is used. @module */
+/** Checks every property of a stored item before any of it is used. @module */
 import { decodeBase64url } from '../crypto/encoding.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { describeType, isPlainObject } from '../guards/guards.js';
 
-/** Known types beside `dek`, those of later versions included: every reader has to pass over them. */
+/** Known types other than `dek`, including those of later versions: every reader skips them. */
 export const NO_ROW_TYPES = [
   'rotation',
   'lease',
@@ -13,13 +13,13 @@ export const NO_ROW_TYPES = [
   'proposal',
 ] as const;
 
-/** In the `scopeId` of each item of such a type, and of no row. */
+/** Occurs in the `scopeId` of each item of such a type, and in no row's. */
 export const NO_ROW_MARK = ':';
 
 /**
- * Whether `list` and `count` leave an item out.
+ * Whether `list` and `count` skip an item.
  *
- * By type and scope together: a row whose type was edited must not be hidden from a rotation.
+ * Type and scope are checked together: a row with an edited type must not be hidden from a rotation.
  */
 export function isNoRow({
   type,
@@ -36,14 +36,14 @@ const MOST_QUOTED = 32;
 
 export type PropertyTest = (value: unknown) => boolean;
 
-/** The properties that an item has, no others; `?` after a name makes it optional. */
+/** The properties that an item has, and no others; `?` after a name makes it optional. */
 export type ItemShape = Readonly<Record<string, PropertyTest>>;
 
 /**
- * The item without the store's own properties (`_…`), when it is exactly of the shape.
+ * Returns the item without the store's own properties (`_…`) when it has exactly this shape.
  *
- * @throws FieldEncryptionError `ROW_UNSUPPORTED` for a property that the shape does not have: a later
- * version wrote it; TamperedError for one that is missing or has a value that it cannot have.
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for a property that the shape does not have, which a later
+ *   version wrote; TamperedError for a missing property or an impossible value.
  */
 export function readShaped(
   value: unknown,
@@ -72,7 +72,7 @@ interface ShapeRules {
   }[];
 }
 
-// A rotation reads every row of a product three times: each shape is taken apart once.
+// A rotation reads every row of a product three times, so each shape is analysed once.
 const knownRules = new WeakMap<ItemShape, ShapeRules>();
 
 function rulesOf(shape: ItemShape): ShapeRules {
@@ -87,8 +87,8 @@ function rulesOf(shape: ItemShape): ShapeRules {
   return made;
 }
 
-// Nothing put on a prototype is to complete an item that lacks a property. Objects without any
-// prototype would do as well, but are many times slower to fill and to copy.
+// A property on a prototype must not complete an item that lacks it. Objects without a prototype would do
+// too, but are many times slower to fill and to copy.
 const EMPTY_PROTOTYPE: object = Object.freeze(Object.create(null) as object);
 
 function withoutStoreProperties(value: unknown, item: string): Record<string, unknown> {
@@ -101,9 +101,9 @@ function withoutStoreProperties(value: unknown, item: string): Record<string, un
 }
 
 /**
- * The state of an item, when it is of the type, of the one schema, and in a state that there is.
+ * Returns the state of an item of this type, the one schema, and a known state.
  *
- * @throws FieldEncryptionError `ROW_UNSUPPORTED` otherwise: looked at before the rest of its shape.
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` otherwise. This is checked before the rest of the shape.
  */
 export function knownState<const State extends string>(
   value: unknown,
@@ -133,7 +133,7 @@ function ownValue(value: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
-/** @throws TamperedError where one of `mac` and `macKeyId` was taken away. */
+/** @throws TamperedError where one of `mac` and `macKeyId` was removed. */
 export function requireMacPair(
   { mac, macKeyId }: { readonly mac?: string; readonly macKeyId?: string },
   item: string,
@@ -142,20 +142,20 @@ export function requireMacPair(
 }
 
 /**
- * Before an item is written again with other content: whoever has the record key sees no mac.
+ * Called before an item is written again with other content. With the record key, no mac is seen here.
  *
- * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac: it would no longer be true, and
- * taking it away would take the protection away.
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` where the item has a mac: it would no longer match, and
+ *   removing it would remove the protection.
  */
 export function requireNoMac({ mac }: { readonly mac?: string }, item: string): void {
   if (mac === undefined) return;
   throw new FieldEncryptionError(
     'ROW_UNSUPPORTED',
-    `${item} has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
+    `${item} has a mac, and this process has no record key to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
   );
 }
 
-/** For a type, schema or state: what it is, where that is short text or a number. */
+/** For a type, schema or state: quotes its value where it is short text or a number. */
 function unsupportedValue(item: string, name: string, value: unknown): FieldEncryptionError {
   const isShort =
     typeof value === 'number' || (typeof value === 'string' && value.length <= MOST_QUOTED);
@@ -171,9 +171,7 @@ function unsupportedItem(item: string, what: string): FieldEncryptionError {
 }
 
 export function alteredItem(item: string, property: string): TamperedError {
-  return new TamperedError(
-    `${item} is not as it was written (${property}): restore it from a backup`,
-  );
+  return new TamperedError(`${item} was altered (${property}): restore it from a backup`);
 }
 
 const TIMESTAMP =
@@ -190,7 +188,7 @@ export function isOneOf(...allowed: readonly unknown[]): PropertyTest {
   return (value) => allowed.includes(value);
 }
 
-/** An object of a shape of its own; `item` names it where it is not. */
+/** Tests for an object of a nested shape; `item` names it in errors. */
 export function isShaped(shape: ItemShape, item: string): PropertyTest {
   return (value) => {
     readShaped(value, shape, item);
@@ -204,10 +202,10 @@ export const isIdentifier: PropertyTest = (value) =>
 export const isPositiveInteger: PropertyTest = (value) =>
   Number.isSafeInteger(value) && (value as number) >= 1;
 
-/** As `toISOString` writes it, so that no other text for the same instant passes. */
+/** The format of `toISOString`, so that no other text for the same instant passes. */
 export const isTimestamp: PropertyTest = (value) => {
   if (typeof value !== 'string' || !TIMESTAMP.test(value)) return false;
-  // Every month has 28 days; for the rest a `Date` is asked, which costs ten times as much.
+  // Every month has 28 days; later days are checked with a `Date`, which costs ten times as much.
   return value.slice(DAY, DAY + 2) <= '28' || new Date(value).toISOString() === value;
 };
 
@@ -217,7 +215,7 @@ export const isKeyId: PropertyTest = (value) => typeof value === 'string' && KEY
 export const isDigest: PropertyTest = (value) =>
   typeof value === 'string' && decodeBase64url(value)?.length === DIGEST_BYTES;
 
-/** Where an item is kept. */
+/** Where an item is stored. */
 export interface ItemKey {
   readonly scopeId: string;
   readonly id: string;
@@ -237,7 +235,7 @@ export function nameOfItem({ scopeId, id }: ItemKey): string {
   return `The item "${id}" of "${scopeId}"`;
 }
 
-/** A lease is written by whatever migrates, and decides nothing: only its etag counts. */
+/** A lease has no mac: every migration writes it, and only its etag counts. */
 export function hasNoMac({ scopeId, id }: ItemKey): boolean {
   return scopeId.startsWith(LEASE) && id.startsWith(LEASE);
 }

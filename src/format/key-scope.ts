@@ -1,4 +1,4 @@
-/** Which documents share a DEK, and the names of its generations: docs/format.md, "Key scope". @module */
+/** Which documents share a DEK, and the ids of its generations: docs/format.md, "Key scope". @module */
 import { hash } from 'node:crypto';
 import { tuple } from '../crypto/encoding.js';
 import { requireIdentifier } from '../guards/guards.js';
@@ -18,7 +18,7 @@ const SCOPE_ID = /^[0-9a-f]{32}$/;
 const DEK_ID = /^[0-9a-f]{32}\.[1-9][0-9]{0,15}$/;
 const SCOPE_ID_LENGTH = 32;
 
-/** How far a generation may be above the rotation record's `generationFloor`. */
+/** How far a generation may be above the `generationFloor` of the rotation record. */
 export const MOST_GENERATIONS_ABOVE_FLOOR: number = 2 ** 20;
 
 export function keyScope(kind: ScopeKind, product: string, parts: readonly string[]): KeyScope {
@@ -42,7 +42,7 @@ export function isDekId(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     DEK_ID.test(value) &&
-    // Fifteen digits are always few enough.
+    // Fifteen digits are always below the limit.
     (value.length <= SCOPE_ID_LENGTH + 16 ||
       Number.isSafeInteger(Number(value.slice(SCOPE_ID_LENGTH + 1))))
   );
@@ -53,25 +53,27 @@ export function isDekOf({ scopeId }: KeyScope, dekId: string): boolean {
   return dekId.startsWith(scopeId);
 }
 
-/** The scope that a dekId belongs to. */
+/** Returns the scope that a dekId belongs to. */
 export function scopeIdIn(dekId: string): string {
   return dekId.slice(0, SCOPE_ID_LENGTH);
 }
 
 /**
- * The highest generation that counts while the rotation record has this floor. A row or an envelope above
- * it is refused and raises nothing: else one forged number would use up a scope.
+ * The highest generation that counts while the rotation record has this floor. A row or an envelope above it
+ * is refused and raises nothing: otherwise one forged number would use up a scope.
  */
 export function highestCredibleGeneration(generationFloor: number): number {
   return Math.min(generationFloor + MOST_GENERATIONS_ABOVE_FLOOR, Number.MAX_SAFE_INTEGER);
 }
 
-/** Which generation of its scope a dekId names. */
+/** Returns the generation that a dekId names. */
 export function generationIn(dekId: string): number {
   return Number(dekId.slice(SCOPE_ID_LENGTH + 1));
 }
 
-/** Different for different parts, however they are cut; safe in a TEXT column, U+0000 included. */
+/**
+ * Different parts give different texts, however the parts are split. Safe in a TEXT column, U+0000 included.
+ */
 export function documentKeyText(key: readonly string[], document: object): string {
   const parts = key.map((name) => {
     const part = Object.hasOwn(document, name)

@@ -1,11 +1,11 @@
-/** A DEK as wrapped by a MEK. @module */
+/** A DEK wrapped by a MEK. @module */
 import { decodeBase64url } from '../crypto/encoding.js';
 
 export type WrapAlgorithm = 'A256KW' | 'RSA-OAEP-256';
 
 export const WRAP_ALGORITHMS: readonly WrapAlgorithm[] = ['A256KW', 'RSA-OAEP-256'];
 
-/** One exact version of one MEK. Two wraps are on the same version only if all three agree. */
+/** One exact version of one MEK. Two wraps are on the same version only if all three properties agree. */
 export interface MekReference {
   /** The configured id of a provider, `"env"` or `"akv"` by default. */
   readonly keyProvider: string;
@@ -32,20 +32,20 @@ const WRAPPED_LENGTHS: Readonly<Record<WrapAlgorithm, readonly number[]>> = {
   'RSA-OAEP-256': [256, 384, 512],
 };
 
-/** True for canonical base64url of a length that the algorithm can have produced. */
+/** True for canonical base64url of a length that the algorithm can produce. */
 export function isWrappedDek(value: unknown, algorithm: WrapAlgorithm): value is string {
   if (typeof value !== 'string') return false;
   const bytes = decodeBase64url(value);
   return bytes !== undefined && WRAPPED_LENGTHS[algorithm].includes(bytes.length);
 }
 
-/** The wrap alone, out of a row, a previous wrap or an adapter's answer. */
+/** Returns the wrap alone, from a row, a previous wrap or an adapter's answer. */
 export function wrapIn(wrap: KeyWrap): KeyWrap {
   const { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion } = wrap;
   return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
 }
 
-/** The MEK version alone, out of a wrap or a rotation record. */
+/** Returns the MEK version alone, from a wrap or a rotation record. */
 export function mekIn({ keyProvider, mekName, mekVersion }: MekReference): MekReference {
   return { keyProvider, mekName, mekVersion };
 }
@@ -63,7 +63,7 @@ export function describeMek({ keyProvider, mekName, mekVersion }: MekReference):
   return [keyProvider, mekName, mekVersion].map(shortName).join('/');
 }
 
-/** For messages: what stands in a row may be of any length. */
+/** Shortens a name for messages: a stored name may be of any length. */
 export function shortName(name: string): string {
   return name.length > LONGEST_IN_MESSAGE ? `${name.slice(0, LONGEST_IN_MESSAGE)}…` : name;
 }

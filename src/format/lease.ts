@@ -1,4 +1,4 @@
-/** Lets one migration at a time work on a collection: docs/format.md, "Lease". @module */
+/** Allows one migration at a time on a collection: docs/format.md, "Lease". @module */
 import {
   alteredItem,
   is,
@@ -17,10 +17,10 @@ export interface Lease {
   readonly schema: 1;
   readonly product: string;
   readonly kind: string;
-  /** For people, and different for every run. */
+  /** For people; different for every run. */
   readonly owner: string;
   readonly heartbeatAt: string;
-  /** Equal to `heartbeatAt` once the owner gave the lease back. */
+  /** Equal to `heartbeatAt` once the owner has released the lease. */
   readonly expiresAt: string;
 }
 
@@ -45,10 +45,10 @@ const SHAPE: ItemShape = {
 };
 
 /**
- * The lease, when it is one that this version understands.
+ * Returns the lease when this version understands it.
  *
- * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown property; TamperedError for a lease that
- * this library cannot have written.
+ * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown property; TamperedError for a lease that this
+ *   library cannot have written.
  */
 export function parseLease(value: unknown, product: string, collection: string): Lease {
   const item = `The lease of "${collection}"`;
@@ -59,7 +59,7 @@ export function parseLease(value: unknown, product: string, collection: string):
   return lease;
 }
 
-/** What its owner said last; a lease that was not given back may belong to the dead. */
+/** True once the owner has released the lease; the owner of any other lease may have died. */
 export function isGivenBack({ heartbeatAt, expiresAt }: Lease): boolean {
   return heartbeatAt === expiresAt;
 }

@@ -1,4 +1,4 @@
-/** Says which DEKs a re-encryption takes for old: docs/format.md, "Re-encryption". @module */
+/** Records which DEKs a re-encryption treats as old: docs/format.md, "Re-encryption". @module */
 import { leaseScopeId } from './lease.js';
 import {
   alteredItem,
@@ -23,7 +23,7 @@ export interface ReencryptionRecord {
   readonly schema: 1;
   readonly product: string;
   readonly collection: string;
-  /** Names the re-encryption: a run with the same moment goes on with it. */
+  /** Identifies the re-encryption: a run with the same time continues it. */
   readonly createdBefore: string;
   /** Generations below it are old. */
   readonly generationFloor: number;
@@ -38,7 +38,7 @@ export function reencryptionId(collection: string): string {
   return `${ID_PREFIX}${collection}`;
 }
 
-/** The collection that an item's id names; `undefined` for an item of another kind. */
+/** Returns the collection that an item's id names; `undefined` for another kind of item. */
 export function collectionOfReencryption(id: string): string | undefined {
   return id.startsWith(ID_PREFIX) ? id.slice(ID_PREFIX.length) : undefined;
 }
@@ -58,10 +58,10 @@ const SHAPE: ItemShape = {
 };
 
 /**
- * The item, when this version understands it.
+ * Returns the item when this version understands it.
  *
  * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema or property; TamperedError for
- * an item that this library cannot have written there.
+ *   an item that this library cannot have written there.
  */
 export function parseReencryption(
   value: unknown,

@@ -1,4 +1,4 @@
-/** Says which MEK version wraps new DEKs: docs/format.md, "Rotation record". @module */
+/** The record of which MEK version wraps new DEKs: docs/format.md, "Rotation record". @module */
 import {
   alteredItem,
   is,
@@ -32,14 +32,14 @@ export interface RotationRecord extends MekReference {
   readonly type: 'rotation';
   readonly schema: 1;
   readonly product: string;
-  /** Orders MEK versions, whose own names have no order. */
+  /** Orders MEK versions, whose own ids have no order. */
   readonly epoch: number;
   readonly state: RotationState;
   /** How long a writer may act on a cached copy of this record or of a row. */
   readonly fenceTtlMs: number;
-  /** An earlier, longer `fenceTtlMs` that some process may still go by. */
+  /** An earlier, longer `fenceTtlMs` that some process may still use. */
   readonly drainTtlMs?: number;
-  /** No new generation is below this one. */
+  /** New generations are never below this one. */
   readonly generationFloor: number;
   readonly startedAt: string;
   readonly fencedAt?: string;
@@ -105,10 +105,10 @@ const SHAPE: ItemShape = {
 };
 
 /**
- * The record, when this version understands it.
+ * Returns the record when this version understands it.
  *
  * @throws FieldEncryptionError `ROW_UNSUPPORTED` for an unknown type, schema, state or property;
- * TamperedError for a record that this library cannot have written.
+ *   TamperedError for a record that this library cannot have written.
  */
 export function parseRotationRecord(value: unknown, product: string): RotationRecord {
   const item = `The rotation record of "${product}"`;
@@ -120,7 +120,7 @@ export function parseRotationRecord(value: unknown, product: string): RotationRe
   return record;
 }
 
-/** The record of a product's first DEK: nothing to rotate yet. */
+/** The record that a product's first DEK creates: there is nothing to rotate yet. */
 export function firstRotationRecord(
   product: string,
   mek: MekReference,
@@ -145,9 +145,9 @@ export function firstRotationRecord(
 }
 
 /**
- * A new rotation: the next epoch, with the one before in the history.
+ * Begins a rotation: the next epoch, with the previous rotation in the history.
  *
- * @throws TamperedError where no epoch is left: nobody rotates so often.
+ * @throws TamperedError where no epoch is left, which no real product reaches.
  */
 export function begunRecord(
   record: RotationRecord,
@@ -175,12 +175,12 @@ export function begunRecord(
   };
 }
 
-/** No writer acts on the record before this one any more. */
+/** No writer acts any longer on the record from before this rotation. */
 export function fencedRecord(record: RotationRecord, now: string): RotationRecord {
   return { ...record, state: 'rewrapping', fencedAt: now };
 }
 
-/** Every live row is on the target, and at the record's epoch. */
+/** Every live row is on the target and at the record's epoch. */
 export function completedRecord(record: RotationRecord, now: string): RotationRecord {
   return { ...record, state: 'complete', completedAt: now };
 }

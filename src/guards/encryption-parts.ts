@@ -1,7 +1,7 @@
-/** Reads the encryption that a run works on: a `FieldEncryptor`, or its parts. @module */
+/** Reads the context that a run works in: a `FieldEncryptor`, or its parts. @module */
 import { describeType, isPlainObject, ownProperties, requireNoneMisspelt } from './guards.js';
 
-/** All that a run may need, and what an encryptor has besides. */
+/** All parts that a run may need, and the other properties of an encryptor. */
 const PARTS = [
   'product',
   'keyProviders',
@@ -16,9 +16,9 @@ const PARTS = [
 ];
 
 /**
- * The parts alone, and nothing that was put on `Object.prototype`.
+ * Returns the parts alone, without properties of `Object.prototype`.
  *
- * @throws TypeError for what is no object; RangeError for a misspelt part.
+ * @throws TypeError for anything but an object; RangeError for a misspelt part.
  */
 export function readEncryption<T extends object>(encryption: T): T {
   requireEncryption(encryption);

@@ -1,7 +1,10 @@
-/** Argument checks with uniform messages: the name, what was expected, what came; never the value. @module */
+/**
+ * Argument checks with uniform messages: the name, the expected type, the actual type; never the value.
+ * @module
+ */
 import { isDate } from 'node:util/types';
 
-/** Product, collection and key parts: compared byte for byte, so anything ambiguous is refused. */
+/** For product, collection and key parts: compared byte for byte, so ambiguous values are refused. */
 export function requireIdentifier(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw mismatch(name, 'a non-empty string', value);
   if (value === '') throw new TypeError(`"${name}" expected a non-empty string, got an empty one`);
@@ -10,7 +13,7 @@ export function requireIdentifier(name: string, value: unknown): asserts value i
   }
 }
 
-/** Any text, the empty one too. */
+/** Any text, including the empty one. */
 export function requireText(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw mismatch(name, 'a string', value);
 }
@@ -28,7 +31,7 @@ export function requireIntegerBetween(
   }
 }
 
-/** @param range - In words, for whatever the test refuses: `a number above 0`. */
+/** @param range - The accepted range in words: `a number above 0`. */
 export function requireNumber(
   name: string,
   value: unknown,
@@ -54,7 +57,7 @@ export function requireBoolean(name: string, value: unknown): asserts value is b
   if (typeof value !== 'boolean') throw mismatch(name, 'a boolean', value);
 }
 
-/** Plain, so that copying it with a spread loses nothing; objects of another realm count too. */
+/** A plain object, so that copying it with a spread loses nothing; objects of another realm are accepted. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -69,12 +72,11 @@ export function requirePlainObject(
 }
 
 /**
- * A copy of an options bag that answers for its own properties alone, whatever was put on
- * `Object.prototype`.
+ * Returns a copy of an options bag that holds its own properties only, whatever is on `Object.prototype`.
  *
- * @param owner - What the bag is part of, for the messages: `target`.
- * @throws TypeError for what is no object; RangeError for a name that is not known, and TypeError for
- * one that the object only inherits: either would be ignored unnoticed.
+ * @param owner - What the bag is part of, for messages: `target`.
+ * @throws TypeError for anything but an object; RangeError for an unknown name; TypeError for a name that the
+ *   object only inherits. Both would be ignored silently.
  */
 export function readOptions<T extends object>(
   options: T,
@@ -90,7 +92,7 @@ export function readOptions<T extends object>(
   throw new TypeError(`"${pathOf(inherited, owner)}" is inherited: pass it as an own property`);
 }
 
-/** Against a misspelt option, where being ignored would be worse than being refused. */
+/** Refuses a misspelt option, where ignoring it would be worse. */
 export function requireKnownOptions(
   options: object,
   known: readonly string[],
@@ -105,10 +107,10 @@ export function requireKnownOptions(
 }
 
 /**
- * For what satisfies an interface and may hold more: only a name that looks like a misspelt part of it is
- * refused.
+ * For an object that satisfies an interface and may hold more: refuses only names that look like a misspelt
+ * part.
  *
- * @throws RangeError that names the part that was meant.
+ * @throws RangeError that names the intended part.
  */
 export function requireNoneMisspelt(owner: string, whole: object, parts: readonly string[]): void {
   for (const name of Object.keys(whole)) {
@@ -122,7 +124,7 @@ function pathOf(name: string, owner: string | undefined): string {
   return owner === undefined ? name : `${owner}.${name}`;
 }
 
-/** From a class or an object of defaults: what is on `Object.prototype` is on every object. */
+/** From a class or an object of defaults: properties of `Object.prototype` are on every object. */
 function isInherited(options: object, name: string): boolean {
   if (Object.hasOwn(options, name)) return false;
   let prototype: object | null = prototypeOf(options);
@@ -150,7 +152,7 @@ export function requireFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw mismatch(name, 'a function', value);
 }
 
-/** @param what - In words: `a document store`. */
+/** @param what - The interface in words: `a document store`. */
 export function requireMethods(
   name: string,
   what: string,
@@ -162,12 +164,12 @@ export function requireMethods(
   throw mismatch(name, `${what} with ${inWords(methods)}`, value);
 }
 
-/** A copy that answers for nothing but itself, whatever was put on `Object.prototype`. */
+/** Returns a copy that holds its own properties only, whatever is on `Object.prototype`. */
 export function ownProperties<T extends object>(options: T): T {
   return Object.assign(Object.create(null) as T, options);
 }
 
-/** What a value is, in words that give nothing of it away. */
+/** Describes the type of a value without revealing the value. */
 export function describeType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
@@ -188,14 +190,14 @@ function mismatch(name: string, expected: string, value: unknown): TypeError {
 
 const MOST_EDITS = 2;
 
-/** The known name within two edits of this one, the nearest if there are several. */
+/** Returns the nearest known name within two edits of this one. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const measured = known.map((each) => ({ each, edits: editsBetween(name, each) }));
   const near = measured.filter(({ each, edits }) => edits <= Math.min(MOST_EDITS, each.length - 1));
   return near.sort((one, other) => one.edits - other.edits)[0]?.each;
 }
 
-/** Levenshtein's distance; `Infinity` where the lengths alone differ by more than two. */
+/** The Levenshtein distance; `Infinity` where the lengths alone differ by more than two. */
 function editsBetween(one: string, other: string): number {
   if (Math.abs(one.length - other.length) > MOST_EDITS) return Infinity;
   let above = Array.from({ length: other.length + 1 }, (_each, index) => index);
@@ -214,15 +216,15 @@ function editsBetween(one: string, other: string): number {
 
 interface PastMoment {
   readonly name: string;
-  /** What happens to what is older, for the message. */
+  /** What happens to older items, for the message. */
   readonly meaning: string;
   readonly nowMs: number;
 }
 
 /**
- * The moment as `toISOString()` writes it, so that texts compare as times do.
+ * Returns the time in the format of `toISOString()`, so that texts compare as times do.
  *
- * @throws TypeError or RangeError for anything but a Date, or such a text, that has passed.
+ * @throws TypeError or RangeError for anything but a Date, or such a text, in the past.
  */
 export function readPastMoment(moment: unknown, { name, meaning, nowMs }: PastMoment): string {
   const atMs = isDate(moment) ? moment.getTime() : Date.parse(textOf(moment));
@@ -233,10 +235,10 @@ export function readPastMoment(moment: unknown, { name, meaning, nowMs }: PastMo
     );
   }
   if (atMs <= nowMs) return text;
-  throw new RangeError(`"${name}" expected a moment in the past, got one to come`);
+  throw new RangeError(`"${name}" expected a time in the past, got one in the future`);
 }
 
-/** A number, or a list of one text, would be read as some moment as well. */
+/** A number, or a list of one text, could also be read as a time. */
 function textOf(moment: unknown): string {
   return typeof moment === 'string' ? moment : '';
 }

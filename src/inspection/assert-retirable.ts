@@ -1,4 +1,4 @@
-/** Says whether a MEK version may be disabled. @module */
+/** Checks whether a MEK version may be disabled. @module */
 import { ownCallOptions, type CallOptions } from '../async/call-options.js';
 import { unlessAborted } from '../async/until-aborted.js';
 import type { RecordCopy } from '../dek/record-reader.js';
@@ -22,18 +22,18 @@ import { currentTargetReason, fenceReason } from './retirement-reasons.js';
 import { RetirementScan } from './retirement-scan.js';
 import type { Census } from './take-census.js';
 
-/** What was found of a MEK version that nothing needs any more. */
+/** The findings about a MEK version that nothing needs any more. */
 export interface RetirementReport {
   readonly product: string;
   readonly mek: MekReference;
-  /** Of the rotation that is complete, and its target. */
+  /** Epoch of the complete rotation, which names the present target. */
   readonly epoch: number;
   readonly target: MekReference;
   /** When the last row left the version, by stored times; absent where the record has none. */
   readonly leftAt?: string;
-  /** Until writers could no longer go by an older rotation record. */
+  /** The length of the wait until no writer could use an older rotation record. */
   readonly waitedMs: number;
-  /** Of the last scan. */
+  /** The last scan. */
   readonly census: Census;
   /** Request units; absent where the store reported none. */
   readonly requestCharge?: number;
@@ -44,24 +44,24 @@ interface RetirementContext extends RunContext {
 }
 
 /**
- * Makes sure that nothing of a product needs a MEK version any more, before it is disabled.
+ * Checks that nothing of a product needs a MEK version any more, before you disable the version.
  *
- * Reads the rotation record and every row; waits one whole `fenceTtlMs` of its own, and longer where
- * reads of the store lag, so that no writer can still wrap with it; then reads every row twice more.
- * It writes nothing, unwraps nothing, and disables nothing. What already stands against it before the
- * wait is reported without waiting.
+ * Reads the rotation record and every row; waits one whole `fenceTtlMs` itself, and longer where reads of the
+ * store lag, so that no writer can still wrap with the version; then reads every row twice more. It writes
+ * nothing, unwraps nothing, and disables nothing. Reasons that exist before the wait are reported without
+ * waiting.
  *
- * The answer is about this product and this moment. Ask for every product whose rows share the MEK, and
- * see to it that nobody rotates or rolls back to it afterwards. Disable the version first, and delete it
- * only much later: while it can be enabled again, whatever was missed can be saved.
+ * The result is about this product and this moment. Call it for every product whose rows share the MEK, and
+ * ensure that no process rotates or rolls back to the version afterwards. Disable the version first, and
+ * delete it only much later: while it can be enabled again, any row that was missed can be recovered.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns What was found, once nothing stands against it.
- * @throws MekStillNeededError `MEK_STILL_NEEDED` with everything that stands against it in `reasons`, not
- * just the first: rows and previous wraps under it, rows that are elsewhere or cannot be read, an
- * unfinished rotation, being its target, a record that changed during the wait, and backups until a date.
- * @throws TypeError or RangeError for options that make no sense. FieldEncryptionError
- * `ROTATION_RECORD_MISSING`; errors of the store; the signal's reason.
+ * @returns The findings, where there is no reason against it.
+ * @throws MekStillNeededError `MEK_STILL_NEEDED` with every reason in `reasons`, not just the first: rows and
+ *   previous wraps under it, rows that are elsewhere or cannot be read, an unfinished rotation, being its
+ *   target, a record that changed during the wait, and backups until a date.
+ * @throws TypeError or RangeError for invalid options. FieldEncryptionError `ROTATION_RECORD_MISSING`; errors
+ *   of the store; the signal's reason.
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ async function report(context: RetirementContext): Promise<RetirementReport> {
   await requireUnneeded(context, anchor);
   const waitedMs = await wait(context, anchor);
   await requireUnneeded(context, anchor);
-  // The scan before may have passed by what its writer was just about to create.
+  // The previous scan may have missed what a writer was about to create.
   const { census, leftAt } = await requireUnneeded(context, anchor);
   const { epoch } = anchor.record;
   const target = mekIn(anchor.record);
@@ -112,7 +112,7 @@ async function report(context: RetirementContext): Promise<RetirementReport> {
   return charge.inSummary<RetirementReport>({ ...found, census });
 }
 
-/** Begun after the record was read: no writer acts on an older one any more. */
+/** Begins after the record was read, so that afterwards no writer acts on an older one. */
 async function wait(context: RetirementContext, { record }: RecordCopy): Promise<number> {
   const waiting = waitForWriters(context, record);
   for (;;) {
@@ -122,7 +122,7 @@ async function wait(context: RetirementContext, { record }: RecordCopy): Promise
   }
 }
 
-/** @throws MekStillNeededError for whatever it finds, or if the record is no longer the anchor. */
+/** @throws MekStillNeededError for each finding, or if the record has changed since the anchor. */
 async function requireUnneeded(
   context: RetirementContext,
   anchor: RecordCopy,
@@ -139,7 +139,7 @@ async function requireUnneeded(
   const copy = await records.readUnlessNew();
   const hasChanged = copy?.etag !== anchor.etag;
   const seen = found.reasons(clock.wallMs(), backupWindowMs);
-  // What a rotation that began meanwhile has written is above the anchor's epoch, and as it is to be.
+  // A rotation that began meanwhile wrote its rows above the anchor's epoch; those are correct.
   const isOvertaken = (copy?.record.epoch ?? 0) > anchor.record.epoch;
   const reasons: readonly RetirementReason[] = [
     ...(isOvertaken ? seen.filter(({ type }) => type !== 'rows-ahead') : seen),
@@ -160,16 +160,19 @@ function stillNeeded(
 
 export interface AssertRetirableOptions extends CallOptions {
   /**
-   * The version to be retired. Where provider and MEK name are both given, it may be of a provider that
-   * is configured no more.
+   * The version to retire. Where provider and MEK name are both passed, the provider need not be configured
+   * any more.
    */
   readonly mek: NamedMek;
   /**
-   * How long a backup of the DEK store is kept, point-in-time restores included; 0 for none, up to a
-   * hundred years. Rows of a restored backup need the version that they were under.
+   * How long a backup of the DEK store is kept, point-in-time restores included; 0 for none, up to a hundred
+   * years. Rows of a restored backup need the version that they were under.
    */
   readonly backupWindowMs: number;
-  /** Called at least each second of the wait with what is left of it; what it throws rejects. */
+  /**
+   * Called at least once per second during the wait, with the remaining time; an error in it rejects the
+   * call.
+   */
   readonly onWait?: (event: FenceEvent) => void;
 }
 
@@ -183,7 +186,7 @@ interface RetirementRequest extends RunRequest {
 const OPTIONS = ['mek', 'backupWindowMs', 'onWait'] as const;
 const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 function readRetirementOptions(
   options: AssertRetirableOptions,
   providers: ConfiguredProviders,

@@ -9,7 +9,7 @@ import type { Census, UnreadableRow, WrapCensus } from './take-census.js';
 
 type WrapTally = { -readonly [Name in keyof WrapCensus]: WrapCensus[Name] };
 
-/** Counted apart, besides those that the rotation record names. */
+/** How many names are counted separately, in addition to those of the rotation record. */
 const MOST_COUNTED_APART = 256;
 const LONGEST_NAME = 256;
 const OTHER: MekReference = { keyProvider: '', mekName: '', mekVersion: '' };
@@ -39,12 +39,12 @@ class WrapTallies {
     return tally;
   }
 
-  /** The most used first. */
+  /** The most frequent first. */
   get apart(): readonly WrapCensus[] {
     return [...this.#byMek.values()].sort((one, other) => rowsOf(other) - rowsOf(one));
   }
 
-  /** Absent where every version is counted apart. */
+  /** Absent where every version is counted separately. */
   get other(): Omit<WrapCensus, keyof MekReference> | undefined {
     const { active, retired, previousWraps } = this.#other;
     return active + retired + previousWraps > 0 ? { active, retired, previousWraps } : undefined;
@@ -56,7 +56,7 @@ class EpochTallies {
   readonly #rows = new Map<number, number>();
   readonly #current: number | undefined;
   #unexpected = 0;
-  /** Rows of epochs that are not counted apart. */
+  /** Rows of epochs that are not counted separately. */
   other = 0;
 
   constructor(record: RotationRecord | undefined) {
@@ -111,7 +111,7 @@ export class CensusCount {
   readonly #unreadableRows: UnreadableRow[] = [];
   #unreadable = 0;
 
-  /** @param leastEpoch - Known from elsewhere: a record below it was put back. */
+  /** @param leastEpoch - The least possible epoch: a record below it was restored from an older state. */
   constructor(product: string, record: RotationRecord | undefined, leastEpoch = 1) {
     this.#product = product;
     this.#record = record;

@@ -10,28 +10,28 @@ import { requireDefinition, requireDocumentStore } from '../run/required-parts.j
 
 export type CountPlaintextOptions = CallOptions;
 
-/** Documents and declared values of one collection; all is sealed where both counts are 0. */
+/** Documents and declared values of one collection; everything is sealed where both counts are 0. */
 export interface PlaintextCount {
   /** Documents with at least one declared field in plaintext. */
   readonly documents: number;
-  /** Declared values in plaintext, each element of an array for itself. */
+  /** Declared values in plaintext; each element of an array counts separately. */
   readonly fields: number;
-  /** Documents that were looked at. */
+  /** Documents that were read. */
   readonly scanned: number;
 }
 
 /**
  * Counts the declared fields that are still plaintext, in one scan over the collection.
  *
- * Reads only, and needs no key: it counts what a reader in mode `'migrate'` would pass through. `null`
- * in a declared field counts; an absent field does not, nor does anything that looks like an envelope,
- * whether it opens or not. A container that is not of the declared shape counts once.
+ * Reads only, and needs no key: it counts what a reader in mode `'migrate'` would pass through. `null` in a
+ * declared field counts; an absent field does not, and neither does anything that looks like an envelope,
+ * whether it opens or not. A container without the declared shape counts once.
  *
- * Documents that change while it reads are counted as they were met: 0 lasts only where every process
- * that writes the collection encrypts. `requireBackfilled` makes a refusal of anything else.
+ * A document that changes during the scan counts as it was read: a result of 0 stays true only where every
+ * process that writes the collection encrypts. `requireBackfilled` rejects for any other result.
  *
- * @throws Errors of the store, so that a failed read never passes for 0; TypeError for a document that
- * is not a plain object. TypeError or RangeError for parts and options that make no sense.
+ * @throws Errors of the store, so that a failed read never counts as 0; TypeError for a document that is not
+ *   a plain object. TypeError or RangeError for invalid parts and options.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ async function count(
   return { documents, fields, scanned };
 }
 
-/** @internal @param owner - What the parts are properties of, `collections[].`, or nothing. */
+/** @internal @param owner - The owner of the parts in messages, `collections[].`, or empty. */
 export function requireCountable(
   owner: string,
   { definition, documentStore }: { readonly definition: unknown; readonly documentStore: unknown },

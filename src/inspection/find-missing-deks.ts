@@ -1,4 +1,4 @@
-/** Finds documents whose DEK is gone. @module */
+/** Finds documents whose DEK is missing. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { documentPages } from '../run/scanned-document.js';
 import {
@@ -22,20 +22,20 @@ import {
 } from './missing-check.js';
 
 /**
- * Finds documents that cannot be opened, because a DEK that their envelopes name has no live row: it
- * was shredded, or lost, and is to be restored from a backup.
+ * Finds documents that cannot be opened because a DEK that their envelopes name has no live row: it was
+ * shredded, or it was lost and must be restored from a backup.
  *
- * Reads only. Nothing happens before the first `next()`. Documents are read once, and the rows that a
- * page of them names in one go; what is found missing is looked up again, the row and then the
- * document, before it is reported. It unwraps nothing: that a row is there does not prove that it opens,
- * which a dry run of `rewrapAllDeks` does. Where reads of the store may lag, as its `readLagMs` says, a DEK
- * that was made so little before may be taken for absent: run it again before you restore anything.
+ * Reads only. Nothing happens before the first `next()`. Documents are read once, and the rows that the
+ * documents of a page name in one call. Before a missing DEK is reported, the row and then the document are
+ * read again. It unwraps nothing: an existing row does not prove that it opens, which a dry run of
+ * `rewrapAllDeks` does. Where reads of the store may lag, by its `readLagMs`, a DEK that was created within
+ * that time may seem absent: run the search again before you restore anything.
  *
  * @param encryption - A `FieldEncryptor`, or its product and store.
- * @returns An event for each missing DEK of a document, and for each document that could not be
- * checked. The last event is `finished` and carries the summary, which the generator also returns.
- * @throws TypeError or RangeError for options that make no sense. Errors of either store: a failed read
- * says nothing about what is there, so run it again. The signal's reason when it aborts.
+ * @returns An event for each missing DEK of a document, and for each document that could not be checked. The
+ *   last event is `finished` and carries the summary, which the generator also returns.
+ * @throws TypeError or RangeError for invalid options. Errors of either store: a failed read says nothing
+ *   about what is stored, so run it again. The signal's reason when it aborts.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Finds DEK rows whose document is gone. @module */
+/** Finds DEK rows whose document is deleted. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIntegerBetween } from '../guards/guards.js';
 import { dekRowPages } from '../run/scanned-row.js';
@@ -22,8 +22,8 @@ import {
 
 export interface FindOrphanDeksOptions extends SearchOptions {
   /**
-   * Rows younger than this are left out: a DEK is made before its document is written. 0 or more, by
-   * the wall clock.
+   * Rows younger than this are skipped: a DEK is created before its document is written. 0 or more, by the
+   * wall clock.
    *
    * @default 3 600 000
    */
@@ -33,23 +33,23 @@ export interface FindOrphanDeksOptions extends SearchOptions {
 const DEFAULT_MIN_AGE_MS = 3_600_000;
 
 /**
- * Finds DEKs that outlived their document: it was deleted, and nobody called `shred`.
+ * Finds DEKs that outlived their document: it was deleted, and `shred` was not called.
  *
- * Reads only. Nothing happens before the first `next()`. Every row of the product is read once, and for
- * each live one of the collection its document is looked up by the key in the row's `scope`. Rows
- * younger than `minAgeMs` are left out, because a DEK is made before its document is written.
+ * Reads only. Nothing happens before the first `next()`. Every row of the product is read once, and for each
+ * live row of the collection its document is read by the key in the row's `scope`. Rows younger than
+ * `minAgeMs` are skipped, because a DEK is created before its document is written.
  *
- * An orphan is one at the moment of the look: a document may be written again under its old key, with
+ * An orphan is an orphan at the moment of the read: a document may be written again under its old key, with
  * its old DEK. Shred an orphan only where that is ruled out; a shred cannot be undone.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @param definition - Of the collection, with the key that its documents were encrypted with.
- * @param documentStore - All documents of the collection: those that are elsewhere look like gone.
- * @returns An event for each orphan and for each row that could not be checked. The last event is
- * `finished` and carries the summary, which the generator also returns: while `failed` is not 0,
- * there may be more orphans.
- * @throws TypeError or RangeError for options that make no sense. Errors of the DEK store where it
- * cannot list: run it again. The signal's reason when it aborts.
+ * @param definition - The definition of the collection, with the key that its documents were encrypted with.
+ * @param documentStore - All documents of the collection: documents that are stored elsewhere seem deleted.
+ * @returns An event for each orphan and for each row that could not be checked. The last event is `finished`
+ *   and carries the summary, which the generator also returns: while `failed` is not 0, there may be more
+ *   orphans.
+ * @throws TypeError or RangeError for invalid options. Errors of the DEK store where it cannot list: run it
+ *   again. The signal's reason when it aborts.
  *
  * @example
  * ```ts

@@ -25,11 +25,11 @@ interface UnreadableRowCounts {
 interface UnreadableRowEvent extends ChargedEvent {
   readonly type: 'unreadable';
   readonly dekId: string;
-  /** The parts of the row's scope, where they are in it and belong to the dekId. */
+  /** The parts of the row's scope, where the row has them and they belong to the dekId. */
   readonly scope?: readonly string[];
   /** `TAMPERED`, `ROW_UNSUPPORTED`, or why the store could not decode it. */
   readonly error: unknown;
-  /** So far, this row included. */
+  /** Counts so far, this row included. */
   readonly counts: UnreadableRowCounts;
 }
 
@@ -50,17 +50,17 @@ export type UnreadableRowsEvent = UnreadableRowEvent | UnreadableRowsFinishedEve
 type FoundRow = Pick<UnreadableRowEvent, 'dekId' | 'error' | 'scope'>;
 
 /**
- * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows
- * that a later version wrote, rows that the database gives back broken. A census counts them all, and
- * names the first hundred.
+ * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows that a
+ * later version wrote, rows that the database returns broken. A census counts all of them, and names the
+ * first hundred.
  *
- * Reads only. Nothing happens before the first `next()`, and every row is read once. It unwraps nothing:
- * a row that can be read may still hold a broken wrap, which the dry run of `rewrapAllDeks` finds.
+ * Reads only. Nothing happens before the first `next()`, and every row is read once. It unwraps nothing: a
+ * readable row may still hold a broken wrap, which the dry run of `rewrapAllDeks` finds.
  *
  * @param encryption - A `FieldEncryptor`, or its product and store.
  * @returns An event for each such row, and `finished` with the summary, which the generator also returns.
- * @throws TypeError or RangeError for options that make no sense. Errors of the store where it cannot
- * list: run it again. The signal's reason when it aborts.
+ * @throws TypeError or RangeError for invalid options. Errors of the store where it cannot list: run it
+ *   again. The signal's reason when it aborts.
  *
  * @example
  * ```ts
@@ -101,7 +101,7 @@ function* eventsOf(
   if (row) yield { type: 'unreadable', ...row, counts };
 }
 
-/** `undefined` for a row that can be read. */
+/** `undefined` for a readable row. */
 async function checkOf(
   item: StoredItem,
   product: string,
@@ -111,7 +111,7 @@ async function checkOf(
   return failure && { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
 }
 
-/** Read once, and only where a row is so high that the floor decides; a broken record decides nothing. */
+/** Read once, and only for a row so high that the floor decides; a broken record decides nothing. */
 function floorSource(
   store: DekStore,
   product: string,
@@ -149,7 +149,7 @@ function readable(item: StoredItem, product: string): DekRow | { readonly error:
   }
 }
 
-/** Only parts that are hashed into the row's own id: others may be anything. */
+/** Only parts that are hashed into the row's own id: other parts could be anything. */
 function scopeIn(item: StoredItem, product: string): { readonly scope?: readonly string[] } {
   const { scopeKind, scope } = (item.value ?? {}) as Readonly<Record<string, unknown>>;
   if (!isScopeKind(scopeKind) || !isScope(scope)) return {};

@@ -1,4 +1,4 @@
-/** Tells for one document which DEKs it needs and nobody has. @module */
+/** Checks for one document which of its DEKs are missing. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { planRead } from '../cipher/read-plan.js';
 import { DistinctDeks } from '../dek/distinct-deks.js';
@@ -24,26 +24,26 @@ export interface MissingDekCounts {
   readonly sound: number;
   /** At least one DEK that they name is missing. */
   readonly affected: number;
-  /** Deleted while they were looked at. */
+  /** Documents that were deleted during the check. */
   readonly skipped: number;
-  /** Not known: an envelope in them, or a row that one names, cannot be read. */
+  /** Unknown: an envelope in the document, or a row that it names, cannot be read. */
   readonly failed: number;
-  /** DEKs that are missing: one event for each, and a document may miss several. */
+  /** Missing DEKs: one event for each, and a document may miss several. */
   readonly missing: number;
 }
 
 interface DocumentEvent extends ChargedEvent {
   readonly key: DocumentIdentity;
-  /** So far, this document included. */
+  /** Counts so far, this document included. */
   readonly counts: MissingDekCounts;
 }
 
-/** A DEK that a document needs, and nobody has. */
+/** A DEK that a document needs and that has no live row. */
 interface MissingDek {
   readonly dekId: string;
-  /** What it sealed in the document, declared or not: the first hundred. */
+  /** The paths that it sealed in the document, declared or not: the first hundred. */
   readonly paths: readonly string[];
-  /** `'absent'`: the row is gone, restore it from a backup. `'shredded'`: gone for good, on purpose. */
+  /** `'absent'`: there is no row, restore it from a backup. `'shredded'`: permanently deleted, on purpose. */
   readonly reason: 'absent' | 'shredded';
 }
 
@@ -71,7 +71,7 @@ interface MissingDeksFinishedEvent extends ChargedEvent {
 
 export type MissingDeksEvent = MissingDekEvent | MissingDekFailedEvent | MissingDeksFinishedEvent;
 
-/** What one document turned out to be. */
+/** The outcome of one document. */
 export type MissingOutcome =
   | {
       readonly type: 'affected';
@@ -81,7 +81,7 @@ export type MissingOutcome =
   | Omit<MissingDekFailedEvent, 'counts' | 'requestCharge'>
   | { readonly type: 'skipped' | 'sound' };
 
-/** A document as it was read, and where its DEKs are named; or why that cannot be told. */
+/** A document as it was read, and where its DEKs are named; or why that is unknown. */
 export type NamedDeks = {
   readonly key: DocumentIdentity;
   readonly etag: string;
@@ -91,7 +91,7 @@ export type NamedDeks = {
 
 type Rows = ReadonlyMap<string, StoredItem>;
 
-/** Named for one DEK of one document; more than any definition needs. */
+/** The most paths that are named for one DEK of one document; more than any definition needs. */
 const MOST_PATHS = 100;
 
 export function namedDeks(
@@ -125,7 +125,7 @@ function pathsByDekIdOf(
   return new Map([...pathsByDekId].map(([dekId, paths]) => [dekId, [...paths]]));
 }
 
-/** One read for all DEKs that documents name, however many name one. */
+/** Reads each DEK that the documents name once, however many documents name it. */
 export async function readNamedRows(
   { dekStore, signal }: DocumentSearchContext,
   documents: readonly NamedDeks[],
@@ -138,10 +138,10 @@ export async function readNamedRows(
 }
 
 /**
- * What is found missing counts only while the document still names it: it may have been deleted, or
- * given a new DEK, and its old one shredded, since it was read.
+ * A missing DEK counts only while the document still names it. Since it was read, the document may have been
+ * deleted, or may have received a new DEK and its old one may have been shredded.
  *
- * @throws Errors of the stores. What is wrong with the document or a row alone is the outcome.
+ * @throws Errors of the stores. A failure of the document or a row alone is the outcome.
  */
 export async function checkForMissing(
   parts: DocumentSearchContext,
@@ -162,7 +162,7 @@ export async function checkForMissing(
     document = namedDeks(parts, again);
     known = await readNamedRows(parts, [document]);
   }
-  const error = contended('Looking for the DEKs of a document', MOST_ATTEMPTS);
+  const error = contended('Searching for the DEKs of a document', MOST_ATTEMPTS);
   return { type: 'failed', key: named.key, error };
 }
 
@@ -186,7 +186,7 @@ async function missingOf(
   return { missing };
 }
 
-/** A bulk read may lag, or have come too early: only this one decides that a row is absent. */
+/** A bulk read may lag, or may have been too early: only this read decides that a row is absent. */
 function readAgain(
   { dekStore, signal }: DocumentSearchContext,
   dekId: string,
@@ -194,7 +194,7 @@ function readAgain(
   return dekStore.get(dekId, { signal });
 }
 
-/** @throws What is wrong with the row. */
+/** @throws The failure of the row. */
 function whyMissing(item: StoredItem | undefined, dekId: string): MissingDek['reason'] | undefined {
   if (item === undefined) return 'absent';
   if (item.error) throw item.error;

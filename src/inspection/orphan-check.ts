@@ -1,4 +1,4 @@
-/** Tells for one DEK row whether its document is gone. @module */
+/** Checks for one DEK row whether its document is deleted. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { type DocumentIdentity, lookUpDocument } from '../run/scanned-document.js';
@@ -10,28 +10,28 @@ import type { ChargedEvent } from '../store/metered-dek-store.js';
 /** Rows of the product; `scanned` is always the sum of the others. */
 export interface OrphanDekCounts {
   readonly scanned: number;
-  /** Their document is gone. */
+  /** Rows whose document is deleted. */
   readonly orphans: number;
-  /** Their document is there. */
+  /** Rows whose document exists. */
   readonly present: number;
-  /** Younger than `minAgeMs`: their document may still be on its way. */
+  /** Younger than `minAgeMs`: their document may not be written yet. */
   readonly young: number;
-  /** Tombstones, rows of other collections, and rows that documents share. */
+  /** Tombstones, rows of other collections, and rows of shared scopes. */
   readonly skipped: number;
-  /** Not known: the row cannot be read, or its document could not be looked up. */
+  /** Unknown: the row cannot be read, or its document could not be read. */
   readonly failed: number;
 }
 
 interface RowEvent extends ChargedEvent {
   readonly dekId: string;
-  /** So far, this row included. */
+  /** Counts so far, this row included. */
   readonly counts: OrphanDekCounts;
 }
 
-/** The row's document is gone, and the row is not. */
+/** The row's document is deleted, and the row is not. */
 export interface OrphanDekEvent extends RowEvent {
   readonly type: 'orphan';
-  /** Of the document that is gone. */
+  /** The key of the deleted document. */
   readonly key: DocumentIdentity;
   readonly state: LiveDekRow['state'];
   readonly createdAt: string;
@@ -57,7 +57,7 @@ interface OrphanDeksFinishedEvent extends ChargedEvent {
 
 export type OrphanDeksEvent = OrphanDekEvent | OrphanDekFailedEvent | OrphanDeksFinishedEvent;
 
-/** What one row turned out to be. */
+/** The outcome of one row. */
 export type OrphanOutcome =
   | Omit<OrphanDekEvent, 'counts' | 'requestCharge'>
   | Omit<OrphanDekFailedEvent, 'counts' | 'requestCharge'>
@@ -67,7 +67,7 @@ export interface OrphanCheckParts extends DocumentSearchContext {
   readonly minAgeMs: number;
 }
 
-/** @throws The signal's reason; whatever else goes wrong is the row's outcome. */
+/** @throws The signal's reason; any other failure is the row's outcome. */
 export async function checkForOrphan(
   parts: OrphanCheckParts,
   item: StoredItem,
@@ -91,8 +91,8 @@ async function outcomeOf(parts: OrphanCheckParts, item: StoredItem): Promise<Orp
 }
 
 /**
- * The row once more, because a caller who deletes a document shreds its DEK after that, and may have
- * done both since the page was read.
+ * Reads the row again: a caller that deletes a document shreds its DEK after that, and may have done both
+ * since the page was read.
  */
 async function goneDocument(
   { product, dekStore, signal }: OrphanCheckParts,
@@ -120,7 +120,7 @@ function keyIn({ id, scope }: LiveDekRow, { key, collection }: AnyDefinition): D
   return Object.fromEntries(key.map((name, index) => [name, parts[index] as string]));
 }
 
-/** A row from the future is young too: some clock is wrong, and nothing is lost by waiting. */
+/** A row from the future counts as young: some clock is wrong, and waiting loses nothing. */
 function isYoung({ createdAt }: LiveDekRow, { clock, minAgeMs }: OrphanCheckParts): boolean {
   return clock.wallMs() - Date.parse(createdAt) < minAgeMs;
 }

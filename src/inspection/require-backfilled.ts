@@ -1,4 +1,4 @@
-/** The gate before mode `strict`: nothing declared may be plaintext any more. @module */
+/** The check before mode `strict`: no declared field may still be plaintext. @module */
 import { signalIn, type CallOptions } from '../async/call-options.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
@@ -6,7 +6,7 @@ import { readOptions } from '../guards/guards.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { countPlaintext, requireCountable, type PlaintextCount } from './count-plaintext.js';
 
-/** A collection, and where its documents are. */
+/** A collection, and the store of its documents. */
 export interface BackfilledCollection {
   readonly definition: AnyDefinition;
   readonly documentStore: DocumentStore<object>;
@@ -19,16 +19,16 @@ interface Unfinished extends PlaintextCount {
 }
 
 /**
- * Rejects as long as any declared field of these collections is plaintext: the gate between mode
- * `'migrate'` and mode `'strict'`, for those who make their encryptor with `createFieldEncryptor`.
- * `initEncryption` asks it where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`.
+ * Rejects while any declared field of these collections is plaintext: the check between mode `'migrate'` and
+ * mode `'strict'` for encryptors from `createFieldEncryptor`. `initEncryption` makes this check where
+ * `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`.
  *
  * Scans every collection to its end, one after the other, as {@link countPlaintext} does.
  *
- * @throws FieldEncryptionError `BACKFILL_UNFINISHED` with the counts of every collection that is not
- * done: run `backfillDocuments` until it is complete, and read in mode `'migrate'` until then.
- * Errors of a store: nothing is known then - try again. TypeError for an empty list;
- * TypeError or RangeError for parts and options that make no sense.
+ * @throws FieldEncryptionError `BACKFILL_UNFINISHED` with the counts of every unfinished collection: run
+ *   `backfillDocuments` until it is complete, and read in mode `'migrate'` until then. Errors of a store: the
+ *   result is unknown - try again. TypeError for an empty list; TypeError or RangeError for invalid parts and
+ *   options.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export async function requireBackfilled(
   if (unfinished.length > 0) throw backfillUnfinished(unfinished);
 }
 
-/** An empty list would pass, and prove nothing. */
+/** An empty list would pass without proving anything. */
 function requireCollections(collections: readonly BackfilledCollection[]): void {
   const isList: boolean = Array.isArray(collections);
   if (!isList || collections.length === 0) {

@@ -1,4 +1,4 @@
-/** Finds the words for why a MEK version may not be retired yet. @module */
+/** Formulates why a MEK version may not be retired yet. @module */
 import type {
   CurrentTargetReason,
   UnfinishedRotationReason,
@@ -8,7 +8,7 @@ import type {
 } from '../errors/retirement-reason.js';
 import { describeMek, type MekReference } from '../format/key-wrap.js';
 
-/** Some rows out of many: how many, and the first of them by name. */
+/** Some of the rows: how many, and the ids of the first ones. */
 export class NamedRows {
   static readonly #MOST_NAMED = 10;
   readonly #dekIds: string[] = [];
@@ -36,13 +36,10 @@ const ROWS = {
     'rows that keep a previous wrap under it',
     'run prunePreviousWraps after the soak',
   ],
-  'rows-behind': [
-    'other rows that are not where the rotation is to bring them',
-    'run the rotation again',
-  ],
+  'rows-behind': ['other rows that the rotation has not moved', 'run the rotation again'],
   'rows-ahead': [
     'rows above the epoch of the rotation record',
-    'restore the newest record, or the rows if they alone were altered',
+    'restore the newest record, or the rows if only they were altered',
   ],
   'unreadable-rows': [
     'rows that cannot be read',
@@ -78,14 +75,14 @@ export function unfinishedReason(
 
 export function currentTargetReason(hasRecord: boolean): CurrentTargetReason {
   const message = hasRecord
-    ? 'new DEKs are wrapped by it; rotate to another version'
-    : 'there is no rotation record yet, so the first DEK may be wrapped by it; ask again when there is one';
+    ? 'new DEKs are wrapped with it; rotate to another version'
+    : 'there is no rotation record yet, so the first DEK may be wrapped with it; call again when there is one';
   return { type: 'current-target', message };
 }
 
 export function fenceReason(): FenceReason {
   const message =
-    'someone wrote the rotation record meanwhile, and writers may still go by the one before; try again';
+    'the rotation record was written meanwhile, and writers may still use the previous one; try again';
   return { type: 'fence', message };
 }
 

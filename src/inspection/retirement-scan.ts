@@ -1,4 +1,4 @@
-/** Looks at every row of a product for whatever still needs a MEK version. @module */
+/** Scans every row of a product for reasons why a MEK version is still needed. @module */
 import type { RetirementReason } from '../errors/retirement-reason.js';
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { isSameMek, type MekReference } from '../format/key-wrap.js';
@@ -46,12 +46,12 @@ export class RetirementScan {
     return this.#count.result();
   }
 
-  /** Of the rows and the record: a rotation that began meanwhile has it. */
+  /** The highest epoch of the rows and the record: that of a rotation that began meanwhile. */
   get highestEpoch(): number {
     return this.#highestEpoch;
   }
 
-  /** When the last row left the version, by stored times; absent while some may be under it. */
+  /** When the last row left the version, by stored times; absent while some row may be under it. */
   get leftAt(): string | undefined {
     const isInUse = this.#under.rows + this.#unreadable.rows > 0;
     const { leftAt } = this.#departure;
@@ -59,7 +59,7 @@ export class RetirementScan {
     return latest([leftAt, this.#lastToLeave]);
   }
 
-  /** Everything that was found, at a time on the waiter's own wall clock. */
+  /** All reasons, at a time on the waiter's own wall clock. */
   reasons(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
     return [
       ...this.#ofRecord(),
@@ -82,7 +82,7 @@ export class RetirementScan {
     else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);
   }
 
-  /** A rerun may have found the row long after its rotation was complete. */
+  /** A rerun may have found the row long after its rotation completed. */
   #addDeparture({ rewrappedAt, previousWrap }: LiveDekRow): void {
     if (rewrappedAt === undefined) return;
     const { nextAt } = this.#departure;
@@ -108,15 +108,15 @@ export class RetirementScan {
 }
 
 interface Departure {
-  /** When the first rotation after the version was complete; absent where none was. */
+  /** When the first rotation after the version completed; absent where none did. */
   readonly leftAt: string | undefined;
-  /** When the next rotation after that began: a row that was moved before may have been late to leave. */
+  /** When the following rotation began: a row that was moved before then may have left late. */
   readonly nextAt: string | undefined;
 }
 
 /**
- * Two scans of the first rotation that finished after the version was last the target have found no row
- * under it. Where the record does not name the version, the oldest rotation that it knows counts.
+ * The first rotation that finished after the version was last the target has found no row under it in two
+ * scans. Where the record does not name the version, the oldest rotation that it names counts.
  */
 function departureFrom(record: RotationRecord, mek: MekReference): Departure {
   const rotations: readonly RotationHistoryEntry[] = [...record.history, record];
@@ -125,12 +125,12 @@ function departureFrom(record: RotationRecord, mek: MekReference): Departure {
     ({ completedAt }, index) => index > last && completedAt !== undefined,
   );
   if (finished < 0) return { leftAt: undefined, nextAt: undefined };
-  // No time can be right that is before one that was written earlier: the latest of them counts.
+  // No time can be right that is before an earlier written one: the latest of them counts.
   const times = rotations.slice(0, finished + 1).flatMap(timesOf);
   return { leftAt: latest(times), nextAt: rotations[finished + 1]?.startedAt };
 }
 
-/** Of times as they are stored. */
+/** Compares times as they are stored. */
 function latest(times: readonly (string | undefined)[]): string | undefined {
   return times.reduce(
     (newest, time) => (time !== undefined && time > (newest ?? '') ? time : newest),

@@ -1,4 +1,4 @@
-/** Counts the DEK rows of a product: what is where, and what a rotation left. @module */
+/** Counts the DEK rows of a product by MEK version and epoch. @module */
 import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { systemClock, type Clock } from '../async/clock.js';
 import { readEncryption } from '../guards/encryption-parts.js';
@@ -37,7 +37,7 @@ export interface UnreadableRow {
 
 export interface Census {
   readonly product: string;
-  /** Absent for a product whose first DEK is still to be made, or whose record is lost. */
+  /** Absent for a product without a DEK so far, or with a lost record. */
   readonly rotation:
     (MekReference & { readonly epoch: number; readonly state: RotationState }) | undefined;
   /** Rows of any state. */
@@ -46,41 +46,41 @@ export interface Census {
   readonly retired: number;
   readonly shredded: number;
   /**
-   * One entry for each MEK version that any row names, the most used first: all that the rotation record
-   * names, and 256 others.
+   * One entry for each MEK version that any row names, the most used first: every version that the rotation
+   * record names, and 256 others.
    */
   readonly wraps: readonly WrapCensus[];
-  /** Rows under any further versions, or such with names of more than 256 characters; absent for none. */
+  /** Rows under further versions, or under names of more than 256 characters; absent for none. */
   readonly otherWraps?: Omit<WrapCensus, keyof MekReference>;
   /** Live rows for each epoch, the newest first: 256 epochs, and that of the rotation record. */
   readonly epochs: readonly { readonly epoch: number; readonly rows: number }[];
-  /** Live rows of any further epochs; absent for none. */
+  /** Live rows of further epochs; absent for none. */
   readonly otherEpochs?: number;
   /** Live rows that are not on the rotation's target, or below its epoch. */
   readonly behind: number;
-  /** Live rows above the rotation's epoch: its record is older than they are. */
+  /** Live rows above the rotation's epoch: the record is older than they are. */
   readonly ahead: number;
   readonly unreadable: number;
-  /** The first hundred of them; `findUnreadableRows` names all. */
+  /** The first hundred of them; `findUnreadableRows` finds all. */
   readonly unreadableRows: readonly UnreadableRow[];
   /**
-   * The rotation is complete, and every live row is where it belongs. False where the rotation record is below
-   * `minimumEpoch`, or below an epoch that the encryptor has seen: it was put back.
+   * The rotation is complete, and every live row is on its target and epoch. False where the rotation record
+   * is below `minimumEpoch`, or below an epoch that the encryptor has seen: it was restored from an older
+   * state.
    */
   readonly settled: boolean;
 }
 
 /**
- * Counts the DEK rows of a product: which MEK versions they need, and whether a rotation left any.
+ * Counts the DEK rows of a product: which MEK versions they need, and whether a rotation missed any.
  *
- * Reads only: the rotation record first, then every row once, through whatever lock or charge the
- * store has for that. Rows that change while it reads are counted as they were met. It unwraps nothing,
- * so a row counts by what it says of itself. Where reads of the store may lag, as its `readLagMs` says,
- * what was written so little before may be missed: wait so long before you rely on it.
+ * Reads only: the rotation record first, then every row once. Rows that change during the scan count as they
+ * were read. It unwraps nothing, so a row counts by its own statements. Where reads of the store may lag, by
+ * its `readLagMs`, recent writes may be missing: wait that long before you rely on the result.
  *
  * @param encryption - A `FieldEncryptor`, or its product and store.
- * @throws Errors of the store; TamperedError or `ROW_UNSUPPORTED` for a rotation record that cannot be
- * read. A row that cannot be read is counted and named.
+ * @throws Errors of the store; TamperedError or `ROW_UNSUPPORTED` for a rotation record that cannot be read.
+ *   An unreadable row is counted and named.
  *
  * @example
  * ```ts

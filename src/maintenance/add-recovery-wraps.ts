@@ -1,4 +1,4 @@
-/** Fills in the recovery wraps of rows that were made before there was a recovery key. @module */
+/** Adds recovery wraps to rows that were created before there was a recovery key. @module */
 import { readEncryption } from '../guards/encryption-parts.js';
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
@@ -14,23 +14,23 @@ import {
 import { readRunOptions, type RunOptions } from '../run/run-options.js';
 
 /**
- * Gives every DEK row a recovery wrap for the recovery key: rows that have none, and rows that have one
- * for another key, as after the recovery key was changed.
+ * Gives every DEK row a recovery wrap for the recovery key: rows that have none, and rows that have one for
+ * another key, for example after the recovery key was changed.
  *
  * Run it once after `recoveryKey` was turned on everywhere. Each DEK is unwrapped with the row's own MEK
  * version and checked against the commitment; nothing else of the row changes, neither its wrap nor its
- * epoch. Rows that have their recovery wrap are `unchanged` and cost no call of the MEK. It may run beside
- * traffic and a rotation; stop it at any point, and run it again to go on. A finished one that is run
- * again writes nothing.
+ * epoch. Rows that already have the recovery wrap are `unchanged` and cost no call for the MEK. It may run
+ * beside traffic and a rotation; stop it at any point, and run it again to continue. Another run of a
+ * finished one writes nothing.
  *
- * That a recovery wrap opens, only the private key can show: `recoverDeks` with `dryRun`.
+ * Only the private key can show that a recovery wrap opens: `recoverDeks` with `dryRun`.
  *
  * @param encryption - A `FieldEncryptor` with a `recoveryKey`, or its parts.
- * @returns Events as they happen. The last one is `finished` and carries the summary, which the
- * generator also returns: look at `complete`, and at the `failed` events before it.
- * @throws TypeError or RangeError for options that make no sense, or without a `recoveryKey`;
- * FieldEncryptionError `CONTENDED`: run it again. Errors of the store where it cannot list: run it again.
- * The signal's reason when it aborts.
+ * @returns Events as they happen. The last one is `finished` and carries the summary, which the generator
+ *   also returns: check `complete`, and the `failed` events before it.
+ * @throws TypeError or RangeError for invalid options, or without a `recoveryKey`; FieldEncryptionError
+ *   `CONTENDED`: run it again. Errors of the store where it cannot list: run it again. The signal's reason
+ *   when it aborts.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export async function* addRecoveryWraps(
   const { request } = readRunOptions(options);
   const recoveryKey = readRecoveryKey(readEncryption(encryption).recoveryKey);
   if (!recoveryKey) {
-    throw new TypeError('"recoveryKey" is not set: give the encryption an RSA public key as PEM');
+    throw new TypeError('"recoveryKey" is not set: pass an RSA public key as PEM');
   }
   const nextRow = (context: RunContext): NextRow => nextRowFor(context, recoveryKey);
   return yield* maintainRows({ run: 'addRecoveryWraps', encryption, request, nextRow });

@@ -51,38 +51,38 @@ interface FailedMaintenanceEvent extends RowEvent {
 }
 
 export interface MaintenanceSummary extends RunSummary {
-  /** Of a dry run alone. */
+  /** Only in a dry run. */
   readonly estimate?: RunEstimate;
 }
 
 type MaintenanceRowEvent = FailedMaintenanceEvent | MaintainedRowEvent | SkippedMaintenanceEvent;
 
-/** Every event of a maintenance run but the last. */
+/** Every event of a maintenance run except the last. */
 type MaintenanceStepEvent = MaintenanceRowEvent | PassedEvent | PassEvent | RunBegunEvent;
 
 export type MaintenanceEvent = FinishedEvent<MaintenanceSummary> | MaintenanceStepEvent;
 
-/** What became of one row. */
+/** The outcome of one row. */
 type MaintenanceOutcome = OutcomeOf<MaintenanceRowEvent>;
 
 /**
- * What is to be stored instead of a row; `undefined` where it is as it is to be. What it throws is
- * wrong with that row alone.
+ * Returns the row to store instead; `undefined` where the row is already in its final state. An error is a
+ * failure of that row alone.
  */
 export type NextRow = (
   row: DekRow,
   item: StoredItem,
 ) => Promise<DekRow | 'not-selected' | 'shredded' | undefined>;
 
-/** A maintenance run, but for what all of them share. */
+/** The parts of a maintenance run that differ between runs. */
 export interface MaintenanceJob {
   readonly run: RunName;
   readonly encryption: EncryptionContext;
   readonly request: RunRequest;
   readonly nextRow: (context: RunContext) => NextRow;
   /**
-   * After rows were read, and before any of them is written: it reads the rotation record, and what it
-   * throws ends the run. Absent where a run may go on beside any rotation.
+   * Called after rows were read, and before any of them is written: it reads the rotation record, and an
+   * error ends the run. Absent where a run may continue beside any rotation.
    */
   readonly requireAllowed?: (context: RunContext) => Promise<void>;
 }
@@ -168,7 +168,7 @@ class MaintainedRows implements RowKind<MaintenanceOutcome> {
     reason: 'removed',
   });
 
-  /** What is refused here ends the run, and not just one row's turn. */
+  /** An error here ends the run, and not only the work on one row. */
   readonly afterRead = async (): Promise<void> => {
     try {
       await this.#job.requireAllowed?.(this.#context);

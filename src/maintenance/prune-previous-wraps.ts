@@ -1,4 +1,4 @@
-/** Removes the wraps that rows kept from before their last rewrap. @module */
+/** Removes the previous wraps that rows keep from before their last rewrap. @module */
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
@@ -20,14 +20,13 @@ import {
 
 export interface PrunePreviousWrapsOptions extends RunOptions {
   /**
-   * Only wraps that were displaced before this moment, by the row's `rewrappedAt`: the end of the soak.
-   * Give the same moment again to go on with a run that stopped. ISO text has to be as `toISOString()`
-   * writes it.
+   * Removes only wraps that were displaced before this time, by the row's `rewrappedAt`: the end of the soak.
+   * Pass the same time again to continue a stopped run. Text must have the format of `toISOString()`.
    */
   readonly rewrappedBefore: Date | string;
   /**
-   * Only wraps under this MEK version. Where provider and MEK name are both given, it may be of a
-   * provider that is configured no more. @default all
+   * Removes only wraps under this MEK version. Where provider and MEK name are both passed, the provider need
+   * not be configured any more. @default all
    */
   readonly mek?: NamedMek;
 }
@@ -38,25 +37,25 @@ interface PruneRequest extends RunRequest {
 }
 
 /**
- * Removes `previousWrap` from the DEK rows of a product, once a rotation has had its soak: until then a
- * rollback needs no key provider and a broken wrap can be repaired, and from then on the earlier MEK
- * version is not needed for either.
+ * Removes `previousWrap` from the DEK rows of a product, after the soak of a rotation. Until then a rollback
+ * needs no key provider and a broken wrap can be repaired; afterwards the earlier MEK version is not needed
+ * for either.
  *
- * For each row it first unwraps the DEK with the row's primary wrap and checks the commitment. If that
- * fails, the row is `failed` and keeps its previous wrap: a rotation to another version, or a rollback,
- * repairs it from there. The row's epoch stays.
+ * For each row it first unwraps the DEK with the row's primary wrap and checks the commitment. If that fails,
+ * the row is `failed` and keeps its previous wrap: a rotation to another version, or a rollback, repairs the
+ * row from it. The row's epoch does not change.
  *
- * Nothing happens before the first `next()`; stop and run it again as you do with `rewrapAllDeks`. A
- * finished one that is run again with the same `rewrappedBefore` writes nothing. It needs no lease, and
- * may run beside traffic.
+ * Nothing happens before the first `next()`; stop it and run it again as you do with `rewrapAllDeks`. Another
+ * run of a finished one with the same `rewrappedBefore` writes nothing. It needs no lease, and may run beside
+ * traffic.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns Events as they happen: a row is `changed` once it is durable without its previous wrap, and
- * `skipped` where that is not to be removed. The last one is `finished` and carries the summary.
- * @throws TypeError or RangeError for options that make no sense.
- * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the rotation first; `ROTATION_SUPERSEDED`:
- * one began meanwhile, prune after its soak; `ROTATION_RECORD_MISSING`: restore it. Errors of the store
- * where it cannot list: run it again. The signal's reason when it aborts.
+ * @returns Events as they happen: a row is `changed` once it is durably stored without its previous wrap, and
+ *   `skipped` where the wrap must not be removed. The last event is `finished` and carries the summary.
+ * @throws TypeError or RangeError for invalid options.
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the rotation first; `ROTATION_SUPERSEDED`: one
+ *   began meanwhile, prune after its soak; `ROTATION_RECORD_MISSING`: restore it. Errors of the store where
+ *   it cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
  * ```ts
@@ -109,12 +108,12 @@ function isSelected(
   { previousWrap, rewrappedAt }: LiveDekRow,
   { mek, rewrappedBefore }: PruneRequest,
 ): boolean {
-  // A row that does not say since when it keeps the wrap has not been seen to soak.
+  // The soak of a row without `rewrappedAt` is unknown.
   if (!previousWrap || rewrappedAt === undefined || rewrappedAt >= rewrappedBefore) return false;
   return mek === undefined || isSameMek(previousWrap, mek);
 }
 
-/** What is to be the only wrap has to give the DEK. */
+/** The wrap that remains must hold the DEK. */
 async function requireSound(context: RunContext, row: LiveDekRow): Promise<void> {
   context.dekCache?.requireSameKey(row);
   (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
@@ -127,8 +126,8 @@ function withoutPreviousWrap(row: LiveDekRow): DekRow {
 }
 
 /**
- * @param nowMs - What is displaced from here on has had no soak.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param nowMs - Wraps that are displaced from this time on have had no soak.
+ * @throws TypeError or RangeError for invalid options.
  */
 function readPruneOptions(
   options: PrunePreviousWrapsOptions,
@@ -146,12 +145,12 @@ function readPruneOptions(
 }
 
 class SettledRotation {
-  /** Of the rotation that was found first; `undefined` for a product that has no rows. */
+  /** Epoch of the rotation that was found first; `undefined` for a product without rows. */
   #epoch: number | undefined;
 
   /**
-   * @throws FieldEncryptionError `ROTATION_UNFINISHED`; `ROTATION_SUPERSEDED` where another one began
-   * since; `ROTATION_RECORD_MISSING`.
+   * @throws FieldEncryptionError `ROTATION_UNFINISHED`; `ROTATION_SUPERSEDED` where another one has begun
+   *   since; `ROTATION_RECORD_MISSING`.
    */
   async require({ records }: Pick<RunContext, 'records'>): Promise<void> {
     const record = (await records.readUnlessNew())?.record;
@@ -163,7 +162,7 @@ class SettledRotation {
 
   /**
    * @throws FieldEncryptionError `ROTATION_SUPERSEDED` where the row is above the rotation because another
-   * one began; `ROTATION_RECORD_BEHIND` where no record accounts for its epoch.
+   *   one began; `ROTATION_RECORD_BEHIND` where no record explains its epoch.
    */
   async requireReached(context: Pick<RunContext, 'records'>, row: LiveDekRow): Promise<void> {
     if (this.#epoch === undefined || row.epoch <= this.#epoch) return;
@@ -183,6 +182,6 @@ function unfinished(record: RotationRecord): FieldEncryptionError {
 function superseded(epoch: number, record: RotationRecord): FieldEncryptionError {
   return new FieldEncryptionError(
     'ROTATION_SUPERSEDED',
-    `Pruning at epoch ${String(epoch)} stopped because the rotation record is at epoch ${String(record.epoch)} now, with the target ${describeMek(record)}: what was pruned stays so; prune again when that rotation has had its soak`,
+    `Pruning at epoch ${String(epoch)} stopped because the rotation record is at epoch ${String(record.epoch)} now, with the target ${describeMek(record)}: wraps already pruned stay removed; prune again after the soak of that rotation`,
   );
 }

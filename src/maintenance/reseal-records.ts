@@ -1,4 +1,4 @@
-/** Brings every record of a product under the current record key. @module */
+/** Writes every record of a product with a mac under the current record key. @module */
 import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import type { RecordCopy } from '../dek/record-reader.js';
@@ -20,28 +20,29 @@ import {
 
 /**
  * Gives every DEK row of a product, tombstones included, its rotation record and the items of its
- * re-encryptions a mac under the current record key: after record authentication was turned on, and after the record key was changed.
+ * re-encryptions a mac under the current record key: after record authentication was turned on, and after the
+ * record key was changed.
  *
- * Nothing but the mac changes, and no document is touched. Run it beside traffic, stop it at any point, run
- * it again: what has the current mac is left alone, and a finished one that is run again writes nothing.
- * The rotation record comes first: processes without the key write no row any more once it has a mac.
+ * Only the mac changes, and no document is read or written. Run it beside traffic, stop it at any point, run
+ * it again: records with the current mac stay unchanged, and another run of a finished one writes nothing.
+ * The rotation record comes first: once it has a mac, processes without the key write no more rows.
  *
- * A row under an earlier record key is authentic already. One without a mac is accepted only as
- * `insecureAcceptUnauthenticatedRecords` says, and only if its DEK opens and is the one that the row
- * commits to. That shows that the row is whole; it does not show who wrote it, since a planted row is whole
- * too. Compare with a census or a backup from before, and turn record authentication on early.
+ * A row under an earlier record key is already authentic. A row without a mac is accepted only with
+ * `insecureAcceptUnauthenticatedRecords`, and only if its DEK opens and matches the row's commitment. That
+ * shows that the row is intact; it does not show who wrote it, since a planted row is intact too. Compare
+ * with an earlier census or backup, and turn record authentication on early.
  *
  * @param encryption - A `FieldEncryptor` with a `recordKey`, or its parts with a store from
- * `authenticateRecords`.
+ *   `authenticateRecords`.
  * @returns Events as they happen; the last one is `finished` and carries the summary, which the generator
- * also returns. `complete` means that every record has the current mac.
- * @throws TypeError for an encryption without a record key; TypeError or RangeError for options that make
- * no sense.
+ *   also returns. `complete` means that every record has the current mac.
+ * @throws TypeError for an encryption context without a record key; TypeError or RangeError for invalid
+ *   options.
  * @throws TamperedError, or FieldEncryptionError `RECORD_KEY_UNKNOWN`, for the rotation record or another
- * item; `ROW_UNSUPPORTED` for an item without a mac that a later version wrote: run it with that version.
- * What is wrong with a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it; `KEY_PROVIDER_NOT_CONFIGURED`;
- * `KEY_WEAK`: reseal under a random key.
- * Errors of the store where it cannot list: run it again. The signal's reason when it aborts.
+ *   item; `ROW_UNSUPPORTED` for an item without a mac that a later version wrote: run it with that version. A
+ *   failure of a row is a `failed` event. `ROTATION_RECORD_MISSING`: restore it;
+ *   `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK`: reseal under a random key. Errors of the store where it cannot
+ *   list: run it again. The signal's reason when it aborts.
  *
  * @example
  * ```ts
@@ -83,8 +84,8 @@ export async function* resealRecords(
 
 function recordKeyIdOf({ dekStore }: EncryptionContext): string {
   if (dekStore instanceof AuthenticatedDekStore) {
-    // A store of an older copy of this package does not say.
-    (dekStore as Partial<AuthenticatedDekStore>).requireStrongKey?.('reseals nothing');
+    // A store of an older copy of this package does not have the method.
+    (dekStore as Partial<AuthenticatedDekStore>).requireStrongKey?.('cannot reseal records');
     return dekStore.recordKeyId;
   }
   throw new TypeError(
@@ -100,20 +101,20 @@ function nextRow(context: RunContext, recordKeyId: string): NextRow {
   };
 }
 
-/** Before a mac vouches for a row that none vouched for: it holds the DEK that it commits to. */
+/** Before a row without a mac gets its first one: it must hold the DEK of its commitment. */
 async function requireWhole(context: RunContext, row: DekRow): Promise<void> {
   if (!isLive(row)) return;
   (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
   context.dekCache?.requireSameKey(row);
 }
 
-/** Looked at with each page: a process that signs with another key may write it again meanwhile. */
+/** Checked with each page: a process that signs with another key may write it again meanwhile. */
 async function resealRotation(context: RunContext, recordKeyId: string): Promise<void> {
   const { providers, records, request } = context;
   await untilDone('Resealing the rotation record', async () => {
     const copy = await records.readUnlessNew();
     if (!copy || copy.authenticatedBy === recordKeyId) return true;
-    // It says which MEK wraps new DEKs: no mac is to vouch for one that is not even configured.
+    // The record names the MEK for new DEKs: no mac must confirm one that is not even configured.
     if (copy.authenticatedBy === undefined) providers.find(copy.record);
     return request.dryRun || replaceRecord(context, copy);
   });
@@ -126,7 +127,7 @@ async function replaceRecord(
 ): Promise<true | undefined> {
   signal?.throwIfAborted();
   try {
-    // Without the signal: once sent, a write is let finish.
+    // Without the signal: a write that was sent is always awaited.
     await dekStore.replaceItem(record, etag);
     return true;
   } catch (error) {
@@ -135,10 +136,10 @@ async function replaceRecord(
   }
 }
 
-/** Of every kind of item that may have a mac, later versions' included; the product comes after it. */
+/** The prefixes of every kind of item that may have a mac, later versions' included; the product follows. */
 const SCOPES = ['lease:', 'definition:', 'member:'];
 
-/** @throws What is wrong with an item: the macs of a product are not complete without it. */
+/** @throws The failure of an item: without it, the macs of a product are not complete. */
 async function resealItems(context: RunContext, recordKeyId: string): Promise<void> {
   for (const scope of SCOPES) {
     for await (const item of itemsOf(context, `${scope}${context.product}`)) {
@@ -177,7 +178,7 @@ async function resealItem(
     signal?.throwIfAborted();
     const { etag, value }: StoredItem = item;
     try {
-      // Without the signal: once sent, a write is let finish.
+      // Without the signal: a write that was sent is always awaited.
       await dekStore.replaceItem(value as DekStoreItem, etag);
       return;
     } catch (error) {
@@ -188,7 +189,7 @@ async function resealItem(
   throw contended(`Resealing ${nameOfItem({ scopeId, id })}`, MOST_ATTEMPTS);
 }
 
-/** Before a mac vouches for an item that none vouched for: it is one that this version can have written. */
+/** Before an item without a mac gets its first one: this version must be able to have written it. */
 function requireSound(
   value: unknown,
   product: string,

@@ -1,10 +1,10 @@
-/** How many calls may be under way at once: a worker more for each round that goes well, half on trouble. @module */
+/** Limits concurrent calls: one more for each round that succeeds, half as many after trouble. @module */
 
 export class AdaptiveLimit {
   readonly #ceiling: number;
   #limit: number;
 
-  /** Begins at the ceiling: whoever chose it means it, until a service says otherwise. */
+  /** Begins at the ceiling, which the caller chose, until a service throttles. */
   constructor(ceiling: number) {
     this.#ceiling = ceiling;
     this.#limit = ceiling;

@@ -1,18 +1,18 @@
-/** What a run may ask of a key service, checked before anything happens. @module */
+/** How much a run may use a key service, validated before anything happens. @module */
 import { requireNumber } from '../guards/guards.js';
 
-/** For every run that goes through rows and asks a key service about each. */
+/** For every run that goes through rows and calls a key service for each. */
 export interface VaultBudgetOptions {
   /**
-   * Operations a second that this run and live traffic may ask of the key service together, as ten
-   * seconds have ten times as many: the quota of the vault, or the part that you give them. Above 0
-   * and up to 1 000 000; less than one a second is fine. Calls are then spread evenly, and wait.
+   * Operations per second that this run and live traffic may use together, averaged over ten seconds: the
+   * quota of the vault, or the part of it that you assign. Above 0 and up to 1 000 000; a fraction is
+   * allowed. Calls are then spread evenly, and wait their turn.
    *
-   * @default none: as many as `concurrency` comes to
+   * @default none: limited by `concurrency` alone
    */
   readonly maxVaultOpsPerSecond?: number;
   /**
-   * The share of `maxVaultOpsPerSecond` that this run leaves to others, from 0 to below 1.
+   * The share of `maxVaultOpsPerSecond` that this run leaves to other callers, from 0 to below 1.
    *
    * @default 0.2
    */
@@ -20,7 +20,7 @@ export interface VaultBudgetOptions {
 }
 
 export interface VaultBudgetLimits {
-  /** What this run may take; `undefined` for no limit. */
+  /** The rate of this run; `undefined` for no limit. */
   readonly callsPerSecond: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export const BUDGET_OPTIONS: readonly (keyof VaultBudgetOptions)[] = [
 const DEFAULT_RESERVE = 0.2;
 const MOST_OPS_PER_SECOND = 1_000_000;
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 export function readBudgetOptions({
   maxVaultOpsPerSecond,
   reserveForTraffic,

@@ -1,4 +1,6 @@
-/** A key provider as a run may use it: in its turn, and again where it was throttled. @module */
+/**
+ * A key provider within the budget of a run: calls wait their turn, and throttled calls are retried. @module
+ */
 import { KeyProviderError } from '../errors/errors.js';
 import type {
   DocumentedOpsOptions,
@@ -10,7 +12,10 @@ import type {
 import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
 import type { VaultThrottle } from './vault-throttle.js';
 
-/** Of one call. Each waits out a pause first, so that they span a minute where a service names none. */
+/**
+ * Attempts of one call. Each waits out a pause first, so that together they span a minute where a service
+ * names none.
+ */
 const MOST_ATTEMPTS = 6;
 
 export class BudgetedProvider implements KeyProvider {
@@ -78,7 +83,7 @@ export class BudgetedProvider implements KeyProvider {
         this.#throttle.served(pass);
         return answer;
       } catch (error) {
-        // What the throttle itself refuses, no service did.
+        // The throttle itself rejected the call; no service refused it.
         if (error === refusal || !isThrottling(error)) throw error;
         this.#throttle.throttle(pass, error.retryAfterMs);
         if (attempts === MOST_ATTEMPTS) throw error;

@@ -1,4 +1,4 @@
-/** The configured key providers, found by what a row or record names. @module */
+/** The configured key providers, selected by what a row or record names. @module */
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { isUint8Array } from 'node:util/types';
 import {
@@ -24,7 +24,7 @@ import {
 } from '../format/key-wrap.js';
 
 export interface KeyCallOptions extends KeyProviderOptions {
-  /** Which DEK it is, for whoever watches; the provider is not told. */
+  /** The DEK, for subscribers of diagnostics channels; the provider does not receive it. */
   readonly dekId?: string;
 }
 
@@ -51,12 +51,12 @@ export class ConfiguredProviders {
     this.#source = source;
   }
 
-  /** The same ones, each as `change` makes it. */
+  /** Returns the same providers, each converted by `change`. */
   mapped(change: (provider: KeyProvider) => KeyProvider): ConfiguredProviders {
     return new ConfiguredProviders(this.all.map(change), this.#source);
   }
 
-  /** The provider that a new product starts with: the first one given. */
+  /** The provider that a new product starts with: the first one that was passed. */
   first(): KeyProvider {
     const [first] = this.all;
     if (first) return first;
@@ -66,17 +66,17 @@ export class ConfiguredProviders {
     );
   }
 
-  /** Data only selects among what is configured; it never forms a host or a key name. */
+  /** Stored data only selects among configured providers; it never forms a host or a key name. */
   find({ keyProvider, mekName }: Pick<MekReference, 'keyProvider' | 'mekName'>): KeyProvider {
     const found = this.all.find(({ id, mekName: name }) => id === keyProvider && name === mekName);
     return found ?? this.#none(keyProvider, mekName);
   }
 
   /**
-   * The one provider that a caller can mean: never a guess between several.
+   * Returns the one provider that a caller can mean, and never guesses between several.
    *
-   * @param option - What names it, for the message.
-   * @throws FieldEncryptionError `KEY_PROVIDER_NOT_CONFIGURED`; RangeError where there are several.
+   * @param option - The option that names it, for the message.
+   * @throws FieldEncryptionError `KEY_PROVIDER_NOT_CONFIGURED`; RangeError where several match.
    */
   only(id: string | undefined, mekName: string | undefined, option: string): KeyProvider {
     const meant = this.all.filter(
@@ -86,10 +86,10 @@ export class ConfiguredProviders {
     const [provider = this.#none(id ?? this.first().id, mekName), another] = meant;
     if (!another) return provider;
     const names = meant.map((each) => `${each.id}/${each.mekName}`).join(', ');
-    throw new RangeError(`"${option}" may be of several key providers, name one of: ${names}`);
+    throw new RangeError(`"${option}" may belong to several key providers; name one of: ${names}`);
   }
 
-  /** Wraps with exactly the MEK that is named, and checks what came back. */
+  /** Wraps with exactly the named MEK version, and checks the result. */
   wrap(dek: Uint8Array, mek: MekReference, options: KeyCallOptions = {}): Promise<KeyWrap> {
     const own = ownProperties(options);
     const call = (): Promise<KeyWrap> => this.#wrap(dek, mek, own);
@@ -110,7 +110,7 @@ export class ConfiguredProviders {
     const provider = this.find(mek);
     const wrap: unknown = await provider.wrapKey(dek, { mekVersion: mek.mekVersion, signal });
     if (!isWrapOf(mek, provider.wrapAlgorithm, wrap)) {
-      throw broken(provider, 'K3', 'wrapKey returned another wrap');
+      throw broken(provider, 'K3', 'wrapKey returned a different wrap than requested');
     }
     return wrapIn(wrap);
   }
@@ -133,7 +133,7 @@ export class ConfiguredProviders {
     return traceCall({ channel, message, clock, signal, call });
   }
 
-  /** Of one version, as far as the provider knows. */
+  /** Operations per second of one version, as far as the provider knows. */
   async documentedOpsPerSecond(
     mek: MekReference,
     { signal }: KeyProviderOptions = {},
@@ -142,17 +142,17 @@ export class ConfiguredProviders {
     const { mekVersion } = mek;
     const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion, signal });
     if (rate === undefined || isOpsPerSecond(rate)) return rate;
-    throw broken(provider, 'K11', 'documentedOpsPerSecond gave no rate');
+    throw broken(provider, 'K11', 'documentedOpsPerSecond returned no valid rate');
   }
 
-  /** MEKs that lie in this process, of every provider. */
+  /** The MEKs of all providers whose bytes are in this process. */
   localMeks(): readonly (LocalMek & MekReference)[] {
     return this.all.flatMap(({ id: keyProvider, mekName, localMeks = [] }) =>
       localMeks.map((mek) => ({ ...mek, keyProvider, mekName })),
     );
   }
 
-  /** Those of them that are no random keys. */
+  /** Those MEKs among them that are not random keys. */
   weakMeks(): readonly { readonly mek: MekReference; readonly weakness: string }[] {
     return this.localMeks().flatMap((mek) =>
       mek.weakness === undefined ? [] : [{ mek: mekIn(mek), weakness: mek.weakness }],
@@ -176,13 +176,13 @@ export class ConfiguredProviders {
     const provider = this.first();
     const mekVersion = await provider.currentVersion();
     if (!isMekVersion(mekVersion)) {
-      throw broken(provider, 'K2', 'currentVersion gave no exact version');
+      throw broken(provider, 'K2', 'currentVersion returned no exact version');
     }
     return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
   }
 }
 
-/** Operations a second, as a provider may document them. */
+/** Whether this is a rate that a provider may document. */
 export function isOpsPerSecond(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }

@@ -17,7 +17,7 @@ import { envMekVersionOf, importMek } from './mek-bytes.js';
 export interface EnvKeyProviderOptions {
   /** The MEK: 32 bytes as base64, base64url or hex. */
   readonly key: string;
-  /** Earlier MEKs, which still unwrap, and wrap while the rotation record names them. */
+  /** Earlier MEKs: they unwrap, and also wrap while the rotation record names them. */
   readonly previousKeys?: readonly string[];
   /** @default 'env' */
   readonly id?: string;
@@ -28,12 +28,12 @@ const OPTIONS: readonly (keyof EnvKeyProviderOptions)[] = ['key', 'previousKeys'
 /**
  * Wraps DEKs with AES-256-KW (RFC 3394) under keys from the environment.
  *
- * The MEK lies in the memory of every process and in its environment: use a key service in
- * production. `mekVersion` is derived from the key, so the same key has the same version
- * everywhere, and a new version means a new key.
+ * The MEK is in the memory of every process and in its environment: use a key service in production.
+ * `mekVersion` is derived from the key, so the same key has the same version everywhere, and a new version
+ * means a new key.
  *
- * A key that is text or a pattern unwraps and wraps for a product that has it, and is no target of a rotation and no
- * beginning of a product: `checkReadiness` warns of it.
+ * A key that is text or a pattern unwraps and wraps for a product that already uses it, but cannot be the
+ * target of a rotation or start a new product: `checkReadiness` warns of it.
  *
  * @throws TypeError or RangeError where a key is not 32 bytes, or is given twice.
  *
@@ -117,7 +117,7 @@ export class EnvKeyProvider implements KeyProvider {
   }
 }
 
-/** Runs at once, but answers as a remote provider would: by a promise, and only unless aborted. */
+/** Runs at once, but behaves like a remote provider: it returns a promise, and rejects once aborted. */
 async function promised<T>(options: KeyProviderOptions, work: () => T): Promise<T> {
   ownProperties(options).signal?.throwIfAborted();
   await Promise.resolve();
@@ -127,6 +127,6 @@ async function promised<T>(options: KeyProviderOptions, work: () => T): Promise<
 function rejected(wrap: KeyWrap): KeyProviderError {
   return new KeyProviderError(
     'WRAP_REJECTED',
-    `The MEK ${describeMek(wrap)} did not make this wrap, or it was changed`,
+    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
   );
 }

@@ -1,4 +1,4 @@
-/** The one MEK version that a caller names, out of what is configured. @module */
+/** The one MEK version that a caller names, among those that are configured. @module */
 import { ownProperties, readOptions, requireIdentifier } from '../guards/guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
 import { isMekVersion, type MekReference } from '../format/key-wrap.js';
@@ -6,19 +6,19 @@ import { isMekVersion, type MekReference } from '../format/key-wrap.js';
 /** A MEK version as callers name it. */
 export interface NamedMek {
   readonly mekVersion: string;
-  /** May be left out where one provider alone is configured. */
+  /** May be left out where only one provider is configured. */
   readonly keyProvider?: string;
-  /** Needed only where providers with this id differ in it. */
+  /** Needed only where several providers with this id have different MEK names. */
   readonly mekName?: string;
 }
 
 const PARTS: readonly (keyof NamedMek)[] = ['mekVersion', 'keyProvider', 'mekName'];
 
 /**
- * The version of a configured provider.
+ * Returns the version of a configured provider.
  *
- * @throws TypeError or RangeError for what names none, or may name several; FieldEncryptionError
- * `KEY_PROVIDER_NOT_CONFIGURED`.
+ * @throws TypeError or RangeError where the name matches no MEK version, or may match several;
+ *   FieldEncryptionError `KEY_PROVIDER_NOT_CONFIGURED`.
  */
 export function readConfiguredMek(
   name: string,
@@ -30,7 +30,10 @@ export function readConfiguredMek(
   return { keyProvider: provider.id, mekName: provider.mekName, mekVersion };
 }
 
-/** The same, but where provider and MEK name are both given it may be one that is configured no more. */
+/**
+ * The same, but where provider and MEK name are both passed, they may name a provider that is no longer
+ * configured.
+ */
 export function readAnyMek(
   name: string,
   mek: unknown,

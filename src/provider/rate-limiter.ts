@@ -1,14 +1,14 @@
 /** Spreads calls evenly over time. @module */
 
-/** Beyond this, time in which nobody called is lost: no burst follows a lull. */
+/** Idle time beyond this is lost: no burst follows a lull. */
 const MOST_SAVED_MS = 100;
 /**
- * Of the rate. With what may be saved, and with what the network delays and then delivers together,
- * no ten seconds have more calls than ten seconds of the whole rate.
+ * The usable share of the rate. Even with saved idle time, and with calls that the network delays and then
+ * delivers together, no ten seconds contain more calls than ten seconds of the whole rate.
  */
 const USABLE_SHARE = 0.98;
 const LEAST_FACTOR = 1 / 16;
-/** At the whole rate, until trouble is forgotten. */
+/** Seconds at the whole rate until trouble is forgotten. */
 const RECOVERY_S = 20;
 
 export class RateLimiter {
@@ -22,19 +22,21 @@ export class RateLimiter {
     this.#nextMs = nowMs;
   }
 
-  /** When the next call may be made; nobody else is told the same time. */
+  /** Returns when the next call may be made; no two callers get the same time. */
   reserve(nowMs: number): number {
     const atMs = Math.max(this.#nextMs, nowMs - MOST_SAVED_MS);
     this.#nextMs = atMs + this.#intervalMs;
     return Math.max(atMs, nowMs);
   }
 
-  /** The call was made: nothing that follows takes it back. */
+  /** The call was made: a restart does not undo it. */
   made(nowMs: number): void {
     this.#madeMs = nowMs;
   }
 
-  /** Forgets what was reserved and saved: whoever waits reserves again, after the last call that was made. */
+  /**
+   * Forgets reservations and saved time: waiting callers reserve again, after the last call that was made.
+   */
   restartAt(startMs: number): void {
     this.#nextMs = Math.max(startMs, this.#madeMs + this.#intervalMs);
   }

@@ -1,4 +1,4 @@
-/** Lets so many calls be under way at once, by a limit that moves. @module */
+/** Limits concurrent calls by a limit that changes. @module */
 import { untilAborted } from '../async/until-aborted.js';
 
 export class Semaphore {
@@ -10,7 +10,7 @@ export class Semaphore {
     this.#limit = limit;
   }
 
-  /** @throws The signal's reason; nothing is taken then. */
+  /** @throws The signal's reason; no place is taken then. */
   async take(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     while (this.#taken >= this.#limit()) await untilAborted(this.#change(), signal);

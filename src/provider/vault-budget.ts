@@ -1,4 +1,4 @@
-/** What a run may ask of key services, and the providers that keep to it. @module */
+/** The budget of a run for key services, and the providers that keep to it. @module */
 import type { Clock } from '../async/clock.js';
 import type { WorkLimit } from '../async/concurrency.js';
 import type { VaultBudgetLimits } from './budget-options.js';
@@ -7,7 +7,7 @@ import type { ConfiguredProviders } from './configured-providers.js';
 import { VaultThrottle } from './vault-throttle.js';
 import type { VaultUse } from './vault-use.js';
 
-/** One for each run: whatever its workers ask of any provider counts together. */
+/** One for each run: the calls of all its workers to all providers count together. */
 export class VaultBudget implements WorkLimit {
   readonly #throttle: VaultThrottle;
 
@@ -15,27 +15,27 @@ export class VaultBudget implements WorkLimit {
     this.#throttle = new VaultThrottle({ ...limits, concurrency, clock });
   }
 
-  /** Rows that may be under way now, for `settleConcurrently`: falls when a service throttles. */
+  /** How many rows may be in flight now, for `settleConcurrently`: falls when a service throttles. */
   get limit(): number {
     return this.#throttle.concurrency;
   }
 
-  /** Whoever waits for a turn or in a pause waits no longer; what was asked already is answered. */
+  /** Ends the wait of calls for a turn or a pause; calls that were sent already complete. */
   abandon(): void {
     this.#throttle.close();
   }
 
-  /** What the run has asked of key services so far. */
+  /** Calls of the run to key services so far. */
   get calls(): number {
     return this.#throttle.calls;
   }
 
-  /** The most that the run asks of key services; `undefined` for no limit. */
+  /** The rate limit of the run; `undefined` for none. */
   get callsPerSecond(): number | undefined {
     return this.#throttle.callsPerSecond;
   }
 
-  /** The same providers, as this run may use them. Live traffic keeps its own. */
+  /** Returns the same providers, within the budget of this run. Live traffic keeps its own. */
   over(providers: ConfiguredProviders): ConfiguredProviders {
     return providers.mapped((each) => new BudgetedProvider(each, this.#throttle));
   }

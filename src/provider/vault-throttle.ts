@@ -1,4 +1,4 @@
-/** Through which all calls of a run go that ask something of a key service. @module */
+/** Throttles a run's key-service calls. @module */
 import type { Clock } from '../async/clock.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ONCE, ownController, ownSignal } from '../async/own-signal.js';
@@ -8,20 +8,20 @@ import { Semaphore } from './semaphore.js';
 
 export interface VaultGateOptions {
   readonly clock: Clock;
-  /** Calls under way at most, while nothing is throttled. */
+  /** The most calls in flight while nothing is throttled. */
   readonly concurrency: number;
-  /** `undefined` for as many as it comes to. */
+  /** `undefined` for no limit of the rate. */
   readonly callsPerSecond: number | undefined;
 }
 
-/** What a call has to show: the pauses that were known when its turn came. */
+/** The number of pauses that had occurred when a call's turn came. */
 export type Pass = number;
 
 const FIRST_PAUSE_MS = 1_000;
 const MOST_GUESSED_PAUSE_MS = 16_000;
-/** A longer one is not waited for: calls are refused here until it is over. */
+/** The longest pause that is waited for; during a longer one, calls are refused here. */
 const MOST_PAUSE_MS = 600_000;
-/** The machine's timers know no more than 24 days. */
+/** Node's timers allow 24 days at most. */
 const MOST_SLEEP_MS = 3_600_000;
 const SPREAD = 0.25;
 
@@ -32,11 +32,11 @@ export class VaultThrottle {
   readonly #rateLimiter: RateLimiter | undefined;
   #resumeAtMs = -Infinity;
   #pauses: Pass = 0;
-  /** Pauses since the last call that was served. */
+  /** Pauses since the last call that succeeded. */
   #streak = 0;
   #calls = 0;
   #throttled = 0;
-  /** How to wake each of those who sleep. */
+  /** Wakes each waiting call. */
   readonly #naps = new Set<AbortController>();
   #isClosed = false;
 
@@ -54,7 +54,7 @@ export class VaultThrottle {
     return this.#limit.now;
   }
 
-  /** The most that this lets through, on the average; `undefined` where it does not look at that. */
+  /** The highest average rate; `undefined` where the rate is not limited. */
   get callsPerSecond(): number | undefined {
     return this.#rateLimiter?.callsPerSecond;
   }
@@ -64,12 +64,12 @@ export class VaultThrottle {
     return this.#calls;
   }
 
-  /** Of these, calls that the service refused as one too many. */
+  /** The calls among them that the service throttled. */
   get throttled(): number {
     return this.#throttled;
   }
 
-  /** Waits for a place among the calls under way, and for its turn: {@link leave} gives the place back. */
+  /** Waits for a place among the calls in flight, and for a turn: {@link leave} releases the place. */
   async enter(signal: AbortSignal | undefined): Promise<Pass> {
     await this.#semaphore.take(signal);
     try {
@@ -85,9 +85,9 @@ export class VaultThrottle {
   }
 
   /**
-   * Waits until no pause is on and the pace allows another request.
+   * Waits until no pause is in effect and the rate allows another request.
    *
-   * @throws KeyProviderError `KEY_PROVIDER_THROTTLED` where a pause is too long to be waited for.
+   * @throws KeyProviderError `KEY_PROVIDER_THROTTLED` where a pause is too long to wait for.
    */
   async turn(signal: AbortSignal | undefined): Promise<Pass> {
     for (;;) {
@@ -97,7 +97,7 @@ export class VaultThrottle {
       const startMs = Math.max(this.#clock.monotonicMs(), this.#resumeAtMs);
       this.#requireShortPause();
       await this.#sleepUntil(this.#rateLimiter?.reserve(startMs) ?? startMs, signal);
-      // A pause that began meanwhile is everybody's.
+      // A pause that began meanwhile applies to every call.
       if (pauses !== this.#pauses) continue;
       this.#calls += 1;
       this.#rateLimiter?.made(this.#clock.monotonicMs());
@@ -105,33 +105,33 @@ export class VaultThrottle {
     }
   }
 
-  /** Nobody gets a turn any more, and nobody goes on waiting for one. */
+  /** No call gets a turn any more, and no call keeps waiting for one. */
   close(): void {
     this.#isClosed = true;
     for (const nap of this.#naps) nap.abort(closed());
   }
 
-  /** A call did what it was to do. */
+  /** A call succeeded. */
   served(pass: Pass): void {
-    // It may have been sent before the trouble began.
+    // It may have been sent before the throttling began.
     if (pass !== this.#pauses) return;
     this.#streak = 0;
     this.#limit.raise();
     this.#rateLimiter?.raise();
   }
 
-  /** A call was refused as one too many: nobody makes another until the pause is over. */
+  /** A call was throttled: no other call starts until the pause is over. */
   throttle(pass: Pass, retryAfterMs: number | undefined): void {
     this.#throttled += 1;
     const askedMs = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : undefined;
-    // Of calls that were under way together, the first one tells; the others may know of a longer wait.
-    const isNews = pass === this.#pauses;
-    if (isNews) {
+    // Of calls in flight together, the first one starts the pause; later ones can only extend it.
+    const isFirst = pass === this.#pauses;
+    if (isFirst) {
       this.#streak += 1;
       this.#limit.cut();
       this.#rateLimiter?.cut();
     }
-    const pauseMs = askedMs ?? (isNews ? this.#guessedPauseMs() : 0);
+    const pauseMs = askedMs ?? (isFirst ? this.#guessedPauseMs() : 0);
     this.#pauseUntil(this.#clock.monotonicMs() + pauseMs);
   }
 
@@ -152,12 +152,12 @@ export class VaultThrottle {
     if (retryAfterMs <= MOST_PAUSE_MS) return;
     throw new KeyProviderError(
       'KEY_PROVIDER_THROTTLED',
-      `The key service was not asked: it throttles, and wants no request for ${String(retryAfterMs)} ms; run it again after that`,
+      `The key service was not called: it is throttling, and accepts no request for ${String(retryAfterMs)} ms; run again after that`,
       { retryable: true, retryAfterMs },
     );
   }
 
-  /** By monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
+  /** Uses monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
   async #sleepUntil(atMs: number, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       const restMs = atMs - this.#clock.monotonicMs();
@@ -183,5 +183,5 @@ export class VaultThrottle {
 }
 
 function closed(): Error {
-  return new Error('The run is over: its caller left');
+  return new Error('The run has ended: its caller stopped it');
 }

@@ -1,12 +1,12 @@
-/** What a run asked of key services. @module */
+/** How much a run used key services. @module */
 
-/** Beside the counts of a run, in its summary. */
+/** Part of a run's summary, next to its counts. */
 export interface VaultUse {
   /**
-   * Operations that the run asked of key services, those that were throttled included. Looks at a
-   * version, which a provider takes now and then, are not in it. Absent where there was none.
+   * Operations that the run requested from key services, throttled ones included. Reads of a version, which a
+   * provider makes from time to time, are not included. Absent where there was none.
    */
   readonly vaultOps?: number;
-  /** Of these, operations that a key service refused as one too many; each was asked for again. */
+  /** The operations among them that a key service throttled; each was retried. */
   readonly throttled?: number;
 }

@@ -1,4 +1,4 @@
-/** The private half of a recovery key, for as long as a recovery runs. @module */
+/** The private half of a recovery key, in memory only during a recovery. @module */
 import type { KeyObject } from 'node:crypto';
 import { decodeBase64url } from '../crypto/encoding.js';
 import {
@@ -13,7 +13,7 @@ import { describeType } from '../guards/guards.js';
 
 const HOW_TO = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';
 
-/** Holds the key as a `KeyObject` in a private field: printing it shows its id alone. */
+/** Holds the key as a `KeyObject` in a private field: printing it shows only its id. */
 export class PrivateRecoveryKey {
   /** The `recoveryKeyId` of the wraps that it opens. */
   readonly id: string;
@@ -24,14 +24,17 @@ export class PrivateRecoveryKey {
     this.#privateKey = privateKey;
   }
 
-  /** What is in the wrap: wipe it after use. `undefined` where it was made for another key, or changed. */
+  /**
+   * Returns the content of the wrap: zero it after use. `undefined` where the wrap was made for another key,
+   * or was changed.
+   */
   unwrap({ wrappedDek }: RecoveryWrap): Buffer | undefined {
     const wrapped = decodeBase64url(wrappedDek);
     return wrapped && rsaOaep256Unwrap(this.#privateKey, wrapped);
   }
 }
 
-/** @throws TypeError where it is no text; RangeError where no such key can be read from it. */
+/** @throws TypeError for anything but text; RangeError where it holds no such key. */
 export function readPrivateRecoveryKey(
   privateKey: unknown,
   passphrase: unknown,
@@ -46,7 +49,7 @@ export function readPrivateRecoveryKey(
   const key = privateKeyIn(privateKey, passphrase);
   if (!key) {
     throw new RangeError(
-      `"privateKey" cannot be read: it must be ${HOW_TO}, and "passphrase" what it was encrypted with, if it was`,
+      `"privateKey" cannot be read: it must be ${HOW_TO}, with its "passphrase" if it is encrypted`,
     );
   }
   const misfit = rsaMisfitOf(key);

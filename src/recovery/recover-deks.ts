@@ -1,4 +1,4 @@
-/** Gets the DEKs back when every version of the MEK is lost. @module */
+/** Recovers the DEKs when every version of the MEK is lost. @module */
 import { readEncryption } from '../guards/encryption-parts.js';
 import { readOptions } from '../guards/guards.js';
 import { rotate } from '../rotation/rewrap-all-deks.js';
@@ -15,42 +15,45 @@ import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recov
 import { RecoveryOpening } from './recovery-opening.js';
 
 export interface RecoverySummary extends RewrapSummary {
-  /** Of the private key that was given. */
+  /** The id of the passed private key. */
   readonly recoveryKeyId: string;
-  /** DEKs that came out of their recovery wraps, over all passes; of a dry run: that would. */
+  /** DEKs from their recovery wraps, over all passes; in a dry run: DEKs that would be recovered. */
   readonly recovered: number;
-  /** DEKs that nothing at hand opens; the rest of `failed` may go well another time. Of the last pass. */
+  /** DEKs that nothing available opens, in the last pass; the rest of `failed` may succeed in a later run. */
   readonly lost: number;
-  /** The same, by reason. */
+  /** The lost DEKs by reason. */
   readonly losses: Readonly<Record<DekLossReason, number>>;
 }
 
-/** The events of a rewrap; `failed` ones say by `loss` that the DEK is lost, and which document's it is. */
+/**
+ * The events of a rewrap; in `failed` events, `loss` says that the DEK is lost, and which document it belongs
+ * to.
+ */
 export type RecoveryEvent = FinishedEvent<RecoverySummary> | RewrapStepEvent;
 
 /**
- * Gets the DEKs back when every version of the MEK is lost: wraps each under a new MEK, out of its
- * recovery wrap, without touching a document.
+ * Recovers the DEKs when every version of the MEK is lost: unwraps each from its recovery wrap and wraps it
+ * under a new MEK, without reading or writing a document.
  *
- * It is a rotation like `rewrapAllDeks`, in its order, with its fence, and as safe to stop and to run
- * again; just the DEKs come from elsewhere. The recovery wrap is opened with the private key, and what
- * comes out is checked against the row's commitment. Where there is none that opens, the row's own
- * wraps are tried, as one of their MEK versions may still be there. What neither opens is lost, and a
- * `failed` event with `loss` says which document's it is and why; each scan names it again, so that the
- * last one has the whole list. A DEK whose MEK is only disabled or out of reach is `failed` without `loss`.
+ * It is a rotation like `rewrapAllDeks`, with the same order and fence, and as safe to stop and run again;
+ * only the source of the DEKs differs. The recovery wrap is opened with the private key, and the result is
+ * checked against the row's commitment. Where no recovery wrap opens, the row's own wraps are tried, as one
+ * of their MEK versions may still exist. A DEK that neither opens is lost, and a `failed` event with `loss`
+ * says which document it belongs to and why. Each scan reports it again, so that the last one has the whole
+ * list. A DEK whose MEK is only disabled or unreachable is `failed` without `loss`.
  *
- * The record is complete only if every live row is on the target. With rows that are lost it stays
- * unfinished, which harms nobody: new DEKs are under the target, and what was recovered reads. Find a
- * backup of the lost rows, or `shred` their documents, and run it again to finish.
+ * The record becomes complete only if every live row is on the target. With lost rows it stays unfinished,
+ * which does no harm: new DEKs are under the target, and recovered documents are readable. Find a backup of
+ * the lost rows, or `shred` their documents, and run it again to finish.
  *
- * The recovery wrap stays in the row, byte for byte, and so does `previousWrap`. The primary wrap that
- * nobody could open is replaced, once the new one was unwrapped again.
+ * The row keeps its recovery wrap, byte for byte, and its `previousWrap`. The primary wrap, which no provider
+ * could open, is replaced once the new one was unwrapped again.
  *
- * @param encryption - A `FieldEncryptor`, or its parts. A provider that is gone may be left out.
- * @returns Events as they happen, as of `rewrapAllDeks`; the last one carries the summary.
- * @throws TypeError or RangeError for options that make no sense, a private key that cannot be read
- * among them. FieldEncryptionError `RECOVERY_KEY_UNKNOWN`: it is not the key of any row, and nothing was
- * written: find the other one. And what `rewrapAllDeks` throws.
+ * @param encryption - A `FieldEncryptor`, or its parts. A provider that no longer exists may be left out.
+ * @returns Events as they happen, as in `rewrapAllDeks`; the last one carries the summary.
+ * @throws TypeError or RangeError for invalid options, including a private key that cannot be read.
+ *   FieldEncryptionError `RECOVERY_KEY_UNKNOWN`: the key belongs to no row, and nothing was written: find the
+ *   right one. Otherwise what `rewrapAllDeks` throws.
  *
  * @example
  * ```ts
@@ -129,25 +132,27 @@ const OF_A_ROTATION = [
 ] as const;
 const OWN = ['privateKey', 'passphrase'] as const;
 
-/** Each new wrap is unwrapped again before it replaces the old one, as `verify: 'all'` does. */
+/** Each new wrap is unwrapped again before it replaces the old one, as with `verify: 'all'`. */
 export interface RecoverDeksOptions extends Pick<
   RewrapAllDeksOptions,
   (typeof OF_A_ROTATION)[number]
 > {
-  /** The private recovery key, PEM: PKCS#8 or PKCS#1, encrypted or not. It is in memory for the run alone. */
+  /**
+   * The private recovery key, PEM: PKCS#8 or PKCS#1, encrypted or not. It is in memory only during the run.
+   */
   readonly privateKey: string;
-  /** What the private key is encrypted with. */
+  /** The passphrase of an encrypted private key. */
   readonly passphrase?: string;
 }
 
 /** @internal */
 interface RecoveryRequest {
   readonly recoveryKey: PrivateRecoveryKey;
-  /** The rest, for whoever reads the options of a rotation. */
+  /** The remaining options, which are those of a rotation. */
   readonly rotation: RewrapAllDeksOptions;
 }
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 function readRecoverDeksOptions(options: RecoverDeksOptions): RecoveryRequest {
   const own = readOptions(options, [...OWN, ...OF_A_ROTATION]);
   const { privateKey, passphrase, ...rotation } = own;
@@ -168,7 +173,7 @@ class RecoveryCount {
   #losses = { ...NO_LOSSES };
 
   add(event: RewrapEvent): void {
-    // Each pass meets again what the one before could not move.
+    // Each pass reports again what the previous one could not move.
     if (event.type === 'pass') this.#losses = { ...NO_LOSSES };
     if (event.type === 'failed' && event.loss) this.#losses[event.loss.reason] += 1;
     const isOpened = event.type === 'changed' || event.type === 'would-change';

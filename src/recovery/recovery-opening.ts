@@ -1,4 +1,4 @@
-/** Opens DEKs from their recovery wraps, and tells which of them are lost. @module */
+/** Opens DEKs from their recovery wraps, and decides which of them are lost. @module */
 import { deriveCommitment } from '../crypto/key-schedule.js';
 import { commitsTo, unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { DEK_BYTES } from '../dek/dek.js';
@@ -12,7 +12,7 @@ import { dekRowPages, rowIn } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { PrivateRecoveryKey } from './private-recovery-key.js';
 
-/** Nothing that may be otherwise at another try: an outage, or a version that is switched off, is no loss. */
+/** Only failures that no retry changes: an outage, or a disabled version, is no loss. */
 const GONE = ['KEY_PROVIDER_NOT_CONFIGURED', 'MEK_VERSION_UNKNOWN', 'TAMPERED'] as const;
 
 const MOST_NAMED = 3;
@@ -29,7 +29,7 @@ export class RecoveryOpening implements DekOpening {
     this.#options = options;
   }
 
-  /** @throws FieldEncryptionError `RECOVERY_KEY_UNKNOWN` for a key that opens none of the rows to be moved. */
+  /** @throws FieldEncryptionError `RECOVERY_KEY_UNKNOWN` for a key that opens none of the rows to move. */
   async requireUseful(context: RotationContext): Promise<void> {
     const { recoveryKey, product } = this.#options;
     const { dekStore, target, signal } = context;
@@ -47,10 +47,9 @@ export class RecoveryOpening implements DekOpening {
   }
 
   /**
-   * The recovery wrap first, which costs no call of a vault that may not be there; the row's own wraps
-   * only where it does not do.
+   * Tries the recovery wrap first, which needs no vault; then the row's own wraps.
    *
-   * @throws LostDekError where nothing opens it; what a provider reports where another try may.
+   * @throws LostDekError where nothing opens the DEK; the provider's failure where a retry may succeed.
    */
   async open(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
     const found = this.#fromRecoveryWrap(row);
@@ -92,7 +91,7 @@ export class RecoveryOpening implements DekOpening {
   }
 }
 
-/** The primary wrap, then the previous one, which may be under a MEK that is still there. */
+/** Tries the primary wrap, then the previous one, whose MEK may still exist. */
 async function openWithMek(
   context: RotationContext,
   row: LiveDekRow,
@@ -126,15 +125,15 @@ function unknownKey(
 ): FieldEncryptionError<'RECOVERY_KEY_UNKNOWN'> {
   const what =
     others.length === 0
-      ? 'rows that are not on the target have none at all'
-      : `there are wraps for ${others.join(', ')}: give the private key of one of these`;
+      ? 'rows that are not on the target have no recovery wrap'
+      : `the recovery wraps are for ${others.join(', ')}: pass the private key of one of these`;
   return new FieldEncryptionError(
     'RECOVERY_KEY_UNKNOWN',
-    `No DEK row of the product "${product}" has a recovery wrap for the recovery key ${id} that was given, and nothing was written; ${what}`,
+    `No DEK row of the product "${product}" has a recovery wrap for the recovery key ${id} that was passed, and nothing was written; ${what}`,
   );
 }
 
-/** For people, out of a row that is otherwise of no use. */
+/** The scope for people, from a row that is otherwise unusable. */
 function scopeIn(value: unknown): readonly string[] | undefined {
   const scope = (value as { readonly scope?: unknown } | null | undefined)?.scope;
   const isScope = Array.isArray(scope) && scope.every((part) => typeof part === 'string');
@@ -153,7 +152,7 @@ class LostDekError extends FieldEncryptionError<'DEK_UNRECOVERABLE'> {
 }
 
 /**
- * @param keyId - Of the private key that was given.
+ * @param keyId - The id of the passed private key.
  * @param cause - Why the row's own wrap does not open either.
  */
 function lostDek(
@@ -168,12 +167,12 @@ function lostDek(
 function describe({ recoveryWrap }: LiveDekRow, reason: RecoveryMiss, keyId: string): string {
   switch (reason) {
     case 'no-recovery-wrap':
-      return 'its row has no recovery wrap; restore a backup of the row that has one, or bring its MEK back';
+      return 'its row has no recovery wrap; restore a backup of the row that has one, or restore its MEK';
     case 'other-recovery-key':
-      return `its recovery wrap is for the recovery key ${String(recoveryWrap?.recoveryKeyId)}, and this is ${keyId}; run again with that private key`;
+      return `its recovery wrap is for the recovery key ${String(recoveryWrap?.recoveryKeyId)}, not for ${keyId}; run again with that private key`;
     case 'broken-recovery-wrap':
       return 'its recovery wrap was changed, and does not open; restore the row from a backup';
     case 'commitment-mismatch':
-      return 'its recovery wrap holds another key than the row commits to; restore the row from a backup';
+      return 'its recovery wrap holds a DEK that does not match the commitment of the row; restore the row from a backup';
   }
 }

@@ -1,4 +1,4 @@
-/** Rotates the MEK: wraps every DEK anew while traffic goes on. @module */
+/** Rotates the MEK: rewraps every DEK beside live traffic. @module */
 import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
 import { makeRoundTrip } from '../dek/mek-round-trip.js';
 import { hasCode } from '../errors/errors.js';
@@ -19,43 +19,45 @@ import {
   type RewrapRequest,
   type RotationContext,
 } from './rewrap-options.js';
-import { rehearseRewrap, runRewrap } from './rewrap-run.js';
+import { dryRunRewrap, runRewrap } from './rewrap-run.js';
 
 /**
- * Rotates the MEK: wraps every DEK of a product under another MEK version, beside live traffic and
- * without touching a document.
+ * Rotates the MEK: wraps every DEK of a product under another MEK version, beside live traffic, and changes
+ * no document.
  *
- * Nothing happens before the first `next()`, and nothing goes on when you stop pulling, but for the
- * rows under way. Stop at any point, by leaving the loop, by the signal, or by a crash: whatever was
- * reported as done is durable, nothing is half done, and running it again with the same target goes on
- * where it stopped. A finished rotation that is run again writes nothing.
+ * Nothing happens before the first `next()`, and when you stop pulling only the rows in flight are finished.
+ * Stop at any point, by leaving the loop, by the signal, or by a crash: whatever was reported as done is
+ * durable, no row is half done, and another run with the same target continues from there. Another run of a
+ * finished rotation writes nothing.
  *
- * What it does, in order: has the target wrap and unwrap a random key; begins (from here on new DEKs
- * are wrapped with the target); waits one `fenceTtlMs`, and longer where reads of the store lag, until
- * no writer acts on what it knew before; rewraps row by row, in as many scans as it takes until one
- * finds nothing to do; scans once more to verify; and writes into the rotation record that it is
- * complete, only if every live row is on the target and nothing failed.
+ * The steps, in order: wraps and unwraps a random key with the target; begins (from here on new DEKs are
+ * wrapped with the target); waits one `fenceTtlMs`, and longer where reads of the store lag, until no writer
+ * acts on what it read before; rewraps row by row, in as many scans as needed until one finds nothing to do;
+ * scans once more to verify; and marks the rotation record as complete, only if every live row is on the
+ * target and nothing failed.
  *
- * For each DEK: unwrap with the row's own MEK version, check the commitment, wrap with the target,
- * unwrap that again, and write over the etag that was read. The wrap before stays in the row as
- * `previousWrap`, so the earlier MEK version must not be disabled for ever by this alone.
+ * For each DEK: unwraps it with the row's own MEK version, checks the commitment, wraps it with the target,
+ * unwraps that again, and replaces the row under the etag that was read. The row keeps the old wrap as
+ * `previousWrap`. A complete rotation alone is therefore not enough to disable the earlier MEK version
+ * permanently.
  *
- * Live traffic asks the same key service: `maxVaultOpsPerSecond` is what both may take together. When the
- * service throttles, with or without it, all workers wait as long as it asks, fewer of them go on, and
- * a call is tried six times before its row fails. A dry run estimates in its summary what the rotation
+ * Live traffic uses the same key service: `maxVaultOpsPerSecond` is the limit for both together. When the
+ * service throttles, with or without that limit, all workers wait as long as it asks, fewer of them continue,
+ * and a call is tried six times before its row fails. The summary of a dry run estimates what the rotation
  * will take.
  *
- * To go back, use `rollbackRotation`. This never disables a MEK version, and it does not help against a
- * DEK that leaked: its documents have to be encrypted again.
+ * To go back, use `rollbackRotation`. This function never disables a MEK version, and it does not help
+ * against a DEK that leaked: encrypt its documents again with `reencryptDocuments`.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns Events as they happen. The last one is `finished` and carries the summary, which the
- * generator also returns: look at `complete`, and at the `failed` events before it.
- * @throws TypeError or RangeError for options that make no sense.
+ * @returns Events as they happen. The last one is `finished` and carries the summary, which the generator
+ *   also returns: check `complete`, and the `failed` events before it.
+ * @throws TypeError or RangeError for invalid options.
  * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the other rotation or take it over;
- * `ROTATION_SUPERSEDED`: someone took over this one; `ROTATION_RECORD_MISSING`: restore it;
- * `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK` for a target that is no random key. Errors of the provider on the target (nothing was written), and of
- * the store where it cannot list: run it again. The signal's reason when it aborts.
+ *   `ROTATION_SUPERSEDED`: another process took over this one; `ROTATION_RECORD_MISSING`: restore it;
+ *   `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK` for a target that is not a random key. Errors of the provider
+ *   on the target (nothing was written), and of the store where it cannot list: run it again. The signal's
+ *   reason when it aborts.
  *
  * @example
  * ```ts
@@ -82,7 +84,7 @@ export function rewrapAllDeks(
   return rotate('rewrapAllDeks', encryption, (providers) => readRewrapOptions(options, providers));
 }
 
-/** @internal Any rotation: how its options are read, and how its DEKs are opened, is up to the caller. */
+/** @internal Any rotation: the caller decides how its options are read, and how its DEKs are opened. */
 export async function* rotate(
   run: RunName,
   encryption: EncryptionContext,
@@ -98,15 +100,15 @@ export async function* rotate(
   return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, publisher, async function* () {
     requireStrongMek(configured, target, 'target');
     await requireTarget(context);
-    return yield* dryRun ? rehearseRewrap(context, run) : runRewrap(context, run);
+    return yield* dryRun ? dryRunRewrap(context, run) : runRewrap(context, run);
   });
 }
 
-/** Before anything is written. @throws What fails on the target. */
+/** Checks the target before anything is written. @throws The failure of the target. */
 async function requireTarget(context: RotationContext): Promise<void> {
   const { providers, target, signal, request, opening } = context;
   await makeRoundTrip(providers, target, { signal });
-  if (request.rollback) await requireWayBack(context);
+  if (request.rollback) await requireRollbackTarget(context);
   await opening?.requireUseful(context);
 }
 
@@ -114,16 +116,16 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** Rows that are broken prove nothing against the version; so many of them do. */
+/** One broken row proves nothing against the version; this many do. */
 const MOST_BROKEN = 8;
 
 /**
- * Unwraps one wrap that is stored under the target: the round trip alone would be passed by a key of
- * the same name that was made anew. Where nothing is left under it, the record has to name it.
+ * Unwraps one wrap that is stored under the target: a new key with the same name would pass the round trip
+ * alone. Where no row is left under it, the record must name it.
  *
- * @throws What the unwrap failed with; RangeError for a version that the product was never on.
+ * @throws The failure of the unwrap; RangeError for a version that the product never used.
  */
-async function requireWayBack(context: RotationContext): Promise<void> {
+async function requireRollbackTarget(context: RotationContext): Promise<void> {
   const { dekStore, product, signal, target } = context;
   const broken: Failure[] = [];
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
@@ -153,7 +155,7 @@ function rowUnder(target: MekReference, item: StoredItem, product: string): Live
   }
 }
 
-/** What is wrong with the row alone. @throws What is wrong with the target, or with the way to it. */
+/** Returns a failure of the row alone. @throws A failure of the target, or of the connection to it. */
 async function failureOf(context: RotationContext, row: LiveDekRow): Promise<Failure | undefined> {
   try {
     (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
@@ -169,6 +171,6 @@ async function requireNamed({ records, product, target }: RotationContext): Prom
   const named = record ? [record, ...record.history] : [];
   if (named.some((each) => isSameMek(each, target))) return;
   throw new RangeError(
-    `The product "${product}" was never on ${describeMek(target)}: there is no row under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
+    `The product "${product}" was never on ${describeMek(target)}: no row is under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
   );
 }

@@ -1,4 +1,4 @@
-/** Says what a rotation would do with a row, having opened its DEK, and writes nothing. @module */
+/** Reports what a rotation would do with a row, opens its DEK, and writes nothing. @module */
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
 import { hasCode, TamperedError } from '../errors/errors.js';
 import { isSameMek, mekIn } from '../format/key-wrap.js';
@@ -11,7 +11,7 @@ import type { RowOutcome } from './rewrap-event.js';
 import { requireRotatable, superseded, decide, rowAhead, type Destination } from './rotation.js';
 import type { RotationContext } from './rewrap-options.js';
 
-export class RewrapRehearsal {
+export class RewrapDryRun {
   readonly destination: Destination;
   readonly #context: RotationContext;
   readonly #estimator: RewrapEstimator;
@@ -22,12 +22,12 @@ export class RewrapRehearsal {
     this.#estimator = new RewrapEstimator(context, context.request);
   }
 
-  /** @throws What the rotation would be refused for. */
-  static async of(context: RotationContext): Promise<RewrapRehearsal> {
-    return new RewrapRehearsal(context, await destinationOf(context));
+  /** @throws What the rotation itself would be refused with. */
+  static async of(context: RotationContext): Promise<RewrapDryRun> {
+    return new RewrapDryRun(context, await destinationOf(context));
   }
 
-  /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a rotation that is over. */
+  /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a finished rotation. */
   async settle(item: StoredItem): Promise<Settled<RowOutcome>> {
     const outcome = await this.#outcomeOf(item);
     if (outcome.type === 'failed' && hasCode(outcome.error, 'ROTATION_RECORD_BEHIND')) {
@@ -90,7 +90,7 @@ export class RewrapRehearsal {
     return { type: 'would-change', dekId: row.id, from: mekIn(from), ...how };
   }
 
-  /** Opens what would come back, which the rollback itself does only if asked. */
+  /** Opens the wrap that would be restored; the rollback itself does so only with `verifyFlips`. */
   async #flip(row: LiveDekRow): Promise<RowOutcome> {
     const { id: dekId } = row;
     const verifies = this.#context.request.rollback?.verifyFlips === true;
@@ -100,13 +100,13 @@ export class RewrapRehearsal {
     }
     if (verifies) return this.#rewrap(row);
     throw new TamperedError(
-      `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would put it back: pass "verifyFlips: true" to have such rows rewrapped`,
+      `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would restore it: pass "verifyFlips: true" to rewrap such rows`,
       { dekId },
     );
   }
 }
 
-/** What the rotation would be; refused where the rotation would be. */
+/** The destination of the rotation; refused where the rotation would be refused. */
 async function destinationOf({ target, records, request }: RotationContext): Promise<Destination> {
   const record = (await records.readUnlessNew())?.record;
   if (!record) return { epoch: 1, target, generationFloor: 1 };

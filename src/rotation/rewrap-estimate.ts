@@ -1,4 +1,4 @@
-/** Says before a rewrap what it will take. @module */
+/** Estimates what a rewrap will take. @module */
 import type { LiveDekRow } from '../format/dek-row.js';
 import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
 import { mekIn, type MekReference } from '../format/key-wrap.js';
@@ -6,37 +6,40 @@ import type { OpenedDek, RowPolicy, VerifyMode } from './row-rewrapper.js';
 import type { RotationContext } from './rewrap-options.js';
 
 /**
- * What the same call without `dryRun` will take, as long as nobody writes meanwhile and nothing is
- * throttled. Rows that failed in the dry run are not in it: each scan tries them again.
+ * What the same call without `dryRun` will take, provided that no other process writes meanwhile and nothing
+ * is throttled. It leaves out rows that failed in the dry run: each scan tries them again.
  */
 export interface RewrapEstimate {
-  /** Rows that are to be rewrapped. */
+  /** Rows to rewrap. */
   readonly rows: number;
   /**
-   * Operations of key services: the round trip at the beginning, and for each row an unwrap, a wrap,
-   * and the unwrap that `verify` asks for. A rollback unwraps one stored wrap more, and asks nothing for
-   * what flips; a recovery unwraps nothing that its private key opens. What a provider does in this
-   * process is none.
+   * Operations of key services: the round trip at the beginning, and for each row an unwrap, a wrap, and the
+   * unwrap that `verify` requires. A rollback unwraps one stored wrap more, and needs none for rows that
+   * flip; a recovery needs none for unwraps with its private key. Operations that a provider runs in this
+   * process do not count.
    */
   readonly vaultOps: number;
   /**
-   * Request units, roughly; absent where the store reported none. What the dry run was charged for
-   * its reads, once for each scan (three, or two where there is nothing to write), and 11 for each row
-   * that is written: what Cosmos DB documents for replacing an item of 1 KB with few indexed
-   * properties, in one region. The rotation record’s own few writes are not in it.
+   * Approximate request units; absent where the store reported none. They consist of the charge of the dry
+   * run's reads for each scan (three, or two where there is nothing to write), and 11 for each written row:
+   * the documented price in Cosmos DB for replacing an item of 1 KB with few indexed properties in one
+   * region. The few writes of the rotation record are not included.
    */
   readonly requestUnits?: number;
   /**
-   * The least time that the operations take at the rate which the key service documents for these
-   * MEK versions, or at which `maxVaultOpsPerSecond` lets this run go, whichever is longer. The fence,
-   * the store and the way to the service come on top. Absent where neither is known.
+   * The least time that the operations take, at the rate that the key service documents for these MEK
+   * versions or at the rate of `maxVaultOpsPerSecond`: the longer of the two. The fence, the store and the
+   * network are extra. Absent where neither rate is known.
    */
   readonly leastMs?: number;
 }
 
-/** For a row that is replaced: docs of Cosmos DB, 5 + 5 and what the index terms cost each way. */
+/**
+ * The price of replacing a row, by the documentation of Cosmos DB: 5 + 5, and the index terms of both
+ * versions.
+ */
 const REPLACE_UNITS = 11;
-/** One that writes, one that finds nothing to do, and one to verify that. */
+/** One that writes, one that finds nothing to do, and one that verifies. */
 const WRITING_SCANS = 3;
 const IDLE_SCANS = 2;
 
@@ -71,7 +74,7 @@ export class RewrapEstimator {
     this.#rows += 1;
   }
 
-  /** @param verifies - Whether what comes back is unwrapped first. */
+  /** @param verifies - Whether the restored wrap is unwrapped first. */
   addFlip(verifies: boolean): void {
     if (verifies) this.#add('unwrapKey', this.#context.target);
     this.#rows += 1;
@@ -82,8 +85,8 @@ export class RewrapEstimator {
   }
 
   /**
-   * @param chargedUnits - What the scan of the dry run cost.
-   * @param callsPerSecond - What the budget lets through.
+   * @param chargedUnits - The charge of the dry run's scan.
+   * @param callsPerSecond - The rate limit of the budget.
    */
   async estimate(
     chargedUnits: number | undefined,
@@ -108,7 +111,7 @@ export class RewrapEstimator {
     return scans * chargedUnits + written * REPLACE_UNITS;
   }
 
-  /** For each provider, as far as its quota is known: they may be of different vaults. */
+  /** One time for each provider with a known quota: they may be in different vaults. */
   async #documentedMs(): Promise<Iterable<number>> {
     const { providers, signal } = this.#context;
     const byProvider = new Map<KeyProvider, number>();
@@ -116,7 +119,7 @@ export class RewrapEstimator {
       const provider = providers.find(mek);
       const rate = await providers.documentedOpsPerSecond(mek, { signal });
       if (rate === undefined) continue;
-      // Longer keys use up more of what all versions share.
+      // Longer keys use more of the quota that all versions share.
       byProvider.set(provider, (byProvider.get(provider) ?? 0) + (ops * 1_000) / rate);
     }
     return byProvider.values();

@@ -1,4 +1,4 @@
-/** What a rotation reports as it goes, and in the end. @module */
+/** The events and the summary of a rotation. @module */
 import type { MekReference } from '../format/key-wrap.js';
 import type {
   FenceEvent,
@@ -17,30 +17,33 @@ interface RowEvent extends ItemEvent {
   readonly dekId: string;
 }
 
-/** The rotation began, or this run joined one that named the target already. */
+/** The rotation began, or this run joined one to the same target. */
 export interface RewrapBegunEvent extends RunBegunEvent {
   readonly epoch: number;
   readonly target: MekReference;
   readonly joined: boolean;
-  /** The run's own, where it has one. */
+  /** The shard of this run, if any. */
   readonly shard?: RewrapShard;
 }
 
 export interface RewrapPassEvent extends PassEvent {
-  /** The scan is over this shard alone; absent where it is over all rows of the product. */
+  /** The scan covers this shard alone; absent where it covers all rows of the product. */
   readonly shard?: RewrapShard;
 }
 
 interface RewrapFacts {
   readonly from: MekReference;
   /**
-   * The primary wrap was broken, or in a recovery its MEK is gone: the DEK came from the previous one,
-   * which is kept.
+   * The primary wrap was broken, or in a recovery its MEK is gone: the DEK was unwrapped from the previous
+   * wrap, which the row keeps.
    */
   readonly repaired: boolean;
-  /** Only of a rollback: the wrap that the row had kept came back, and nothing was unwrapped for it. */
+  /** Only in a rollback: the previous wrap was restored, without unwrapping anything. */
   readonly flipped: boolean;
-  /** Only of `recoverDeks`: the DEK came out of the recovery wrap, and `from` is what it was under. */
+  /**
+   * Only in `recoverDeks`: the DEK was unwrapped from the recovery wrap, and `from` is the version that it
+   * was under.
+   */
   readonly recovered?: true;
 }
 
@@ -54,16 +57,16 @@ export interface WouldRewrapEvent extends RowEvent, RewrapFacts {
   readonly type: 'would-change';
 }
 
-/** The row is under the target already. */
+/** The row was already under the target. */
 export interface UnchangedRowEvent extends RowEvent {
   readonly type: 'unchanged';
-  /** Only the row's epoch was written, so that no older process can write it any more. */
+  /** Only the row's epoch was written, so that no older process can write the row any more. */
   readonly epochOnly: boolean;
 }
 
 export interface SkippedRowEvent extends RowEvent {
   readonly type: 'skipped';
-  /** `'other-shard'`: not done yet, and left to the worker that it belongs to, until a later scan. */
+  /** `'other-shard'`: left to the worker whose shard it is, until a later scan. */
   readonly reason: 'other-shard' | 'other-version' | 'removed' | 'shredded';
 }
 
@@ -71,19 +74,19 @@ export interface SkippedRowEvent extends RowEvent {
 export interface FailedRowEvent extends RowEvent {
   readonly type: 'failed';
   readonly error: unknown;
-  /** Only of `recoverDeks`: nothing that is at hand opens this DEK, now or at another try. */
+  /** Only in `recoverDeks`: nothing that is available opens this DEK, now or in another attempt. */
   readonly loss?: DekLoss;
 }
 
-/** Why a DEK cannot be recovered, its own wraps apart, which do not open either. */
+/** Why a DEK cannot be recovered; its own wraps do not open either. */
 export type DekLossReason =
   /** The row has no recovery wrap. */
   | 'no-recovery-wrap'
   /** Its recovery wrap is for another recovery key. */
   | 'other-recovery-key'
-  /** Its recovery wrap does not open with the private key that it names: it was changed. */
+  /** Its recovery wrap does not open with the private key that it names: the wrap was changed. */
   | 'broken-recovery-wrap'
-  /** What came out of the recovery wrap is not the DEK that the row commits to. */
+  /** The recovery wrap holds another DEK than the one in the row's commitment. */
   | 'commitment-mismatch'
   /** The row itself cannot be read. */
   | 'unreadable-row';
@@ -98,26 +101,26 @@ export interface DekLoss {
 export interface RewrapSummary extends RunSummary {
   readonly epoch: number;
   readonly target: MekReference;
-  /** The run's own, where it has one. */
+  /** The shard of this run, if any. */
   readonly shard?: RewrapShard;
-  /** Of `changed`, rows whose primary wrap was broken. */
+  /** Rows among `changed` whose primary wrap was broken. */
   readonly repaired: number;
-  /** Of `changed`, rows that a rollback put back under the wrap that they had kept. */
+  /** Rows among `changed` whose previous wrap a rollback restored. */
   readonly flipped: number;
-  /** Rows of all passes of which the epoch alone was written; they count as `unchanged`. */
+  /** Rows of all passes of which only the epoch was written; they count as `unchanged`. */
   readonly epochOnly: number;
-  /** Of a dry run alone. */
+  /** Only in a dry run. */
   readonly estimate?: RewrapEstimate;
 }
 
 export type RewrapRowEvent =
   FailedRowEvent | RewrappedEvent | SkippedRowEvent | UnchangedRowEvent | WouldRewrapEvent;
 
-/** Every event of a rotation but the last. */
+/** Every event of a rotation except the last. */
 export type RewrapStepEvent =
   FenceEvent | PassedEvent | RewrapBegunEvent | RewrapPassEvent | RewrapRowEvent;
 
 export type RewrapEvent = FinishedEvent<RewrapSummary> | RewrapStepEvent;
 
-/** What became of one row. */
+/** The outcome of one row. */
 export type RowOutcome = OutcomeOf<RewrapRowEvent>;

@@ -1,4 +1,4 @@
-/** What a rotation is asked to do, checked before anything happens. @module */
+/** The options of a rotation, validated before anything happens. @module */
 import type { MekReference } from '../format/key-wrap.js';
 import { requireBoolean, requireOneOf } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -16,29 +16,30 @@ export interface RewrapAllDeksOptions extends RunOptions {
   /** Rewraps only rows of this MEK version; the others are reported as skipped. @default all */
   readonly sourceVersion?: string;
   /**
-   * Whether each new wrap is unwrapped again before it replaces the old one (`'all'`), or just the
-   * first (`'first'`), or none: that saves calls, and leans on the previous wrap that is kept.
+   * Whether each new wrap is unwrapped again before it replaces the old one (`'all'`), only the first
+   * (`'first'`), or none (`'none'`). The latter two save calls, and rely on the previous wrap that each row
+   * keeps.
    *
    * @default 'all'
    */
   readonly verify?: VerifyMode;
-  /** Begins although a rotation to another target is unfinished. @default false */
+  /** Starts although a rotation to another target is unfinished. @default false */
   readonly takeOver?: boolean;
   /**
-   * This process is one of several that share the rotation: it rewraps its part of the rows, then
-   * helps with what the others have not done, and ends when nothing is left of the whole. A dry run
-   * looks at its part alone.
+   * This process is one of several that share the rotation: it rewraps its part of the rows, then helps with
+   * what the others have not done, and ends when nothing is left of the whole. A dry run reads its part
+   * alone.
    *
    * @default all rows
    */
   readonly shard?: RewrapShard;
 }
 
-/** `target` is the version to go back to; `verify` is about rows that have to be rewrapped. */
+/** `target` is the version to go back to; `verify` applies to rows that have to be rewrapped. */
 export interface RollbackRotationOptions extends Omit<RewrapAllDeksOptions, 'sourceVersion'> {
   /**
-   * Unwraps each kept wrap before it comes back, at the price of one provider call for each row; a row
-   * whose kept wrap is broken is rewrapped instead. @default false
+   * Unwraps each previous wrap before it is restored, at the price of one provider call for each row. A row
+   * whose previous wrap is broken is rewrapped instead. @default false
    */
   readonly verifyFlips?: boolean;
 }
@@ -51,7 +52,7 @@ export interface RewrapRequest extends RowPolicy, RunRequest {
 
 const OF_A_ROLLBACK = ['target', 'verify', 'takeOver', 'shard'] as const;
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 export function readRewrapOptions(
   options: RewrapAllDeksOptions,
   providers: ConfiguredProviders,
@@ -63,7 +64,7 @@ export function readRewrapOptions(
   return { ...request, ...rotation, sourceVersion };
 }
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 export function readRollbackOptions(
   options: RollbackRotationOptions,
   providers: ConfiguredProviders,

@@ -5,7 +5,7 @@ import type { PassEvent } from '../run/run-event.js';
 import { idOf } from '../run/scanned-row.js';
 import type { DekRowFilter, StoredItem } from '../store/dek-store.js';
 
-/** Which of how many workers this one is; the others have the same `count` and the other indexes. */
+/** The index of this worker among all; the others have the same `count` and the other indexes. */
 export interface RewrapShard {
   /** From 0 to `count - 1`. */
   readonly index: number;
@@ -14,12 +14,12 @@ export interface RewrapShard {
 }
 
 const MOST_SHARDS = 256;
-/** A dekId begins with 32 random hex digits: enough for a range, and for three ways to deal them out. */
+/** A dekId begins with 32 random hex digits: enough for a range, and for three ways to distribute rows. */
 const DIGITS = 8;
 const HEX = 16;
 export const ROUNDS = 3;
 
-/** @throws TypeError or RangeError for a shard that there is not. */
+/** @throws TypeError or RangeError for an invalid shard. */
 export function readShard(shard: RewrapShard): RewrapShard {
   const { index, count } = readOptions(shard, ['index', 'count'], 'shard');
   requireIntegerBetween('shard.count', count, 1, MOST_SHARDS);
@@ -27,7 +27,7 @@ export function readShard(shard: RewrapShard): RewrapShard {
   return { index, count };
 }
 
-/** The first and the last shard are open to the outside: every id there can be is in one of them. */
+/** The first and the last shard are open-ended: every possible id is in one of them. */
 export function idRangeOf({
   index,
   count,
@@ -39,15 +39,18 @@ export function idRangeOf({
 }
 
 /**
- * Whether a row is dealt to this worker by digits that say nothing of its shard: so the rows that a
- * worker leaves behind are spread over all the others, and no two of them work at the same ones.
+ * Whether a row is assigned to this worker in a round, by digits that are independent of its shard. So the
+ * rows that a worker leaves behind are spread over all the others, and no two of them work on the same ones.
  */
-export function isOfRound({ index, count }: RewrapShard, deal: number, dekId: string): boolean {
-  const from = DIGITS * deal;
+export function isOfRound({ index, count }: RewrapShard, round: number, dekId: string): boolean {
+  const from = DIGITS * round;
   return Number.parseInt(dekId.slice(from, from + DIGITS), HEX) % count === index;
 }
 
-/** The rows of a page in an order that other workers do not have: they would be at the same ones. */
+/**
+ * Returns the rows of a page in an order that differs between workers, so that they do not work on the same
+ * rows.
+ */
 export function inOwnOrder(
   { index }: RewrapShard,
   items: readonly StoredItem[],
@@ -63,20 +66,20 @@ function beginningOf(index: number, count: number): string {
 }
 
 export interface PassStage {
-  /** The scan is over these rows alone; absent for all of them. */
+  /** The scan covers these rows alone; absent for all rows. */
   readonly shard?: RewrapShard;
-  /** Rows of the scan that are left to others although they are not done; absent for none. */
+  /** Unfinished rows outside this selection are left to other workers; absent for none. */
   readonly isMine?: (dekId: string) => boolean;
-  /** Other workers are about, and sooner or later at the same rows. */
+  /** Other workers run too, and sooner or later reach the same rows. */
   readonly isShared?: boolean;
-  /** In which order the rows of a page are taken; absent for that of the store. */
+  /** The order for the rows of a page; absent for that of the store. */
   readonly inOrder?: (items: readonly StoredItem[]) => readonly StoredItem[];
 }
 
 /**
- * A worker with a shard scans that until nothing is left of it to do. Then all rows, and helps with
- * what others have not done: in each scan with the part that is dealt to it, and at last with
- * everything. Like one without a shard it ends with two scans over all rows.
+ * A worker with a shard scans the shard until it has nothing left to do. Then it scans all rows and helps
+ * with what other workers have not done: in each scan with the part assigned to that round, and finally with
+ * everything. Like a worker without a shard, it ends with two scans over all rows.
  */
 export class PassStages {
   readonly #stages: PassStage[];
@@ -95,7 +98,7 @@ export class PassStages {
     return this.#before?.isClean ? 'verify' : 'change';
   }
 
-  /** @returns Whether the scan that is counted was the last one. */
+  /** @returns Whether the counted scan was the last one. */
   isOverAfter(counter: PassCounter): boolean {
     const { shard, isMine } = this.current;
     if (shard) {
@@ -103,7 +106,7 @@ export class PassStages {
       return false;
     }
     if (isMine) {
-      // Whatever it found done is done whoever did it, so a clean one is as good as any.
+      // Rows that other workers finished count too, so a clean scan is as good as any.
       if (counter.isClean) this.#stages.splice(0, this.#stages.length - 1);
       else this.#stages.shift();
       this.#before = counter.isClean ? counter : undefined;
@@ -115,7 +118,7 @@ export class PassStages {
   }
 }
 
-/** After two scans that found nothing to do, or two in which nothing could be done. */
+/** True after two scans that found nothing to do, or two in which nothing could be done. */
 function isOver(before: PassCounter, last: PassCounter): boolean {
   if (before.disturbed > 0 || last.disturbed > 0) return false;
   return before.isClean || !last.isClean;

@@ -11,7 +11,7 @@ import { dekRowPages } from '../run/scanned-row.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { PassStages, type PassStage, idRangeOf } from './rewrap-passes.js';
-import { RewrapRehearsal } from './rewrap-dry-run.js';
+import { RewrapDryRun } from './rewrap-dry-run.js';
 import type { RewrapStepEvent, RewrapSummary, RowOutcome } from './rewrap-event.js';
 import { beginRotation, type Rotation, type Destination } from './rotation.js';
 import type { RotationContext } from './rewrap-options.js';
@@ -35,20 +35,20 @@ export async function* runRewrap(context: RotationContext, run: RunName): Rewrap
 }
 
 /** Opens every DEK that the rotation would rewrap, and writes nothing. */
-export async function* rehearseRewrap(context: RotationContext, run: RunName): RewrapRun {
+export async function* dryRunRewrap(context: RotationContext, run: RunName): RewrapRun {
   const { request, charge, budget } = context;
-  const rehearsal = await RewrapRehearsal.of(context);
+  const dryRun = await RewrapDryRun.of(context);
   const tally = new RunTally();
   const stage = new PassStages(request.shard).current;
   yield* runPass(tally, {
-    ...passOver(context, stage, (item) => rehearsal.settle(item)),
+    ...passOver(context, stage, (item) => dryRun.settle(item)),
     purpose: 'change',
   });
-  const estimate = await rehearsal.estimate(charge.total, budget.callsPerSecond);
-  return { ...summaryOf(context, run, rehearsal.destination, tally), estimate };
+  const estimate = await dryRun.estimate(charge.total, budget.callsPerSecond);
+  return { ...summaryOf(context, run, dryRun.destination, tally), estimate };
 }
 
-/** Scans until one finds nothing to do, and then once more. */
+/** Scans until one scan finds nothing to do, and then once more. */
 async function* rewrapUntilClean(
   context: RotationContext,
   rotation: Rotation,
@@ -120,8 +120,8 @@ async function complete(rotation: Rotation, { clock }: RotationContext): Promise
 }
 
 /**
- * Waits for all writers, from after `fencing` was read; then says so in the record. Nothing to wait for
- * where another process has.
+ * Waits for all writers, beginning after `fencing` was read; then marks the record as fenced. Does not wait
+ * where another process has already fenced it.
  */
 async function* passFence(
   rotation: Rotation,
@@ -132,7 +132,7 @@ async function* passFence(
     if (copy.record.state !== 'fencing') return;
     yield* waitForWriters(context, copy.record);
     const now = timestampOf(context.clock);
-    // Over the copy from before the wait: whatever changed since may ask for another wait.
+    // Replaces the copy from before the wait: any change since may need another wait.
     if (await rotation.replace(copy, fencedRecord(copy.record, now))) return;
   }
   throw contended('Passing the fence', MOST_ATTEMPTS);

@@ -5,30 +5,30 @@ import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
 import { readRollbackOptions, type RollbackRotationOptions } from './rewrap-options.js';
 
 /**
- * Brings every DEK of a product back under an earlier MEK version, beside live traffic: for a rotation
- * that turned out to be a mistake, whether or not it is finished.
+ * Brings every DEK of a product back under an earlier MEK version, beside live traffic: for a rotation that
+ * was a mistake, whether or not it is finished.
  *
- * It is a rotation like any other, with the next epoch, a fence, scans and a verification, driven and
- * resumed as {@link rewrapAllDeks} is. What differs is that a row whose `previousWrap` is under the
- * target flips: that wrap comes back and the other is kept in its place, without a call to the key
- * provider. So a rollback is fast, and works for such rows though the version to be left is out of
- * reach. Rows that were made since, or pruned, are rewrapped.
+ * It is a rotation like any other, with the next epoch, a fence, scans and a verification, driven and resumed
+ * like {@link rewrapAllDeks}. The difference: a row whose `previousWrap` is under the target flips. That wrap
+ * is restored and the other is kept in its place, without a call to the key provider. So a rollback is fast,
+ * and works for such rows even if the version to leave cannot be reached. Rows that were created since, or
+ * pruned, are rewrapped.
  *
- * Before it begins, the target wraps and unwraps a random key, and unwraps one wrap that is stored under
- * it; if either fails, nothing is written. Wraps that flip are not opened one by one unless
- * `verifyFlips` says so: a dry run does it for all of them. One that turns out to be broken later is
- * repaired from the wrap that was kept for it, by a rotation to another version or by rolling back again.
+ * Before it begins, the target wraps and unwraps a random key, and unwraps one wrap that is stored under it;
+ * if either fails, nothing is written. Wraps that flip are not opened one by one unless `verifyFlips` is set:
+ * a dry run opens all of them. One that turns out to be broken later is repaired from the wrap that the row
+ * kept, by a rotation to another version or another rollback.
  *
- * An unfinished rotation is rolled back to where it came from without `takeOver`; over any other one
- * that is unfinished, it needs it. A process that still rewraps the other way stops with
+ * Without `takeOver`, an unfinished rotation can be rolled back to the version that it came from; any other
+ * target needs `takeOver`. A process that still rewraps in the other direction stops with
  * `ROTATION_SUPERSEDED`.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns Events as {@link rewrapAllDeks} gives them; `changed` says whether a row was `flipped`.
- * @throws TypeError or RangeError for options that make no sense, and for a target that the product was
- * never on: use {@link rewrapAllDeks}.
- * @throws TamperedError where nothing opens that is stored under the target. Otherwise what
- * {@link rewrapAllDeks} throws; what fails on the target fails before anything was written.
+ * @returns Events like those of {@link rewrapAllDeks}; `changed` says whether a row was `flipped`.
+ * @throws TypeError or RangeError for invalid options, and for a target that the product never used: use
+ *   {@link rewrapAllDeks}.
+ * @throws TamperedError where nothing that is stored under the target opens. Otherwise what {@link
+ *   rewrapAllDeks} throws; failures of the target occur before anything is written.
  *
  * @example
  * ```ts

@@ -32,9 +32,9 @@ export class Rotation {
   }
 
   /**
-   * The record as it is now, still of this rotation.
+   * Returns the current record, which still belongs to this rotation.
    *
-   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation began since.
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation has begun since.
    */
   async read(): Promise<RecordCopy> {
     return this.#own(await this.#records.read());
@@ -43,7 +43,7 @@ export class Rotation {
   /**
    * What to say of a row above this rotation's epoch, once reads cannot lag behind it any more.
    *
-   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation began since.
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED` when another rotation has begun since.
    */
   async rowAhead(row: LiveDekRow): Promise<FieldEncryptionError> {
     this.#own(await this.#records.readForRow(row));
@@ -57,15 +57,15 @@ export class Rotation {
   }
 
   /**
-   * Reads the record again when the copy at hand is as old as a writer's may get, or of another epoch;
-   * once more where the answer itself took so long.
+   * Reads the record again when the local copy is older than a writer's copy may be, or has another epoch;
+   * and once more where the read itself took that long.
    */
   requireFresh(): Promise<void> {
     return this.#records.requireFresh(() => this.read(), this.epoch);
   }
 
   /**
-   * Writes the record's next state over the copy.
+   * Replaces the copy with the record's next state.
    *
    * @returns `undefined` where another write came first: read it again, and decide anew.
    */
@@ -83,25 +83,25 @@ export class Rotation {
 export function superseded(epoch: number, by: RotationRecord | undefined): FieldEncryptionError {
   const what = by
     ? `is at epoch ${String(by.epoch)} now, with the target ${describeMek(by)}`
-    : 'is gone from the store';
+    : 'no longer exists in the store';
   return new FieldEncryptionError(
     'ROTATION_SUPERSEDED',
-    `The rotation with epoch ${String(epoch)} stopped because the rotation record ${what}: nothing more was written; find out who changed it before you start again`,
+    `The rotation with epoch ${String(epoch)} stopped because the rotation record ${what}: nothing more was written; find out what changed it before you start again`,
   );
 }
 
-/** Where a rotation is to bring the rows. */
+/** Where a rotation moves the rows. */
 export interface Destination {
   readonly epoch: number;
   readonly target: MekReference;
-  /** Of the rotation record: rows far above it are forged. */
+  /** From the rotation record: rows far above it are forged. */
   readonly generationFloor: number;
 }
 
-/** Which rows a rotation leaves out, and whether it goes back. */
+/** Which rows a rotation skips, and whether it is a rollback. */
 export interface RowChoice {
   readonly sourceVersion: string | undefined;
-  /** Only of a rollback: a wrap under the target that a row kept comes back without the provider. */
+  /** Only in a rollback: a previous wrap under the target is restored without the provider. */
   readonly rollback?: { readonly verifyFlips: boolean };
 }
 
@@ -125,25 +125,25 @@ export function decide(
 export function rowAhead({ id, epoch }: LiveDekRow, recordEpoch: number): FieldEncryptionError {
   return new FieldEncryptionError(
     'ROTATION_RECORD_BEHIND',
-    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: restore the newest rotation record, or the row if it alone was altered`,
+    `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: restore the newest rotation record, or the row if only the row was altered`,
     { dekId: id },
   );
 }
 
 interface Beginning {
   readonly rotation: Rotation;
-  /** The record named the target already: nothing was written. */
+  /** The record already named the target: nothing was written. */
   readonly joined: boolean;
 }
 
-/** Whether it may begin over another one that is not finished. */
+/** Whether it may begin while another one is unfinished. */
 interface TakeOver extends Pick<RowChoice, 'rollback'> {
   readonly takeOver: boolean;
 }
 
 /**
- * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is under way,
- * unless it is to be taken over; `ROTATION_RECORD_MISSING`.
+ * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is unfinished, unless
+ *   it is taken over; `ROTATION_RECORD_MISSING`.
  */
 export async function beginRotation(
   context: RotationContext,
@@ -164,7 +164,7 @@ export async function beginRotation(
   });
 }
 
-/** What {@link beginRotation} refuses, without beginning anything. */
+/** Throws what {@link beginRotation} would throw, without beginning a rotation. */
 export function requireRotatable(
   record: RotationRecord,
   target: MekReference,
@@ -174,11 +174,11 @@ export function requireRotatable(
   if (rollback && cameFrom(record, target)) return;
   throw new FieldEncryptionError(
     'ROTATION_UNFINISHED',
-    `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it`,
+    `The rotation to ${describeMek(record)} with epoch ${String(record.epoch)}, begun ${record.startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to start another in its place`,
   );
 }
 
-/** The unfinished rotation left it, and none before has finished since: going back is undoing it. */
+/** The unfinished rotation left this version, and no earlier one has finished since: going back undoes it. */
 function cameFrom({ history }: RotationRecord, target: MekReference): boolean {
   for (const entry of [...history].reverse()) {
     if (isSameMek(entry, target)) return true;

@@ -23,7 +23,7 @@ import type { RotationContext } from './rewrap-options.js';
 import type { PassStage } from './rewrap-passes.js';
 import { type Rotation, decide, type RowChoice, type RowDecision } from './rotation.js';
 
-/** When a new wrap is unwrapped again before it replaces the old one. */
+/** Which new wraps are unwrapped again before they replace the old ones. */
 export type VerifyMode = 'all' | 'first' | 'none';
 
 export interface RowPolicy extends RowChoice {
@@ -46,10 +46,10 @@ export class RowRewrapper {
   }
 
   /**
-   * Moves a row that was read before the record was.
+   * Moves a row that was read before the record was read.
    *
-   * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. What is wrong with the
-   * row alone is its outcome.
+   * @throws FieldEncryptionError `ROTATION_SUPERSEDED`, and the signal's reason. A failure of the row alone
+   *   is its outcome.
    */
   settle(item: StoredItem, stage: PassStage): Promise<Settled<RowOutcome>> {
     const kind: RowKind<RowOutcome> = {
@@ -77,7 +77,7 @@ export class RowRewrapper {
     return this.#move(row, item.etag, decision);
   }
 
-  /** A look at the store, where others may be at the same rows, costs less than a wrap in vain. */
+  /** Where other workers may be at the same rows, a read of the store costs less than an unneeded wrap. */
   async #isStillMine({ id }: LiveDekRow, etag: string, stage: PassStage): Promise<boolean> {
     const isCrowded = stage.isShared === true && (!stage.shard || this.#hasRivals);
     return !isCrowded || this.#hasEtag(id, etag);
@@ -102,7 +102,7 @@ export class RowRewrapper {
     }
   }
 
-  /** The wrap that makes room is kept in its turn: if the other does not open, it still does. */
+  /** The replaced wrap is kept in turn: if the other does not open, this one still does. */
   async #flip(row: LiveDekRow, etag: string): Promise<Rewrap> {
     const { clock, dekCache } = this.#context;
     const { previousWrap } = row;
@@ -122,7 +122,7 @@ export class RowRewrapper {
     const { from, repaired, recovered } = opened;
     const wraps = await this.#wrapAndWipe(opened, row);
     const rewrappedAt = timestampOf(this.#context.clock);
-    // Nothing is kept for a way back that is not known to be one.
+    // Only a wrap that is known to open is kept for a rollback.
     const previousWrap = recovered ? undefined : from;
     const next = rewrappedRow(row, { ...wraps, epoch, rewrappedAt, previousWrap });
     await this.#verify(next);
@@ -138,7 +138,9 @@ export class RowRewrapper {
     return { next, written, outcome: { type: 'changed', dekId: next.id, ...facts } };
   }
 
-  /** `undefined` when what does not open is no longer what is stored: one more look before it counts. */
+  /**
+   * `undefined` when the row that does not open is no longer stored as it was read: it is read again first.
+   */
   async #open(row: LiveDekRow, etag: string): Promise<OpenedDek | undefined> {
     try {
       return await openDek(this.#context, row);
@@ -151,7 +153,7 @@ export class RowRewrapper {
 
   async #wrapAndWipe({ bytes, recovered }: OpenedDek, row: LiveDekRow): Promise<DekWraps> {
     const { providers, signal, dekCache } = this.#context;
-    // A recovery wrap that has just proved good is not given up for one that nobody has tried.
+    // A recovery wrap that has just opened is not replaced by one that was never tried.
     const recoveryKey = recovered ? undefined : this.#context.recoveryKey;
     const { target: mek } = this.#rotation;
     const request = { dekId: row.id, mek, kept: row.recoveryWrap, signal };
@@ -167,7 +169,8 @@ export class RowRewrapper {
     const { verify } = this.#policy;
     if (verify === 'all') await this.#unwrapAgain(next);
     if (verify !== 'first') return;
-    // Whoever comes while the first one is under way waits for it, and is the first if it failed.
+    // Callers that arrive while the first wrap is being verified wait for it, and the next one becomes the
+    // first if it failed.
     while (this.#firstVerified) if (await this.#firstVerified) return;
     const unwrapping = this.#unwrapAgain(next);
     this.#firstVerified = unwrapping.then(
@@ -180,7 +183,7 @@ export class RowRewrapper {
     await unwrapping;
   }
 
-  /** By the commitment, and not by the bytes that were wrapped: those a provider may have changed. */
+  /** Checks the commitment, not the wrapped bytes: a provider may have changed those. */
   async #unwrapAgain(next: LiveDekRow): Promise<void> {
     const { signal } = this.#context;
     try {
@@ -194,34 +197,34 @@ export class RowRewrapper {
     try {
       return (await this.#context.dekStore.get(dekId))?.etag === etag;
     } catch {
-      // The failure that led here is the one to report.
+      // The original failure is the one to report.
       return true;
     }
   }
 }
 
-/** Whether a row is to be written. */
+/** Whether a row has to be written. */
 function isWork(decision: RowDecision): boolean {
   return decision !== 'unchanged' && decision !== 'other-version' && decision !== 'ahead';
 }
 
 export interface OpenedDek {
-  /** The DEK itself: wipe it after use. */
+  /** The DEK itself: zero it after use. */
   readonly bytes: Uint8Array;
-  /** The wrap that it came out of. */
+  /** The wrap that it was unwrapped from. */
   readonly from: PreviousWrap;
-  /** The primary wrap was broken, and the previous one was not. */
+  /** The primary wrap was broken; the previous one was not. */
   readonly repaired: boolean;
-  /** It came out of the recovery wrap: nobody knows whether `from` holds it. */
+  /** It was unwrapped from the recovery wrap: whether `from` holds the same DEK is unknown. */
   readonly recovered?: true;
 }
 
-/** Opens DEKs whose rows' own wraps may be of no use any more. */
+/** Opens DEKs in rows whose own wraps may no longer open. */
 export interface DekOpening {
-  /** Before anything is written; what it throws ends the run. */
+  /** Called before anything is written; an error ends the run. */
   requireUseful(context: RotationContext): Promise<void>;
   open(context: RotationContext, row: LiveDekRow): Promise<OpenedDek>;
-  /** What the failure to move a row means for its DEK; `undefined` where it is not lost. */
+  /** What a failed rewrap means for the DEK of the row; `undefined` where the DEK is not lost. */
   lossOf(item: StoredItem, error: unknown): DekLoss | undefined;
 }
 
@@ -230,7 +233,7 @@ export function openDek(context: RotationContext, row: LiveDekRow): Promise<Open
   return context.opening ? context.opening.open(context, row) : openOwnDek(context, row);
 }
 
-/** What is reported of a row that could not be moved. */
+/** The outcome of a row that could not be moved. */
 export function failedOutcome(
   { opening }: RotationContext,
   item: StoredItem,
@@ -240,7 +243,7 @@ export function failedOutcome(
   return { type: 'failed', dekId: idOf(item), error, ...(loss && { loss }) };
 }
 
-/** With the row's own wrap. */
+/** Opens the DEK with the row's own wraps. */
 async function openOwnDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
   try {
     const bytes = await unwrapDekBytes(context, row, { signal: context.signal });
@@ -255,9 +258,9 @@ async function openOwnDek(context: RotationContext, row: LiveDekRow): Promise<Op
 }
 
 /**
- * Whether the wrap that a row kept gives its DEK.
+ * Whether the previous wrap of a row holds its DEK.
  *
- * @throws What the provider reports of itself: it says nothing about the wrap.
+ * @throws The provider's failures that say nothing about the wrap.
  */
 export async function opensFromPrevious(
   context: Pick<RotationContext, 'product' | 'providers' | 'signal'>,
@@ -282,7 +285,7 @@ async function openPrevious(
   try {
     return await unwrapPrevious(context, row, previousWrap);
   } catch {
-    // The row is reported with what is wrong with its primary wrap.
+    // The row's outcome reports the failure of its primary wrap.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Changes one DEK row at a time, over the etag that was read. @module */
+/** Changes one DEK row at a time, under the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
 import { parseDekRow, type DekRow } from '../format/dek-row.js';
 import { contended } from '../errors/errors.js';
@@ -8,36 +8,36 @@ import { idOf, rowIn } from './scanned-row.js';
 import type { Settled } from './run-counter.js';
 import type { ItemOutcome } from './run-event.js';
 
-/** What is to become of a row as it was read; `undefined` where it is no longer stored so. */
+/** The decision on a row as it was read; `undefined` where the row has changed since. */
 export type RowChange<Outcome> =
   | {
       readonly outcome: Outcome;
-      /** What is to be stored instead; absent where nothing is. */
+      /** The row to store; absent where nothing is to be written. */
       readonly next?: DekRow;
-      /** Once that is stored. */
+      /** Called once the row is stored. */
       readonly written?: () => void;
     }
   | undefined;
 
 export interface RowAttempt {
   readonly item: StoredItem;
-  /** Writes of other processes that came first so far. */
+  /** How often another process wrote the row first, so far. */
   readonly lostRaces: number;
 }
 
 /** What differs between the runs over rows. */
 export interface RowKind<Outcome extends ItemOutcome> {
-  /** For the error where others write the row all the time. */
+  /** The operation in words, for the error where other processes keep writing the row. */
   readonly what: string;
-  /** What it throws is wrong with this row alone, unless it ends the run. */
+  /** An error is a failure of this row alone, unless it ends the run. */
   readonly change: (row: DekRow, attempt: RowAttempt) => Promise<RowChange<Outcome>>;
   readonly failed: (failure: RowFailure) => Outcome;
   readonly removed: (dekId: string) => Outcome;
-  /** After a row was read again, and before anything is written because of it. */
+  /** Called after a row was read again, and before anything is written because of it. */
   readonly afterRead: () => Promise<unknown>;
-  /** Last thing before a write: the caller may have paused for long since the page was read. */
+  /** Called last before a write: the caller may have paused for long since the page was read. */
   readonly beforeWrite: () => Promise<void>;
-  /** Whether it ends the run, and not just this row's turn. */
+  /** Whether an error ends the run, and not only the work on this row. */
   readonly endsRun: (error: unknown) => boolean;
 }
 
@@ -54,9 +54,9 @@ interface RowContext {
 }
 
 /**
- * What becomes of a row; where another process writes it first, it is read again and decided anew.
+ * Changes a row; where another process writes it first, reads it again and decides again.
  *
- * @throws The signal's reason, and whatever ends the run. What is wrong with the row alone is its outcome.
+ * @throws The signal's reason, and errors that end the run. A failure of the row alone is its outcome.
  */
 export async function changeRow<Outcome extends ItemOutcome>(
   context: RowContext,
@@ -127,7 +127,7 @@ async function isStored(
     const stored = parseDekRow(item.value, next.id);
     return isDeepStrictEqual({ ...stored }, { ...next }) ? true : undefined;
   } catch {
-    // The failure that led here is the one to report.
+    // The original failure is the one to report.
     return undefined;
   }
 }

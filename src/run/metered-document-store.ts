@@ -1,4 +1,4 @@
-/** The document store as migrations and searches use it: priced, and written only under the lease. @module */
+/** The document store of migrations and searches: metered, and written only under the lease. @module */
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -10,7 +10,7 @@ import type { AnyDocument, AnyDocumentItem, AnyDocumentStore } from './scanned-d
 export interface MeteredDocumentStoreParts {
   readonly store: AnyDocumentStore;
   readonly onRequestCharge: (units: number) => void;
-  /** Before each write; what it throws keeps the write from being sent. */
+  /** Called before each write; an error prevents the write. */
   readonly beforeWrite?: () => Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export class MeteredDocumentStore implements AnyDocumentStore {
     await this.#parts.store.delete(key, etag, await this.#forWrite(options));
   }
 
-  /** Without the signal: once sent, a write is let finish. */
+  /** Without the signal: a write that was sent is always awaited. */
   async #forWrite(options: DocumentStoreOptions | undefined): Promise<DocumentStoreOptions> {
     await this.#parts.beforeWrite?.();
     options?.signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Scans over the items of a store, as many as it takes until one finds nothing to do. @module */
+/** Scans over the items of a store, repeated until one finds nothing to do. @module */
 import { contended } from '../errors/errors.js';
 import { settleConcurrently, type WorkLimit } from '../async/concurrency.js';
 import { PassCounter, type RunTally, type Settled, type Sums } from './run-counter.js';
@@ -7,24 +7,24 @@ import type { ItemOutcome, PassedEvent, PassEvent, RunCounts } from './run-event
 /** One scan. */
 export interface PassPlan<Item, Outcome extends ItemOutcome> {
   readonly purpose: PassEvent['purpose'];
-  /** What the event says besides, of a scan over a part. */
+  /** Further properties of the event, for a scan over a part. */
   readonly part?: object | undefined;
   readonly total: () => Promise<number>;
   readonly pages: () => AsyncIterable<readonly Item[]>;
-  /** After each page was read, and before any item of it is written. */
+  /** Called after each page was read, and before any item of it is written. */
   readonly afterPage?: (() => Promise<unknown>) | undefined;
   /** @default the order of the store */
   readonly inOrder?: ((items: readonly Item[]) => readonly Item[]) | undefined;
-  /** Resolves for whatever is wrong with the item alone; what it throws ends the run. */
+  /** Resolves for a failure of the item alone; an error ends the run. */
   readonly settle: (item: Item) => Promise<Settled<Outcome>>;
-  /** What is added up of an outcome, beside the counts. */
+  /** Sums of an outcome, in addition to the counts. */
   readonly sumsOf?: ((outcome: Outcome) => Sums) | undefined;
   readonly concurrency: WorkLimit;
   readonly signal: AbortSignal | undefined;
 }
 
 export interface PassesPlan<Item, Outcome extends ItemOutcome> {
-  /** What is scanned, for the error where it never comes to rest. */
+  /** What is scanned, for the error where the scans never settle. */
   readonly what: string;
   readonly next: () => PassPlan<Item, Outcome>;
   readonly isOverAfter: (counter: PassCounter) => boolean;
@@ -39,7 +39,7 @@ type PassEvents<Outcome, Result> = AsyncGenerator<
 
 const MOST_PASSES = 100;
 
-/** @throws FieldEncryptionError `CONTENDED` where other writers kept it going. */
+/** @throws FieldEncryptionError `CONTENDED` where other writers kept changing items. */
 export async function* runPasses<Item, Outcome extends ItemOutcome>(
   tally: RunTally,
   { what, next, isOverAfter }: PassesPlan<Item, Outcome>,
@@ -48,7 +48,7 @@ export async function* runPasses<Item, Outcome extends ItemOutcome>(
     const counter = yield* runPass(tally, next());
     if (isOverAfter(counter)) return;
   }
-  throw contended(`A scan without a change, of ${what},`, MOST_PASSES);
+  throw contended(`A scan of ${what} without a change`, MOST_PASSES);
 }
 
 export async function* runPass<Item, Outcome extends ItemOutcome>(

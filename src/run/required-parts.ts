@@ -1,4 +1,4 @@
-/** Refuses what migrations and searches cannot work with, before anything is read or written. @module */
+/** Refuses unusable parts of migrations and searches, before anything is read or written. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import {
   describeType,
@@ -11,7 +11,7 @@ import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 
-/** By what it can do and not by its class: two copies of this package may be installed. */
+/** Checks capabilities, not the class: two copies of this package may be installed. */
 export function requireDefinition(
   name: string,
   definition: unknown,
@@ -23,7 +23,7 @@ export function requireDefinition(
   throw new TypeError(`"${name}" expected a definition made by defineDocument, got ${got}`);
 }
 
-/** A DEK store has methods of the same names, and would be searched for documents. */
+/** A DEK store has methods with the same names, and would be searched for documents. */
 export function requireDocumentStore(
   name: string,
   methods: readonly (keyof DocumentStore)[],
@@ -43,7 +43,7 @@ export function requireDekStore(
   requireMethods(name, 'a DEK store', methods, store);
 }
 
-/** One that has only to unwrap. */
+/** A provider that only needs to unwrap. */
 export function requireKeyProvider(
   name: string,
   provider: unknown,

@@ -1,4 +1,4 @@
-/** What every run works with, made from what it works on. @module */
+/** The internal context of a run, created from the caller's. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { epochsSeenBy, type EpochsSeen } from '../dek/epochs-seen.js';
@@ -21,24 +21,24 @@ import type { RunTally } from './run-counter.js';
 import type { RunName, RunSummary, RunEstimate } from './run-event.js';
 import type { RunRequest } from './run-options.js';
 
-/** What every run works on; a `FieldEncryptor` is one. */
+/** The context that every run works in; a `FieldEncryptor` is one. */
 export interface EncryptionContext {
   readonly product: string;
-  /** Of every MEK version that rows still name, and of the target of a rotation. */
+  /** The providers of every MEK version that rows still name, and of the target of a rotation. */
   readonly keyProviders: readonly KeyProvider[];
   readonly dekStore: DekStore;
   /**
-   * Updated with each new wrap, so that its keys stay usable, and with each DEK that is shredded; used
-   * over this `dekStore` object alone. Other processes need no signal.
+   * Receives each new wrap, so that its keys stay usable, and each shredded DEK; used only together with this
+   * `dekStore` object. Other processes need no signal.
    */
   readonly dekCache?: DekCache;
-  /** An RSA public key, PEM: each DEK is wrapped for it too, and can be recovered without the MEK. */
+  /** An RSA public key, PEM: each DEK is also wrapped for it, and can be recovered without the MEK. */
   readonly recoveryKey?: string;
   /** Whether writers encrypt: migrations refuse to run against it. @default true */
   readonly enabled?: boolean;
-  /** Only for a product that has no rotation record yet. @default 30 000 */
+  /** Used only for a product without a rotation record. @default 30 000 */
   readonly fenceTtlMs?: number;
-  /** Refuses a rotation record below this epoch: it was put back to an older one. @default 1 */
+  /** Refuses a rotation record below this epoch, which was restored from an older state. @default 1 */
   readonly minimumEpoch?: number;
   /** @default systemClock */
   readonly clock?: Clock;
@@ -59,22 +59,22 @@ export interface RunContext {
   /** Within the budget of the run. */
   readonly providers: ConfiguredProviders;
   readonly dekStore: Required<DekStore>;
-  /** Of the caller. */
+  /** The caller's cache. */
   readonly dekCache: DekCache | undefined;
   readonly recoveryKey: RecoveryKey | undefined;
   readonly records: RecordReader;
   readonly epochs: EpochsSeen;
-  /** For a rotation record that is made here. */
+  /** For a rotation record that the run creates. */
   readonly fenceTtlMs: number;
   readonly request: RunRequest;
   readonly signal: AbortSignal | undefined;
-  /** What the run may ask of key services, and how many items it has in flight. */
+  /** How much the run may use key services, and how many items it has in flight. */
   readonly budget: VaultBudget;
   readonly charge: RunCharge;
   readonly startedMs: number;
 }
 
-/** @throws TypeError or RangeError for an encryption that is none. */
+/** @throws TypeError or RangeError for an invalid encryption context. */
 export function runParts(encryption: EncryptionContext): RunParts {
   const own = readEncryption(encryption);
   const { product, keyProviders, clock = systemClock } = own;
@@ -84,8 +84,9 @@ export function runParts(encryption: EncryptionContext): RunParts {
 }
 
 /**
- * @param firstMek - What the first DEKs of a product are wrapped with. @default the provider's current MEK
- * @throws TypeError or RangeError for an encryption that is none.
+ * @param firstMek - The MEK version that wraps the first DEKs of a product. @default the provider's current
+ *   MEK
+ * @throws TypeError or RangeError for an invalid encryption context.
  */
 export function runContext(
   { product, clock, configured, encryption }: RunParts,
@@ -117,7 +118,7 @@ export function runContext(
   return { ...parts, fenceTtlMs, request, signal, budget, charge, startedMs };
 }
 
-/** What every summary says besides what the run counted. */
+/** The properties of every summary in addition to the run's counts. */
 export function summaryHead(
   { product, request, clock, startedMs }: RunContext,
   run: RunName,

@@ -1,16 +1,16 @@
-/** Counts what became of the items of a pass, and of a whole run. @module */
+/** Counts the outcomes of a pass, and of a whole run. @module */
 import type { ItemOutcome, RunCounts } from './run-event.js';
 
-/** One item, done with. */
+/** One finished item. */
 export interface Settled<Outcome extends ItemOutcome = ItemOutcome> {
   readonly outcome: Outcome;
   /** Another process wrote the item in the meantime. */
   readonly lostRace: boolean;
-  /** Something of it was written, though it counts as `unchanged`. @default false */
+  /** Part of the item was written, although it counts as `unchanged`. @default false */
   readonly hasWritten?: boolean;
 }
 
-/** What a run adds up beside the counts, by name. */
+/** Sums of a run in addition to the counts, by name. */
 export type Sums = Readonly<Record<string, number>>;
 
 const COUNT_OF: Readonly<Record<ItemOutcome['type'], keyof RunCounts>> = {
@@ -21,7 +21,7 @@ const COUNT_OF: Readonly<Record<ItemOutcome['type'], keyof RunCounts>> = {
   'would-change': 'wouldChange',
 };
 
-/** Skipped for now: another process, or a later scan, is to change it. */
+/** Skipped for now: another process, or a later scan, will change it. */
 const LEFT_FOR_LATER = ['other-shard', 'other-version'];
 
 const NOTHING = { scanned: 0, changed: 0, unchanged: 0, skipped: 0, failed: 0, wouldChange: 0 };
@@ -30,7 +30,7 @@ export class PassCounter {
   readonly #counts = { ...NOTHING };
   /** Items that were written, or that another process wrote first. */
   disturbed = 0;
-  /** Items that are not as the run is to leave them. */
+  /** Items that are not yet in the final state of the run. */
   left = 0;
   readonly sums: Record<string, number> = {};
 
@@ -70,7 +70,7 @@ export class RunTally {
     this.#last = counter;
   }
 
-  /** The last pass found every item as it is to be. */
+  /** The last pass found every item in its final state. */
   get isClean(): boolean {
     return this.#last?.isClean === true;
   }
@@ -85,14 +85,14 @@ export class RunTally {
     return this.#last?.sums[name] ?? 0;
   }
 
-  /** Of the last pass, and `changed` over all of them. */
+  /** The counts of the last pass, with `changed` over all passes. */
   get counts(): RunCounts & { readonly passes: number } {
     const last = this.#last?.counts ?? NOTHING;
     return { passes: this.#passes, ...last, changed: this.#changed };
   }
 }
 
-/** Of an item that is not as the run is to leave it. */
+/** Whether an item is not yet in the final state of the run. */
 export function isLeft({ type, reason }: ItemOutcome): boolean {
   if (type === 'skipped') return reason !== undefined && LEFT_FOR_LATER.includes(reason);
   return type === 'failed' || type === 'would-change';

@@ -1,8 +1,8 @@
-/** What every run reports as it goes, and in the end. @module */
+/** The events and the summary of every run. @module */
 import type { VaultUse } from '../provider/vault-use.js';
 import type { ChargedEvent } from '../store/metered-dek-store.js';
 
-/** Which run it is: the name of the function. */
+/** The name of the function. */
 export type RunName =
   | 'addRecoveryWraps'
   | 'backfillDocuments'
@@ -14,28 +14,28 @@ export type RunName =
   | 'rewrapAllDeks'
   | 'rollbackRotation';
 
-/** Items of one pass; `scanned` is always the sum of the others. */
+/** Counts of one pass; `scanned` is always the sum of the others. */
 export interface RunCounts {
   readonly scanned: number;
   /** Written by this run. */
   readonly changed: number;
-  /** As the run is to leave them already. */
+  /** Already in the state that the run produces. */
   readonly unchanged: number;
-  /** Left alone on purpose; the event says why. */
+  /** Left unchanged on purpose; the event says why. */
   readonly skipped: number;
-  /** Left as they were, because something went wrong with them; the event says what. */
+  /** Left unchanged because of a failure; the event says which. */
   readonly failed: number;
-  /** Of a dry run: would be written, and were not. */
+  /** Only in a dry run: items that the run would write. */
   readonly wouldChange: number;
 }
 
-/** What became of one item. */
+/** The outcome of one item. */
 export interface ItemEvent extends ChargedEvent {
-  /** Of the pass so far, this item included. */
+  /** Counts of the pass so far, this item included. */
   readonly counts: RunCounts;
 }
 
-/** Before anything is written, and after whatever had to be waited for to begin. */
+/** Published before anything is written, and after all waits that precede the beginning. */
 export interface RunBegunEvent extends ChargedEvent {
   readonly type: 'begun';
   readonly run: RunName;
@@ -55,7 +55,7 @@ export interface PassEvent extends ChargedEvent {
   readonly pass: number;
   /** `'verify'`: nothing is known to be left to do, and one more scan is to prove it. */
   readonly purpose: 'change' | 'verify';
-  /** Items that the scan is over, when it began. */
+  /** Items in the scan when it began. */
   readonly total: number;
 }
 
@@ -66,23 +66,23 @@ export interface PassedEvent extends ChargedEvent {
   readonly counts: RunCounts;
 }
 
-/** Counts are of the last pass, but for `changed`, which is over all passes. */
+/** Counts of the last pass, except `changed`, which is over all passes. */
 export interface RunSummary extends RunCounts, VaultUse {
   readonly run: RunName;
   readonly product: string;
   readonly dryRun: boolean;
-  /** A last scan found nothing left to do, and nothing failed; never of a dry run. */
+  /** A last scan found nothing left to do, and nothing failed; never true for a dry run. */
   readonly complete: boolean;
   readonly passes: number;
-  /** From the first step to the last, waits and the caller's own pauses included. */
+  /** From the first step to the last, including waits and the caller's own pauses. */
   readonly durationMs: number;
   /** Request units of the whole run; absent where the stores reported none. */
   readonly requestCharge?: number;
 }
 
-/** What the same call without `dryRun` will take, as long as no other process writes meanwhile. */
+/** What the same call without `dryRun` will take, provided that no other process writes meanwhile. */
 export interface RunEstimate {
-  /** Items that are to be changed. */
+  /** Items to change. */
   readonly items: number;
   /** Operations of key services. */
   readonly vaultOps: number;

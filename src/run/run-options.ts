@@ -1,4 +1,4 @@
-/** What every run may be asked, checked before anything happens. @module */
+/** The options of every run, validated before anything happens. @module */
 import { ownCallOptions, type CallOptions } from '../async/call-options.js';
 import { requireBoolean, requireIntegerBetween } from '../guards/guards.js';
 import {
@@ -8,16 +8,16 @@ import {
   type VaultBudgetOptions,
 } from '../provider/budget-options.js';
 
-/** What every run that changes something takes. */
+/** The options of every run that changes something. */
 export interface RunOptions extends CallOptions, VaultBudgetOptions {
   /**
-   * Items in flight at once at most, 1 to 1 000. When the key service throttles, all of them wait as
-   * long as it asks; half as many go on, and one more after each round that went well.
+   * Most items in flight, 1 to 1 000. When the key service throttles, all of them wait as long as it asks;
+   * half as many continue, and one more after each round that succeeded.
    *
    * @default 8
    */
   readonly concurrency?: number;
-  /** Looks at every item, and writes nothing at all. @default false */
+  /** Reads every item, and writes nothing. @default false */
   readonly dryRun?: boolean;
 }
 
@@ -37,9 +37,9 @@ const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
 
 /**
- * @param more - Names of options that only this run has, and checks itself.
- * @returns The options' own properties, and the request that they come to.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param more - Names of options that only this run has, and validates itself.
+ * @returns The options' own properties, and the request that they describe.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function readRunOptions<Options extends RunOptions>(
   options: Options,
@@ -58,7 +58,7 @@ export function readRunOptions<Options extends RunOptions>(
   return { own, request };
 }
 
-/** How many items a run, or a search, has in flight. */
+/** The number of items that a run, or a search, has in flight. */
 export function readConcurrency(concurrency: number = DEFAULT_CONCURRENCY): number {
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   return concurrency;

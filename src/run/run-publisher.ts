@@ -9,19 +9,19 @@ import type { RunContext } from './run-context.js';
 import { isLeft } from './run-counter.js';
 import type { ItemOutcome, RunCounts, RunName, RunSummary, FinishedEvent } from './run-event.js';
 
-/** The first `next()` was called, with options that make sense. */
+/** The first `next()` was called, with valid options. */
 interface RunStartedEvent {
   readonly type: 'started';
 }
 
-/** The run ended before it was finished: it failed, was aborted, or its caller left. */
+/** The run ended before it was finished: it failed, was aborted, or its caller stopped. */
 interface RunStoppedEvent {
   readonly type: 'stopped';
-  /** Absent where the caller left. */
+  /** Absent where the caller stopped. */
   readonly errorCode?: CallErrorCode;
 }
 
-/** An item failed: a code instead of the error, which may quote what an adapter was sent. */
+/** An item failed: a code instead of the error, which may quote the input of an adapter. */
 interface PublishedFailedEvent {
   readonly type: 'failed';
   /** Absent for a document, whose key is not published. */
@@ -31,14 +31,14 @@ interface PublishedFailedEvent {
   readonly requestCharge?: number;
 }
 
-/** As its caller gets it. */
+/** The event as the caller receives it. */
 interface PublishedFinishedEvent {
   readonly type: 'finished';
   readonly summary: RunSummary;
   readonly requestCharge?: number;
 }
 
-/** Any other event as its caller gets it, but for the key of a document. */
+/** Any other event as the caller receives it, without the key of a document. */
 interface PublishedStepEvent {
   readonly type:
     | 'begun'
@@ -53,7 +53,7 @@ interface PublishedStepEvent {
   readonly dekId?: string;
   readonly counts?: RunCounts;
   readonly requestCharge?: number;
-  /** What the run's own events say besides. */
+  /** Further properties of the run's own events. */
   readonly [fact: string]: unknown;
 }
 
@@ -64,23 +64,23 @@ type PublishedRunEvent =
   | RunStartedEvent
   | RunStoppedEvent;
 
-/** One event of a run, published before its caller gets it. */
+/** One event of a run, published before its caller receives it. */
 export interface RunMessage {
-  /** Tells the runs of one process apart: from 1 on. */
+  /** Distinguishes the runs of one process: from 1 on. */
   readonly id: number;
   readonly run: RunName;
   readonly product: string;
   readonly dryRun: boolean;
-  /** Of a rotation. */
+  /** Only for a rotation. */
   readonly target?: MekReference;
-  /** Of a migration. */
+  /** Only for a migration. */
   readonly collection?: string;
   /** Items when the scan in progress began; absent before the first. */
   readonly total?: number;
   /**
-   * Items that may still have to be changed, absent before the first scan. While that lasts: the items
-   * that it has not come to, and those it left. Afterwards: what the last whole scan left, so 0 in the end
-   * where the run is complete.
+   * Items that may still have to be changed; absent before the first scan. During that scan: the items that
+   * it has not reached, and those that it left. Afterwards: the items that the last whole scan left, so 0 in
+   * the end where the run is complete.
    */
   readonly left?: number;
   /** Always ends with `finished` or `stopped`. */
@@ -101,7 +101,7 @@ type Source = Omit<RunMessage, 'event' | 'id' | 'left' | 'total'>;
 const runChannel = channel(diagnosticsChannels.run);
 let runs = 0;
 
-/** One run, from its start on; has to see each of its events, its failure and its end. */
+/** The publisher of one run from its start: receives each of its events, its failure and its end. */
 export class RunPublisher {
   readonly #source: Source & Pick<RunMessage, 'id'>;
   #isOver = false;
@@ -117,7 +117,7 @@ export class RunPublisher {
   }
 
   publish(event: RunEventLike): void {
-    // Counted without subscribers too: one that comes in the middle has to see what is left.
+    // Counts without subscribers too: one that subscribes in the middle must see what is left.
     this.#count(event);
     if (runChannel.hasSubscribers) this.#send(published(event));
   }
@@ -126,7 +126,7 @@ export class RunPublisher {
     this.#stop({ errorCode: errorCodeOf(error, signal) });
   }
 
-  /** Where the run has neither finished nor failed, its caller left. */
+  /** A run that has neither finished nor failed was stopped by its caller. */
   end(): void {
     this.#stop({});
   }
@@ -174,7 +174,9 @@ export class RunPublisher {
   }
 }
 
-/** A copy: what a subscriber does to it must not reach the caller. No error, and no key of a document. */
+/**
+ * A copy: changes by a subscriber must not reach the caller. Without errors, and without keys of documents.
+ */
 function published(event: RunEventLike): PublishedRunEvent {
   const facts = Object.entries(event).filter(([name]) => !WITHHELD.includes(name));
   const copy = structuredClone(Object.fromEntries(facts)) as object;
@@ -185,9 +187,9 @@ function published(event: RunEventLike): PublishedRunEvent {
 const WITHHELD = ['error', 'key', 'loss'];
 
 /**
- * The events of a run with what each of them cost, published, and its summary as the last of them.
+ * Yields the events of a run with the charge of each, publishes them, and adds the summary as the last event.
  *
- * @param work - Yields everything but `finished`, and returns the summary without its costs.
+ * @param work - Yields every event except `finished`, and returns the summary without its costs.
  */
 export async function* finishRun<Event extends ChargedEvent, Summary extends RunSummary>(
   { charge, budget, clock, signal }: RunContext,

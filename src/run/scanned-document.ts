@@ -1,4 +1,4 @@
-/** Walks through the documents of a store, and reads them. @module */
+/** Lists the documents of a store, and reads them. @module */
 import { checkedItem } from '../cipher/document-updater.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract } from '../errors/errors.js';
@@ -20,26 +20,26 @@ export async function* documentPages(
     const page = checkedPage(await store.list({ pageSize: PAGE_SIZE, continuation, signal }));
     yield page.items;
     if (page.continuation !== undefined && page.continuation === continuation) {
-      throw brokenContract('document store', 'D6', 'list gave the same continuation again');
+      throw brokenContract('document store', 'D6', 'list returned the same continuation again');
     }
     continuation = page.continuation;
   } while (continuation !== undefined);
 }
 
 /**
- * `null`, or a page of another form, must not pass for a collection without documents. A document of
- * another form is its own trouble, and passes.
+ * `null`, or a page of another form, must not count as a collection without documents. A malformed document
+ * fails alone, and passes here.
  */
 function checkedPage(answer: unknown): DocumentPage<AnyDocument> {
   const { items, continuation } = (answer ?? {}) as Partial<DocumentPage<AnyDocument>>;
   if (!Array.isArray(items)) {
-    throw brokenContract('document store', 'D6', 'list answered with something else');
+    throw brokenContract('document store', 'D6', 'list returned an unexpected value');
   }
   if (!items.every(hasEtag)) {
-    throw brokenContract('document store', 'D6', 'list gave a document without an etag');
+    throw brokenContract('document store', 'D6', 'list returned a document without an etag');
   }
   if (continuation !== undefined && !isText(continuation)) {
-    throw brokenContract('document store', 'D6', 'list gave a continuation that is no text');
+    throw brokenContract('document store', 'D6', 'list returned a continuation that is not text');
   }
   return answer as DocumentPage<AnyDocument>;
 }
@@ -52,7 +52,7 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** Key properties of a document by name, as far as it has them: `{ workspaceId: 'w1', id: 'n1' }`. */
+/** The key properties that a document has, by name: `{ workspaceId: 'w1', id: 'n1' }`. */
 export type DocumentIdentity = Readonly<Record<string, string>>;
 
 export function identityOf({ key }: AnyDefinition, document: object): DocumentIdentity {
@@ -64,7 +64,7 @@ export function identityOf({ key }: AnyDefinition, document: object): DocumentId
   return Object.fromEntries(parts);
 }
 
-/** `undefined` only for a document that is truly absent; anything odd must not pass for that. */
+/** `undefined` only for a document that is truly absent; any other unexpected value is refused. */
 export async function lookUpDocument(
   store: AnyDocumentStore,
   key: DocumentIdentity,

@@ -1,4 +1,4 @@
-/** Walks through the DEK rows of a product, and reads them. @module */
+/** Lists the DEK rows of a product, and reads them. @module */
 import { dekIdIn, NO_DEK_ID, parseDekRow, type DekRow } from '../format/dek-row.js';
 import { brokenContract } from '../errors/errors.js';
 import type { DekRowFilter, DekStore, StoredItem } from '../store/dek-store.js';
@@ -17,18 +17,18 @@ export async function* dekRowPages(
     const page = await dekStore.list(filter, { pageSize: PAGE_SIZE, continuation, signal });
     yield page.items;
     if (page.continuation !== undefined && page.continuation === continuation) {
-      throw brokenContract('DEK store', 'S7', 'list gave the same continuation again');
+      throw brokenContract('DEK store', 'S7', 'list returned the same continuation again');
     }
     continuation = page.continuation;
   } while (continuation !== undefined);
 }
 
-/** For events: the dekId, as far as it can be told. */
+/** For events: the dekId, if it is known. */
 export function idOf({ value, error }: StoredItem): string {
   return dekIdIn(value) ?? error?.dekId ?? NO_DEK_ID;
 }
 
-/** @throws What is wrong with the item; nothing is known of it then but perhaps its id. */
+/** @throws The failure of the item; only its id may then be known. */
 export function rowIn({ value, error }: StoredItem, product: string): DekRow {
   if (error) throw error;
   const row = parseDekRow(value);

@@ -1,4 +1,4 @@
-/** A scan that reports what it finds, counts everything, and writes nothing. @module */
+/** A scan that reports findings, counts everything, and writes nothing. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/encryption-parts.js';
@@ -14,16 +14,16 @@ import { requireDefinition, requireDekStore, requireDocumentStore } from './requ
 import { readConcurrency } from './run-options.js';
 import type { AnyDocumentStore } from './scanned-document.js';
 
-/** What a search works on; a `FieldEncryptor` is one. */
+/** The context of a search; a `FieldEncryptor` is one. */
 export interface SearchedEncryption {
   readonly product: string;
   readonly dekStore: DekStore;
   readonly clock?: Clock;
 }
 
-/** What every search takes. */
+/** The options of every search. */
 export interface SearchOptions extends CallOptions {
-  /** Rows or documents in flight at once, 1 to 1 000. @default 8 */
+  /** Most rows or documents in flight, 1 to 1 000. @default 8 */
   readonly concurrency?: number;
 }
 
@@ -45,7 +45,7 @@ export interface DocumentSearchContext extends SearchContext {
 }
 
 interface DocumentSearchNeeds {
-  /** Of the document store. */
+  /** The methods of the document store that the search needs. */
   readonly methods: readonly (keyof DocumentStore)[];
   readonly request: SearchRequest;
 }
@@ -59,18 +59,18 @@ export interface SearchFinishedEvent<Summary> extends ChargedEvent {
 /** What differs between searches. */
 export interface Search<Item, Outcome, Counts, Event, Summary> {
   readonly pages: AsyncIterable<readonly Item[]>;
-  /** For each page: how to check one of its items. */
+  /** Called for each page: returns how to check each of its items. */
   readonly checks: (items: readonly Item[]) => Promise<readonly (() => Promise<Outcome>)[]>;
   readonly nothing: Counts;
   readonly counted: (counts: Counts, outcome: Outcome) => Counts;
-  /** What is reported of an outcome; most are counted alone. */
+  /** The events of an outcome; most outcomes are only counted. */
   readonly eventsOf: (outcome: Outcome, counts: Counts) => Iterable<Event>;
   readonly summaryOf: (counts: Counts) => Summary;
 }
 
 /**
- * @param more - Names of options that only this search has, and checks itself.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param more - Names of options that only this search has, and validates itself.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function readSearchOptions<Options extends SearchOptions>(
   options: Options,
@@ -81,7 +81,7 @@ export function readSearchOptions<Options extends SearchOptions>(
   return { own, request: { concurrency, signal: own.signal } };
 }
 
-/** @throws TypeError or RangeError for an encryption that is none. */
+/** @throws TypeError or RangeError for an invalid encryption context. */
 export function searchContext(
   encryption: SearchedEncryption,
   request: SearchRequest,

@@ -13,29 +13,29 @@ interface WaitContext {
 const TICK_MS = 500;
 
 /**
- * One whole fence from now on, and longer where reads of the store lag. To be begun after the record was
- * read, or a write was acknowledged, that writers are to act on.
+ * Waits one whole fence from now on, and longer where reads of the store lag. Begin the wait after the record
+ * was read, or after a write was acknowledged, that writers have to act on.
  *
- * @returns How long it was, in milliseconds.
+ * @returns The length of the wait, in milliseconds.
  */
 export async function* waitForWriters(
   context: WaitContext,
   record: Pick<RotationRecord, 'drainTtlMs' | 'fenceTtlMs'>,
 ): AsyncGenerator<FenceEvent, number, void> {
   const lagMs = await context.dekStore.readLagMs({ signal: context.signal });
-  // A writer may be given what was there before for one lag more, and acts on it for a fence from then;
-  // what it creates last, a scan may miss for another lag.
+  // A writer may read the old state for one lag more, and act on it for a fence from then on; a scan may miss
+  // its last create for another lag.
   const waitMs = lagMs + fenceMs(record) + lagMs;
   yield* countDown(waitMs, context);
   return waitMs;
 }
 
-/** Until a scan shows every row that was made before now. */
+/** Waits until a scan shows every row that was created before now. */
 export async function* waitForReads(context: WaitContext): AsyncGenerator<FenceEvent, void, void> {
   yield* countDown(await context.dekStore.readLagMs({ signal: context.signal }), context);
 }
 
-/** The longest that any process may still act on an old copy. */
+/** The longest time for which any process may still act on an old copy. */
 function fenceMs({
   fenceTtlMs,
   drainTtlMs = 0,
@@ -43,7 +43,7 @@ function fenceMs({
   return Math.max(fenceTtlMs, drainTtlMs);
 }
 
-/** By monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
+/** Uses monotonic time alone: a wall clock that jumps ahead must not shorten a wait. */
 async function* countDown(
   durationMs: number,
   { clock, signal }: WaitContext,

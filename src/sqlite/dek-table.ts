@@ -10,10 +10,10 @@ export interface Query {
   readonly values: readonly SqliteValue[];
 }
 
-/** Where a page ended: the primary key of its last item, as it is in the columns. */
+/** The end of a page: the primary key of its last item, as it is in the columns. */
 export type PageEnd = readonly [scopeId: string, id: string];
 
-/** What is stored: whatever else an item has is in its JSON alone. */
+/** A stored item; properties without a column are in its JSON alone. */
 export interface TableItem {
   readonly id: string;
   readonly scopeId: string;
@@ -25,10 +25,10 @@ export interface TableItem {
 
 const READ = 'scope_id, id, etag, item';
 const TYPES = NO_ROW_TYPES.map((type) => `'${type}'`).join(', ');
-/** A row whose type was edited must not be hidden from a rotation: its scope still shows it. */
+/** A row whose type was edited must not be hidden from a rotation: its scope shows that it is a row. */
 const ROWS = `(type NOT IN (${TYPES}) OR instr(scope_id, '${NO_ROW_MARK}') = 0)`;
 
-/** The statements of one table. Nothing is bound but text without U+0000 and integers. */
+/** The statements of one table. They bind only integers and text without U+0000. */
 export class DekTable {
   readonly #name: string;
 
@@ -119,7 +119,7 @@ function keyOf(scopeId: string, id: string): readonly string[] {
   return [columnText(scopeId), columnText(id)];
 }
 
-/** Empty stands for absent: tombstones have no `mekVersion`, leases no `state`. */
+/** An empty text stands for an absent property: tombstones have no `mekVersion`, leases no `state`. */
 function columnsOf(item: TableItem): readonly string[] {
   const { type, product, state = '', mekVersion = '' } = ownProperties(item);
   return [type, product, state, mekVersion].map(columnText);

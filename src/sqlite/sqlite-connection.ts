@@ -22,18 +22,18 @@ const LONGEST_RUN_MS = 20;
 export class SqliteConnection {
   readonly #options: SqliteConnectionOptions;
   readonly #own: SqliteSession;
-  readonly #beside: BesideHandle;
+  readonly #second: SecondHandle;
   #pauseAtMs: number;
   #pause: Promise<void> | undefined;
 
   constructor(options: SqliteConnectionOptions) {
     this.#options = options;
     this.#own = new SqliteSession(options.handle, options.createTable);
-    this.#beside = new BesideHandle(options.handle, options.createTable);
+    this.#second = new SecondHandle(options.handle, options.createTable);
     this.#pauseAtMs = options.clock.monotonicMs() + LONGEST_RUN_MS;
   }
 
-  /** What is committed now, whatever the application has open on the handle. */
+  /** Reads what is committed now, whatever the application has open on the handle. */
   async all(
     sql: string,
     values: readonly SqliteValue[],
@@ -42,7 +42,7 @@ export class SqliteConnection {
     return this.#whenFree(() => this.#read(sql, values), signal);
   }
 
-  /** One statement, one transaction of its own. @returns How many rows it changed. */
+  /** Runs one statement in its own transaction. @returns How many rows it changed. */
   async run(
     sql: string,
     values: readonly SqliteValue[],
@@ -51,12 +51,12 @@ export class SqliteConnection {
     return this.#whenFree(() => this.#write(sql, values), signal);
   }
 
-  /** A statement that the application left open would show what was stored when it began. */
+  /** A statement that the application left open would show the data from when it began. */
   #read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
     if (stateOf(this.#options.handle) !== 'free') {
-      return this.#beside.session()?.read(sql, values) ?? this.#own.readAmidst(sql, values);
+      return this.#second.session()?.read(sql, values) ?? this.#own.readOnBusyHandle(sql, values);
     }
-    this.#beside.close();
+    this.#second.close();
     return this.#own.read(sql, values);
   }
 
@@ -66,14 +66,14 @@ export class SqliteConnection {
     } catch (error) {
       const state = stateOf(this.#options.handle);
       if (state === 'transaction') throw insideTransaction(this.#options.table, error);
-      const session = state === 'statements' ? this.#beside.session() : undefined;
+      const session = state === 'statements' ? this.#second.session() : undefined;
       if (session === undefined) throw error;
       return session.write(sql, values);
     }
   }
 
   async #whenFree<T>(attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
-    await this.#pauseNowAndThen();
+    await this.#pauseWhenDue();
     const { clock, table } = this.#options;
     const startedMs = clock.monotonicMs();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
@@ -90,10 +90,10 @@ export class SqliteConnection {
   }
 
   /**
-   * Nothing here awaits I/O, so a loop of calls would otherwise keep timers and sockets waiting. All
-   * callers pause together: one that went on would keep the event loop from turning.
+   * Nothing here awaits I/O, so a loop of calls would block timers and sockets. All callers pause together:
+   * one that continued would block the event loop.
    */
-  async #pauseNowAndThen(): Promise<void> {
+  async #pauseWhenDue(): Promise<void> {
     if (this.#options.clock.monotonicMs() >= this.#pauseAtMs) this.#pause ??= this.#takePause();
     await this.#pause;
   }
@@ -110,17 +110,17 @@ export class SqliteConnection {
 }
 
 /**
- * - `free`: no transaction, and no statement that has begun and not ended.
+ * - `free`: no transaction, and no open statement.
  * - `transaction`: the application has one open.
- * - `statements`: the application has a statement open outside a transaction: an iterator that was
- *   not read to its end, or, with libsql, a statement that was refused the lock.
+ * - `statements`: the application has a statement open outside a transaction: an iterator that was not read
+ *   to its end, or, with libsql, a statement that was refused the lock.
  */
 type HandleState = 'free' | 'transaction' | 'statements';
 
-/** No driver tells of open statements. SQLite looks for them before it looks at the file's name. */
+/** No driver reports open statements. SQLite checks for them before it checks the file's name. */
 const PROBE = 'VACUUM INTO NULL';
 
-/** Reads and writes nothing: the probe is always refused, and the refusal says why. */
+/** Reads and writes nothing: the probe is always refused, and the error says why. */
 function stateOf(handle: SqliteHandle): HandleState {
   try {
     handle.exec(PROBE);
@@ -138,8 +138,8 @@ interface ClosableHandle extends SqliteHandle {
 
 type OpenDatabase = new (file: string, options: object) => ClosableHandle;
 
-/** Kept while it is needed: with libsql, a connection that was closed keeps its files until it is collected. */
-class BesideHandle {
+/** Kept while needed: with libsql, a closed connection keeps its files open until it is garbage-collected. */
+class SecondHandle {
   readonly #handle: SqliteHandle;
   readonly #createTable: string;
   #opened: ClosableHandle | undefined;
@@ -150,7 +150,7 @@ class BesideHandle {
     this.#createTable = createTable;
   }
 
-  /** @returns `undefined` for a database in memory, and where the driver opens no second handle. */
+  /** @returns `undefined` for an in-memory database, and where the driver opens no second handle. */
   session(): SqliteSession | undefined {
     if (this.#session) return this.#session;
     this.#opened = opened(this.#handle);
@@ -166,43 +166,43 @@ class BesideHandle {
 }
 
 function opened(handle: SqliteHandle): ClosableHandle | undefined {
-  let beside: ClosableHandle | undefined;
+  let second: ClosableHandle | undefined;
   try {
     const { constructor } = handle as unknown as { readonly constructor: OpenDatabase };
-    beside = new constructor(fileOf(handle), optionsOf(handle));
-    if (pragma(handle, 'query_only')['query_only'] === 1) beside.exec('PRAGMA query_only=ON');
-    // One that needs a key, say, cannot be read.
-    beside.exec('SELECT 1 FROM sqlite_master LIMIT 0');
-    return beside;
+    second = new constructor(fileOf(handle), optionsOf(handle));
+    if (pragma(handle, 'query_only')['query_only'] === 1) second.exec('PRAGMA query_only=ON');
+    // An encrypted database, for example, cannot be read without its key.
+    second.exec('SELECT 1 FROM sqlite_master LIMIT 0');
+    return second;
   } catch {
-    if (beside) closeQuietly(beside);
+    if (second) closeQuietly(second);
     return undefined;
   }
 }
 
-/** Drivers spell it in two ways, and refuse the other one's. */
+/** Drivers spell the option in two ways, and each refuses the other spelling. */
 function optionsOf(handle: object): object {
   const { readonly } = handle as { readonly readonly?: unknown };
   return typeof readonly === 'boolean' ? { readonly, fileMustExist: true } : {};
 }
 
-/** @throws TypeError for a database in memory. */
+/** @throws TypeError for an in-memory database. */
 function fileOf(handle: SqliteHandle): string {
   const { file } = pragma(handle, 'database_list');
   if (typeof file === 'string' && file !== '') return file;
   throw new TypeError('A database in memory has no file');
 }
 
-/** The first row: of all databases of a handle, the main one. */
+/** The first row: the main one among the databases of a handle. */
 function pragma(handle: SqliteHandle, name: string): SqliteRow {
   const [row] = handle.prepare(`PRAGMA ${name}`).all();
   return row as SqliteRow;
 }
 
-function closeQuietly(beside: ClosableHandle): void {
+function closeQuietly(second: ClosableHandle): void {
   try {
-    beside.close();
+    second.close();
   } catch {
-    // It holds nothing: each of its transactions has ended.
+    // It holds no lock: each of its transactions has ended.
   }
 }

@@ -27,9 +27,11 @@ import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
 import type { SqliteHandle } from './sqlite-handle.js';
 
 export interface SqliteDekStoreOptions {
-  /** Created at the first call unless it exists; a read-only handle needs it. @default 'dek_store' */
+  /**
+   * Created at the first call unless it exists; with a read-only handle it must exist. @default 'dek_store'
+   */
   readonly table?: string;
-  /** Times the waits for a lock. @default systemClock */
+  /** The source of time for waits for a lock. @default systemClock */
   readonly clock?: Clock;
 }
 
@@ -37,19 +39,19 @@ const MOST_PAGE_SIZE = 10_000;
 const IDS_AT_ONCE = 500;
 
 /**
- * Keeps DEK rows, rotation records, leases and the like in one table of a SQLite file.
+ * Keeps DEK rows, rotation records, leases and similar items in one table of a SQLite file.
  *
- * For one machine: SQLite's locks do not hold across network file systems. Any number of processes
- * may use the file. Every acknowledged write is on disk (`synchronous=FULL`), every compare-and-set
- * is one statement. While another connection holds the write lock, calls wait without freezing the
- * event loop, for 5 s at most. The handle may be shared: see {@link SqliteHandle}.
+ * For one machine: SQLite's locks do not work across network file systems. Any number of processes may use
+ * the file. Every acknowledged write is on disk (`synchronous=FULL`), and every compare-and-set is one
+ * statement. While another connection holds the write lock, calls wait up to 5 s without blocking the event
+ * loop. The handle may be shared: see {@link SqliteHandle}.
  *
- * The columns `scope_id`, `id`, `type`, `product`, `state` and `mek_version` are for your own
- * queries; the item itself is the JSON in `item`. After a finished rewrap this answers 0:
- * `SELECT COUNT(*) FROM dek_store WHERE mek_version <> '<NEW>'`.
+ * The columns `scope_id`, `id`, `type`, `product`, `state` and `mek_version` are for your own queries; the
+ * item itself is the JSON in `item`. After a finished rewrap this returns 0: `SELECT COUNT(*) FROM dek_store
+ * WHERE mek_version <> '<NEW>'`.
  *
- * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked -
- * try again; `STORE_FAILED` for anything else that SQLite refuses - look at the cause.
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked - try again;
+ *   `STORE_FAILED` for anything else that SQLite refuses - see the cause.
  *
  * @example
  * ```ts
@@ -98,13 +100,17 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     return rows.map((row) => this.#itemOf(row));
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
     const own = readRowFilter(filter);
     return this.#page((limit, after) => this.#table.list(own, limit, after), options);
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
     return this.#page((limit, after) => this.#table.listItems(scopeId, limit, after), options);
   }
@@ -147,7 +153,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     if (await this.#wrote(this.#table.create(item, etag, json), options)) {
       return { value: JSON.parse(json) as unknown, etag };
     }
-    throw new StoreError('ALREADY_EXISTS', `The item ${item.id} exists already`);
+    throw new StoreError('ALREADY_EXISTS', `The item ${item.id} already exists`);
   }
 
   /** @internal */
@@ -183,7 +189,7 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     return (await this.#connection.run(sql, values, signal)) > 0;
   }
 
-  /** One broken item must not keep the others that were asked for from being read. */
+  /** One broken item must not prevent reading the other requested ones. */
   #itemOrError(row: SqliteRow): StoredItem {
     try {
       const item = this.#itemOf(row);
@@ -202,14 +208,14 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
 }
 
 function lostRace(id: string): StoreError {
-  return new StoreError('ETAG_MISMATCH', `The item ${id} was changed or removed by someone else`);
+  return new StoreError('ETAG_MISMATCH', `The item ${id} was changed or removed by another writer`);
 }
 
 function dekIdOrNone(id: unknown): string | undefined {
   return isDekId(id) ? id : undefined;
 }
 
-/** Whether an item is where its own id and scope say, so that what is written to it lands there. */
+/** Whether an item's own id and scope match its place, so that a write to it goes to the same place. */
 function isStoredUnder(row: SqliteRow, value: unknown): boolean {
   const { id, scopeId } = (value ?? {}) as Partial<Record<keyof TableItem, unknown>>;
   return (
@@ -220,7 +226,7 @@ function isStoredUnder(row: SqliteRow, value: unknown): boolean {
   );
 }
 
-/** Its content was put over it from elsewhere, so what it held is lost. */
+/** The content of another item was written over it, so its own content is lost. */
 function otherItem(table: string, id: unknown): StoreError {
   return new StoreError(
     'STORE_FAILED',

@@ -25,9 +25,9 @@ import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
 export interface SqliteDocumentStoreOptions {
   /** Created at the first call unless it exists. One table for each collection. */
   readonly table: string;
-  /** Properties that together name one document, as in its definition. */
+  /** The properties that together identify a document, as in its definition. */
   readonly key: readonly string[];
-  /** Times the waits for a lock. @default systemClock */
+  /** The source of time for waits for a lock. @default systemClock */
   readonly clock?: Clock;
 }
 
@@ -36,12 +36,12 @@ const MOST_PAGE_SIZE = 10_000;
 /**
  * Keeps the documents of one collection in one table of a SQLite file, as JSON.
  *
- * For migrations, demos and small installations on one machine; locks, durability and waiting are
- * those of {@link SqliteDekStore}. `document_key` holds the key parts as a JSON array.
+ * For migrations, demos and small installations on one machine; locks, durability and waiting are as in
+ * {@link SqliteDekStore}. `document_key` holds the key parts as a JSON array.
  *
- * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked -
- * try again; `STORE_FAILED` for anything else that SQLite refuses - look at the cause.
- * TypeError where a document lacks a key property.
+ * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while the file stays locked - try again;
+ *   `STORE_FAILED` for anything else that SQLite refuses - see the cause. TypeError where a document lacks a
+ *   key property.
  *
  * @example
  * ```ts
@@ -64,11 +64,11 @@ export class SqliteDocumentStore<
   readonly #sql: DocumentTable;
   readonly #tableName: string;
 
-  /** @throws TypeError or RangeError where `table` is not a plain name, or `key` names nothing. */
+  /** @throws TypeError or RangeError where `table` is not a plain name, or `key` is empty. */
   constructor(handle: SqliteHandle, options: SqliteDocumentStoreOptions) {
     const { table, key, clock = systemClock } = readOptions(options, ['table', 'key', 'clock']);
     requireTableName(table);
-    if (key.length === 0) throw new RangeError('"key" expected the names of one property or more');
+    if (key.length === 0) throw new RangeError('"key" expected the names of at least one property');
     key.forEach((name, index) => {
       requireIdentifier(`key[${String(index)}]`, name);
     });
@@ -87,7 +87,7 @@ export class SqliteDocumentStore<
     const json = JSON.stringify(document);
     const values = [etag, json, this.#keyOf(document)];
     if (await this.#wrote(this.#sql.create, values, options)) return writtenItem(json, etag);
-    throw new StoreError('ALREADY_EXISTS', 'The document exists already');
+    throw new StoreError('ALREADY_EXISTS', 'The document already exists');
   }
 
   async get(
@@ -119,7 +119,9 @@ export class SqliteDocumentStore<
     if (!(await this.#wrote(this.#sql.delete, values, options))) throw changedMeanwhile();
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
     const own = readListOptions(options);
     const { pageSize = 100, continuation } = own;
@@ -167,7 +169,7 @@ export class SqliteDocumentStore<
   }
 }
 
-/** As a reader would get it, not the caller's own object. */
+/** Returns the document as a reader would get it, not the caller's own object. */
 function writtenItem<Document>(
   json: string,
   etag: string,
@@ -176,7 +178,7 @@ function writtenItem<Document>(
 }
 
 function changedMeanwhile(): StoreError {
-  return new StoreError('ETAG_MISMATCH', 'The document was changed or removed by someone else');
+  return new StoreError('ETAG_MISMATCH', 'The document was changed or removed by another writer');
 }
 
 /** Statements of one table; the key is the text of `documentKeyText`. */

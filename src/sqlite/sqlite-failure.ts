@@ -1,4 +1,4 @@
-/** What an error of SQLite means, whichever driver threw it. @module */
+/** Classifies errors of SQLite from any driver. @module */
 import { StoreError } from '../errors/errors.js';
 
 const BUSY = 5;
@@ -8,17 +8,17 @@ const PRIMARY_CODE = 0xff;
 const BUSY_CODE = /^SQLITE_(BUSY|LOCKED)(_|$)/;
 const READONLY_CODE = /^SQLITE_READONLY(_|$)/;
 
-/** Something else has the lock, or the handle; the call did nothing and may be made again. */
+/** Another user has the lock, or the handle; the call had no effect and may be retried. */
 export function isBusy(error: unknown): boolean {
   return isHandleBusy(error) || hasCode(error, BUSY_CODE, [BUSY, LOCKED]);
 }
 
-/** better-sqlite3 refuses all else on a handle while it is iterated over. */
+/** better-sqlite3 refuses every other call on a handle during an iteration. */
 function isHandleBusy(error: unknown): boolean {
   return error instanceof TypeError && error.message.includes('busy executing a query');
 }
 
-/** The handle, or the file for this user, may be read only. */
+/** The handle, or the file for this user, may be read-only. */
 export function isReadOnlyFailure(error: unknown): boolean {
   return hasCode(error, READONLY_CODE, [READONLY]);
 }
@@ -32,7 +32,7 @@ function hasCode(error: unknown, name: RegExp, primaryCodes: readonly number[]):
   return typeof errcode === 'number' && primaryCodes.includes(errcode & PRIMARY_CODE);
 }
 
-/** What a call that is not worth making again fails with. */
+/** The error of a call that must not be retried. */
 export function failureOf(table: string, cause: unknown, isSetUp: boolean): StoreError {
   if (cause instanceof StoreError) return cause;
   if (isReadOnlyFailure(cause)) return readOnly(table, cause);
@@ -49,11 +49,11 @@ export function stayedBusy(table: string, patienceMs: number, cause: unknown): S
   );
 }
 
-/** Not waited for: the code that holds it open may be waiting for this call. */
+/** The store does not wait: the code that holds the transaction open may be waiting for this call. */
 export function insideTransaction(table: string, cause: unknown): StoreError {
   return new StoreError(
     'STORE_FAILED',
-    `The SQLite table "${table}" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or give the store a handle of its own`,
+    `The SQLite table "${table}" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or use a separate handle for the store`,
     { cause },
   );
 }

@@ -1,24 +1,24 @@
-/** One open database: its settings, its statements, and each of them in a transaction of its own. @module */
+/** One open database: its settings, and its statements, each in its own transaction. @module */
 import { isReadOnlyFailure } from './sqlite-failure.js';
 import type { SqliteHandle, SqliteStatement, SqliteValue } from './sqlite-handle.js';
 
 export type SqliteRow = Readonly<Record<string, unknown>>;
 
-/** A driver waits for a lock with the event loop standing still: so it waits 20 ms, and we the rest. */
+/** A driver blocks the event loop while it waits for a lock: so it waits 20 ms, and this library the rest. */
 const LONGEST_WAIT_MS = 20;
 const SETTINGS = ['journal_mode=WAL', 'synchronous=FULL'];
 
 /**
- * Refused, with nothing changed, where the application has a transaction open, or a statement that
- * writes: it would become part of our transaction, and be rolled back with it.
+ * Refused without effect where the application has a transaction open, or a statement that writes: it would
+ * become part of the store's transaction, and be rolled back with it.
  */
 const REQUIRE_NO_OTHER_WRITER = 'SAVEPOINT field_encrypt; RELEASE field_encrypt; BEGIN; COMMIT';
 const TAKE_SNAPSHOT = 'SELECT 1 FROM sqlite_master LIMIT 0';
 
 /**
- * Locks are asked for by `exec`, which leaves nothing behind when it is refused. A prepared statement
- * that was refused stays open with libsql: other writes would then be acknowledged without being
- * committed, and reads would go on seeing what was stored when it began.
+ * Locks are requested with `exec`, which leaves nothing open when it is refused. With libsql, a refused
+ * prepared statement stays open: other writes would then be acknowledged without being committed, and reads
+ * would keep seeing the data from when it began.
  */
 export class SqliteSession {
   readonly #handle: SqliteHandle;
@@ -36,9 +36,9 @@ export class SqliteSession {
     return this.#isReady;
   }
 
-  /** Every row of the answer: a statement read only in part could hold its snapshot. */
+  /** Reads every row of the answer: a partly read statement could hold its snapshot. */
   read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
-    return this.#waitingShortly(() => {
+    return this.#withShortTimeout(() => {
       this.#setUp();
       this.#handle.exec('BEGIN');
       return this.#committed(() => {
@@ -48,14 +48,14 @@ export class SqliteSession {
     });
   }
 
-  /** For a handle that is not free, where there is no other: it sees what the application sees. */
-  readAmidst(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
-    return this.#waitingShortly(() => this.#rows(sql, values));
+  /** For a busy handle, where there is no second one: it sees what the application sees. */
+  readOnBusyHandle(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+    return this.#withShortTimeout(() => this.#rows(sql, values));
   }
 
   /** @returns How many rows it changed. */
   write(sql: string, values: readonly SqliteValue[]): number {
-    return this.#waitingShortly(() => {
+    return this.#withShortTimeout(() => {
       this.#setUp();
       this.#handle.exec(`${REQUIRE_NO_OTHER_WRITER}; BEGIN IMMEDIATE`);
       return this.#committed(() => Number(this.#statement(sql).run(...values).changes));
@@ -73,8 +73,8 @@ export class SqliteSession {
     }
   }
 
-  /** The application's statements go on waiting for as long as it has chosen. */
-  #waitingShortly<T>(work: () => T): T {
+  /** The timeout of the application's own statements stays as the application set it. */
+  #withShortTimeout<T>(work: () => T): T {
     const timeoutMs = this.#pragma('busy_timeout', 'timeout') ?? 0;
     if (timeoutMs <= LONGEST_WAIT_MS) return work();
     this.#handle.exec(`PRAGMA busy_timeout=${String(LONGEST_WAIT_MS)}`);
@@ -85,7 +85,7 @@ export class SqliteSession {
     }
   }
 
-  /** Part of every attempt until it succeeds once: many processes may be opening a new file. */
+  /** Part of every attempt until it succeeds once: many processes may open a new file at once. */
   #setUp(): void {
     if (this.#isReady || this.#isReadOnly()) return;
     this.#handle.exec(REQUIRE_NO_OTHER_WRITER);
@@ -98,7 +98,7 @@ export class SqliteSession {
     }
   }
 
-  /** Not every driver says so: others are found out when SQLite refuses to write. */
+  /** Some drivers do not report it: there, SQLite refuses the write. */
   #isReadOnly(): boolean {
     const { readonly } = this.#handle as { readonly readonly?: unknown };
     return readonly === true || this.#pragma('query_only', 'query_only') === 1;
@@ -126,6 +126,6 @@ function rollBack(handle: SqliteHandle): void {
   try {
     handle.exec('ROLLBACK');
   } catch {
-    // SQLite has done it by itself: a full disk, an I/O error.
+    // SQLite has already rolled back: a full disk, or an I/O error.
   }
 }

@@ -4,10 +4,9 @@ import { StoreError, type ErrorDetails } from '../errors/errors.js';
 import { describeType } from '../guards/guards.js';
 
 /**
- * The value of a stored JSON text.
+ * Returns the value of a stored JSON text.
  *
- * @throws StoreError `STORE_FAILED` where the text is no JSON: an item that cannot be read is not
- * an item that is absent.
+ * @throws StoreError `STORE_FAILED` where the text is not JSON: an unreadable item is not an absent item.
  */
 export function parseStoredJson(
   json: unknown,
@@ -18,7 +17,7 @@ export function parseStoredJson(
   try {
     if (typeof json === 'string') return JSON.parse(json) as unknown;
   } catch {
-    // Falls through: the parser's own message quotes what is stored.
+    // The error is thrown below: the parser's own message quotes what is stored.
   }
   throw new StoreError(
     'STORE_FAILED',
@@ -27,12 +26,12 @@ export function parseStoredJson(
   );
 }
 
-/** Not out of Node's cache, which every process that starts from one V8 snapshot would share. */
+/** Not from Node's cache of UUIDs, which all processes that start from one V8 snapshot would share. */
 export function newEtag(): string {
   return randomUUID({ disableEntropyCache: true });
 }
 
-/** @throws RangeError where the text is no continuation: the listing would begin anywhere. */
+/** @throws RangeError for text that is not a continuation: the listing would begin at an arbitrary place. */
 export function parsePageEnd(continuation: string, parts: number): readonly string[] {
   const end = parsed(continuation);
   if (Array.isArray(end) && end.length === parts && end.every((each) => typeof each === 'string')) {
@@ -49,11 +48,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Printable ASCII but for `"` and `\\`: what almost every text is. */
+/** Printable ASCII except `"` and `\\`, which covers almost every text. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
-/** A table's name is part of the SQL, so nothing but a plain name will do. */
+/** A table's name becomes part of the SQL, so only a plain name is accepted. */
 export function requireTableName(table: unknown): asserts table is string {
   const expected = '"table" expected a name of at most 63 letters, digits and _, no digit first';
   if (typeof table !== 'string') throw new TypeError(`${expected}, got ${describeType(table)}`);
@@ -61,8 +60,8 @@ export function requireTableName(table: unknown): asserts table is string {
 }
 
 /**
- * The text as it is put in a column: itself, except that `"`, `\`, control characters and lone
- * surrogates are escaped as in JSON. SQLite drivers cut a text at U+0000.
+ * Returns the text as it is stored in a column: unchanged, except that `"`, `\`, control characters and lone
+ * surrogates are escaped as in JSON. SQLite drivers truncate a text at U+0000.
  */
 export function columnText(text: string): string {
   return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);

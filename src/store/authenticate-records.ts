@@ -6,20 +6,20 @@ import { RecordKeys, RecordSeal } from './record-seal.js';
 
 export interface RecordAuthenticationOptions {
   /**
-   * Authenticates DEK rows and the rotation record, those that are read and those that are written: 32
-   * bytes as base64, base64url or hex, which nobody has who can only write the database.
+   * Authenticates DEK rows and the rotation record, on every read and write: 32 bytes as base64, base64url or
+   * hex, unknown to anyone who can only write the database.
    */
   readonly recordKey: string;
-  /** Verify, and do not sign: earlier record keys, or the one that is next. @default none */
+  /** Keys that verify, and do not sign: earlier record keys, or the next one. @default none */
   readonly previousRecordKeys?: readonly string[];
   /**
-   * Accepts records without a mac, from before record authentication was turned on, until `resealRecords`
-   * is complete. Whoever can write the database can take a mac away as long. @default false
+   * Accepts records without a mac, from before record authentication was turned on, until `resealRecords` is
+   * complete. Until then, anyone who can write the database can remove a mac. @default false
    */
   readonly insecureAcceptUnauthenticatedRecords?: boolean;
 }
 
-/** Whether records have to be authentic, only those that have a mac, or none is looked at. */
+/** Whether all records must be authentic, only those that have a mac, or none is checked. */
 export type RecordAuthentication = 'off' | 'optional' | 'required';
 
 const OPTIONS: readonly (keyof RecordAuthenticationOptions)[] = [
@@ -29,16 +29,16 @@ const OPTIONS: readonly (keyof RecordAuthenticationOptions)[] = [
 ];
 
 /**
- * Wraps a DEK store so that every row and rotation record written has a mac, and every one read must
- * have a true one. Without it, whoever can write an RSA-wrapped `dek_store` can plant a DEK they know.
+ * Wraps a DEK store so that every row and rotation record is written with a mac, and every one read must have
+ * a valid one. Without it, anyone who can write an RSA-wrapped `dek_store` can plant a DEK they know.
  *
- * `createFieldEncryptor` does this where it is given a `recordKey`, and its `dekStore` is the wrapped one;
- * this is for those who pass parts by hand. Leases have no mac. A row that is not authentic is refused
- * with `TAMPERED`, by `list` and `getMany` as an item with an `error`. That an older row was put back
- * under its own id, or that a row was removed, is not detected.
+ * `createFieldEncryptor` does this when it has a `recordKey`, and its `dekStore` is the wrapped store; call
+ * this where you pass parts by hand. Leases have no mac. A row that is not authentic is refused with
+ * `TAMPERED`, by `list` and `getMany` as an item with an `error`. It is not detected when an older row is put
+ * back under its own id, or a row is removed.
  *
- * @returns The store to use in its place, for reading and for writing.
- * @throws TypeError or RangeError for keys and options that make no sense.
+ * @returns The store to use instead, for reading and for writing.
+ * @throws TypeError or RangeError for invalid keys or options.
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export function authenticateRecords(
 ): DekStore {
   requireMethods('dekStore', 'a DEK store', ['create', 'get', 'replace', 'list'], dekStore);
   if (dekStore instanceof AuthenticatedDekStore) {
-    throw new TypeError('"dekStore" authenticates its records already');
+    throw new TypeError('"dekStore" already authenticates its records');
   }
   const own = readOptions(options, OPTIONS);
   const { recordKey, previousRecordKeys = [] } = own;
@@ -76,9 +76,9 @@ type MaybeRecordKey = {
 };
 
 /**
- * The store as an encryptor uses it: authenticated where it was given a record key.
+ * Returns the store as an encryptor uses it: authenticated where a record key is passed.
  *
- * @throws TypeError where the other options come without a key: protection would be off unnoticed.
+ * @throws TypeError where the other options come without a key: protection would be off silently.
  */
 export function withRecordKey(
   dekStore: DekStore,
@@ -97,9 +97,12 @@ export function recordAuthenticationOf(dekStore: DekStore): RecordAuthentication
   return dekStore.acceptsUnauthenticated ? 'optional' : 'required';
 }
 
-/** The keys that a store authenticates with, the one that signs first; none where it does not. */
+/**
+ * Returns the keys that a store authenticates with, the signing key first; none where it does not
+ * authenticate.
+ */
 export function recordKeysOf(dekStore: DekStore): readonly RecordKeyFacts[] {
   if (!(dekStore instanceof AuthenticatedDekStore)) return [];
-  // A copy of this package that is older does not say.
+  // An older copy of this package does not report it.
   return (dekStore as Partial<AuthenticatedDekStore>).recordKeys ?? [];
 }

@@ -1,4 +1,4 @@
-/** A DEK store that authenticates its rows and other items, leases excepted, under a key. @module */
+/** A DEK store that authenticates its rows and other items, except leases, with a key. @module */
 import { dekIdIn, NO_DEK_ID, type DekRow } from '../format/dek-row.js';
 import { FieldEncryptionError, isFieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { CheckedDekStore } from './checked-dek-store.js';
@@ -15,25 +15,28 @@ import {
 import type { RecordKey, RecordName, RecordSeal } from './record-seal.js';
 import { hasNoMac, nameOfItem, type ItemKey } from '../format/item-shape.js';
 
-/** All copies of the package that a process has loaded find the same symbol. */
+/** All copies of the package that a process has loaded share this symbol. */
 const BRAND = Symbol.for('@bytelyst/field-encrypt/authenticated-dek-store');
 
 export type RecordKeyFacts = Omit<RecordKey, 'key'>;
 
-/** Nobody outside sees a mac: they are put on with every write, and checked and taken off with every read. */
+/** Callers never see a mac: every write adds one, and every read checks and removes it. */
 export class AuthenticatedDekStore implements DekStore {
   /** The id of the key that new macs are made with. */
   readonly recordKeyId: string;
-  /** The keys at hand without what is secret of them, the one that signs first. */
+  /** The configured keys without their secret part, the signing key first. */
   readonly recordKeys: readonly RecordKeyFacts[];
   /** Records without a mac are accepted. */
   readonly acceptsUnauthenticated: boolean;
   readonly #store: Required<DekStore>;
   readonly #seal: RecordSeal;
-  /** Absent where the store itself does not say. */
+  /** Absent where the underlying store has none. */
   declare readonly readLagMs?: (options?: DekStoreOptions) => Promise<number>;
 
-  /** One of another copy counts: a second mac over the first would leave rows that neither copy reads. */
+  /**
+   * Recognises a store of another copy too: a second mac over the first would leave rows that neither copy
+   * can read.
+   */
   static [Symbol.hasInstance](value: unknown): boolean {
     return (value as Partial<Record<typeof BRAND, unknown>> | null)?.[BRAND] === true;
   }
@@ -96,11 +99,11 @@ export class AuthenticatedDekStore implements DekStore {
 
   async createItem(item: DekStoreItem, options?: DekStoreOptions): Promise<StoredItem> {
     if (hasNoMac(item)) return this.#store.createItem(item, options);
-    if (item.type === 'rotation') this.requireStrongKey('starts no new product');
+    if (item.type === 'rotation') this.requireStrongKey('cannot start a new product');
     return this.#written(await this.#store.createItem(this.#seal.seal(item), options));
   }
 
-  /** @throws FieldEncryptionError `KEY_WEAK` where the key that signs is no random one. */
+  /** @throws FieldEncryptionError `KEY_WEAK` where the signing key is not random. */
   requireStrongKey(refusal: string): void {
     const [{ id, weakness } = { id: '', weakness: undefined }] = this.recordKeys;
     if (weakness === undefined) return;
@@ -143,19 +146,19 @@ export class AuthenticatedDekStore implements DekStore {
   #openRow(item: StoredItem, asked?: string): StoredItem {
     const dekId = asked ?? dekIdIn(item.value);
     const opened = this.#open(item, { item: `DEK row ${dekId ?? NO_DEK_ID}`, dekId });
-    // Authentic, but not what was asked for: the mac is that of the row's own id.
+    // Authentic, but not the requested row: the mac is for the row's own id.
     if (asked !== undefined && opened.authenticatedBy && dekIdIn(opened.value) !== asked) {
       throw elsewhere(asked);
     }
     return opened;
   }
 
-  /** @param asked - Decides whether a mac is due: what is stored could say that none is. */
+  /** @param asked - Decides whether a mac is required: a stored item could claim that it needs none. */
   #openItem(item: StoredItem, asked: ItemKey): StoredItem {
     if (hasNoMac(asked)) return item;
     const name = nameOfItem(asked);
     const opened = this.#open(item, { item: name });
-    // Authentic, but not what was asked for: the mac is that of the item's own place.
+    // Authentic, but not the requested item: the mac is for the item's own place.
     if (opened.authenticatedBy && !isAt(opened.value as ItemKey, asked)) {
       throw itemFromElsewhere(name);
     }
@@ -166,7 +169,7 @@ export class AuthenticatedDekStore implements DekStore {
     return { ...item, ...this.#seal.open(item.value, name) };
   }
 
-  /** As it was just written, without what was added on the way. */
+  /** Returns the item as the caller wrote it, without the mac. */
   #written(item: StoredItem): StoredItem {
     const value = { ...(item.value as Record<string, unknown>) };
     delete value['mac'];
@@ -196,12 +199,12 @@ function idIn(value: unknown): string {
 }
 
 function itemFromElsewhere(item: string): TamperedError {
-  return new TamperedError(`${item} is another item, put in its place: restore it from a backup`);
+  return new TamperedError(`${item} was replaced by another item: restore it from a backup`);
 }
 
 function elsewhere(dekId: string): TamperedError {
   return new TamperedError(
-    `DEK row ${dekId} is another row, put in its place: restore it from a backup`,
+    `DEK row ${dekId} was replaced by another row: restore it from a backup`,
     { dekId },
   );
 }

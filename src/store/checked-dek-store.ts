@@ -1,4 +1,4 @@
-/** A DEK store whose answers are looked at before anybody relies on them. @module */
+/** A DEK store whose answers are checked before they are used. @module */
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { DekRow } from '../format/dek-row.js';
 import {
@@ -26,12 +26,14 @@ const MOST_READ_LAG_MS = 3_600_000;
 
 const calls = tracingChannel<unknown, StoreMessage>(diagnosticsChannels.store);
 
-/** `null` for "absent", or an item without an etag, would be misread further on: both end here. */
+/** `null` for "absent", or an item without an etag, would be misread later: both are refused here. */
 export class CheckedDekStore implements Required<DekStore> {
   readonly #store: DekStore;
   readonly #source: CallSource | undefined;
 
-  /** @param source - Whose calls to tell of; absent for a store inside another one that is told of. */
+  /**
+   * @param source - The source of the published calls; absent for a store inside another one that publishes.
+   */
   constructor(store: DekStore, source?: CallSource) {
     this.#store = store;
     standsFor(this, store);
@@ -173,7 +175,7 @@ function aboutItem(
   return { method, scopeId, itemId: id };
 }
 
-/** Every wait is made longer by it: what is no duration would end the wait at once, or never. */
+/** Every wait is extended by this value: an invalid duration would end the wait at once, or never. */
 export function isReadLag(answer: unknown): answer is number {
   return typeof answer === 'number' && answer >= 0 && answer <= MOST_READ_LAG_MS;
 }
@@ -194,5 +196,5 @@ function storedItem(rule: string, method: string, answer: unknown): StoredItem {
 }
 
 function brokenStore(rule: string, method: string): Error {
-  return brokenContract('DEK store', rule, `${method} answered with something else`);
+  return brokenContract('DEK store', rule, `${method} returned an unexpected value`);
 }

@@ -10,8 +10,8 @@ export interface DekStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called once for each request that the store is billed for, with its request units. Stores without
-   * a price never call it.
+   * Called once for each request that the store is billed for, with its request units. Stores without a price
+   * never call it.
    */
   readonly onRequestCharge?: ((units: number) => void) | undefined;
 }
@@ -19,32 +19,33 @@ export interface DekStoreOptions {
 /**
  * An item as a store read it.
  *
- * The value is `unknown` on purpose: what lies in a database may have been altered, or written by
- * a later version. The library checks every property before it uses one.
+ * The value is `unknown` on purpose: stored data may have been altered, or written by a later version. The
+ * library checks every property before it uses one.
  */
 export interface StoredItem {
   readonly value: unknown;
-  /** Changes with every write of the item, and is never used again for it. */
+  /** Changes with every write of the item, and is never reused for it. */
   readonly etag: string;
   /**
-   * Only from `list`, `getMany` and `listItems`: why the value cannot be decoded, with the dekId as far
-   * as it is known. The value is `undefined` then: one broken item must not hide the others.
+   * Only from `list`, `getMany` and `listItems`: why the value cannot be decoded, with the dekId where it is
+   * known. The value is then `undefined`: one broken item must not hide the others.
    */
   readonly error?: FieldEncryptionError;
   /**
-   * Only from a store that authenticates records: the id of the record key whose mac the value had, which
-   * was taken off. Absent where it had none and `insecureAcceptUnauthenticatedRecords` lets that pass.
+   * Only from a store that authenticates records: the id of the record key whose mac the value had. The mac
+   * was removed from the value. Absent where the value had none and `insecureAcceptUnauthenticatedRecords`
+   * allowed it.
    */
   readonly authenticatedBy?: string;
 }
 
 /**
- * An item that is no DEK row: the rotation record, a lease, and what later versions add. Its other
- * properties are whatever its type has, as JSON.
+ * An item other than a DEK row: the rotation record, a lease, and types that later versions add. Its other
+ * properties depend on its type, as JSON.
  */
 export interface DekStoreItem {
   readonly id: string;
-  /** The type's own prefix, `":"` and the product: never what a row can have. */
+  /** The type's own prefix, `":"` and the product: a row never has such a scopeId. */
   readonly scopeId: string;
   readonly type: string;
   readonly product: string;
@@ -55,16 +56,16 @@ export interface DekRowFilter {
   readonly product: string;
   /** Only rows whose primary wrap names this version. */
   readonly mekVersion?: string | undefined;
-  /** Only ids from this one on. */
+  /** Only ids from this one on, itself included. */
   readonly idFrom?: string | undefined;
   /** Only ids before this one. */
   readonly idBefore?: string | undefined;
 }
 
 export interface ListDekRowsOptions extends DekStoreOptions {
-  /** Rows or items a page at most. @default 100 */
+  /** Most rows or items in a page. @default 100 */
   readonly pageSize?: number;
-  /** From the page before; absent for the first. */
+  /** From the previous page; absent for the first. */
   readonly continuation?: string | undefined;
 }
 
@@ -75,45 +76,45 @@ export interface DekRowPage {
 }
 
 /**
- * Keeps DEK rows, and items that are no rows, all under the primary key (`scopeId`, `id`).
+ * Keeps DEK rows, and other items, all under the primary key (`scopeId`, `id`).
  *
- * Most users take `SqliteDekStore` or an adapter; implement this for another database, and run
+ * Most users use `SqliteDekStore` or an adapter. Implement this for another database, and run
  * `dekStoreContract` from `@bytelyst/field-encrypt/testing` against it. Implementations must:
  *
- * - **S1** `create`: write the row if its id is free, else reject with `ALREADY_EXISTS` and write
- *   nothing. Of concurrent creators of one id exactly one succeeds.
- * - **S2** `get`: return the newest row, or `undefined` only when it is truly absent. A failed read
- *   rejects: taken for "absent" it would mint a second key.
- * - **S3** `getMany`: return the rows that exist by id, and leave out those that do not.
- * - **S4** `listScope`: return every row of the scope in any state, tombstones included, and none of
- *   another scope.
- * - **S5** `replace`: write only if the stored etag is the given one, else reject with
- *   `ETAG_MISMATCH` and write nothing; also when the row is gone. Of concurrent replaces with one
- *   etag exactly one succeeds. Never insert.
- * - **S6** return from each write the etag that the next read returns; each write has a new one, also
- *   when the content is the same.
+ * - **S1** `create`: write the row if its id is free, else reject with `ALREADY_EXISTS` and write nothing. Of
+ *   concurrent creates of one id exactly one succeeds.
+ * - **S2** `get`: return the newest row, or `undefined` only when it is truly absent. A failed read rejects:
+ *   if it counted as "absent", a second key would be created.
+ * - **S3** `getMany`: return the rows that exist by id, and leave out the others.
+ * - **S4** `listScope`: return every row of the scope in any state, tombstones included, and none of another
+ *   scope.
+ * - **S5** `replace`: write only if the stored etag equals the given one, else reject with `ETAG_MISMATCH`
+ *   and write nothing; also when the row does not exist. Of concurrent replaces with one etag exactly one
+ *   succeeds. Never insert.
+ * - **S6** return from each write the etag that the next read returns; each write has a new one, also when
+ *   the content is the same.
  * - **S7** `list`: return each row that exists throughout the listing once, in pages no larger than
- *   asked, resumable from any continuation. Left out, also by `count`, is an item whose `type` is
- *   `rotation`, `lease`, `definition`, `reencryption`, `member` or `proposal` and whose `scopeId` has a
- *   colon. An item of any other type is given, and so is one of these types in the scope of a row: the
- *   library refuses to go on over it.
- * - **S8** `list` and `count`: honour product, `mekVersion` and id range, all together.
- * - **S9** `createItem`, `getItem`, `replaceItem`: keep items that are no rows, with the rules of
- *   `create`, `get` and `replace`, each under its `scopeId` and `id` and apart from all others.
- * - **S10** give back every string as it was written, U+0000, quotes and any Unicode included.
- * - **S11** make each acknowledged write durable, and visible to every process that reads after it (or
- *   later, within the bound of S13).
+ *   requested, resumable from any continuation. `list` and `count` skip an item whose `type` is `rotation`,
+ *   `lease`, `definition`, `reencryption`, `member` or `proposal` and whose `scopeId` has a colon. Return an
+ *   item of any other type, and an item of one of these types in the scope of a row: the library refuses to
+ *   continue past it.
+ * - **S8** `list` and `count`: apply product, `mekVersion` and id range, all together.
+ * - **S9** `createItem`, `getItem`, `replaceItem`: keep items other than rows, with the rules of `create`,
+ *   `get` and `replace`, each under its `scopeId` and `id` and separate from all others.
+ * - **S10** return every string as it was written, U+0000, quotes and any Unicode included.
+ * - **S11** make each acknowledged write durable, and visible to every process that reads after it (or later,
+ *   within the bound of S13).
  * - **S12** reject with `signal.reason`, having written nothing, when the signal has aborted.
- * - **S13** where a read may miss a write that another process was already told of, say by `readLagMs`
- *   for how many milliseconds at most, up to 3 600 000; absent means never. Reject where the bound
- *   cannot be found out, rather than name a smaller one: rotations wait for it, and so do readers of a row
- *   that does not show.
- * - **S14** `deleteItem`: remove the item only if its stored etag is the given one, else reject with
- *   `ETAG_MISMATCH` and remove nothing; also when the item is gone. Of concurrent deletes and replaces
- *   with one etag exactly one succeeds. The item may be created again, and no etag that it ever had comes
- *   back.
- * - **S15** `listItems`: return each item of the scope that exists throughout the listing once, and none
- *   of another scope, in pages no larger than asked, resumable from any continuation.
+ * - **S13** where a read may miss a write that was already acknowledged to another process, return from
+ *   `readLagMs` for how many milliseconds at most, up to 3 600 000; absent means never. Reject where the
+ *   bound cannot be determined, rather than return a smaller one: rotations wait for it, and so do readers of
+ *   a row that does not appear.
+ * - **S14** `deleteItem`: remove the item only if its stored etag equals the given one, else reject with
+ *   `ETAG_MISMATCH` and remove nothing; also when the item does not exist. Of concurrent deletes and replaces
+ *   with one etag exactly one succeeds. The item may be created again, and no earlier etag of it is ever
+ *   reused.
+ * - **S15** `listItems`: return each item of the scope that exists throughout the listing once, and none of
+ *   another scope, in pages no larger than requested, resumable from any continuation.
  */
 export interface DekStore {
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem>;
@@ -142,32 +143,32 @@ const CALL_OPTIONS: Names<DekStoreOptions> = ['signal', 'onRequestCharge'];
 const LIST_OPTIONS: Names<ListDekRowsOptions> = ['pageSize', 'continuation', ...CALL_OPTIONS];
 const FILTER: Names<DekRowFilter> = ['product', 'mekVersion', 'idFrom', 'idBefore'];
 
-/** One for all calls without options: reads are many. */
+/** Shared by all calls without options: reads are frequent. */
 const NONE: object = Object.freeze(Object.create(null) as object);
 
-/** Of a DEK store and a document store alike. */
+/** Reads the call options of DEK stores and document stores. */
 export function readCallOptions(options: DekStoreOptions | undefined): DekStoreOptions {
   return options === undefined ? NONE : readOptions(options, CALL_OPTIONS);
 }
 
-/** Of a DEK store and a document store alike. */
+/** Reads the list options of DEK stores and document stores. */
 export function readListOptions(options: ListDekRowsOptions | undefined): ListDekRowsOptions {
   return options === undefined ? NONE : readOptions(options, LIST_OPTIONS);
 }
 
-/** A misspelt condition would list and count everything. */
+/** Refuses a misspelt condition, which would list and count everything. */
 export function readRowFilter(filter: DekRowFilter): DekRowFilter {
   return readOptions(filter, FILTER, 'filter');
 }
 
 const origins = new WeakMap<object, object>();
 
-/** To be called by every wrapper that the library puts around a DEK store. */
+/** Called by every wrapper that the library puts around a DEK store. */
 export function standsFor(wrapper: object, store: object): void {
   origins.set(wrapper, originOf(store));
 }
 
-/** The store as the caller passed it in: the same for all wrappers of one. */
+/** Returns the store as the caller passed it in: the same for all its wrappers. */
 export function originOf(store: object): object {
   return origins.get(store) ?? store;
 }

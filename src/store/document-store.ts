@@ -1,4 +1,4 @@
-/** The contract between the library's migrations and whatever keeps documents. @module */
+/** The contract between the library's migrations and the database that holds documents. @module */
 
 export interface DocumentStoreOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
@@ -11,16 +11,16 @@ export interface DocumentStoreOptions {
 }
 
 export interface ListDocumentsOptions extends DocumentStoreOptions {
-  /** Documents a page at most. @default 100 */
+  /** Most documents in a page. @default 100 */
   readonly pageSize?: number;
-  /** From the page before; absent for the first. */
+  /** From the previous page; absent for the first. */
   readonly continuation?: string | undefined;
 }
 
 /** A document as a store read it. */
 export interface StoredDocumentItem<Document extends object> {
   readonly document: Document;
-  /** Changes with every write of the document, and is never used again for it. */
+  /** Changes with every write of the document, and is never reused for it. */
   readonly etag: string;
 }
 
@@ -36,33 +36,32 @@ export type DocumentKeyProperties = Readonly<Record<string, unknown>>;
 /**
  * Keeps the documents of one collection, for migrations and demos.
  *
- * Run `documentStoreContract` from `@bytelyst/field-encrypt/testing` against your own.
+ * Run `documentStoreContract` from `@bytelyst/field-encrypt/testing` against your own implementation.
  * Implementations must:
  *
  * - **D1** `create`: write the document if its key is free, else reject with `ALREADY_EXISTS`.
- * - **D2** `get`: return the newest document, or `undefined` only when it is truly absent; a failed
- *   read rejects.
- * - **D3** `replace`: write only if the stored etag is the given one, else reject with
- *   `ETAG_MISMATCH` and write nothing; also when the document is gone. Of concurrent replaces with
- *   one etag exactly one succeeds. Never insert.
- * - **D4** `delete`: remove only if the stored etag is the given one, else reject with
- *   `ETAG_MISMATCH`.
- * - **D5** give every write a new etag, also when the content is the same, and the one that the next
- *   read returns.
- * - **D6** `list`: return each document that exists throughout the listing once, in pages no larger
- *   than asked, resumable from any continuation.
- * - **D7** `count`: the number of documents.
- * - **D8** give back every JSON value as it was written, U+0000, any Unicode and a property named
- *   `__proto__` included.
- * - **D9** hold documents apart whose keys differ in any property, however the parts are cut:
- *   `("a", "bc")` is not `("ab", "c")`; or refuse with a RangeError, before anything is written, a key
- *   part that the database cannot hold.
+ * - **D2** `get`: return the newest document, or `undefined` only when it is truly absent; a failed read
+ *   rejects.
+ * - **D3** `replace`: write only if the stored etag equals the given one, else reject with `ETAG_MISMATCH`
+ *   and write nothing; also when the document does not exist. Of concurrent replaces with one etag exactly
+ *   one succeeds. Never insert.
+ * - **D4** `delete`: remove only if the stored etag equals the given one, else reject with `ETAG_MISMATCH`.
+ * - **D5** give every write a new etag, also when the content is the same, and the one that the next read
+ *   returns.
+ * - **D6** `list`: return each document that exists throughout the listing once, in pages no larger than
+ *   requested, resumable from any continuation.
+ * - **D7** `count`: return the number of documents.
+ * - **D8** return every JSON value as it was written, U+0000, any Unicode and a property named `__proto__`
+ *   included.
+ * - **D9** distinguish documents whose keys differ in any property, however the parts are split: `("a",
+ *   "bc")` is not `("ab", "c")`; or refuse with a RangeError, before anything is written, a key part that the
+ *   database cannot hold.
  * - **D10** reject with `signal.reason`, having written nothing, when the signal has aborted.
  */
 export interface DocumentStore<Document extends object = Record<string, unknown>> {
   /**
-   * Top-level properties that the database keeps for itself. Definitions that declare one are refused, and so
-   * are new documents that have one, before a DEK is made for them. @default none
+   * Top-level properties that the database reserves. Definitions that declare one are refused, and so are new
+   * documents that have one, before a DEK is created for them. @default none
    */
   readonly reservedProperties?: readonly string[];
   create(document: Document, options?: DocumentStoreOptions): Promise<StoredDocumentItem<Document>>;

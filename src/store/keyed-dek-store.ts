@@ -1,4 +1,4 @@
-/** Rows and other items under one primary key: what such stores share. @module */
+/** Common base of stores that keep rows and other items under one primary key. @module */
 import type { DekRow } from '../format/dek-row.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import type { DekStore, DekStoreItem, DekStoreOptions, StoredItem } from './dek-store.js';

@@ -14,7 +14,7 @@ import {
   standsFor,
 } from './dek-store.js';
 
-/** The DEK store of a run: its answers are checked, its calls published, and its cost added up. */
+/** The DEK store of a run: its answers are checked, its calls published, its charge added up. */
 export function chargedDekStore(
   dekStore: DekStore,
   source: CallSource,
@@ -102,11 +102,11 @@ export class MeteredDekStore implements Required<DekStore> {
   }
 }
 
-/** What every event of a run may say of its price. */
+/** The charge that every event of a run may carry. */
 export interface ChargedEvent {
   /**
-   * Request units that the run spent since the event before, on everything that was in flight: the events’
-   * charges add up to the summary’s. Absent where the store reported none.
+   * Request units that the run spent since the previous event, on everything in flight: the charges of all
+   * events add up to that of the summary. Absent where the store reported none.
    */
   readonly requestCharge?: number;
 }
@@ -116,13 +116,13 @@ export class RunCharge {
   #sinceEvent: number | undefined;
 
   readonly add = (units: number): void => {
-    // A wrong report would spoil the sum, and must not fail the request that it is about.
+    // A wrong report would falsify the sum, and must not fail the request that it belongs to.
     if (!Number.isFinite(units) || units < 0) return;
     this.#total = (this.#total ?? 0) + units;
     this.#sinceEvent = (this.#sinceEvent ?? 0) + units;
   };
 
-  /** Of the run so far; `undefined` where the store reported none. */
+  /** The charge of the run so far; `undefined` where the store reported none. */
   get total(): number | undefined {
     return this.#total;
   }

@@ -1,4 +1,4 @@
-/** Puts macs on DEK rows and rotation records, and takes them off where they are true. @module */
+/** Adds macs to DEK rows and rotation records, and verifies and removes them. @module */
 import type { KeyObject } from 'node:crypto';
 import { isRecordMac, recordMac, deriveRecordKeyId } from '../crypto/key-schedule.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
@@ -7,12 +7,12 @@ import { isPlainObject, describeType } from '../guards/guards.js';
 import { envMekVersionOf, importMek } from '../provider/mek-bytes.js';
 
 export interface RecordKey {
-  /** Stands in each record as `macKeyId`. */
+  /** Stored in each record as `macKeyId`. */
   readonly id: string;
   readonly key: KeyObject;
-  /** The version that it would have as a MEK from the environment: one key must not be both. */
+  /** The version that the key would have as a MEK from the environment: one key must not serve as both. */
   readonly asMekVersion: string;
-  /** Why it is no random key, in words that give nothing of it away. */
+  /** Why it is not a random key, in words that reveal nothing of it. */
   readonly weakness: string | undefined;
 }
 
@@ -42,18 +42,18 @@ function importRecordKey(name: string, text: unknown): RecordKey {
   return { id: deriveRecordKeyId(key), key, asMekVersion: envMekVersionOf(key), weakness };
 }
 
-// Deeper than any record is, and far from where recursion would end: what a database holds may be anything.
+// Deeper than any record, and well below the limit of recursion: a database may hold anything.
 const MOST_DEPTH = 64;
 
-/** @throws TypeError for what JSON cannot hold in one way alone; the message gives nothing of it away. */
+/** @throws TypeError for values without exactly one JSON form; the message reveals nothing of them. */
 export function canonicalJson(value: unknown): string {
   return textOf(value, 0);
 }
 
 function textOf(value: unknown, depth: number): string {
-  if (depth > MOST_DEPTH) throw new TypeError('Canonical JSON ends at 64 levels of nesting');
+  if (depth > MOST_DEPTH) throw new TypeError('Canonical JSON is limited to 64 levels of nesting');
   if (typeof value === 'string') return stringText(value);
-  // As ECMAScript writes them, which is what the RFC asks for.
+  // As ECMAScript writes them, which the RFC requires.
   if (isLiteral(value)) return JSON.stringify(value);
   if (Array.isArray(value))
     return `[${Array.from(value, (each) => textOf(each, depth + 1)).join()}]`;
@@ -61,7 +61,7 @@ function textOf(value: unknown, depth: number): string {
   throw new TypeError(`Canonical JSON cannot hold ${describeType(value)}`);
 }
 
-/** Names in the order of their UTF-16 code units, which is that of `sort`. */
+/** Names are in the order of their UTF-16 code units, which is the order of `sort`. */
 function objectText(value: Readonly<Record<string, unknown>>, depth: number): string {
   const names = Object.keys(value).sort();
   const members = names.map((name) => `${stringText(name)}:${textOf(value[name], depth + 1)}`);
@@ -77,15 +77,15 @@ function isLiteral(value: unknown): value is boolean | number | null {
   return value === null || typeof value === 'boolean' || Number.isFinite(value);
 }
 
-/** What a mac says of the item that it was read from. */
+/** The result of verifying an item. */
 export interface OpenedRecord {
-  /** Without its mac, so that nobody writes it with one that is no longer true. */
+  /** The item without its mac, so that it is never written with a stale one. */
   readonly value: unknown;
-  /** The id of the key whose mac it has; absent where it has none, and that is accepted. */
+  /** The id of the key of its mac; absent where it has none and that is accepted. */
   readonly authenticatedBy?: string;
 }
 
-/** How an item is called in messages, and its dekId if it has one. */
+/** The name of an item in messages, and its dekId if it has one. */
 export interface RecordName {
   readonly item: string;
   readonly dekId?: string | undefined;
@@ -102,7 +102,7 @@ export class RecordSeal {
 
   seal<Item extends object>(record: Item): Item & { macKeyId: string; mac: string } {
     if (hasMac(record)) {
-      throw new TypeError('A record to be authenticated has a mac already');
+      throw new TypeError('A record to authenticate already has a mac');
     }
     const { id: macKeyId, key } = this.keys.current;
     const mac = recordMac(key, authenticatedText({ ...record, macKeyId }));
@@ -110,8 +110,8 @@ export class RecordSeal {
   }
 
   /**
-   * @throws TamperedError where the mac is not that of the value, or is missing; FieldEncryptionError
-   * `RECORD_KEY_UNKNOWN` where it is under another key than those at hand.
+   * @throws TamperedError where the mac does not match the value, or is missing; FieldEncryptionError
+   *   `RECORD_KEY_UNKNOWN` where no configured key made it.
    */
   open(value: unknown, name: RecordName): OpenedRecord {
     if (!isPlainObject(value) || !hasMac(value)) {
@@ -131,13 +131,13 @@ export class RecordSeal {
     if (key) return key;
     throw new FieldEncryptionError(
       'RECORD_KEY_UNKNOWN',
-      `${name.item} has a mac under the record key ${macKeyId as string}, which is not configured: add that key to "previousRecordKeys"; if it is none of yours, somebody else wrote the record`,
+      `${name.item} has a mac under the record key ${macKeyId as string}, which is not configured: add that key to "previousRecordKeys"; if that key is not yours, another party wrote the record`,
       { dekId: name.dekId },
     );
   }
 }
 
-/** Or half of one. */
+/** True for half a mac too. */
 function hasMac(record: object): boolean {
   return Object.hasOwn(record, 'mac') || Object.hasOwn(record, 'macKeyId');
 }
@@ -147,13 +147,13 @@ function isMacOf({ key }: RecordKey, record: object, mac: string): boolean {
   try {
     text = authenticatedText(record);
   } catch {
-    // Nobody here has written what has no canonical form.
+    // This library never writes a record without a canonical form.
     return false;
   }
   return isRecordMac(key, text, mac);
 }
 
-/** Without what is the store's own. */
+/** The text without the properties of the store itself. */
 function authenticatedText(record: object): string {
   const own = Object.entries(record).filter(([name]) => !name.startsWith('_'));
   return canonicalJson(Object.fromEntries(own));
@@ -161,14 +161,14 @@ function authenticatedText(record: object): string {
 
 function forged({ item, dekId }: RecordName): TamperedError {
   return new TamperedError(
-    `${item} failed authentication under the record key: it was changed, or belongs to another place; restore it from a backup`,
+    `${item} failed authentication under the record key: it was changed, or moved from another place; restore it from a backup`,
     { dekId },
   );
 }
 
 function withoutMac({ item, dekId }: RecordName): TamperedError {
   return new TamperedError(
-    `${item} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`,
+    `${item} has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently`,
     { dekId },
   );
 }

@@ -1,10 +1,10 @@
-/** Names that a document store keeps for itself. @module */
+/** Property names that a document store reserves. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from './document-store.js';
 
 type Reserving = Pick<DocumentStore, 'reservedProperties'>;
 
-/** @throws RangeError where what is sealed could not be stored. */
+/** @throws RangeError where a sealed field could not be stored. */
 export function refuseReservedFields(
   { reservedProperties = [] }: Reserving,
   { fields }: AnyDefinition,
@@ -12,11 +12,11 @@ export function refuseReservedFields(
   const path = fields.find((each) => reservedProperties.includes(firstNameIn(each)));
   if (path === undefined) return;
   throw new RangeError(
-    `The field path "${path}" cannot be stored: the database keeps the property "${firstNameIn(path)}" for itself; give it another name`,
+    `The field path "${path}" cannot be stored: the database reserves the property "${firstNameIn(path)}"; rename it`,
   );
 }
 
-/** @throws RangeError for a document that is not stored yet, so that the name can only be its own. */
+/** @throws RangeError for a document that is not stored yet, so the name can only come from the caller. */
 export function refuseReservedProperties(
   { reservedProperties = [] }: Reserving,
   document: object,
@@ -27,7 +27,7 @@ export function refuseReservedProperties(
   );
   if (name === undefined) return;
   throw new RangeError(
-    `The document cannot be stored: the database keeps the property "${name}" for itself; give it another name, or leave it out where the database set it`,
+    `The document cannot be stored: the database reserves the property "${name}"; rename it, or leave it out where the database set it`,
   );
 }
 

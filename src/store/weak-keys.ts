@@ -1,4 +1,4 @@
-/** Keys that were not made at random: what they may not be used for, and what is said of them. @module */
+/** Keys that were not generated at random: what they must not be used for, and the warnings. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { describeMek, type MekReference } from '../format/key-wrap.js';
@@ -8,7 +8,9 @@ import { recordKeysOf } from './authenticate-records.js';
 
 const REMEDY = 'make a random one with "openssl rand -base64 32"';
 
-/** @throws FieldEncryptionError `KEY_WEAK`: rows that exist go on under it, and no others are made so. */
+/**
+ * @throws FieldEncryptionError `KEY_WEAK`: existing rows stay usable under such a key, and no new use begins.
+ */
 export function requireStrongMek(
   providers: ConfiguredProviders,
   mek: MekReference,
@@ -16,14 +18,15 @@ export function requireStrongMek(
 ): void {
   const weakness = providers.weaknessOf(mek);
   if (weakness === undefined) return;
-  const refusal = use === 'target' ? 'is no target of a rotation' : 'starts no new product';
+  const refusal =
+    use === 'target' ? 'cannot be the target of a rotation' : 'cannot start a new product';
   throw new FieldEncryptionError(
     'KEY_WEAK',
     `The MEK ${describeMek(mek)} ${weakness}, and ${refusal}: ${REMEDY}`,
   );
 }
 
-/** Weak keys that are configured, whether rows need them still or not. */
+/** Warnings for configured weak keys, whether rows still need them or not. */
 export function weakKeyWarnings(
   providers: ConfiguredProviders,
   dekStore: DekStore,
@@ -41,13 +44,13 @@ export function weakKeyWarnings(
   return [...meks, ...keys];
 }
 
-/** @throws RangeError where one key would be two: who holds the one could forge by the other. */
+/** @throws RangeError where one key has two uses: its holder in one use could forge in the other. */
 export function requireRecordKeysApart(providers: ConfiguredProviders, dekStore: DekStore): void {
   for (const { id, asMekVersion } of recordKeysOf(dekStore)) {
     const mek = providers.localMeks().find(({ mekVersion }) => mekVersion === asMekVersion);
     if (mek === undefined) continue;
     throw new RangeError(
-      `The record key ${id} is the MEK ${describeMek(mek)} too: make another record key`,
+      `The record key ${id} is also the MEK ${describeMek(mek)}: make another record key`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Rules that hold for any place in a store which is written by compare-and-set. @module */
+/** Rules for any place in a store that is written by compare-and-set. @module */
 import assert from 'node:assert/strict';
 import { hasCode } from '../errors/errors.js';
 import {
@@ -16,14 +16,14 @@ export interface CellItem {
 
 /** One place: a row, a record, a lease or a document, empty at first. */
 export interface Cell<Item extends object> {
-  /** Always of this place; different content for a different number. */
+  /** An item for this place; a different number gives different content. */
   item(content: number): Item;
   create(item: Item): Promise<CellItem>;
   read(): Promise<CellItem | undefined>;
   replace(item: Item, etag: string): Promise<CellItem>;
 }
 
-/** Which rule of the contract says it. */
+/** The numbers of the rules in the contract. */
 export interface CellRules {
   readonly create: string;
   readonly read: string;
@@ -53,7 +53,7 @@ export function cellCases<Subject, Item extends object>(
 const CASES: readonly CellCase[] = [
   [
     'create',
-    'create writes where nothing is and returns what it wrote',
+    'create writes to an empty place and returns what it wrote',
     async (cell) => {
       const created = await cell.create(cell.item(1));
       assertSameItem(created.value, cell.item(1));
@@ -62,7 +62,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'create',
-    'create refuses what exists and leaves it as it was',
+    'create is refused where an item exists, and leaves it unchanged',
     async (cell) => {
       const first = await cell.create(cell.item(1));
       await assertRejectsWith('ALREADY_EXISTS', cell.create(cell.item(2)));
@@ -72,7 +72,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'create',
-    'exactly one of 20 concurrent creators succeeds, and what it wrote stays',
+    'exactly one of 20 concurrent creates succeeds, and its item stays',
     async (cell) => {
       const creates = contents().map((content) => cell.create(cell.item(content)));
       const winner = await assertOneWins(creates, 'ALREADY_EXISTS');
@@ -81,14 +81,14 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'read',
-    'reading gives undefined where nothing was written',
+    'a read returns undefined where nothing was written',
     async (cell) => {
       assert.equal(await cell.read(), undefined);
     },
   ],
   [
     'read',
-    'reading gives the newest content',
+    'a read returns the newest content',
     async (cell) => {
       let { etag } = await cell.create(cell.item(1));
       for (const content of [2, 3]) {
@@ -109,7 +109,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'replace',
-    'replace refuses any other etag and writes nothing',
+    'replace is refused under any other etag, and writes nothing',
     async (cell) => {
       const first = await cell.create(cell.item(1));
       const second = await cell.replace(cell.item(2), first.etag);
@@ -130,7 +130,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'replace',
-    'exactly one of 20 concurrent replaces with one etag succeeds, and what it wrote stays',
+    'exactly one of 20 concurrent replaces with one etag succeeds, and its item stays',
     async (cell) => {
       const { etag } = await cell.create(cell.item(1));
       const replaces = contents().map((content) => cell.replace(cell.item(content), etag));
@@ -140,7 +140,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'replace',
-    '20 writers that read, replace and try again lose no update',
+    '20 writers that read, replace and retry lose no update',
     async (cell) => {
       await cell.create(cell.item(1));
       const marks = new Map(contents().map((content) => [keyOf(cell.item(content)), content]));
@@ -163,7 +163,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'etag',
-    'writing the same content again gives a new etag and ends the old one',
+    'writing the same content again creates a new etag, and the old one is stale',
     async (cell) => {
       const first = await cell.create(cell.item(1));
       const second = await cell.replace(cell.item(1), first.etag);
@@ -173,7 +173,7 @@ const CASES: readonly CellCase[] = [
   ],
   [
     'etag',
-    'an etag never comes back, also when the content does',
+    'an etag is never reused, even for the same content',
     async (cell) => {
       const etags = [(await cell.create(cell.item(0))).etag];
       for (let write = 1; write < WRITERS; write += 1) {
@@ -203,7 +203,7 @@ async function assertUnchanged<Item extends object>(
   assertSameStored(await cell.read(), { value: cell.item(content), etag });
 }
 
-/** Moves the cell from whatever content it has to the next one, once. */
+/** Replaces the present content with the next one, once. */
 async function stepOnce<Item extends object>(
   cell: Cell<Item>,
   marks: ReadonlyMap<string, number>,
@@ -211,7 +211,7 @@ async function stepOnce<Item extends object>(
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const { value, etag } = await readBack(cell);
     const content = marks.get(keyOf(value as object));
-    assert.ok(content !== undefined, 'the content is none that was written');
+    assert.ok(content !== undefined, 'the content was never written');
     try {
       await cell.replace(cell.item(content + 1), etag);
       return;
@@ -219,7 +219,7 @@ async function stepOnce<Item extends object>(
       if (!hasCode(error, 'ETAG_MISMATCH')) throw error;
     }
   }
-  assert.fail('a writer that tries again never succeeds');
+  assert.fail('a writer that retries never succeeds');
 }
 
 /** The same text for the same content, whatever `_…` properties the store added. */

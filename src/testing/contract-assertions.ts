@@ -10,18 +10,18 @@ export async function assertRejectsWith(code: ErrorCode, call: Promise<unknown>)
   });
 }
 
-/** The call, given a signal that has aborted, rejects with the very reason of that signal. */
+/** The call rejects with the exact reason of its aborted signal. */
 export async function assertHonoursAbort(
   call: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
-  const reason = new Error('the caller changed its mind');
+  const reason = new Error('the caller aborted');
   await assert.rejects(call(AbortSignal.abort(reason)), (error) => {
     assert.ok(error === reason, 'expected the reason of the signal, unchanged');
     return true;
   });
 }
 
-/** Of calls made at the same time one succeeds; the others are told that they lost. */
+/** Of concurrent calls one succeeds; the others reject as lost races. */
 export async function assertOneWins<T>(
   calls: readonly Promise<T>[],
   codeOfLosers: ErrorCode,
@@ -39,7 +39,7 @@ export async function assertOneWins<T>(
   return (winners[0] as PromiseFulfilledResult<T>).value;
 }
 
-/** The item is what was written, apart from `_…` properties that the store added. */
+/** The item equals what was written, apart from `_…` properties that the store added. */
 export function assertSameItem(actual: unknown, written: object): void {
   assert.ok(typeof actual === 'object' && actual !== null, 'expected an object');
   const isWritten = ([name]: [string, unknown]): boolean =>
@@ -47,7 +47,7 @@ export function assertSameItem(actual: unknown, written: object): void {
   assert.deepEqual(Object.fromEntries(Object.entries(actual).filter(isWritten)), written);
 }
 
-/** Both were read from one write of one item. */
+/** Both are reads of the same write of one item. */
 export function assertSameStored(
   actual: { readonly value: unknown; readonly etag: string } | undefined,
   expected: { readonly value: unknown; readonly etag: string },
@@ -57,7 +57,7 @@ export function assertSameStored(
   assert.equal(actual.etag, expected.etag);
 }
 
-/** Class and code alone: a message may say what a failing subject should not. */
+/** Class and code alone: a message of a broken subject may quote secrets. */
 function describeError(error: unknown): string {
   if (isFieldEncryptionError(error)) return `${error.name} ${error.code}`;
   return error instanceof Error ? error.name : `a ${typeof error}`;
@@ -70,19 +70,19 @@ interface Page<Item> {
 
 export interface WholeListing<Item> {
   readonly items: readonly Item[];
-  /** From each page but the last. */
+  /** The continuations of all pages except the last. */
   readonly continuations: readonly string[];
 }
 
 interface ReadAllPagesOptions {
-  /** No page may hold more. */
+  /** The most items that a page may hold. */
   readonly pageSize: number;
   readonly continuation?: string | undefined;
 }
 
 const MOST_PAGES = 2_000;
 
-/** Everything from a continuation on. Empty pages are legal; a listing that never ends is not. */
+/** Reads everything after a continuation. Empty pages are legal; a listing that never ends is not. */
 export async function readAllPages<Item>(
   { pageSize, continuation: from }: ReadAllPagesOptions,
   readPage: (continuation: string | undefined) => Promise<Page<Item>>,
@@ -93,7 +93,7 @@ export async function readAllPages<Item>(
   do {
     assert.ok(continuations.length < MOST_PAGES, 'the listing does not end');
     const page = await readPage(continuation);
-    assert.ok(page.items.length <= pageSize, 'a page is larger than asked');
+    assert.ok(page.items.length <= pageSize, 'a page is larger than requested');
     items.push(...page.items);
     continuation = page.continuation;
     if (continuation !== undefined) continuations.push(continuation);

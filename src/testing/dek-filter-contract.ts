@@ -16,7 +16,7 @@ import { readAllPages } from './contract-assertions.js';
 export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {
     rule: 'S8',
-    name: 'list and count honour product, version and id range, each and all together',
+    name: 'list and count apply product, version and id range, each alone and all together',
     async check({ store }) {
       const rows = await createMixedRows(store);
       const ids = rows.map(({ id }) => id).sort();
@@ -47,7 +47,7 @@ export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S8',
-    name: 'count leaves out items that are no rows, and counts unknown types and tombstones',
+    name: 'count skips items other than rows, and counts unknown types and tombstones',
     async check({ store }) {
       const { product } = sampleRow();
       for (const item of sampleItems(product)) await store.createItem(item);
@@ -61,7 +61,7 @@ export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S8',
-    name: 'count counts a row whose type says that it is none',
+    name: 'count counts a row whose type was changed to that of another item',
     async check({ store }) {
       const { product } = sampleRow();
       for (const row of disguisedRows()) await store.create(row);
@@ -70,7 +70,7 @@ export const DEK_FILTER_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S8',
-    name: 'a row that was replaced is found under its new version alone',
+    name: 'a replaced row is found only under its new version',
     async check({ store }) {
       const { product } = sampleRow();
       const { etag } = await store.create(sampleRow({ mekVersion: 'v1' }));

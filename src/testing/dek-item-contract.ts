@@ -1,4 +1,4 @@
-/** Cases about items that are no rows: S9 and S14. @module */
+/** Cases about items other than rows: S9 and S14. @module */
 import {
   readLeaseItem,
   readRotationItem,
@@ -23,10 +23,10 @@ const DELETERS = 20;
 const LIVES = 5;
 
 export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
-  ...cellCases('an item that is no row', RULES, leaseCell),
+  ...cellCases('an item other than a row', RULES, leaseCell),
   {
     rule: 'S9',
-    name: 'items of one id in different scopes are kept apart, whatever their names',
+    name: 'items with one id in different scopes are separate, whatever their names',
     async check({ store }) {
       for (const product of ODD_TEXTS) await store.createItem(sampleRecord(product));
       for (const product of ODD_TEXTS) {
@@ -38,7 +38,7 @@ export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S9',
-    name: 'items of one scope are kept apart, whatever their names',
+    name: 'items of one scope are separate, whatever their names',
     async check({ store }) {
       for (const text of ODD_TEXTS) await store.createItem(sampleLease('sample', text));
       for (const text of ODD_TEXTS) {
@@ -50,7 +50,7 @@ export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S9',
-    name: 'rows and items of every type do not get in the way of one another',
+    name: 'rows and items of every type do not affect one another',
     async check({ store }) {
       const row = await store.create(sampleRow());
       const items = sampleItems();
@@ -81,7 +81,7 @@ export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S14',
-    name: 'deleteItem refuses any other etag and removes nothing',
+    name: 'deleteItem is refused under any other etag, and removes nothing',
     async check({ store }) {
       const lease = sampleLease();
       const first = await store.createItem(lease);
@@ -95,7 +95,7 @@ export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S14',
-    name: 'deleteItem of what is gone, or never was, is a mismatch',
+    name: 'deleteItem of a deleted or unknown item is an etag mismatch',
     async check({ store }) {
       const lease = sampleLease();
       await assertRejectsWith('ETAG_MISMATCH', remove(store, lease, 'an-unknown-etag'));
@@ -132,7 +132,7 @@ export const DEK_ITEM_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S14',
-    name: 'an item is created again after its delete, and none of its etags comes back',
+    name: 'a deleted item can be created again, and none of its etags is reused',
     async check({ store }) {
       const lease = sampleLease();
       const etags: string[] = [];

@@ -12,7 +12,7 @@ const ITS_SCOPES = sampleItems().map(({ scopeId }) => scopeId);
 export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {
     rule: 'S15',
-    name: 'listItems gives each item of the scope once, as it is, in pages of any size',
+    name: 'listItems returns each item of the scope once, unchanged, in pages of any size',
     async check({ store }) {
       const leases = await createLeases(store, 13);
       await store.createItem(sampleRecord());
@@ -30,7 +30,7 @@ export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S15',
-    name: 'listItems gives at most 100 items a page unless told otherwise, and all in the end',
+    name: 'listItems returns at most 100 items in a page by default, and all in the end',
     async check({ store }) {
       const leases = await createLeases(store, DEFAULT_PAGE_SIZE + 1);
       const { items } = await readAllPages({ pageSize: DEFAULT_PAGE_SIZE }, (continuation) =>
@@ -42,7 +42,7 @@ export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S15',
-    name: 'listItems gives no item of another scope, and items of any type',
+    name: 'listItems returns no item of another scope, and items of any type',
     async check({ store }) {
       const products = ['sample', ...ODD_TEXTS];
       for (const product of products) {
@@ -62,7 +62,7 @@ export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S15',
-    name: 'items that are written, replaced or deleted meanwhile hide and repeat none',
+    name: 'items that are written, replaced or deleted during a listing hide and repeat no others',
     async check({ store }) {
       const leases = await createLeases(store, 12);
       const [gone] = leases;
@@ -82,7 +82,7 @@ export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S15',
-    name: 'each continuation resumes where it was given, in another process too',
+    name: 'each continuation resumes after its page, also in another process',
     async check({ store, reopen }) {
       await createLeases(store, 9);
       const whole = await listAll(store, 'sample', 2);

@@ -25,7 +25,7 @@ const DEFAULT_PAGE_SIZE = 100;
 export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {
     rule: 'S7',
-    name: 'list gives each row once, as it is, in pages of any size',
+    name: 'list returns each row once, unchanged, in pages of any size',
     async check({ store }) {
       const rows = await createRows(store, 13);
       for (const pageSize of [1, 2, 5, 13, 14, 1_000]) {
@@ -41,7 +41,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'list gives at most 100 rows a page unless told otherwise, and all of them in the end',
+    name: 'list returns at most 100 rows in a page by default, and all of them in the end',
     async check({ store }) {
       const rows = await createRows(store, DEFAULT_PAGE_SIZE + 1);
       const { items } = await readAllPages({ pageSize: DEFAULT_PAGE_SIZE }, (continuation) =>
@@ -52,7 +52,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'list ends at once where there is nothing',
+    name: 'list of an empty store ends at once',
     async check({ store }) {
       await store.createItem(sampleRecord());
       assert.deepEqual((await listIds(store, 10)).items, []);
@@ -78,7 +78,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'rows that are replaced during a listing are given once all the same',
+    name: 'rows that are replaced during a listing are returned once',
     async check({ store }) {
       const rows = await createRows(store, 12);
       const { items } = await readAllPages({ pageSize: 3 }, async (continuation) => {
@@ -93,7 +93,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'each continuation resumes where it was given, again and again, in another process too',
+    name: 'each continuation resumes after its page, repeatedly, also in another process',
     async check({ store, reopen }) {
       await createRows(store, 9);
       const whole = await listIds(store, 2);
@@ -109,7 +109,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'items of known types that are no rows are left out',
+    name: 'items of known types other than rows are skipped',
     async check({ store }) {
       const rows = await createRows(store, 3);
       for (const item of sampleItems(PRODUCT)) await store.createItem(item);
@@ -119,7 +119,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'items of a type that this version does not know are listed',
+    name: 'items of unknown types are listed',
     async check({ store }) {
       const rows = await createRows(store, 3);
       const later = { ...sampleRow({ document: 'later' }), type: 'kek' } as unknown as DekRow;
@@ -129,7 +129,7 @@ export const DEK_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S7',
-    name: 'rows are listed whose type says that they are none',
+    name: 'rows are listed whose type was changed to that of another item',
     async check({ store }) {
       const rows = disguisedRows();
       for (const row of rows) await store.create(row);
@@ -163,7 +163,7 @@ function idsOf(rows: readonly DekRow[]): readonly string[] {
 export const DEK_LAG_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {
     rule: 'S13',
-    name: 'readLagMs, where there is one, gives milliseconds from 0 to 3 600 000',
+    name: 'readLagMs, if present, returns milliseconds from 0 to 3 600 000',
     async check({ store }) {
       if (store.readLagMs === undefined) return;
       const lagMs: unknown = await store.readLagMs();
@@ -172,7 +172,7 @@ export const DEK_LAG_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S13',
-    name: 'readLagMs that cannot be found out rejects, or says what it said before',
+    name: 'readLagMs that cannot be determined rejects, or returns its previous value',
     async check({ store, breakReads }) {
       if (store.readLagMs === undefined) return;
       const lagMs = await store.readLagMs();
@@ -183,7 +183,7 @@ export const DEK_LAG_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S12',
-    name: 'readLagMs, where there is one, rejects with the reason of a signal that has aborted',
+    name: 'readLagMs, if present, rejects with the reason of an aborted signal',
     async check({ store }) {
       if (store.readLagMs === undefined) return;
       await assertHonoursAbort(async (signal) => store.readLagMs?.({ signal }));

@@ -28,7 +28,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S1',
-    name: 'rows of different ids do not get in the way of one another',
+    name: 'rows with different ids do not affect one another',
     async check({ store }) {
       const rows = sampleRows(20);
       const generations = [2, 1, 10].map((generation) => sampleRow({ generation }));
@@ -40,7 +40,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S2',
-    name: 'get gives undefined for another generation of a scope that exists',
+    name: 'get returns undefined for another generation of an existing scope',
     async check({ store }) {
       await store.create(sampleRow({ generation: 1 }));
       await store.create(sampleRow({ generation: 11 }));
@@ -50,7 +50,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S2',
-    name: 'a read that failed rejects, and is never "absent"',
+    name: 'a failed read rejects, and never counts as "absent"',
     async check({ store, breakReads }) {
       const { id, scopeId, product } = sampleRow();
       await store.create(sampleRow());
@@ -68,12 +68,12 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
       };
       const outcomes = await Promise.allSettled(Object.values(reads));
       const answered = Object.keys(reads).filter((_, at) => outcomes[at]?.status === 'fulfilled');
-      assert.deepEqual(answered, [], 'these reads answered although they had failed');
+      assert.deepEqual(answered, [], 'these reads resolved although they had failed');
     },
   },
   {
     rule: 'S3',
-    name: 'getMany gives the rows that exist and leaves out those that do not',
+    name: 'getMany returns the rows that exist and leaves out the others',
     async check({ store }) {
       const rows = sampleRows(5);
       const created = await Promise.all(rows.map((row) => store.create(row)));
@@ -88,7 +88,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S3',
-    name: 'getMany takes no id, one id twice, and more ids than fit one request',
+    name: 'getMany accepts no id, one id twice, and more ids than fit in one request',
     async check({ store }) {
       const row = sampleRow();
       await store.create(row);
@@ -106,7 +106,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S4',
-    name: 'listScope gives every row of the scope in any state, and none of another',
+    name: 'listScope returns every row of the scope in any state, and none of another',
     async check({ store }) {
       const rows: DekRow[] = [
         sampleTombstone({ generation: 1 }),
@@ -124,7 +124,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S4',
-    name: 'listScope gives an empty list for a scope without rows',
+    name: 'listScope returns an empty list for a scope without rows',
     async check({ store }) {
       await store.create(sampleRow({ document: 'n2' }));
       await store.createItem(sampleRecord());
@@ -134,7 +134,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S4',
-    name: 'listScope gives more rows than a page holds',
+    name: 'listScope returns more rows than a page holds',
     async check({ store }) {
       const rows = Array.from({ length: MANY_GENERATIONS }, (_, index) =>
         sampleRow({ generation: index + 1 }),
@@ -146,7 +146,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S5',
-    name: 'replace touches no other row, and takes no etag of another',
+    name: 'replace changes no other row, and accepts no etag of another',
     async check({ store }) {
       const [one, other] = [sampleRow({ generation: 1 }), sampleRow({ generation: 2 })];
       const created = await store.create(one);
@@ -158,7 +158,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S5',
-    name: 'replace turns a row into a tombstone and leaves nothing else of it',
+    name: 'replace turns a row into a tombstone, and nothing else of the row remains',
     async check({ store }) {
       const { etag } = await store.create(sampleRow());
       await store.replace(sampleTombstone(), etag);
@@ -167,7 +167,7 @@ export const DEK_READING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S6',
-    name: 'get, getMany, listScope and list give one and the same etag',
+    name: 'get, getMany, listScope and list return the same etag',
     async check({ store }) {
       const { id, scopeId, product } = sampleRow();
       const created = await store.create(sampleRow());

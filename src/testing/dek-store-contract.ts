@@ -15,13 +15,12 @@ import { DEK_VALUE_CASES } from './dek-value-contract.js';
 import { sampleRow } from './sample-items.js';
 
 /**
- * The contract of {@link DekStore}, one case or more for each rule `S1` to `S15`.
+ * The contract of {@link DekStore}, with at least one case for each rule `S1` to `S15`.
  *
- * Run them with any test runner; they need none. Each case gets a fresh subject from `make` and
- * disposes of it. What they cannot see: durability across a power cut, and more processes than the
- * harness opens.
+ * Run the cases with any test runner, or without one. Each case gets a new subject from `make` and disposes
+ * of it. They cannot test durability across a power cut, or more processes than the harness opens.
  *
- * @param make - Gives an empty store for each case.
+ * @param make - Returns an empty store for each case.
  *
  * @example
  * ```ts

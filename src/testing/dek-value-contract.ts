@@ -1,4 +1,4 @@
-/** Cases about what a store gives back, to whom, and not after an abort: S10 to S12. @module */
+/** Cases about returned values, visibility and aborts: S10 to S12. @module */
 import { readLeaseItem, readRotationItem } from '../store/dek-store.js';
 import assert from 'node:assert/strict';
 import { dekIdOf, scopeIdOf } from '../format/key-scope.js';
@@ -37,7 +37,7 @@ const CREATES: readonly StoreCall[] = [
 export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   {
     rule: 'S10',
-    name: 'every string of a row comes back as it was written',
+    name: 'every string of a row is returned as it was written',
     async check({ store }) {
       for (const [at, text] of ODD_TEXTS.entries()) {
         const generation = at + 1;
@@ -59,7 +59,7 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S10',
-    name: 'what a caller does to an item afterwards changes nothing that is stored',
+    name: 'later changes to an item by a caller do not change what is stored',
     async check({ store }) {
       const scope = ['notes', 'n1'];
       const created = await store.create({ ...sampleRow(), scope });
@@ -73,7 +73,7 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S11',
-    name: 'an acknowledged write is visible to whoever opens the data next',
+    name: 'an acknowledged write is visible to every process that opens the data later',
     async check({ store, reopen }) {
       const row = await store.create(sampleRow());
       const record = await store.createItem(sampleRecord());
@@ -87,7 +87,7 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   {
     rule: 'S11',
-    name: 'processes that are open at the same time see one another, and share etags',
+    name: "concurrent processes see each other's writes, and share etags",
     async check({ store, reopen }) {
       const other = await reopen();
       assert.equal(await other.get(id), undefined);
@@ -104,7 +104,7 @@ export const DEK_VALUE_CASES: readonly SubjectCase<DekStoreSubject>[] = [
   },
   ...[...READS, ...CREATES].map(([name, call]) => ({
     rule: 'S12',
-    name: `${name} rejects with the reason of a signal that has aborted`,
+    name: `${name} rejects with the reason of an aborted signal`,
     check: ({ store }: DekStoreSubject) => assertHonoursAbort((signal) => call(store, signal)),
   })),
   {

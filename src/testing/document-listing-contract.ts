@@ -10,7 +10,7 @@ const DEFAULT_PAGE_SIZE = 100;
 export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[] = [
   {
     rule: 'D6',
-    name: 'list gives each document once, as it is, in pages of any size',
+    name: 'list returns each document once, unchanged, in pages of any size',
     async check({ store }) {
       const documents = await createDocuments(store, 13);
       for (const pageSize of [1, 2, 5, 13, 14, 1_000]) {
@@ -25,7 +25,7 @@ export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D6',
-    name: 'list gives at most 100 documents a page unless told otherwise, and all in the end',
+    name: 'list returns at most 100 documents in a page by default, and all in the end',
     async check({ store }) {
       const documents = await createDocuments(store, DEFAULT_PAGE_SIZE + 1);
       const { items } = await readAllPages({ pageSize: DEFAULT_PAGE_SIZE }, (continuation) =>
@@ -36,7 +36,7 @@ export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D6',
-    name: 'list ends at once where there is nothing',
+    name: 'list of an empty store ends at once',
     async check({ store }) {
       assert.deepEqual((await listIds(store, 10)).items, []);
     },
@@ -66,7 +66,7 @@ export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D6',
-    name: 'documents that are replaced during a listing are given once all the same',
+    name: 'documents that are replaced during a listing are returned once',
     async check({ store }) {
       const documents = await createDocuments(store, 12);
       const { items } = await readAllPages({ pageSize: 3 }, async (continuation) => {
@@ -81,7 +81,7 @@ export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D6',
-    name: 'each continuation resumes where it was given, again and again',
+    name: 'each continuation resumes after its page, repeatedly',
     async check({ store }) {
       await createDocuments(store, 9);
       const whole = await listIds(store, 2);
@@ -90,7 +90,10 @@ export const DOCUMENT_LISTING_CASES: readonly SubjectCase<DocumentStoreSubject>[
         assert.deepEqual((await listIds(store, 2, from)).items, whole.items.slice(done));
         assert.deepEqual((await listIds(store, 4, from)).items, whole.items.slice(done));
       }
-      assert.ok(whole.continuations.length > 0, 'nine documents in pages of two need one');
+      assert.ok(
+        whole.continuations.length > 0,
+        'nine documents in pages of two need a continuation',
+      );
     },
   },
   {

@@ -12,12 +12,12 @@ import { DOCUMENT_WRITING_CASES } from './document-writing-contract.js';
 import { sampleDocument, type SampleDocument } from './sample-items.js';
 
 /**
- * The contract of {@link DocumentStore}, one case or more for each rule `D1` to `D10`.
+ * The contract of {@link DocumentStore}, with at least one case for each rule `D1` to `D10`.
  *
- * Run them with any test runner; they need none. Each case gets a fresh subject from `make` and
- * disposes of it.
+ * Run the cases with any test runner, or without one. Each case gets a new subject from `make` and disposes
+ * of it.
  *
- * @param make - Gives an empty store whose key is `CONTRACT_DOCUMENT_KEY`.
+ * @param make - Returns an empty store whose key is `CONTRACT_DOCUMENT_KEY`.
  *
  * @example
  * ```ts

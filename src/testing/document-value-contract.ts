@@ -1,4 +1,4 @@
-/** Cases about what documents hold, how keys are told apart, and aborts: D8 to D10. @module */
+/** Cases about the content of documents, separate keys, and aborts: D8 to D10. @module */
 import assert from 'node:assert/strict';
 import type { DocumentStore } from '../store/document-store.js';
 import { assertHonoursAbort, assertSameItem } from './contract-assertions.js';
@@ -30,7 +30,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   'texts that look like other things': ['1', '2026-01-01T00:00:00.000Z', '{"a":1}', 'true', '1e3'],
 };
 
-/** Each pair is one key or the other, and would be one place under a careless joint. */
+/** Each pair has two different keys, which a careless separator would make one. */
 const KEYS_APART: readonly (readonly [readonly string[], readonly string[]])[] = [
   [
     ['a', 'bc'],
@@ -59,7 +59,7 @@ const KEYS_APART: readonly (readonly [readonly string[], readonly string[]])[] =
 export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] = [
   ...Object.entries(VALUES).map(([name, value]) => ({
     rule: 'D8',
-    name: `gives back as it was written: ${name}`,
+    name: `returns unchanged: ${name}`,
     async check({ store }: DocumentStoreSubject) {
       const document = sampleDocument({ value });
       assertSameItem((await store.create(document)).document, document);
@@ -78,7 +78,7 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
   },
   {
     rule: 'D8',
-    name: 'a document keeps a property named __proto__ of its own',
+    name: 'a document keeps an own property named __proto__',
     async check({ store }) {
       const named = JSON.parse('{"__proto__":{"polluted":true}}') as Record<string, unknown>;
       const document = sampleDocument(named);
@@ -88,7 +88,7 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
   },
   {
     rule: 'D8',
-    name: 'what a caller does to a document afterwards changes nothing that is stored',
+    name: 'later changes to a document by a caller do not change what is stored',
     async check({ store }) {
       const tags = ['one'];
       const created = await store.create(sampleDocument({ tags }));
@@ -100,7 +100,7 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
   },
   {
     rule: 'D9',
-    name: 'documents are apart whose keys differ in any property, however the parts are cut',
+    name: 'documents whose keys differ in any property are separate, however the parts are split',
     async check({ store }) {
       const keys = new Map(KEYS_APART.flat().map((key) => [JSON.stringify(key), key]));
       const documents = [...keys.values()].map(([workspaceId, id], at) =>
@@ -113,14 +113,14 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
       for (const document of documents) {
         const found = await readIfHeld(store, document);
         if (held.includes(document)) assertSameItem(found, document);
-        else assert.equal(found, undefined, 'a key that was refused gives a document');
+        else assert.equal(found, undefined, 'a refused key returns a document');
       }
       assert.equal(await store.count(), held.length);
     },
   },
   {
     rule: 'D9',
-    name: 'a write or delete of one document leaves alone those with a key much like it',
+    name: 'a write or delete of one document does not affect others with a similar key',
     async check({ store }) {
       const [one, other] = [
         sampleDocument({ workspaceId: 'a', id: 'bc' }),
@@ -136,7 +136,7 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
   },
   ...READS.map(([name, call]) => ({
     rule: 'D10',
-    name: `${name} rejects with the reason of a signal that has aborted`,
+    name: `${name} rejects with the reason of an aborted signal`,
     check: ({ store }: DocumentStoreSubject) => assertHonoursAbort((signal) => call(store, signal)),
   })),
   {
@@ -157,7 +157,7 @@ export const DOCUMENT_VALUE_CASES: readonly SubjectCase<DocumentStoreSubject>[] 
   },
 ];
 
-/** Creates the document; a store may refuse key parts that its database cannot hold, but no plain ones. */
+/** Creates the document. A store may refuse key parts that its database cannot hold, but no plain ones. */
 async function isHeld(store: DocumentStore, document: SampleDocument): Promise<boolean> {
   try {
     await store.create(document);

@@ -11,7 +11,7 @@ const CALLERS = 20;
 export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[] = [
   {
     rule: 'D1',
-    name: 'a document that was deleted can be created again',
+    name: 'a deleted document can be created again',
     async check({ store }) {
       const { etag } = await store.create(sampleDocument({ body: 'first' }));
       await store.delete(KEY, etag);
@@ -21,7 +21,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D2',
-    name: 'a read that failed rejects, and is never "absent"',
+    name: 'a failed read rejects, and never counts as "absent"',
     async check({ store, breakReads }) {
       await store.create(sampleDocument());
       await breakReads();
@@ -33,12 +33,12 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
       };
       const outcomes = await Promise.allSettled(Object.values(reads));
       const answered = Object.keys(reads).filter((_, at) => outcomes[at]?.status === 'fulfilled');
-      assert.deepEqual(answered, [], 'these reads answered although they had failed');
+      assert.deepEqual(answered, [], 'these reads resolved although they had failed');
     },
   },
   {
     rule: 'D2',
-    name: 'get takes the key from a whole document and ignores the rest of it',
+    name: 'get reads the key from a whole document and ignores its other properties',
     async check({ store }) {
       const document = sampleDocument({ body: 'stored' });
       await store.create(document);
@@ -48,7 +48,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D3',
-    name: 'replace leaves nothing of the content before it, and touches no other document',
+    name: 'replace leaves nothing of the previous content, and changes no other document',
     async check({ store }) {
       const [one, other] = sampleDocuments(2);
       const { etag } = await store.create({ ...one, extra: 'of the first content' });
@@ -61,7 +61,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D3',
-    name: 'replace does not bring back a document that was deleted',
+    name: 'replace does not bring back a deleted document',
     async check({ store }) {
       const { etag } = await store.create(sampleDocument());
       await store.delete(KEY, etag);
@@ -71,7 +71,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D4',
-    name: 'delete removes the document under its newest etag, and no other document',
+    name: 'delete removes the document under its newest etag, and no other',
     async check({ store }) {
       const [one, other] = sampleDocuments(2);
       const { etag } = await store.create({ ...one });
@@ -83,7 +83,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D4',
-    name: 'delete refuses any other etag and removes nothing',
+    name: 'delete is refused under any other etag, and removes nothing',
     async check({ store }) {
       const first = await store.create(sampleDocument());
       const second = await store.replace(sampleDocument({ body: 'newer' }), first.etag);
@@ -97,7 +97,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D4',
-    name: 'delete of a document that is gone is refused',
+    name: 'delete of an absent document is refused',
     async check({ store }) {
       await assertRejectsWith('ETAG_MISMATCH', store.delete(KEY, UNKNOWN_ETAG));
       const { etag } = await store.create(sampleDocument());
@@ -117,7 +117,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D5',
-    name: 'deleting and creating again brings no old etag back',
+    name: 'deleting and creating again reuses no etag',
     async check({ store }) {
       const etags: string[] = [];
       for (let round = 0; round < 5; round += 1) {
@@ -135,7 +135,7 @@ export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[
   },
   {
     rule: 'D5',
-    name: 'get and list give one and the same etag',
+    name: 'get and list return the same etag',
     async check({ store }) {
       const created = await store.create(sampleDocument());
       const { etag } = await store.replace(sampleDocument(), created.etag);

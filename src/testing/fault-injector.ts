@@ -3,8 +3,8 @@ import { systemClock, type Clock } from '../async/clock.js';
 import { readOptions } from '../guards/guards.js';
 
 /**
- * What happens to one call: it fails with nothing done (`before`); it is done and its answer is lost
- * (`after`); or it begins late, by a time or once a promise has settled.
+ * The fault of one call: it fails without effect (`before`), it takes effect and its answer is lost
+ * (`after`), or it begins late, after a time or once a promise has settled.
  */
 export type Fault =
   | { readonly before: Error }
@@ -12,7 +12,7 @@ export type Fault =
   | { readonly delayMs: number }
   | { readonly wait: Promise<unknown> };
 
-/** Names of the methods that answer by a promise. */
+/** The names of the methods that return a promise. */
 export type AsyncMethod<Subject> = {
   [Name in keyof Subject & string]-?: NonNullable<Subject[Name]> extends (
     ...args: never[]
@@ -23,11 +23,11 @@ export type AsyncMethod<Subject> = {
 
 export interface FaultCall<Subject> {
   readonly method: AsyncMethod<Subject>;
-  /** Counts the calls of the subject, of whatever method, from 1 on. */
+  /** The number of the call, over all methods of the subject, from 1 on. */
   readonly call: number;
 }
 
-/** Asked before each call; `undefined` lets it through. */
+/** Called before each call; `undefined` lets the call through. */
 export type FaultPlan<Subject> = (call: FaultCall<Subject>) => Fault | undefined;
 
 export interface FaultLog<Subject> {
@@ -36,17 +36,17 @@ export interface FaultLog<Subject> {
 }
 
 export interface InjectFaultsOptions {
-  /** Times `delayMs`. @default systemClock */
+  /** The source of time for `delayMs`. @default systemClock */
   readonly clock?: Clock;
 }
 
 /**
- * Wraps a subject so that a plan decides over each call; everything else is the subject's own.
+ * Wraps a subject so that a plan decides on each call; everything else is the subject's own.
  *
- * All methods must answer by a promise, as those of `KeyProvider`, `DekStore` and `DocumentStore`
- * do. What the subject calls on itself is not seen.
+ * All methods must return a promise, as those of `KeyProvider`, `DekStore` and `DocumentStore` do. Calls that
+ * the subject makes on itself are not intercepted.
  *
- * @returns The subject to use in its place, with `calls` beside its own properties.
+ * @returns The subject to use instead, with `calls` next to its own properties.
  *
  * @example The answer to the first write is lost
  * ```ts
@@ -102,7 +102,7 @@ async function performWith(
   return answer;
 }
 
-/** A fault that is misspelt would be none, and its test would pass. */
+/** A misspelt fault would have no effect, and its test would pass. */
 function readFault(fault: Fault): Fault {
   const own = readOptions(fault, ['before', 'after', 'delayMs', 'wait'], 'fault');
   if (Object.keys(own).length > 0) return own;

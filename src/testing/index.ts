@@ -1,4 +1,4 @@
-/** Stores in memory and contract kits, for tests of this library and of adapters to it. @module */
+/** In-memory stores and contract kits, for tests of this library and of its adapters. @module */
 export {
   type ContractCase,
   type ContractSubject,

@@ -1,4 +1,4 @@
-/** Cases about what callers that pace their calls rely on: K11 and K12. @module */
+/** Cases for callers that pace their calls: K11 and K12. @module */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../async/clock.js';
@@ -19,7 +19,7 @@ const OPERATIONS: readonly unknown[] = ['unwrapKey', 'wrapKey'];
 export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   {
     rule: 'K11',
-    name: 'localCalls, where there are any, name wrapKey or unwrapKey, and stay the same through use',
+    name: 'localCalls, if present, name wrapKey or unwrapKey, and stay the same through use',
     async check({ provider, mekVersions }) {
       const { localCalls } = provider;
       for (const each of localCalls ?? []) {
@@ -31,7 +31,7 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K11',
-    name: 'documentedOpsPerSecond, where there is one, gives a number above 0, or undefined',
+    name: 'documentedOpsPerSecond, if present, returns a number above 0, or undefined',
     async check({ provider, mekVersions }) {
       for (const mekVersion of mekVersions) {
         const rate: unknown = await provider.documentedOpsPerSecond?.({ mekVersion });
@@ -41,14 +41,14 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K11',
-    name: 'documentedOpsPerSecond, where there is one, gives undefined for a version that does not exist',
+    name: 'documentedOpsPerSecond, if present, returns undefined for an unknown version',
     async check({ provider, unknownVersion: mekVersion = DEFAULT_UNKNOWN_VERSION }) {
       assert.equal(await provider.documentedOpsPerSecond?.({ mekVersion }), undefined);
     },
   },
   {
     rule: 'K11',
-    name: 'documentedOpsPerSecond, where there is one, rejects with the reason of a signal that has aborted',
+    name: 'documentedOpsPerSecond, if present, rejects with the reason of an aborted signal',
     async check({ provider, mekVersions: [mekVersion = ''] }) {
       if (!provider.documentedOpsPerSecond) return;
       await assertHonoursAbort(async (signal) =>
@@ -58,7 +58,7 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K12',
-    name: 'a throttled call with beforeRetry is rejected at once, and not tried again',
+    name: 'a throttled call with beforeRetry is rejected at once, and not retried',
     async check({ provider, mekVersions, disturb }) {
       if (!disturb) return;
       const wrap = await wrapSome(provider, mekVersions);
@@ -69,12 +69,12 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
         return Promise.resolve();
       };
       await assertRejectsWith('KEY_PROVIDER_THROTTLED', provider.unwrapKey(wrap, { beforeRetry }));
-      assert.equal(retries, 0, 'it asked whether it may try again');
+      assert.equal(retries, 0, 'the provider called beforeRetry');
     },
   },
   {
     rule: 'K12',
-    name: 'a call that is tried again awaits beforeRetry first',
+    name: 'a retry awaits beforeRetry first',
     async check({ provider, mekVersions, disturb }) {
       if (!disturb) return;
       const wrap = await wrapSome(provider, mekVersions);
@@ -85,12 +85,12 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
         progress.hasWaited = true;
       };
       const isSettled = await succeeds(provider.unwrapKey(wrap, { beforeRetry }));
-      assert.equal(progress.hasWaited, isSettled, 'it tried again without waiting');
+      assert.equal(progress.hasWaited, isSettled, 'the provider retried without waiting');
     },
   },
   {
     rule: 'K12',
-    name: 'a call ends with what beforeRetry rejects with',
+    name: 'a call rejects with the rejection of beforeRetry',
     async check({ provider, mekVersions, disturb }) {
       if (!disturb) return;
       const wrap = await wrapSome(provider, mekVersions);
@@ -102,14 +102,14 @@ export const KEY_PACING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
         return Promise.reject(reason);
       };
       await assert.rejects(provider.unwrapKey(wrap, { beforeRetry }), (error) => {
-        assert.equal(error === reason, isAsked, 'expected what beforeRetry rejected with');
+        assert.equal(error === reason, isAsked, 'expected the rejection of beforeRetry');
         return true;
       });
     },
   },
 ];
 
-/** Whether an outage was overcome; every other failure is none of these cases. */
+/** Whether the call succeeded after an outage; any other failure fails the case. */
 async function succeeds(call: Promise<unknown>): Promise<boolean> {
   try {
     await call;

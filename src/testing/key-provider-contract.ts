@@ -11,12 +11,12 @@ import { KEY_SECRECY_CASES } from './key-secrecy-contract.js';
 import { KEY_WRAPPING_CASES } from './key-wrapping-contract.js';
 
 /**
- * The contract of {@link KeyProvider}, one case or more for each rule `K1` to `K13`.
+ * The contract of {@link KeyProvider}, with at least one case for each rule `K1` to `K13`.
  *
- * Run them with any test runner; they need none. Each case gets a subject from `make` and disposes
- * of it. No case prints a key, also when it fails.
+ * Run the cases with any test runner, or without one. Each case gets a subject from `make` and disposes of
+ * it. No case prints a key, even when it fails.
  *
- * @param make - Gives a provider with at least two MEK versions, and says which they are.
+ * @param make - Returns a provider with at least two MEK versions, and their names.
  *
  * @example
  * ```ts

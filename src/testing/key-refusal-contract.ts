@@ -13,13 +13,13 @@ import {
 
 const PLACES = 12;
 
-/** Names that a careless lookup would find, or a key service take for "whatever is newest". */
+/** Names that a careless lookup would find, or that a key service would treat as "the newest". */
 const NO_VERSIONS: readonly string[] = ['', 'latest', 'current', '__proto__', 'constructor'];
 
 export const KEY_REFUSAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   {
     rule: 'K5',
-    name: 'wrapKey refuses a version that does not exist, "latest" and the empty one included',
+    name: 'wrapKey refuses an unknown version, including "latest" and the empty one',
     async check(subject) {
       for (const mekVersion of unknownVersions(subject)) {
         const wrapping = subject.provider.wrapKey(randomBytes(DEK_BYTES), { mekVersion });
@@ -29,7 +29,7 @@ export const KEY_REFUSAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K5',
-    name: 'unwrapKey refuses a version that does not exist, "latest" and the empty one included',
+    name: 'unwrapKey refuses an unknown version, including "latest" and the empty one',
     async check(subject) {
       const wrap = await wrapSome(subject);
       for (const mekVersion of unknownVersions(subject)) {
@@ -54,7 +54,7 @@ export const KEY_REFUSAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K6',
-    name: 'a wrap that was cut, lengthened, emptied or replaced is rejected',
+    name: 'a truncated, lengthened, empty or replaced wrap is rejected',
     async check(subject) {
       const wrap = await wrapSome(subject);
       const { wrappedDek } = wrap;
@@ -133,7 +133,7 @@ export const KEY_REFUSAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K8',
-    name: 'every call rejects with the reason of a signal that has aborted',
+    name: 'every call rejects with the reason of an aborted signal',
     async check(subject) {
       const { provider, mekVersions } = subject;
       const mekVersion = mekVersions[0] ?? '';
@@ -166,7 +166,7 @@ async function assertRejected(
 export const KEY_LOCAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   {
     rule: 'K13',
-    name: 'localMeks, where there are any, name versions that are configured, and weaknesses in words',
+    name: 'localMeks, if present, name configured versions, and weaknesses in words',
     check({ provider, mekVersions }) {
       for (const { mekVersion, weakness } of localMeksOf(provider)) {
         assert.ok(mekVersions.includes(mekVersion), 'expected a configured version');
@@ -178,7 +178,7 @@ export const KEY_LOCAL_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K13',
-    name: 'localMeks, where there are any, stay the same through use',
+    name: 'localMeks, if present, stay the same through use',
     async check({ provider, mekVersions }) {
       const before = structuredClone(localMeksOf(provider));
       for (const mekVersion of mekVersions) {

@@ -1,4 +1,4 @@
-/** Cases about whose bytes a provider touches and what it prints: K9 and K10. @module */
+/** Cases about the buffers that a provider uses, and what it prints: K9 and K10. @module */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
@@ -22,7 +22,7 @@ export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K9',
-    name: 'bytes that the caller wipes after wrapKey are wiped nowhere else',
+    name: "zeroing the caller's bytes after wrapKey changes no other bytes",
     async check({ provider, mekVersions: [mekVersion = ''] }) {
       const dek = randomBytes(DEK_BYTES);
       const before = Buffer.from(dek);
@@ -33,7 +33,7 @@ export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K9',
-    name: 'each unwrapKey returns a buffer of its own that the caller may wipe',
+    name: 'each unwrapKey returns a new buffer that the caller may zero',
     async check({ provider, mekVersions: [mekVersion = ''] }) {
       const dek = randomBytes(DEK_BYTES);
       const wrap = await provider.wrapKey(dek, { mekVersion });
@@ -45,7 +45,7 @@ export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K10',
-    name: 'a provider that is printed or serialised gives nothing of a key away',
+    name: 'a provider reveals nothing of a key when printed or serialised',
     async check({ provider, mekVersions, secrets = [] }) {
       const dek = randomBytes(DEK_BYTES);
       for (const mekVersion of mekVersions) {
@@ -56,7 +56,7 @@ export const KEY_SECRECY_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K10',
-    name: 'errors give nothing of a key away',
+    name: 'errors reveal nothing of a key',
     async check({ provider, mekVersions: [mekVersion = ''], secrets = [], unknownVersion = '0' }) {
       const dek = randomBytes(DEK_BYTES);
       const wrap = await provider.wrapKey(dek, { mekVersion });
@@ -78,7 +78,7 @@ function printed(value: unknown): string {
 }
 
 function assertHides(text: string, secrets: readonly Uint8Array[], what: string): void {
-  assert.ok(!revealsSecret(text, secrets), `${what} gives a key away`);
+  assert.ok(!revealsSecret(text, secrets), `${what} reveals a key`);
 }
 
 async function failureOf(call: Promise<unknown>): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** Cases about what a provider is called and that it gives back what it wrapped: K1 to K4. @module */
+/** Cases about the names of a provider, and that it returns what it wrapped: K1 to K4. @module */
 import assert from 'node:assert/strict';
 import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
@@ -10,7 +10,7 @@ const CALLERS = 20;
 export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   {
     rule: 'K1',
-    name: 'id, MEK name and algorithm are given, and stay the same through use',
+    name: 'id, MEK name and algorithm are present, and stay the same through use',
     async check({ provider, mekVersions }) {
       const { id, mekName, wrapAlgorithm } = provider;
       for (const name of [id, mekName]) {
@@ -28,7 +28,7 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K2',
-    name: 'the current version is exact, and one of those that are configured',
+    name: 'the current version is exact, and one of the configured versions',
     async check({ provider, mekVersions }) {
       const current = await provider.currentVersion();
       assert.ok(isMekVersion(current), `not a MEK version: ${JSON.stringify(current)}`);
@@ -37,7 +37,7 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K2',
-    name: 'the current version stays the same however often it is asked for',
+    name: 'the current version stays the same, however often it is requested',
     async check({ provider, mekVersions }) {
       const current = await provider.currentVersion();
       for (const mekVersion of mekVersions) {
@@ -52,7 +52,7 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K3',
-    name: 'a wrap names the provider, its MEK and exactly the version asked for',
+    name: 'a wrap names the provider, its MEK and exactly the requested version',
     async check({ provider, mekVersions }) {
       for (const mekVersion of mekVersions) {
         const wrap = await provider.wrapKey(randomBytes(DEK_BYTES), { mekVersion });
@@ -79,7 +79,7 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K4',
-    name: 'unwrapKey gives back exactly what was wrapped, under every version',
+    name: 'unwrapKey returns exactly what was wrapped, under every version',
     async check({ provider, mekVersions }) {
       assert.ok(mekVersions.length > 1, 'the kit needs at least two MEK versions');
       for (const mekVersion of mekVersions) {
@@ -92,7 +92,7 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
   {
     rule: 'K4',
-    name: 'DEKs wrapped and unwrapped at the same time stay apart',
+    name: 'concurrently wrapped and unwrapped DEKs are not mixed up',
     async check({ provider, mekVersions }) {
       const deks = Array.from({ length: CALLERS }, () => randomBytes(DEK_BYTES));
       const wraps = await Promise.all(
@@ -108,17 +108,17 @@ export const KEY_WRAPPING_CASES: readonly SubjectCase<KeyProviderSubject>[] = [
   },
 ];
 
-/** Compares without printing either. */
+/** Compares the bytes without printing them. */
 export function assertSameBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
   const isSame = actual instanceof Uint8Array && Buffer.compare(actual, expected) === 0;
-  assert.ok(isSame, 'unwrapKey gave back other bytes than were wrapped');
+  assert.ok(isSame, 'unwrapKey returned other bytes than were wrapped');
 }
 
 function withLeadingZeros(): Buffer {
   return randomBytes(DEK_BYTES).fill(0, 0, DEK_BYTES / 2);
 }
 
-/** A wrap as it comes out of a row. */
+/** A wrap as it is read from a row. */
 function asStored(wrap: KeyWrap): KeyWrap {
   return JSON.parse(JSON.stringify(wrap)) as KeyWrap;
 }

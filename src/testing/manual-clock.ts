@@ -1,13 +1,13 @@
-/** A clock that moves when a test says so. @module */
+/** A clock that moves when a test moves it. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { readOptions } from '../guards/guards.js';
 import { ONCE } from '../async/own-signal.js';
 import { ownSignal } from '../async/own-signal.js';
 
 export interface ManualClockOptions {
-  /** Where the wall clock begins. @default 2026-01-01T00:00:00.000Z */
+  /** The initial time of the wall clock. @default 2026-01-01T00:00:00.000Z */
   readonly wallMs?: number;
-  /** What `jitter` answers, every time: from 0 to below 1. @default 0.5 */
+  /** The constant result of `jitter`, from 0 to below 1. @default 0.5 */
   readonly jitter?: number;
 }
 
@@ -22,8 +22,8 @@ const DEFAULT_JITTER = 0.5;
 /**
  * A clock that stands still between two calls of a test, so that hours pass in no time.
  *
- * {@link advance} jumps: whoever was due wakes up to find the whole time gone. {@link run} lets time
- * pass: whoever wakes up may sleep again and be woken again on the way.
+ * {@link advance} jumps: a sleeper that was due wakes after the whole time has passed. {@link run} lets time
+ * pass: a sleeper that wakes may sleep again and wake again on the way.
  *
  * @example
  * ```ts
@@ -85,13 +85,13 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Moves both scales on at once, and wakes those who were due, the earliest first. */
+  /** Moves both scales at once, and wakes due sleepers, the earliest first. */
   advance(durationMs: number): void {
     requireDuration(durationMs);
     this.#moveTo(this.#monotonicMs + durationMs);
   }
 
-  /** Lets the time pass sleep by sleep; whatever is woken runs until it sleeps again or is done. */
+  /** Lets time pass sleep by sleep; a sleeper that wakes runs until it sleeps again or is done. */
   async run(durationMs: number): Promise<void> {
     requireDuration(durationMs);
     const endMs = this.#monotonicMs + durationMs;
@@ -103,7 +103,7 @@ export class ManualClock implements Clock {
     this.#moveTo(endMs);
   }
 
-  /** Sets the wall clock back, as an administrator or a time server would; sleeps go on. */
+  /** Sets the wall clock back, as an administrator or a time server would; sleeps continue. */
   setBack(durationMs: number): void {
     requireDuration(durationMs);
     this.#wallMs -= durationMs;
@@ -129,7 +129,7 @@ function requireDuration(durationMs: number): void {
   throw new RangeError('"durationMs" expected a number of milliseconds from 0 on');
 }
 
-/** A turn of the real event loop: every promise that can settle does. */
+/** One turn of the real event loop: every promise that can settle does. */
 function letOthersRun(): Promise<void> {
   return systemClock.sleep(0);
 }

@@ -21,7 +21,7 @@ import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-tab
 const MOST_PAGE_SIZE = 10_000;
 
 /**
- * Keeps DEK rows in memory, with real etags and copies. Everything is lost with the process.
+ * Keeps DEK rows in memory, with real etags and copies. All data is lost when the process ends.
  *
  * @example
  * ```ts

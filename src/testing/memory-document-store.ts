@@ -15,11 +15,11 @@ import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-tab
 const MOST_PAGE_SIZE = 10_000;
 
 export interface MemoryDocumentStoreOptions {
-  /** Properties that together name one document, as in its definition. */
+  /** The properties that together identify a document, as in its definition. */
   readonly key: readonly string[];
 }
 
-/** Keeps documents in memory, with real etags and copies. Everything is lost with the process. */
+/** Keeps documents in memory, with real etags and copies. All data is lost when the process ends. */
 export class MemoryDocumentStore<
   Document extends object = Record<string, unknown>,
 > implements DocumentStore<Document> {

@@ -7,13 +7,13 @@ export interface TableEntry {
   readonly etag: string;
 }
 
-/** Items go in and come out as JSON text, so that nobody holds a reference into the table. */
+/** Items are converted to and from JSON text, so that no caller holds a reference into the table. */
 export class MemoryItemTable {
   readonly #items = new Map<string, { readonly json: string; readonly etag: string }>();
   #writes = 0;
 
   create(key: string, value: unknown, what: string): TableEntry {
-    if (this.#items.has(key)) throw new StoreError('ALREADY_EXISTS', `${what} exists already`);
+    if (this.#items.has(key)) throw new StoreError('ALREADY_EXISTS', `${what} already exists`);
     return this.#write(key, value);
   }
 
@@ -32,7 +32,7 @@ export class MemoryItemTable {
     this.#items.delete(key);
   }
 
-  /** Entries in key order, from after a key on. */
+  /** Entries in key order, after a key. */
   entries(after = ''): TableEntry[] {
     const keys = [...this.#items.keys()].filter((key) => key > after).sort();
     return keys.map((key) => this.get(key) as TableEntry);
@@ -47,11 +47,11 @@ export class MemoryItemTable {
 
   #requireEtag(key: string, etag: string, what: string): void {
     if (this.#items.get(key)?.etag === etag) return;
-    throw new StoreError('ETAG_MISMATCH', `${what} was changed or removed by someone else`);
+    throw new StoreError('ETAG_MISMATCH', `${what} was changed or removed by another writer`);
   }
 }
 
-/** Answers later, as a database would, and not at all once the signal has aborted. */
+/** Resolves later, as a database would, and rejects once the signal has aborted. */
 export async function answerLater(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await Promise.resolve();

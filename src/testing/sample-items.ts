@@ -1,4 +1,4 @@
-/** Valid rows and other items for contract kits; no key is behind them. @module */
+/** Valid rows and other items for contract kits; they hold no real keys. @module */
 import { encodeBase64url } from '../crypto/encoding.js';
 import {
   tombstoneOf,
@@ -18,7 +18,7 @@ const CREATED_AT = '2026-01-01T00:00:00.000Z';
 
 export interface SampleRowOptions {
   readonly product?: string;
-  /** The document in the collection `notes`; another document is another scope. */
+  /** The document in the collection `notes`; another document has another scope. */
   readonly document?: string;
   readonly generation?: number;
   readonly epoch?: number;
@@ -78,7 +78,7 @@ export function sampleLease(product = 'sample', collection = 'notes', owner = 'w
   };
 }
 
-/** One of each known type that is no row, those of later versions included. */
+/** One item of each known type other than a row, those of later versions included. */
 export function sampleItems(product = 'sample'): readonly DekStoreItem[] {
   const inScope = (type: string, scope: string, id: string): DekStoreItem => ({
     id,
@@ -96,7 +96,7 @@ export function sampleItems(product = 'sample'): readonly DekStoreItem[] {
   ];
 }
 
-/** Rows of which somebody changed the type, to hide them from every listing. */
+/** Rows whose type was changed, to hide them from every listing. */
 export function disguisedRows(): readonly DekRow[] {
   return sampleItems().map(({ type }) => {
     const row = sampleRow({ document: `disguised as ${type}` });
@@ -104,7 +104,7 @@ export function disguisedRows(): readonly DekRow[] {
   });
 }
 
-/** Samples for as many documents, each a scope of its own. */
+/** The given number of sample rows, each in its own scope. */
 export function sampleRows(count: number, options: SampleRowOptions = {}): ActiveDekRow[] {
   return Array.from({ length: count }, (_, index) =>
     sampleRow({ ...options, document: `${options.document ?? 'n'}-${String(index)}` }),
@@ -120,7 +120,7 @@ export function sampleDocument(properties: Record<string, unknown> = {}): Sample
   return { workspaceId: 'w1', id: 'n1', body: 'text', ...properties };
 }
 
-/** As many documents of one workspace, each with a key of its own. */
+/** The given number of documents in one workspace, each with its own key. */
 export function sampleDocuments(count: number, idPrefix = 'n'): SampleDocument[] {
   return Array.from({ length: count }, (_, index) =>
     sampleDocument({ id: `${idPrefix}-${String(index)}`, body: `text ${String(index)}` }),

@@ -93,7 +93,7 @@ describe('a DEK wrapped with the public key of a vault’s MEK, and planted in C
     const writing = encryptAny(processWith(required), { ...KEY, body: 'a secret' });
     expect(await failure(writing)).toMatchObject({
       code: 'TAMPERED',
-      message: `DEK row ${planted.id} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`,
+      message: `DEK row ${planted.id} has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently`,
     });
     expect(await decryptAny(processWith(required), stored)).toMatchObject({ body: 'of the owner' });
   });

@@ -27,7 +27,7 @@ describe('a key provider that wraps to nothing', () => {
     const made = setup();
     made.provider.after = (method, result) => (method === 'wrapKey' ? wrap : result);
     expect(await failure(sealed(made.encryptor, 'text'))).toEqual(
-      broken('key provider "env" broke rule K3: wrapKey returned another wrap'),
+      broken('key provider "env" broke rule K3: wrapKey returned a different wrap than requested'),
     );
     expect(await made.memory.count({ product: PRODUCT })).toBe(0);
   });
@@ -48,7 +48,7 @@ describe('a store that answers null, as for what is absent', () => {
     const reader = setup({ beside: made });
     reader.store.after = (method, result) =>
       method === (name === 'getItem' ? 'getRotation' : name) ? null : result;
-    const refusal = broken(`DEK store broke rule ${rule}: ${name} answered with something else`);
+    const refusal = broken(`DEK store broke rule ${rule}: ${name} returned an unexpected value`);
     if (name === 'get') {
       expect(await failure(decryptAny(reader.encryptor, stored))).toEqual(refusal);
     } else if (name === 'getMany') {
@@ -66,5 +66,5 @@ describe('a store that answers null, as for what is absent', () => {
 });
 
 function broken(what: string): ReturnType<typeof refused> {
-  return refused('ADAPTER_CONTRACT', `The ${what}; mend the adapter`);
+  return refused('ADAPTER_CONTRACT', `The ${what}; fix the adapter`);
 }

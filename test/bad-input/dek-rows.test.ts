@@ -210,7 +210,7 @@ describe('a DEK row', () => {
     const sound = previous(row.wrappedDek);
     const nested = 'The previous wrap of a DEK row';
     const altered = (property: string): Failure =>
-      tampered(`${nested} is not as it was written (${property}): restore it from a backup`);
+      tampered(`${nested} was altered (${property}): restore it from a backup`);
     const cases: readonly [unknown, Failure][] = [
       [null, altered('its form')],
       ['text', altered('its form')],
@@ -230,7 +230,7 @@ describe('a DEK row', () => {
     }
     const recoveryWrap = { wrappedDek: 'AAAA', wrapAlgorithm: 'RSA-OAEP-256', recoveryKeyId: 'x' };
     const refusal = tampered(
-      'The recovery wrap of a DEK row is not as it was written (wrappedDek): restore it from a backup',
+      'The recovery wrap of a DEK row was altered (wrappedDek): restore it from a backup',
     );
     expect(await refusals({ ...row, recoveryWrap })).toEqual([refusal, refusal]);
   });
@@ -296,7 +296,7 @@ describe('a wrap', () => {
     expect((error as Error).cause).toMatchObject({
       name: 'KeyProviderError',
       code: 'WRAP_REJECTED',
-      message: `The MEK env/env/${row.mekVersion} did not make this wrap, or it was changed`,
+      message: `The MEK env/env/${row.mekVersion} did not make this wrap, or the wrap was changed`,
     });
   });
 

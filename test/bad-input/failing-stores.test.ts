@@ -127,7 +127,7 @@ describe('a failure of the key provider', () => {
         name: 'FieldEncryptionError',
         code: 'ADAPTER_CONTRACT',
         message:
-          'The key provider "env" broke rule K3: wrapKey returned another wrap; mend the adapter',
+          'The key provider "env" broke rule K3: wrapKey returned a different wrap than requested; fix the adapter',
       });
       expect(await made.memory.count({ product: PRODUCT })).toBe(0);
     }
@@ -141,7 +141,7 @@ describe('a failure of the key provider', () => {
         name: 'FieldEncryptionError',
         code: 'ADAPTER_CONTRACT',
         message:
-          'The key provider "env" broke rule K2: currentVersion gave no exact version; mend the adapter',
+          'The key provider "env" broke rule K2: currentVersion returned no exact version; fix the adapter',
       });
       expect(await contentsOf(made.memory)).toEqual({ items: [], rotation: undefined });
     }

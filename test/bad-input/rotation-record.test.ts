@@ -39,7 +39,7 @@ async function refusal(value: unknown): Promise<Failure> {
 const NAME = `The rotation record of "${PRODUCT}"`;
 
 function altered(property: string): Failure {
-  return tampered(`${NAME} is not as it was written (${property}): restore it from a backup`);
+  return tampered(`${NAME} was altered (${property}): restore it from a backup`);
 }
 
 function unsupported(what: string): Failure {
@@ -122,7 +122,7 @@ describe('a rotation record', () => {
     const entry = { epoch, keyProvider, mekName, mekVersion, startedAt };
     const name = 'An entry in the history of a rotation record';
     expect(await refusal({ ...record, history: [entry, { ...entry, epoch: 0 }] })).toEqual(
-      tampered(`${name} is not as it was written (epoch): restore it from a backup`),
+      tampered(`${name} was altered (epoch): restore it from a backup`),
     );
     expect(await refusal({ ...record, history: [{ ...entry, note: 'x' }] })).toEqual(
       refused(

@@ -132,7 +132,7 @@ const numbered = (letter: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${letter}${String(index + 1)}`);
 
 const CASE_OF_ANOTHER_PROCESS =
-  'S11 an acknowledged write is visible to whoever opens the data next';
+  'S11 an acknowledged write is visible to every process that opens the data later';
 
 describeKit('keyProviderContract', numbered('K', 13), providerCases, BROKEN_KEY_PROVIDERS);
 describeKit('dekStoreContract', numbered('S', 15), dekCases, BROKEN_DEK_STORES);
@@ -188,8 +188,6 @@ describe('dekStoreContract, with another process', () => {
         replace: (row, etag) => own['replace']?.(row, `other-${String(etag)}`) ?? Promise.resolve(),
       })),
     );
-    expect(failed).toEqual([
-      'S11 processes that are open at the same time see one another, and share etags',
-    ]);
+    expect(failed).toEqual(["S11 concurrent processes see each other's writes, and share etags"]);
   });
 });

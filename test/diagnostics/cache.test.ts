@@ -1,4 +1,4 @@
-/** What is told of the DEKs in memory. @module */
+/** Messages about the DEKs in memory. @module */
 import { describe, expect, it } from 'vitest';
 import type { DekRow } from '../../src/adapters.js';
 import {

@@ -70,7 +70,7 @@ describe('a variable that nothing reads', () => {
     expect(warnings).toEqual(
       names.map((name) => ({
         code: 'VARIABLE_UNREAD',
-        message: `The variable ${name} is not read by anything: unset it, unless it is made for a Kubernetes Service called "field-encrypt"`,
+        message: `The variable ${name} is not used: unset it, unless Kubernetes creates it for a Service called "field-encrypt"`,
       })),
     );
   });

@@ -86,7 +86,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       return rejection(sealed(made.encryptor, 'text'));
     },
     message:
-      'The key provider "env" broke rule K3: wrapKey returned another wrap; mend the adapter',
+      'The key provider "env" broke rule K3: wrapKey returned a different wrap than requested; fix the adapter',
   },
   ALREADY_EXISTS: {
     type: StoreError,
@@ -95,7 +95,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const row = await memory.get(DEK_ID);
       return rejection(memory.create(row?.value as never));
     },
-    message: `The item ${DEK_ID} exists already`,
+    message: `The item ${DEK_ID} already exists`,
   },
   CIPHER_STALE: {
     ...plain,
@@ -189,7 +189,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const row = await memory.get(DEK_ID);
       return rejection(memory.replace(row?.value as never, 'old'));
     },
-    message: `The item ${DEK_ID} was changed or removed by someone else`,
+    message: `The item ${DEK_ID} was changed or removed by another writer`,
   },
   KEY_PROVIDER_DENIED: asProvided('KEY_PROVIDER_DENIED'),
   KEY_PROVIDER_FAILED: asProvided('KEY_PROVIDER_FAILED'),
@@ -242,7 +242,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       await alterRow(made, DEK_ID, { epoch: 9 });
       return ofType(await rewrap(made), 'failed')[0]?.error;
     },
-    message: `DEK row ${DEK_ID} has the epoch 9, above the rotation record's 1: restore the newest rotation record, or the row if it alone was altered`,
+    message: `DEK row ${DEK_ID} has the epoch 9, above the rotation record's 1: restore the newest rotation record, or the row if only the row was altered`,
     dekId: DEK_ID,
   },
   ROTATION_RECORD_MISSING: {
@@ -266,7 +266,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       return rejection(rotating.next());
     },
     message:
-      'The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/env-14a0d50f83d30aea: nothing more was written; find out who changed it before you start again',
+      'The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/env-14a0d50f83d30aea: nothing more was written; find out what changed it before you start again',
   },
   ROTATION_UNFINISHED: {
     ...plain,
@@ -276,7 +276,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       return rejection((await start(withKeys(made, ['c', 'a']))).next());
     },
     message:
-      'The rotation to env/env/env-c87645eed57bef29 with epoch 2, begun 2026-11-23T10:00:00.000Z, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it',
+      'The rotation to env/env/env-c87645eed57bef29 with epoch 2, begun 2026-11-23T10:00:00.000Z, is not finished: name that target to finish it, or pass "takeOver: true" to start another in its place',
   },
   ROW_UNSUPPORTED: {
     ...plain,
@@ -297,7 +297,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   TAMPERED: {
     type: TamperedError,
     provoke: () => readAltered({}, { ct: 'AAAA' }),
-    message: `The envelope at "body" failed authentication under DEK ${DEK_ID}: it was changed, or belongs to another place; restore the document from a backup`,
+    message: `The envelope at "body" failed authentication under DEK ${DEK_ID}: it was changed, or moved from another place; restore the document from a backup`,
     dekId: DEK_ID,
     path: 'body',
   },
@@ -309,7 +309,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const wrap = await provider.wrapKey(Buffer.alloc(32), { mekVersion });
       return rejection(provider.unwrapKey({ ...wrap, wrappedDek: 'AAAA' }));
     },
-    message: 'The MEK env/env/env-2e78b39dca20f0b4 did not make this wrap, or it was changed',
+    message: 'The MEK env/env/env-2e78b39dca20f0b4 did not make this wrap, or the wrap was changed',
   },
 };
 

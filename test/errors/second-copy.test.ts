@@ -187,7 +187,7 @@ describe('a store that another copy authenticates', () => {
     expect(recordAuthenticationOf(store)).toBe('required');
     expect(failureOf(() => own.authenticateRecords(store, { recordKey }))).toEqual({
       name: 'TypeError',
-      message: '"dekStore" authenticates its records already',
+      message: '"dekStore" already authenticates its records',
     });
   });
 

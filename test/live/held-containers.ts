@@ -155,7 +155,7 @@ async function exists(place: { readonly id: string; read(): Promise<unknown> }):
     if (status === NOT_FOUND) return false;
     if (status !== FORBIDDEN && status !== UNAUTHORIZED) throw error;
     throw new Refusal(
-      `Cosmos DB denies access to "${place.id}" (${String(status)}): give this identity the role "Cosmos DB Built-in Data Contributor" on the database, and let this address through the account's firewall`,
+      `Cosmos DB denies access to "${place.id}" (${String(status)}): give this identity the role "Cosmos DB Built-in Data Contributor" on the database, and allow this address in the account's firewall`,
     );
   }
 }
@@ -170,7 +170,7 @@ async function requireEmpty(target: TestContainer): Promise<void> {
 
 function cannotMake({ database, deks, documents }: CosmosAccess): Refusal {
   return new Refusal(
-    `This identity may not make what is missing of the database "${database.id}" and its containers "${deks.id}" and "${documents.id}": make them as docs/live-tests.md says, or set COSMOS_KEY`,
+    `This identity may not create what is missing of the database "${database.id}" and its containers "${deks.id}" and "${documents.id}": make them as docs/live-tests.md says, or set COSMOS_KEY`,
   );
 }
 

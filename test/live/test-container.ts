@@ -101,7 +101,7 @@ export class TestContainer {
 
   async #readConsistency(): Promise<ConsistencyLevel> {
     const { resource } = await this.container.database.client.getDatabaseAccount();
-    if (!resource) throw new Error('Cosmos DB said nothing about the account');
+    if (!resource) throw new Error('Cosmos DB returned no description of the account');
     return resource.consistencyPolicy;
   }
 

@@ -17,7 +17,7 @@ const ANSWERS_500 = {
 /** Cases that no provider can pass on Lowkey Vault. That nothing is unwrapped holds in all. */
 const DEVIATIONS: readonly Deviation[] = [
   { name: 'a wrap with any bit changed is rejected', ...ANSWERS_500 },
-  { name: 'a wrap that was cut, lengthened, emptied or replaced is rejected', ...ANSWERS_500 },
+  { name: 'a truncated, lengthened, empty or replaced wrap is rejected', ...ANSWERS_500 },
   { name: 'a wrap made under one version is rejected under every other', ...ANSWERS_500 },
 ];
 

@@ -140,7 +140,7 @@ describe('addRecoveryWraps', () => {
     expect(failed?.error).toMatchObject(
       refused(
         'ROW_UNSUPPORTED',
-        `DEK row ${victim?.id ?? ''} has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
+        `DEK row ${victim?.id ?? ''} has a mac, and this process has no record key to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
       ),
     );
   });
@@ -195,7 +195,7 @@ describe('addRecoveryWraps', () => {
     const { encryptor } = setup();
     expect(await failure(addRecoveryWraps(encryptor).next())).toEqual({
       name: 'TypeError',
-      message: '"recoveryKey" is not set: give the encryption an RSA public key as PEM',
+      message: '"recoveryKey" is not set: pass an RSA public key as PEM',
     });
     const options = { target: 'x' } as object;
     const withKey = setup(OURS).encryptor;

@@ -233,7 +233,7 @@ describe('a backfill', () => {
       name: 'FieldEncryptionError',
       code: 'ADAPTER_CONTRACT',
       message:
-        'The document store broke rule D6: list answered with something else; mend the adapter',
+        'The document store broke rule D6: list returned an unexpected value; fix the adapter',
     });
   });
 

@@ -33,7 +33,7 @@ type Item = StoredDocumentItem<Loose>;
 function broken(rule: string, what: string): Failure {
   return refused(
     'ADAPTER_CONTRACT',
-    `The document store broke rule ${rule}: ${what}; mend the adapter`,
+    `The document store broke rule ${rule}: ${what}; fix the adapter`,
   );
 }
 
@@ -75,7 +75,7 @@ describe.each(MIGRATIONS)('%s of a store that breaks its contract', (_what, enab
       const [made, collection] = await scene(enabled);
       listedAs(collection, (page) => withItems(page, (item) => ({ ...item, etag })));
       expect(await failure(migrate(start(made, collection), made.clock))).toEqual(
-        broken('D6', 'list gave a document without an etag'),
+        broken('D6', 'list returned a document without an etag'),
       );
       expect(collection.probe.calls).toEqual({ count: 1, list: 1 });
     },
@@ -85,7 +85,7 @@ describe.each(MIGRATIONS)('%s of a store that breaks its contract', (_what, enab
     const [made, collection] = await scene(enabled);
     listedAs(collection, (page) => ({ ...page, continuation }));
     expect(await failure(migrate(start(made, collection), made.clock))).toEqual(
-      broken('D6', 'list gave a continuation that is no text'),
+      broken('D6', 'list returned a continuation that is not text'),
     );
     expect(collection.probe.calls).toEqual({ count: 1, list: 1 });
   });
@@ -126,7 +126,7 @@ describe('a document that is gone', () => {
       return { items: [{ document: item?.document }] };
     };
     expect(await failure(backfill(made, collection))).toEqual(
-      broken('D6', 'list gave a document without an etag'),
+      broken('D6', 'list returned a document without an etag'),
     );
     expect(await collection.memory.count()).toBe(0);
   });
@@ -147,7 +147,7 @@ describe('a document that is gone', () => {
     };
     const migrated = await backfill(made, collection);
     expect(eventsOf(migrated, 'failed').map(({ error }) => describeError(error))).toEqual([
-      broken('D2', 'get answered with something else'),
+      broken('D2', 'get returned an unexpected value'),
     ]);
     expect(await memory.count()).toBe(0);
   });
@@ -163,7 +163,7 @@ describe('an update of a document', () => {
     const scene = writing();
     scene.probe.after = (method, result) => (method === 'get' ? answer : result);
     expect(await failure(update(scene, () => ({ ...KEY, body: 'new' })))).toEqual(
-      broken('D2', 'get answered with something else'),
+      broken('D2', 'get returned an unexpected value'),
     );
     expect(scene.probe.calls).toEqual({ get: 1 });
   });
@@ -177,7 +177,7 @@ describe('a re-encryption that shreds', () => {
       collection.probe.after = (method, result) => (method === 'get' ? answer : result);
       const migrated = await reencrypt(made, collection, { shred: true });
       expect(eventsOf(migrated, 'failed').map(({ error }) => describeError(error))[0]).toEqual(
-        broken('D2', 'get answered with something else'),
+        broken('D2', 'get returned an unexpected value'),
       );
       expect(await statesOf(made, 'note-0')).toEqual(['1 retired', '2 active']);
     },
@@ -188,7 +188,7 @@ describe('reading a collection', () => {
   it('refuses a continuation that is no text', async () => {
     const [made, collection] = await sealedNotes(1);
     listedAs(collection, (page) => ({ ...page, continuation: null }));
-    const refusal = broken('D6', 'list gave a continuation that is no text');
+    const refusal = broken('D6', 'list returned a continuation that is not text');
     expect(await failure(countPlaintext(note, collection.store))).toEqual(refusal);
     const search = findMissingDeks(made.encryptor, note, collection.store);
     expect(await failure(search.next())).toEqual(refusal);

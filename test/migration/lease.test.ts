@@ -203,8 +203,7 @@ describe('the lease of a collection', () => {
     expect(await failure(backfill(made, collection))).toEqual({
       name: 'TamperedError',
       code: 'TAMPERED',
-      message:
-        'The lease of "notes" is not as it was written (heartbeatAt): restore it from a backup',
+      message: 'The lease of "notes" was altered (heartbeatAt): restore it from a backup',
     });
     expect(await stored(collection, 'note-0')).toMatchObject({
       ...KEY,

@@ -62,7 +62,7 @@ describe('a re-encryption', () => {
     [
       '2999-01-01T00:00:00.000Z',
       'RangeError',
-      '"createdBefore" expected a moment in the past, got one to come',
+      '"createdBefore" expected a time in the past, got one in the future',
     ],
   ])('refuses the moment %j', async (createdBefore, name, message) => {
     const [made, collection] = await sealedNotes(1);

@@ -283,7 +283,7 @@ describe('a re-encryption item that cannot be trusted', () => {
       name: 'TamperedError',
       code: 'TAMPERED',
       message:
-        'The re-encryption item of "notes" is not as it was written (generationFloor): restore it from a backup',
+        'The re-encryption item of "notes" was altered (generationFloor): restore it from a backup',
     });
   });
 

@@ -68,7 +68,7 @@ describe('a provider under a budget', () => {
     for (const each of [first, second]) {
       expect(await rejection(each)).toMatchObject({
         code: 'KEY_PROVIDER_THROTTLED',
-        message: expect.stringMatching(/^The key service was not asked: /) as string,
+        message: expect.stringMatching(/^The key service was not called: /) as string,
       });
     }
     expect(calls).toBe(2);
@@ -118,7 +118,7 @@ describe('a provider under a budget', () => {
     expect(await rejection(providers.documentedOpsPerSecond(TARGET))).toMatchObject({
       code: 'ADAPTER_CONTRACT',
       message:
-        'The key provider "env" broke rule K11: documentedOpsPerSecond gave no rate; mend the adapter',
+        'The key provider "env" broke rule K11: documentedOpsPerSecond returned no valid rate; fix the adapter',
     });
     const { providers: silent } = budgeted(() => Promise.reject(outage()));
     expect(await silent.documentedOpsPerSecond(TARGET)).toBeUndefined();

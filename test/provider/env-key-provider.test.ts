@@ -159,7 +159,7 @@ describe('wraps', () => {
       expect(await failure(provider.unwrapKey(changed))).toEqual({
         name: 'KeyProviderError',
         code: 'WRAP_REJECTED',
-        message: `The MEK ${changed.keyProvider}/${changed.mekName}/${changed.mekVersion} did not make this wrap, or it was changed`,
+        message: `The MEK ${changed.keyProvider}/${changed.mekName}/${changed.mekVersion} did not make this wrap, or the wrap was changed`,
       });
     }
   });

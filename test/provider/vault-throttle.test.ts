@@ -116,7 +116,7 @@ describe('VaultThrottle', () => {
     const waiting = it.enter(undefined);
     await turn();
     it.close();
-    const over = { name: 'Error', message: 'The run is over: its caller left' };
+    const over = { name: 'Error', message: 'The run has ended: its caller stopped it' };
     expect(describeError(await rejection(waiting))).toEqual(over);
     expect(describeError(await rejection(it.enter(undefined)))).toEqual(over);
     expect(clock.sleeping).toBe(0);

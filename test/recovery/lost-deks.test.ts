@@ -24,7 +24,7 @@ describe('a DEK that is lost', () => {
     [
       'no-recovery-wrap',
       (made) => strip(made, 'note-0'),
-      'its row has no recovery wrap; restore a backup of the row that has one, or bring its MEK back',
+      'its row has no recovery wrap; restore a backup of the row that has one, or restore its MEK',
     ],
     [
       'other-recovery-key',
@@ -34,7 +34,7 @@ describe('a DEK that is lost', () => {
           recoveryWrap: { ...recoveryWrap, recoveryKeyId: OTHER_PAIR.id },
         });
       },
-      `its recovery wrap is for the recovery key ${OTHER_PAIR.id}, and this is ${PAIR.id}; run again with that private key`,
+      `its recovery wrap is for the recovery key ${OTHER_PAIR.id}, not for ${PAIR.id}; run again with that private key`,
     ],
     [
       'broken-recovery-wrap',
@@ -53,7 +53,7 @@ describe('a DEK that is lost', () => {
         const { recoveryWrap } = await rowOf(made, 'note-1');
         await alter(made, 'note-0', { recoveryWrap });
       },
-      'its recovery wrap holds another key than the row commits to; restore the row from a backup',
+      'its recovery wrap holds a DEK that does not match the commitment of the row; restore the row from a backup',
     ],
   ];
 

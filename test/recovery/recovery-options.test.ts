@@ -41,7 +41,7 @@ describe('a recovery that cannot begin', () => {
       );
       expect(error).toMatchObject({
         code: 'RECOVERY_KEY_UNKNOWN',
-        message: `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${OTHER_PAIR.id} that was given, and nothing was written; there are wraps for ${PAIR.id}: give the private key of one of these`,
+        message: `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${OTHER_PAIR.id} that was passed, and nothing was written; the recovery wraps are for ${PAIR.id}: pass the private key of one of these`,
       });
     }
   });
@@ -51,7 +51,7 @@ describe('a recovery that cannot begin', () => {
     await writeNotes(made, 2);
     const error = await expectNothingWritten(made, () => recover(withKeys(made, ['b'])));
     expect(error).toMatchObject({
-      message: `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${PAIR.id} that was given, and nothing was written; rows that are not on the target have none at all`,
+      message: `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${PAIR.id} that was passed, and nothing was written; rows that are not on the target have no recovery wrap`,
     });
   });
 
@@ -78,7 +78,7 @@ describe('a recovery that cannot begin', () => {
 describe('what recoverDeks is given', () => {
   const encrypted = (passphrase: string): string => createEncryptedPem(PAIR.privateKey, passphrase);
   const how = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';
-  const unreadable = `"privateKey" cannot be read: it must be ${how}, and "passphrase" what it was encrypted with, if it was`;
+  const unreadable = `"privateKey" cannot be read: it must be ${how}, with its "passphrase" if it is encrypted`;
 
   it('may be PKCS#8 or PKCS#1, and encrypted', async () => {
     const pkcs1 = createPkcs1Pem(PAIR.privateKey);

@@ -201,7 +201,7 @@ describe('the rotation record', () => {
     await expect(rewrap(operator)).rejects.toMatchObject({
       code: 'ROW_UNSUPPORTED',
       message:
-        'The rotation record of "notelett" has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do',
+        'The rotation record of "notelett" has a mac, and this process has no record key to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do',
     });
   });
 
@@ -210,7 +210,7 @@ describe('the rotation record', () => {
     await alterRecord(before, { epoch: Number.MAX_SAFE_INTEGER });
     await expect(rewrap(operator)).rejects.toMatchObject({
       code: 'TAMPERED',
-      message: 'The rotation record is not as it was written (epoch): restore it from a backup',
+      message: 'The rotation record was altered (epoch): restore it from a backup',
     });
     expect(await record(before)).toMatchObject({ epoch: Number.MAX_SAFE_INTEGER });
   });

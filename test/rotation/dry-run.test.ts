@@ -64,7 +64,7 @@ describe('a dry run', () => {
     expect(await failure(rehearsing.next())).toEqual(
       refused(
         'ROTATION_SUPERSEDED',
-        `The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/${await versionOf('c')}: nothing more was written; find out who changed it before you start again`,
+        `The rotation with epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/${await versionOf('c')}: nothing more was written; find out what changed it before you start again`,
       ),
     );
   });

@@ -220,7 +220,7 @@ describe('a store that breaks its contract', () => {
     expect(await rejection(rewrap(operator))).toMatchObject({
       code: 'ADAPTER_CONTRACT',
       message:
-        'The DEK store broke rule S7: list gave the same continuation again; mend the adapter',
+        'The DEK store broke rule S7: list returned the same continuation again; fix the adapter',
     });
   });
 
@@ -238,7 +238,7 @@ describe('a store that breaks its contract', () => {
     expect(await rejection(rewrap(operator))).toMatchObject({
       code: 'CONTENDED',
       message:
-        'A scan without a change, of product notelett, did not succeed in 100 attempts: other processes were faster; try again',
+        'A scan of product notelett without a change did not succeed in 100 attempts: other processes were faster; try again',
     });
   });
 });

@@ -204,7 +204,7 @@ describe('the target', () => {
     expect(await failure(rewrapAllDeks(encryptor, { target: await targetOf('b') }).next())).toEqual(
       {
         name: 'RangeError',
-        message: '"target" may be of several key providers, name one of: env/env, other/env',
+        message: '"target" may belong to several key providers; name one of: env/env, other/env',
       },
     );
   });

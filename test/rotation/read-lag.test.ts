@@ -114,7 +114,7 @@ describe('a store whose reads may lag', () => {
       expect(await failure(rewrap(operator))).toEqual(
         refused(
           'ADAPTER_CONTRACT',
-          'The DEK store broke rule S13: readLagMs answered with something else; mend the adapter',
+          'The DEK store broke rule S13: readLagMs returned an unexpected value; fix the adapter',
         ),
       );
       expect(await record(before)).toMatchObject({ state: 'fencing' });

@@ -85,7 +85,7 @@ describe('before a rollback begins', () => {
     const contents = await contentsOf(made.memory);
     expect(await failure(rollBack(operator, 'c'))).toEqual({
       name: 'RangeError',
-      message: `The product "notelett" was never on env/env/${await versionOf('c')}: there is no row under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
+      message: `The product "notelett" was never on env/env/${await versionOf('c')}: no row is under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
     });
     expect(await contentsOf(made.memory)).toEqual(contents);
   });
@@ -141,7 +141,7 @@ describe('a kept wrap that is broken', () => {
     expect(failed?.dekId).toBe(dekId);
     expect(describeError(failed?.error)).toEqual(
       tampered(
-        `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would put it back: pass "verifyFlips: true" to have such rows rewrapped`,
+        `The previous wrap of DEK row ${dekId} failed authentication, and the rollback would restore it: pass "verifyFlips: true" to rewrap such rows`,
       ),
     );
   });

@@ -203,7 +203,7 @@ describe('a rollback over a rotation that is not finished', () => {
     const { startedAt } = await record(made);
     const expected = refused(
       'ROTATION_UNFINISHED',
-      `The rotation to env/env/${await versionOf('c')} with epoch 3, begun ${startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to begin another over it`,
+      `The rotation to env/env/${await versionOf('c')} with epoch 3, begun ${startedAt}, is not finished: name that target to finish it, or pass "takeOver: true" to start another in its place`,
     );
     expect(await failure(rollBack(operator, 'a'))).toEqual(expected);
     expect(await failure(rollBack(operator, 'a', { dryRun: true }))).toEqual(expected);

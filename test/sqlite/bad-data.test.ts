@@ -170,7 +170,7 @@ describe('arguments', () => {
       ),
     );
     expect(() => new SqliteDocumentStore(database, { table: 't', key: [] })).toThrow(
-      new RangeError('"key" expected the names of one property or more'),
+      new RangeError('"key" expected the names of at least one property'),
     );
     expect(() => new SqliteDocumentStore(database, { table: 't', key: ['id', ''] })).toThrow(
       new TypeError('"key[1]" expected a non-empty string, got an empty one'),

@@ -178,7 +178,7 @@ describe('a write beside one that waits for the lock', () => {
       code: 'STORE_FAILED',
       cause: { message: 'cannot start a transaction within a transaction' },
       message:
-        'The SQLite table "dek_store" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or give the store a handle of its own',
+        'The SQLite table "dek_store" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or use a separate handle for the store',
     });
     expect(database.inTransaction).toBe(true);
     database.exec('COMMIT');

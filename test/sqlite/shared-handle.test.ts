@@ -227,7 +227,7 @@ describe('a read that was refused', () => {
 
 describe("the application's own transaction", () => {
   const message = (table: string) =>
-    `The SQLite table "${table}" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or give the store a handle of its own`;
+    `The SQLite table "${table}" was not written: your own transaction is open on its handle. Commit or roll back before you call the store, or use a separate handle for the store`;
 
   it.each(['BEGIN', 'BEGIN IMMEDIATE'])(
     'is neither ended nor joined by a write: %s',

@@ -74,7 +74,7 @@ export function refused(code: string, message: string): Failure {
 /** The message for every envelope that does not open in its place. */
 export function failedField(path: string, dekId: string): Failure {
   return tampered(
-    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or belongs to another place; restore the document from a backup`,
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; restore the document from a backup`,
   );
 }
 
@@ -87,12 +87,10 @@ export function malformedField(path: string, what: string): Failure {
 /** The message for every DEK row that does not authenticate. */
 export function failedRow(dekId: string): Failure {
   return tampered(
-    `DEK row ${dekId} failed authentication: it was changed, or belongs to another place; restore the row from a backup`,
+    `DEK row ${dekId} failed authentication: it was changed, or moved from another place; restore the row from a backup`,
   );
 }
 
 export function alteredRow(dekId: string, property: string): Failure {
-  return tampered(
-    `DEK row ${dekId} is not as it was written (${property}): restore it from a backup`,
-  );
+  return tampered(`DEK row ${dekId} was altered (${property}): restore it from a backup`);
 }

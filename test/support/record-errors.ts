@@ -15,7 +15,7 @@ export const recordErrors = {
       const reader = setup({ beside: writer, recordKey: OTHER_RECORD_KEY });
       return rejection(decryptAny(reader.encryptor, { ...KEY, body }));
     },
-    message: `DEK row ${DEK_ID} has a mac under the record key ${RECORD_KEY_ID}, which is not configured: add that key to "previousRecordKeys"; if it is none of yours, somebody else wrote the record`,
+    message: `DEK row ${DEK_ID} has a mac under the record key ${RECORD_KEY_ID}, which is not configured: add that key to "previousRecordKeys"; if that key is not yours, another party wrote the record`,
     dekId: DEK_ID,
   },
 };

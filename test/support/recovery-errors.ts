@@ -20,7 +20,7 @@ export const recoveryErrors = {
       const failed = events.find((event) => event.type === 'failed');
       return failed?.error;
     },
-    message: `DEK ${DEK_ID} cannot be recovered: its row has no recovery wrap; restore a backup of the row that has one, or bring its MEK back`,
+    message: `DEK ${DEK_ID} cannot be recovered: its row has no recovery wrap; restore a backup of the row that has one, or restore its MEK`,
     dekId: DEK_ID,
   },
   RECOVERY_KEY_UNKNOWN: {
@@ -32,7 +32,7 @@ export const recoveryErrors = {
       return rejection(recover(withKeys(made, ['b']), { privateKey }));
     },
     get message(): string {
-      return `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${OTHER_PAIR.id} that was given, and nothing was written; there are wraps for ${PAIR.id}: give the private key of one of these`;
+      return `No DEK row of the product "notelett" has a recovery wrap for the recovery key ${OTHER_PAIR.id} that was passed, and nothing was written; the recovery wraps are for ${PAIR.id}: pass the private key of one of these`;
     },
   },
 };

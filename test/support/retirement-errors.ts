@@ -13,6 +13,6 @@ export const retirementErrors = {
       const mek = { mekVersion: MEK_VERSION };
       return rejection(assertRetirable(made.encryptor, { mek, backupWindowMs: 0 }));
     },
-    message: `The MEK version env/env/${MEK_VERSION} of the product "notelett" cannot be retired yet:\n- new DEKs are wrapped by it; rotate to another version\n- rows under it: 1 (cd675730546c525f5a74d505ccf15254.1); run the rotation again`,
+    message: `The MEK version env/env/${MEK_VERSION} of the product "notelett" cannot be retired yet:\n- new DEKs are wrapped with it; rotate to another version\n- rows under it: 1 (cd675730546c525f5a74d505ccf15254.1); run the rotation again`,
   },
 };

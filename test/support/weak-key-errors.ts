@@ -12,6 +12,6 @@ export const weakKeyErrors = {
       return rejection(encryptAny(encryptor, { ...KEY, body: 'text' }));
     },
     message:
-      'The MEK env/env/env-28feea6a340d9f4a is a pattern, and starts no new product: make a random one with "openssl rand -base64 32"',
+      'The MEK env/env/env-28feea6a340d9f4a is a pattern, and cannot start a new product: make a random one with "openssl rand -base64 32"',
   },
 };

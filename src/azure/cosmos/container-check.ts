@@ -1,4 +1,4 @@
-/** Makes sure, before anything is asked of a container, that its answers can be relied on. @module */
+/** Checks a container before its first use, so that its answers can be relied on. @module */
 import type { ConsistencyLevel, ContainerDefinition } from '@azure/cosmos';
 import { elapsedMs, momentOf, type Moment } from '../../async/clock.js';
 import { untilAborted } from '../../async/until-aborted.js';
@@ -7,7 +7,7 @@ import { failed, nameOf, storeErrorOf, type ContainerRemedy } from './cosmos-err
 import { CosmosFailure } from './cosmos-failure.js';
 import type { CosmosAnswer } from './cosmos-request.js';
 
-/** Throws where a container of this definition will not do. */
+/** Throws where a container of this definition is unsuitable. */
 export type ContainerRule = (definition: ContainerDefinition, where: string) => void;
 
 export interface ContainerCheckOptions {
@@ -17,7 +17,7 @@ export interface ContainerCheckOptions {
   readonly remedy: string;
 }
 
-/** After a container was found, a 404 for an item is taken for just that, for so long. */
+/** After the container was found, a 404 means an absent item for this long. */
 const BELIEVED_MS = 60_000;
 
 export class ContainerCheck implements ContainerRemedy {
@@ -35,7 +35,7 @@ export class ContainerCheck implements ContainerRemedy {
     this.container = connection.container;
   }
 
-  /** Whoever comes first has it done; a check that failed is made again for the next. */
+  /** The first caller runs the check; a failed check is repeated for the next caller. */
   async passed(options: CallOptions = {}): Promise<ConsistencyLevel> {
     options.signal?.throwIfAborted();
     if (!this.#checked) {
@@ -67,10 +67,10 @@ export class ContainerCheck implements ContainerRemedy {
       client.getDatabaseAccount({ abortSignal }),
     );
     if (!resource)
-      throw failed(`Cosmos DB said nothing about the account of ${this.#where}: try again`);
+      throw failed(`Cosmos DB returned no description of the account of ${this.#where}: try again`);
     if (!resource.enableMultipleWritableLocations) return resource.consistencyPolicy;
     throw failed(
-      `The account of ${this.#where} takes writes in several regions, where two of them can both succeed over one etag: switch its multi-region writes off, or use an account without them`,
+      `The account of ${this.#where}has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them`,
     );
   }
 
@@ -79,7 +79,7 @@ export class ContainerCheck implements ContainerRemedy {
     const { resource } = await this.#ask('container', options, (abortSignal) =>
       this.container.read({ abortSignal }),
     );
-    if (!resource) throw failed(`Cosmos DB said nothing about ${this.#where}: try again`);
+    if (!resource) throw failed(`Cosmos DB returned no description of ${this.#where}: try again`);
     this.#rule(resource, this.#where);
     this.#foundAt = askedAt;
   }

@@ -1,4 +1,4 @@
-/** Sends requests through the SDK: each limited in time, each reported, patient where nothing is changed. @module */
+/** Sends requests through the SDK: each limited in time and reported, and reads retried. @module */
 import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/deadline.js';
@@ -15,7 +15,7 @@ export interface CosmosConnectionOptions extends CosmosStoreOptions {
   readonly container: Container;
 }
 
-/** Those of `DekStore` and `DocumentStore`. */
+/** The call options of `DekStore` and `DocumentStore`. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onRequestCharge?: ((units: number) => void) | undefined;
@@ -58,7 +58,7 @@ export class CosmosConnection {
   ): Promise<Answer> {
     const { signal } = options;
     try {
-      // The SDK looks at the signal while it is sending, not while it waits to send again.
+      // The SDK checks the signal while it sends, not while it waits before a retry.
       const answer = await withDeadline(send, this.#attemptTimeoutMs, signal);
       if ((answer.statusCode ?? 0) >= LEAST_REFUSAL) throw refusalIn(answer);
       this.#report(operation, answer, options);
@@ -71,7 +71,7 @@ export class CosmosConnection {
     }
   }
 
-  /** For what may be sent any number of times. */
+  /** For requests that may be sent any number of times. */
   async persist<Answer extends CosmosAnswer>(
     operation: CosmosOperation,
     send: Send<Answer>,
@@ -89,13 +89,13 @@ export class CosmosConnection {
     }
   }
 
-  /** @returns Whether a call that begins now has taken too long for another attempt. */
+  /** @returns A function that says whether a call that begins now has taken too long for another attempt. */
   patience(): () => boolean {
     const startedMs = this.clock.monotonicMs();
     return () => this.clock.monotonicMs() - startedMs >= LAST_START_MS;
   }
 
-  /** @param attempt - The number of the one that failed, from 1 on. */
+  /** @param attempt - The number of the failed attempt, from 1 on. */
   backOff(attempt: number, signal: AbortSignal | undefined): Promise<void> {
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), LONGEST_DELAY_MS);
     return this.clock.sleep(delayMs * (0.5 + this.clock.jitter()), signal);
@@ -108,13 +108,13 @@ export class CosmosConnection {
   ): void {
     const request = describeRequest(operation, this.container.id, outcome);
     const { requestCharge } = request;
-    // A watcher's own failure must not turn a write that was done into one that failed.
+    // A failure of the caller's callback must not turn a successful write into a failed one.
     ignoringErrors(() => this.#onRequest?.(request));
     if (requestCharge !== undefined) ignoringErrors(() => onRequestCharge?.(requestCharge));
   }
 }
 
-/** To a read of what is not there the SDK gives the 404 as an answer; what it says are getters. */
+/** For a read of an absent item the SDK returns the 404 as an answer, with getters as its properties. */
 function refusalIn(answer: CosmosAnswer): CosmosFailure {
   return new CosmosFailure({
     status: answer.statusCode ?? 0,
@@ -128,7 +128,7 @@ function ignoringErrors(watch: () => void): void {
   try {
     watch();
   } catch {
-    // Nobody is there to be told.
+    // There is no caller to report it to.
   }
 }
 
@@ -143,14 +143,13 @@ export interface CosmosStoreOptions {
   /** Times the waits between attempts. @default systemClock */
   readonly clock?: Clock | undefined;
   /**
-   * For how many milliseconds one attempt may take, with whatever the SDK repeats and waits for by
-   * itself: from 100 to 600 000. A call makes five attempts at most, and begins none after half a
-   * minute. @default 60000
+   * For how many milliseconds one attempt may take, including the SDK's own retries and waits: from 100 to
+   * 600 000. A call makes at most five attempts, and starts none after half a minute. @default 60000
    */
   readonly attemptTimeoutMs?: number | undefined;
   /**
-   * Told of every request once it was answered or given up, for logs and dashboards. What the SDK
-   * repeats by itself counts as one. Whatever it throws is ignored.
+   * Called for every request once it was answered or given up, for logs and dashboards. The SDK's own retries
+   * are part of one request. Anything that the callback throws is ignored.
    */
   readonly onRequest?: ((request: CosmosRequest) => void) | undefined;
 }

@@ -29,45 +29,45 @@ import { contentOf, type ItemContent, fromItemId, toItemId } from './item-conten
 
 export interface CosmosDekStoreOptions extends CosmosStoreOptions {
   /**
-   * For how many milliseconds a read may miss a write that another process was told of, from 0 to
-   * 3 600 000. Counts unless the account's default consistency is `Strong`, where nothing is missed.
-   * For `BoundedStaleness` give the account's interval, unless all clients read in the region that takes
-   * the writes. @default 5000
+   * For how many milliseconds a read may miss a write that was acknowledged to another process, from 0 to 3
+   * 600 000. Used unless the account's default consistency is `Strong`, under which no write is missed. For
+   * `BoundedStaleness` pass the account's interval, unless all clients read in the write region. @default
+   * 5000
    */
   readonly readLagMs?: number | undefined;
 }
 
 const DEFAULT_READ_LAG_MS = 5_000;
 const MOST_READ_LAG_MS = 3_600_000;
-/** A point read costs 1 request unit, a query 3 and more, and a second request for its plan. */
+/** A point read costs 1 request unit; a query costs 3 or more, and a second request for its plan. */
 const MOST_POINT_READS = 4;
 const IDS_AT_ONCE = 100;
 const QUERIES_AT_ONCE = 4;
 const ROWS_AT_ONCE = 100;
 
 /**
- * Keeps DEK rows, rotation records, leases and the like in one container of Azure Cosmos DB.
+ * Keeps DEK rows, rotation records, leases and similar items in one container of Azure Cosmos DB.
  *
- * Make the container with {@link ensureDekContainer}; its partition key is `/scopeId`. The identity of
- * your `CosmosClient` needs the role "Cosmos DB Built-in Data Contributor" on it, and nothing more.
+ * Create the container with {@link ensureDekContainer}; its partition key is `/scopeId`. The identity of your
+ * `CosmosClient` needs the role "Cosmos DB Built-in Data Contributor" on it, and nothing more.
  *
- * - Rows are written by etag and never upserted. When the answer to a write is lost (a reset, a timeout,
- *   408, 449, 5xx), the item is read again and compared: the call succeeds if it was written, sends it
- *   again if it was not, and is refused if somebody else came first.
- * - Reads ask for the account's own default consistency, whatever the client was set to, and read what
- *   this client wrote. What another process wrote may be missing for a while unless the account is set
- *   to `Strong`: {@link CosmosDekStore.readLagMs} says for how long, and rotations wait that much longer.
- * - The first call reads the account and the container's definition once. It refuses accounts that take
- *   writes in several regions, where two writers can both succeed over one etag, and containers with
- *   another partition key or with a time to live.
- * - `getMany` of more than four ids is one query for each hundred.
- * - `onRequestCharge` is called with the request units of each answer, refusals included. The SDK keeps
- *   to itself what its own repetitions and query plans cost.
+ * - Rows are written by etag and never upserted. When the answer to a write is lost (a reset, a timeout, 408,
+ *   449, 5xx), the item is read again and compared. The call succeeds if the item was written, sends the
+ *   write again if it was not, and is rejected if another writer came first.
+ * - Reads request the account's own default consistency, whatever the client was set to, and see what this
+ *   client wrote. Writes of other processes may be missing for a while unless the account is set to `Strong`:
+ *   {@link CosmosDekStore.readLagMs} returns the bound, and rotations extend their waits by it.
+ * - The first call reads the account and the container's definition once. It refuses accounts with
+ *   multi-region writes, under which two replaces with one etag can both succeed, and containers with another
+ *   partition key or with a time to live.
+ * - `getMany` of more than four ids is one query per hundred.
+ * - `onRequestCharge` is called with the request units of each answer, refusals included. The SDK does not
+ *   report the cost of its own retries and query plans.
  *
- * After a finished rewrap this answers 0: `SELECT VALUE COUNT(1) FROM c WHERE c.mekVersion != "<NEW>"`.
+ * After a finished rewrap this returns 0: `SELECT VALUE COUNT(1) FROM c WHERE c.mekVersion != "<NEW>"`.
  *
  * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while Cosmos DB cannot be reached or
- * throttles - try again; `STORE_FAILED` for anything else - do what the message says.
+ *   throttles - try again; `STORE_FAILED` for anything else - do what the message says.
  *
  * @example
  * ```ts
@@ -95,7 +95,7 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   readonly #queries: CosmosQueries;
   readonly #readLagMs: number;
 
-  /** @throws TypeError or RangeError where a duration is no integer in its range. */
+  /** @throws TypeError or RangeError where a duration is not an integer in its range. */
   constructor(container: Container, options: CosmosDekStoreOptions = {}) {
     super();
     const own = readOptions(options, [...COSMOS_STORE_OPTIONS, 'readLagMs']);
@@ -130,7 +130,9 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     return items.map(toStoredItem);
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
     const [query, own] = [listQuery(readRowFilter(filter)), readListOptions(options)];
     const { pageSize = 100, continuation } = own;
@@ -139,7 +141,9 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     return { items: items.map(toStoredItem), ...rest };
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
     const own = readListOptions(options);
     const { pageSize = 100, continuation } = own;
@@ -208,7 +212,7 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
       this.#queries.all(idsQuery(chunk), { pageSize: chunk.length }, options);
     const { signal } = options;
     const pages = await mapConcurrently(chunks, query, { concurrency: QUERIES_AT_ONCE, signal });
-    // In another partition lies another item, whatever its id.
+    // An item in another partition is another item, even with the same id.
     return pages.flat().map(toStoredItem).filter(isWhereItsIdSays);
   }
 }
@@ -236,8 +240,8 @@ function isWhereItsIdSays(item: StoredItem): boolean {
 
 const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
 /**
- * Items of a type that is not known here, or of none, are rows that a scan must not pass over. So are
- * rows whose type was edited: their scope still shows them.
+ * Items of an unknown type, or of none, are rows that a scan must not skip. So are rows whose type was
+ * edited: their scope shows that they are rows.
  */
 const ROWS = `(NOT IS_STRING(c.type) OR NOT (c.type IN (${TYPES}) AND CONTAINS(c.scopeId, "${NO_ROW_MARK}")))`;
 
@@ -249,7 +253,7 @@ function countQuery(filter: DekRowFilter): SqlQuerySpec {
   return where('SELECT VALUE COUNT(1) FROM c', filter);
 }
 
-/** The partition key stands in the text too: alone in the options it would be a filter unseen. */
+/** The partition key is also in the query text: in the options alone it would be an invisible filter. */
 function scopeQuery(scopeId: string): SqlQuerySpec {
   return {
     query: 'SELECT * FROM c WHERE c.scopeId = @scopeId',

@@ -31,7 +31,10 @@ import {
 } from './item-content.js';
 
 export interface CosmosDocumentStoreOptions extends CosmosStoreOptions {
-  /** Properties that the container is partitioned by, without slashes; several if it is so by levels. */
+  /**
+   * The properties of the container's partition key, without slashes; several for a hierarchical partition
+   * key.
+   */
   readonly partitionKey: string | readonly string[];
   /** Which items of the container are documents of the store. @default all */
   readonly where?: DocumentCondition;
@@ -39,9 +42,9 @@ export interface CosmosDocumentStoreOptions extends CosmosStoreOptions {
 
 /** A condition in the SQL of Cosmos DB, on an item `c`. */
 export interface DocumentCondition {
-  /** `c.kind = @kind`, say. */
+  /** For example `c.kind = @kind`. */
   readonly condition: string;
-  /** Values by name, the `@` included. */
+  /** Values by parameter name, the `@` included. */
   readonly parameters?: Readonly<Record<string, JSONValue>>;
 }
 
@@ -54,17 +57,18 @@ const OPTIONS: readonly (keyof CosmosDocumentStoreOptions)[] = [
 /**
  * Keeps the documents of one collection in a container of Azure Cosmos DB, for migrations.
  *
- * A document is named by its partition key and its `id`, so these are the key properties of its
- * definition. Documents come back without the properties that Cosmos DB adds: `_attachments`, `_etag`,
- * `_rid`, `_self` and `_ts`. A document of yours cannot have one of these names: `create` refuses it, and
- * `replace` takes them only as Cosmos DB gave them, and leaves them out. Writes whose answer is lost, consistency and the check of the account are as for {@link CosmosDekStore}.
+ * A document is identified by its partition key and its `id`, so these are the key properties of its
+ * definition. Documents are returned without the properties that Cosmos DB adds: `_attachments`, `_etag`,
+ * `_rid`, `_self` and `_ts`. Your documents cannot have properties with these names: `create` refuses them,
+ * and `replace` accepts them only as Cosmos DB returned them, and leaves them out. Lost answers to writes,
+ * consistency and the check of the account are handled as in {@link CosmosDekStore}.
  *
- * `where` narrows `list` and `count`; `get` and the writes go by the key alone.
+ * `where` narrows `list` and `count`; `get` and the writes use the key alone.
  *
  * @throws {@link StoreError} from every method: `STORE_UNAVAILABLE` while Cosmos DB cannot be reached or
- * throttles - try again; `STORE_FAILED` for anything else - do what the message says. TypeError where a
- * document lacks a key property, RangeError where Cosmos DB cannot hold it (`/`, `\`, `?`, `#` in an id), and for a
- * property that Cosmos DB keeps for itself: nothing was written.
+ *   throttles - try again; `STORE_FAILED` for anything else - do what the message says. TypeError where a
+ *   document lacks a key property, RangeError where Cosmos DB cannot hold it (`/`, `\`, `?`, `#` in an id),
+ *   and for a property that Cosmos DB reserves: nothing was written.
  *
  * @example
  * ```ts
@@ -152,7 +156,9 @@ export class CosmosDocumentStore<
     await this.#items.delete(this.#placeOf(key), etag, readCallOptions(options));
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
     const own = readListOptions(options);
     const { pageSize = 100, continuation } = own;
@@ -181,7 +187,7 @@ export class CosmosDocumentStore<
   }
 
   #placeOf(document: object): ItemPlace {
-    // For its refusals: whatever it takes is a well-formed text for each part.
+    // Called for its refusals: what it accepts has well-formed text for each key part.
     documentKeyText(this.#key, document);
     const parts = document as Readonly<Record<string, string>>;
     const { id = '' } = parts;
@@ -197,7 +203,7 @@ export class CosmosDocumentStore<
 function propertyNames(partitionKey: string | readonly string[]): readonly string[] {
   const names = typeof partitionKey === 'string' ? [partitionKey] : [...partitionKey];
   if (names.length === 0) {
-    throw new RangeError('"partitionKey" expected the names of one property or more');
+    throw new RangeError('"partitionKey" expected the names of at least one property');
   }
   names.forEach((name) => {
     requireIdentifier('partitionKey', name);

@@ -1,4 +1,4 @@
-/** Failures of Cosmos DB as errors of a store: what, where, and what to do. @module */
+/** Maps failures of Cosmos DB to errors of a store: what, where, and what to do. @module */
 import type { Container } from '@azure/cosmos';
 import { StoreError } from '../../errors/errors.js';
 import type { CosmosFailure } from './cosmos-failure.js';
@@ -6,14 +6,14 @@ import type { CosmosFailure } from './cosmos-failure.js';
 const ROLE = 'Cosmos DB Built-in Data Contributor';
 const ARTICLE = 'the ';
 
-/** How a container that is missing comes to be. */
+/** How to create a missing container. */
 export interface ContainerRemedy {
   readonly container: Container;
   /** Ends the sentence "Cosmos DB has no container …: ". */
   readonly remedy: string;
 }
 
-/** The error for a request that failed for good, or too often. */
+/** The error for a request that failed permanently, or too often. */
 export function storeErrorOf(
   failure: CosmosFailure,
   { container, remedy }: ContainerRemedy,
@@ -21,8 +21,8 @@ export function storeErrorOf(
   const { status } = failure;
   const where = nameOf(container);
   if (status === 429) {
-    const advice = 'raise its throughput or ask for less at a time, then try again';
-    return unavailable(`Cosmos DB throttles ${where}: ${advice}`, failure);
+    const advice = 'raise its throughput or send fewer requests at a time, then try again';
+    return unavailable(`Cosmos DB throttled requests to ${where}: ${advice}`, failure);
   }
   if (failure.isBehind) {
     return unavailable(`No replica of ${where} is up to date: try again`, failure);
@@ -38,19 +38,19 @@ export function storeErrorOf(
 
 function describe(failure: CosmosFailure, where: string, remedy: string): string {
   if (failure.isWithoutToken) {
-    return `There is no token for ${where} (${failure.code}): look at the credential that the CosmosClient was given`;
+    return `There is no token for ${where} (${failure.code}): check the credential of the CosmosClient`;
   }
   const said = `(${reasonOf(failure)})`;
   switch (failure.status) {
     case 401:
     case 403:
-      return `Cosmos DB denies access to ${where} ${said}: give this identity the role "${ROLE}" on it, and let this address through the account's firewall`;
+      return `Cosmos DB denies access to ${where} ${said}: give this identity the role "${ROLE}" on it, and allow this address in the account's firewall`;
     case 404:
       return `Cosmos DB has no ${where.slice(ARTICLE.length)}: ${remedy}`;
     case 413:
-      return `The item for ${where} is larger than the 2 MB that Cosmos DB takes: store less in it`;
+      return `The item for ${where} is larger than the 2 MB that Cosmos DB accepts: store less in it`;
     default:
-      return `Cosmos DB refused a request to ${where} ${said}: ask its support about the activity id in the cause`;
+      return `Cosmos DB refused a request to ${where} ${said}: contact its support with the activity id in the cause`;
   }
 }
 
@@ -62,7 +62,7 @@ export function unavailable(message: string, cause: unknown): StoreError {
   return new StoreError('STORE_UNAVAILABLE', message, { cause });
 }
 
-/** A write that was sent, and nobody can say what became of it. */
+/** The error for a write whose outcome is unknown. */
 export function unconfirmed(what: string, container: Container, cause: unknown): StoreError {
   return unavailable(
     `Cosmos DB did not confirm a write to ${nameOf(container)}: ${what} may or may not have been written; try again`,

@@ -1,4 +1,4 @@
-/** What Cosmos DB, or the way to it, answered instead of doing as asked. @module */
+/** A failed answer of Cosmos DB, or of the network on the way to it. @module */
 
 interface RawFailure {
   readonly code?: unknown;
@@ -23,27 +23,27 @@ const MOST_STATUS = 599;
 const SESSION_NOT_AVAILABLE = 1_002;
 const WRITE_FORBIDDEN_HERE = 3;
 const ACCOUNT_NOT_FOUND_HERE = 1_008;
-/** Of `@azure/identity`: no token, so nothing was sent. */
+/** Errors of `@azure/identity`: there was no token, so no request was sent. */
 const WITHOUT_TOKEN = /^(Aggregate)?Authentication(Required)?Error$|^CredentialUnavailableError$/;
 const ACTIVITY = /^[\w-]{1,64}$/;
 const CODE = /^\w{1,64}$/;
 
 /**
- * A failed request, as the `cause` of a `StoreError`: numbers and ids alone. The SDK's own errors hold
+ * A failed request, as the `cause` of a `StoreError`: numbers and ids alone. The SDK's own errors have
  * messages that quote items.
  */
 export class CosmosFailure extends Error {
   override readonly name: string = 'CosmosFailure';
-  /** HTTP status; 0 where no answer came, or none that could be read. */
+  /** HTTP status; 0 where no readable answer arrived. */
   readonly status: number;
   readonly substatus: number;
-  /** Where there is no status: `ECONNRESET`, say. */
+  /** Where there is no status: for example `ECONNRESET`. */
   readonly code: string;
-  /** What Azure's support asks for. */
+  /** The id that Azure's support asks for. */
   declare readonly activityId?: string;
-  /** The SDK had sent the request before, and one of those times it may have been done. */
+  /** The SDK had sent the request before, and an earlier attempt may have succeeded. */
   readonly wasRepeated: boolean;
-  /** Request units; refusals cost some too. */
+  /** Request units; refusals are charged too. */
   readonly requestCharge: number;
 
   constructor(details: Partial<Omit<CosmosFailure, keyof Error>>) {
@@ -57,7 +57,7 @@ export class CosmosFailure extends Error {
     if (activityId !== undefined) this.activityId = activityId;
   }
 
-  /** Whether the request may have been done all the same. */
+  /** Whether the request may have succeeded in spite of the failure. */
   get isUnclear(): boolean {
     if (this.status === 0) return !this.isWithoutToken;
     return PASSING.includes(this.status) || this.status >= 500;
@@ -68,12 +68,12 @@ export class CosmosFailure extends Error {
     return this.isUnclear || this.isBehind || this.isFailingOver;
   }
 
-  /** No replica that was asked has got as far as this client's own writes. */
+  /** No replica that was read has caught up with this client's own writes. */
   get isBehind(): boolean {
     return this.status === 404 && this.substatus === SESSION_NOT_AVAILABLE;
   }
 
-  /** The region that was asked is not, or no longer, the one for it. */
+  /** The region that was used is not, or no longer, responsible for the request. */
   get isFailingOver(): boolean {
     const elsewhere = [WRITE_FORBIDDEN_HERE, ACCOUNT_NOT_FOUND_HERE];
     return this.status === 403 && elsewhere.includes(this.substatus);
@@ -84,7 +84,7 @@ export class CosmosFailure extends Error {
   }
 }
 
-/** Takes from an error of the SDK, or an answer with a status like one, what may be kept. */
+/** Copies from an error of the SDK, or from an answer with an error status, what is safe to keep. */
 export function failureOf(error: unknown): CosmosFailure {
   if (error instanceof CosmosFailure) return error;
   const { code, name, substatus, headers, diagnostics } = (error ?? {}) as RawFailure;
@@ -94,18 +94,18 @@ export function failureOf(error: unknown): CosmosFailure {
     status: isStatus(code) ? code : 0,
     substatus: typeof substatus === 'number' ? substatus : 0,
     code: [code, nameOf(name)].filter(isCode)[0] ?? 'UNKNOWN',
-    wasRepeated: attempts.some(mayHaveBeenDone),
+    wasRepeated: attempts.some(mayHaveSucceeded),
     requestCharge: Number(headers?.['x-ms-request-charge']) || 0,
     ...(typeof activityId === 'string' && ACTIVITY.test(activityId) && { activityId }),
   });
 }
 
-/** An attempt that the SDK followed up by another one; a throttled one was never begun. */
-function mayHaveBeenDone({ statusCode, resourceType }: RawAttempt): boolean {
+/** An attempt that the SDK retried; a throttled attempt was never executed. */
+function mayHaveSucceeded({ statusCode, resourceType }: RawAttempt): boolean {
   return resourceType === 'docs' && statusCode !== 429;
 }
 
-/** What the SDK's own code fails with when an answer is not the JSON that it expects. */
+/** The SDK's own code throws these when an answer is not the expected JSON. */
 function nameOf(name: unknown): unknown {
   return name === 'SyntaxError' || name === 'TypeError' ? 'UNREADABLE_ANSWER' : name;
 }
@@ -119,6 +119,6 @@ function isCode(code: unknown): code is string {
 }
 
 function describe(status: number, substatus: number, code: string): string {
-  if (status === 0) return `Cosmos DB gave no answer (${code})`;
+  if (status === 0) return `Cosmos DB did not answer (${code})`;
   return `Cosmos DB answered ${String(status)} (substatus ${String(substatus)})`;
 }

@@ -1,4 +1,4 @@
-/** Items one by one, each write done once or not at all, whatever becomes of its answer. @module */
+/** Single items; each write takes effect once or not at all, even when its answer is lost. @module */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConsistencyLevel, Item, PartitionKey } from '@azure/cosmos';
 import { StoreError } from '../../errors/errors.js';
@@ -9,7 +9,7 @@ import { CosmosFailure } from './cosmos-failure.js';
 import type { CosmosAnswer } from './cosmos-request.js';
 import { withoutSystemProperties, type ItemContent } from './item-content.js';
 
-/** Where an item is, and how messages name it. */
+/** The place of an item, and its name in messages. */
 export interface ItemPlace {
   readonly id: string;
   readonly partitionKey: PartitionKey;
@@ -21,7 +21,7 @@ export interface CosmosItem {
   readonly etag: string;
 }
 
-/** A write, as it is sent and as it is looked for afterwards. */
+/** A write, as it is sent and as it is checked afterwards. */
 interface Write {
   readonly operation: 'create' | 'delete' | 'replace';
   readonly place: ItemPlace;
@@ -37,10 +37,10 @@ interface WriteAnswer extends CosmosAnswer {
   readonly etag?: string;
 }
 
-/** What a read says about a write: done, overtaken by another, or not done until now. */
+/** The result of a read after a write: written, overtaken by another write, or not written so far. */
 type Finding = 'lost' | 'open' | { readonly etag: string };
 
-/** Sent as it is, `*` would match whatever is there. Lists are not ours either. */
+/** Sent as it is, `*` would match any item. The library never uses lists of etags either. */
 const ETAG = /^[!-)+\--~]+$/;
 
 export class CosmosItems {
@@ -78,7 +78,7 @@ export class CosmosItems {
     return { content, etag };
   }
 
-  /** @throws StoreError `ETAG_MISMATCH`, also where the item is gone. */
+  /** @throws StoreError `ETAG_MISMATCH`, also where the item does not exist. */
   async replace(
     place: ItemPlace,
     content: ItemContent,
@@ -99,7 +99,7 @@ export class CosmosItems {
     return { content, etag: newEtag };
   }
 
-  /** @throws StoreError `ETAG_MISMATCH`, also where the item is gone. */
+  /** @throws StoreError `ETAG_MISMATCH`, also where the item does not exist. */
   async delete(place: ItemPlace, etag: string, options?: CallOptions): Promise<void> {
     await this.#write(
       {
@@ -120,11 +120,11 @@ export class CosmosItems {
     let failure: CosmosFailure | undefined;
     for (let attempt = 1; attempt <= MOST_ATTEMPTS && !isLate(); attempt += 1) {
       if (failure) await this.#connection.backOff(attempt - 1, options.signal);
-      const mayHaveBeenDone = failure !== undefined;
+      const mayHaveSucceeded = failure !== undefined;
       const outcome = await this.#send(write, options);
       if (typeof outcome === 'string') return outcome;
       failure = outcome;
-      if (!mayHaveBeenDone && !failure.isUnclear && !failure.wasRepeated) {
+      if (!mayHaveSucceeded && !failure.isUnclear && !failure.wasRepeated) {
         throw await this.#refusal(write, failure, options);
       }
       const finding = await this.#find(write, consistency, options);
@@ -147,7 +147,7 @@ export class CosmosItems {
     }
   }
 
-  /** Reads what is there now. Equal content counts as ours: whoever else wrote it, it is done. */
+  /** Reads the present item. Equal content counts as written, also when another writer wrote it. */
   async #find(write: Write, consistency: ConsistencyLevel, options: CallOptions): Promise<Finding> {
     const { place, content, etag } = write;
     let stored: CosmosItem | undefined;
@@ -168,7 +168,7 @@ export class CosmosItems {
     consistencyLevel: ConsistencyLevel,
     options: CallOptions,
   ): Promise<CosmosItem | undefined> {
-    // Said outright, or the SDK sends no session token, and what it has just written may be missing.
+    // Set explicitly: otherwise the SDK sends no session token, and its own last write may be missing.
     const send = (abortSignal: AbortSignal) =>
       this.#itemAt(place).read<ItemContent>({ abortSignal, consistencyLevel });
     try {
@@ -211,6 +211,6 @@ function isLostRace({ operation }: Write, failure: CosmosFailure): boolean {
 }
 
 function lostRace({ operation, place: { name } }: Write): StoreError {
-  if (operation === 'create') return new StoreError('ALREADY_EXISTS', `${name} exists already`);
-  return new StoreError('ETAG_MISMATCH', `${name} was changed or removed by someone else`);
+  if (operation === 'create') return new StoreError('ALREADY_EXISTS', `${name} already exists`);
+  return new StoreError('ETAG_MISMATCH', `${name} was changed or removed by another writer`);
 }

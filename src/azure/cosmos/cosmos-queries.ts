@@ -1,4 +1,4 @@
-/** Queries page by page, by the service's own continuations. @module */
+/** Queries page by page, with the service's own continuations. @module */
 import type { FeedOptions, PartitionKey, QueryIterator, SqlQuerySpec } from '@azure/cosmos';
 import { requireIntegerBetween } from '../../guards/guards.js';
 import type { ContainerCheck } from './container-check.js';
@@ -10,7 +10,7 @@ import type { ItemContent } from './item-content.js';
 export interface PageRequest {
   readonly partitionKey?: PartitionKey;
   readonly pageSize: number;
-  /** As {@link CosmosPage} gave it. */
+  /** As {@link CosmosPage} returned it. */
   readonly continuation?: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface CosmosPage {
 
 const MOST_PAGE_SIZE = 10_000;
 const OWN_MARK = 'cosmos:';
-/** What a header can hold. */
+/** Characters that an HTTP header can hold. */
 const TOKEN = /^[ -~]+$/;
 const UNUSABLE_TOKEN: readonly number[] = [400, 410];
 
@@ -34,7 +34,9 @@ export class CosmosQueries {
     this.#check = check;
   }
 
-  /** @throws RangeError for a page size outside 1 to 10 000 and a continuation of something else. */
+  /**
+   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   */
   async page(
     query: SqlQuerySpec,
     { partitionKey, pageSize, continuation }: PageRequest,
@@ -58,7 +60,7 @@ export class CosmosQueries {
     }
   }
 
-  /** Every page. */
+  /** Reads every page. */
   async all(
     query: SqlQuerySpec,
     request: Omit<PageRequest, 'continuation'>,
@@ -81,7 +83,7 @@ export class CosmosQueries {
       this.#query<number>(query, { consistencyLevel, abortSignal }).fetchAll();
     try {
       const { resources } = await this.#connection.persist('query', send, options);
-      // A count that took the service several pages comes in as many parts.
+      // A count that took the service several pages arrives in as many parts.
       return resources.reduce((total, part) => total + part, 0);
     } catch (error) {
       throw this.#storeError(error, false);
@@ -92,10 +94,10 @@ export class CosmosQueries {
     const { resources: items = [], continuationToken: next, hasMoreResults } = answer;
     if (next) return { items, continuation: `${OWN_MARK}${next}` };
     if (!hasMoreResults) return { items };
-    // Taken for the last page, it would hide all rows that come after it.
+    // If this counted as the last page, all later rows would be hidden.
     const where = nameOf(this.#connection.container);
     throw failed(
-      `Cosmos DB has more for a listing of ${where} and does not say where it goes on: ask its support why the gateway leaves a plain query to the client`,
+      `Cosmos DB has more results for a listing of ${where}, but returned no continuation: ask its support why the gateway leaves a plain query to the client`,
     );
   }
 
@@ -110,13 +112,13 @@ export class CosmosQueries {
     }
     const where = nameOf(this.#connection.container);
     return failed(
-      `Cosmos DB does not take a continuation of a listing of ${where} any more: begin the listing again`,
+      `Cosmos DB no longer accepts a continuation of a listing of ${where}: start the listing again`,
       error,
     );
   }
 }
 
-/** Of the SDK's `FeedResponse`, whose declaration says that nothing is ever missing. */
+/** The SDK's `FeedResponse`, whose declaration says that every property is always present. */
 interface Resources<T> {
   readonly resources?: readonly T[];
   readonly continuationToken?: string;

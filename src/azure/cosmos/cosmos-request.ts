@@ -1,27 +1,27 @@
-/** One request to Cosmos DB, for whoever watches costs and failures. @module */
+/** One request to Cosmos DB, for monitoring of costs and failures. @module */
 import { CosmosFailure } from './cosmos-failure.js';
 
 export type CosmosOperation =
   'account' | 'container' | 'create' | 'delete' | 'query' | 'read' | 'replace';
 
-/** What a store asked of Cosmos DB and how it was answered; nothing of any item is in it. */
+/** A request of a store to Cosmos DB and its answer, without any data of an item. */
 export interface CosmosRequest {
   readonly operation: CosmosOperation;
   /** Name of the container. */
   readonly container: string;
-  /** HTTP status of the answer; absent where none came. */
+  /** HTTP status of the answer; absent where none arrived. */
   readonly status?: number;
   /** Absent where it is 0. */
   readonly substatus?: number;
-  /** Where no answer came, why: `ECONNRESET`, `TimeoutError` … */
+  /** Why no answer arrived: for example `ECONNRESET` or `TimeoutError`. */
   readonly code?: string;
-  /** Request units that the answer says it cost; absent where it says nothing. */
+  /** Request units that the answer reports; absent where it reports none. */
   readonly requestCharge?: number;
-  /** What Azure's support asks for. */
+  /** The id that Azure's support asks for. */
   readonly activityId?: string;
 }
 
-/** What the SDK's answers have in common. */
+/** The common properties of the SDK's answers. */
 export interface CosmosAnswer {
   readonly statusCode?: number;
   readonly substatus?: number;
@@ -48,7 +48,7 @@ export function describeRequest(
 function statusOf(
   outcome: CosmosAnswer | CosmosFailure,
 ): Pick<CosmosRequest, 'code'> | Pick<CosmosRequest, 'status'> {
-  // Pages are answers without a status: there is none if they failed.
+  // Pages are answers without a status: a failed page has no answer.
   if (!(outcome instanceof CosmosFailure)) return { status: outcome.statusCode ?? 200 };
   return outcome.status > 0 ? { status: outcome.status } : { code: outcome.code };
 }

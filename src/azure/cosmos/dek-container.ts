@@ -1,11 +1,11 @@
-/** The container that keys are kept in: how it is made, and what it must not be. @module */
+/** The container for DEK rows: how to create it, and what it must not be. @module */
 import type { ContainerDefinition, ContainerRequest } from '@azure/cosmos';
 import { failed } from './cosmos-errors.js';
 
 export const DEK_PARTITION_KEY = '/scopeId';
 export const DEK_CONTAINER_REMEDY = 'create it with ensureDekContainer()';
 
-/** What the store's queries look for, and operators: anything else is dead weight, wraps above all. */
+/** Properties that queries and operators filter by. Indexing others, above all wraps, would only cost. */
 const INDEXED = ['scopeId', 'type', 'product', 'mekVersion', 'state', 'epoch', 'generation'];
 
 export function dekContainerDefinition(id: string): ContainerRequest {
@@ -21,7 +21,7 @@ export function dekContainerDefinition(id: string): ContainerRequest {
   };
 }
 
-/** @throws StoreError `STORE_FAILED` where keys would not be found again, or not last. */
+/** @throws StoreError `STORE_FAILED` where DEK rows could not be found again, or could expire. */
 export function requireDekContainer(
   { partitionKey, defaultTtl }: ContainerDefinition,
   where: string,
@@ -29,7 +29,7 @@ export function requireDekContainer(
   requirePartitionKey(partitionKey?.paths ?? [], [DEK_PARTITION_KEY], where);
   if (defaultTtl === undefined) return;
   throw failed(
-    `A time to live is set for ${where}, which can delete keys: switch it off in the container's settings`,
+    `A time to live is set for ${where}, which can delete keys: turn it off in the container's settings`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Makes the container that keys are kept in. @module */
+/** Creates the container for DEK rows. @module */
 import type { Container, ContainerDefinition, Database } from '@azure/cosmos';
 import { readOptions } from '../../guards/guards.js';
 import {
@@ -13,7 +13,7 @@ import { dekContainerDefinition, requireDekContainer } from './dek-container.js'
 export interface EnsureDekContainerOptions extends CosmosStoreOptions {
   /** Name of the container. @default 'dek_store' */
   readonly id?: string;
-  /** Request units per second for a container that has to be made. @default the database's */
+  /** Request units per second for a new container. @default the database's */
   readonly throughput?: number;
   /** Stops the call within one attempt; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
@@ -27,18 +27,18 @@ const OPTIONS: readonly (keyof EnsureDekContainerOptions)[] = [
 ];
 
 /**
- * Gives the container for {@link CosmosDekStore}, made if it does not exist: with the partition key
- * `/scopeId`, no time to live, and an index of what is searched for alone, so that no write pays for
- * indexing wraps.
+ * Returns the container for {@link CosmosDekStore}, and creates it if it does not exist: with the partition
+ * key `/scopeId`, without a time to live, and with an index of searched properties alone, so that writes do
+ * not pay for indexing wraps.
  *
- * A container that exists is looked at and never changed. Its partition key and time to live must be
- * right; its index may be another, which costs request units and nothing else.
+ * An existing container is checked and never changed. Its partition key and time to live must be right; its
+ * index may differ, which costs request units and nothing else.
  *
- * For set-up scripts: making a container takes the account's key, or a token with a role such as
- * "DocumentDB Account Contributor" through other tools. The application itself needs neither.
+ * For set-up scripts: creating a container needs the account's key, or, through other tools, a token with a
+ * role such as "DocumentDB Account Contributor". The application itself needs neither.
  *
- * @throws {@link StoreError} `STORE_FAILED` where the container that exists will not do, or none can be
- * made; `STORE_UNAVAILABLE` while Cosmos DB cannot be reached - try again.
+ * @throws {@link StoreError} `STORE_FAILED` where the existing container is unsuitable, or none can be
+ *   created; `STORE_UNAVAILABLE` while Cosmos DB cannot be reached - try again.
  *
  * @example
  * ```ts
@@ -64,9 +64,10 @@ export async function ensureDekContainer(
     const definition = { ...dekContainerDefinition(id), ...(throughput && { throughput }) };
     await makeContainer(connection, database, definition, signal);
   }
-  // Somebody else may have made it meanwhile, in another way.
+  // Another process may have created it meanwhile, with another definition.
   const found = known ?? (await read());
-  if (!found) throw failed(`Cosmos DB made ${nameOf(container)} and has it no longer: try again`);
+  if (!found)
+    throw failed(`Cosmos DB created ${nameOf(container)} but no longer has it: try again`);
   requireDekContainer(found, nameOf(container));
   return container;
 }
@@ -106,7 +107,7 @@ function asStoreError(error: unknown, container: Container): unknown {
   if (!(error instanceof CosmosFailure)) return error;
   if (error.status === 403) {
     return failed(
-      `This identity may not make ${nameOf(container)}: use the account's key, or make it with "az cosmosdb sql container create --partition-key-path /scopeId"`,
+      `This identity may not create ${nameOf(container)}: use the account's key, or create it with "az cosmosdb sql container create --partition-key-path /scopeId"`,
       error,
     );
   }

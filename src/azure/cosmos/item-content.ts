@@ -2,7 +2,7 @@
 
 export type ItemContent = Readonly<Record<string, unknown>>;
 
-/** Cosmos DB sets them with every write, whatever was sent. */
+/** Cosmos DB sets these on every write, whatever was sent. */
 export const SYSTEM_PROPERTIES = ['_attachments', '_etag', '_rid', '_self', '_ts'] as const;
 
 type SystemProperty = (typeof SYSTEM_PROPERTIES)[number];
@@ -15,23 +15,23 @@ const TYPES: Readonly<Record<SystemProperty, string>> = {
   _ts: 'number',
 };
 
-/** Accounts differ in whether they still add the others. */
+/** Accounts differ in whether they still add `_attachments`. */
 const ALWAYS_ADDED: readonly SystemProperty[] = ['_etag', '_rid', '_self', '_ts'];
 
 export function withoutSystemProperties(item: ItemContent): ItemContent {
-  // Entries, and not assignments: one of them may be named `__proto__`.
+  // Built from entries, not by assignment: a property may be named `__proto__`.
   const own = Object.entries(item).filter(([name]) => !isSystemProperty(name));
   return Object.fromEntries(own);
 }
 
-/** A copy as it will be sent, so that nothing the caller does to the original reaches it. */
+/** Returns a copy of what will be sent, so that later changes of the caller do not reach it. */
 export function contentOf(item: object): ItemContent {
   return withoutSystemProperties(JSON.parse(JSON.stringify(item)) as ItemContent);
 }
 
 /**
- * What is sent to make a document. It has no system properties yet, so one of their names is the
- * application's own, and its value would be lost.
+ * Returns the content of a new document. It has no system properties yet, so a property with one of their
+ * names is the application's own, and its value would be lost.
  *
  * @throws RangeError
  */
@@ -43,10 +43,10 @@ export function newContentOf(document: object): ItemContent {
 }
 
 /**
- * What is sent in place of a document. Left out are the system properties of one that was read by the SDK:
- * all of them together, or its `_etag` alone.
+ * Returns the content that replaces a document. The system properties of a document that the SDK read are
+ * left out: all of them together, or its `_etag` alone.
  *
- * @throws RangeError for anything else under one of their names: the application's own, as above.
+ * @throws RangeError for any other property with one of their names: it is the application's own, as above.
  */
 export function nextContentOf(document: object, etag: string): ItemContent {
   const sent = JSON.parse(JSON.stringify(document)) as ItemContent;
@@ -68,7 +68,7 @@ function isSystemProperty(name: string): name is SystemProperty {
 
 function reserved(name: SystemProperty): RangeError {
   return new RangeError(
-    `Cosmos DB keeps the property "${name}" for itself, and its value would be lost: give it another name, or leave it out where Cosmos DB set it`,
+    `Cosmos DB reserves the property "${name}", so its value would be lost: rename it, or leave it out where Cosmos DB set it`,
   );
 }
 
@@ -78,10 +78,10 @@ const PLAIN = /^[A-Za-z0-9_:-][A-Za-z0-9._:-]*$/;
 const ESCAPE = '~';
 
 /**
- * The id under which an item of any name is stored: letters, digits and `._:-` as they are, whatever
- * else as `~` and two hex digits for each byte of UTF-8. DEK ids and "rotation" never change.
+ * Returns the id under which an item of any name is stored: letters, digits and `._:-` unchanged, anything
+ * else as `~` and two hex digits for each UTF-8 byte. DEK ids and "rotation" never change.
  *
- * Not `%`: gateways take `%2F` in a stored id for a slash.
+ * `%` is not used: gateways treat `%2F` in a stored id as a slash.
  */
 export function toItemId(name: string): string {
   if (PLAIN.test(name)) return name;
@@ -94,7 +94,7 @@ export function toItemId(name: string): string {
   );
 }
 
-/** The name of an item as it was written; an id that is no such name is given as it is. */
+/** Returns the original name of an item; an id that encodes no name is returned unchanged. */
 export function fromItemId(id: string): string {
   if (!id.includes(ESCAPE)) return id;
   const name = id.replace(/(?:~[0-9A-F]{2})+/g, (escaped) =>
@@ -105,12 +105,12 @@ export function fromItemId(id: string): string {
 }
 
 /**
- * For ids that belong to the application.
+ * For ids that the application chooses.
  *
- * The SDK puts an id into a path as it is: a `?` in it reads the item named by what is before it, and
- * a delete of `..` is addressed to the container.
+ * The SDK puts an id into a path unescaped: with a `?` in it, it reads the item named by the text before it,
+ * and a delete of `..` is addressed to the container.
  *
- * @throws RangeError where Cosmos DB cannot hold the id, or the SDK would ask for something else.
+ * @throws RangeError where Cosmos DB cannot store the id, or the SDK would address something else.
  */
 export function requireItemId(name: string, id: string): void {
   const refusal = refusalOf(id);
@@ -118,7 +118,7 @@ export function requireItemId(name: string, id: string): void {
   throw new RangeError(`"${name}" expected an id that Cosmos DB can hold, got one ${refusal}`);
 }
 
-/** @throws RangeError where Cosmos DB cannot hold the value in a partition key. */
+/** @throws RangeError where Cosmos DB cannot store the value in a partition key. */
 export function requirePartitionKeyValue(name: string, value: string): void {
   if (Buffer.byteLength(value) <= MOST_PARTITION_KEY_BYTES) return;
   throw new RangeError(`"${name}" expected at most 2048 bytes, got more`);

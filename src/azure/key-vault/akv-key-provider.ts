@@ -27,20 +27,19 @@ import { VaultCalls } from './vault-calls.js';
 /**
  * Wraps DEKs with a key in Azure Key Vault (RSA-OAEP-256) or Managed HSM (also A256KW).
  *
- * The MEK never leaves the vault. Each call names an exact version; an expired or not yet valid
- * version still unwraps, a disabled one does not. Nothing is asked of the vault by the constructor.
+ * The MEK never leaves the vault. Each call names an exact version; an expired or not yet valid version still
+ * unwraps, a disabled one does not. The constructor sends no request.
  *
- * The identity needs `keys/unwrapKey` and, in a process that creates documents or rotates,
- * `keys/wrapKey`: the role *Key Vault Crypto Service Encryption User* has both, and `keys/get`.
- * Without `keys/get` pin `mekVersion`; a version that cannot be looked at is then proved by an
- * unwrap before it is used to wrap.
+ * The identity needs `keys/unwrapKey` and, in a process that creates documents or rotates, `keys/wrapKey`:
+ * the role *Key Vault Crypto Service Encryption User* has both, and `keys/get`. Without `keys/get` pin
+ * `mekVersion`; a version that cannot be read is then proved by an unwrap before it is used to wrap.
  *
- * Requests: an unwrap is one; a wrap is one while the version was looked at less than `stateTtlMs`
- * ago, else two; the first of a process has one more, in which the vault asks for a token.
+ * Requests: an unwrap is one; a wrap is one while the version was read less than `stateTtlMs` ago, else two.
+ * The first call of a process has one more, in which the vault asks for a token.
  *
- * @throws TypeError or RangeError for options that make no sense. The methods throw
- * {@link KeyProviderError}: where it is `retryable` it was tried `maxAttempts` times already, but for
- * throttled calls of a rewrap, which tries those again itself.
+ * @throws TypeError or RangeError for invalid options. The methods throw {@link KeyProviderError}: where it
+ *   is `retryable`, the call was already tried `maxAttempts` times, except throttled calls of a rewrap, which
+ *   retries those itself.
  *
  * @example
  * ```ts
@@ -76,7 +75,7 @@ export class AkvKeyProvider implements KeyProvider {
     this.#states = new MekStateReader(this.#calls, settings, clock);
   }
 
-  /** The pinned version, or the newest one in the vault, looked up every `stateTtlMs`. */
+  /** The pinned version, or the newest one in the vault, read again every `stateTtlMs`. */
   async currentVersion(options: KeyProviderOptions = {}): Promise<string> {
     const { signal } = ownProperties(options);
     signal?.throwIfAborted();
@@ -89,11 +88,11 @@ export class AkvKeyProvider implements KeyProvider {
     const { mekVersion, signal } = options;
     signal?.throwIfAborted();
     this.#requireVersion(mekVersion);
-    const sight = await this.#states.read(mekVersion, signal);
-    if (typeof sight === 'object') return this.#wrapSeen(dek, sight, options);
+    const reading = await this.#states.read(mekVersion, signal);
+    if (typeof reading === 'object') return this.#wrapSeen(dek, reading, options);
     if (this.#settings.wrapMode === 'local') throw this.#cannotLook(mekVersion);
     const wrapped = await this.#calls.wrapKey(dek, mekVersion, options);
-    if (sight === 'proved') {
+    if (reading === 'proved') {
       return this.#wrapOf(wrapped, mekVersion, this.#states.provedBytes(mekVersion));
     }
     const wrap = this.#wrapOf(wrapped, mekVersion);
@@ -116,15 +115,15 @@ export class AkvKeyProvider implements KeyProvider {
   }
 
   /**
-   * What Azure documents for one vault in one region and this type and size of key, for everybody who
-   * uses the vault; `undefined` for a Managed HSM, which has capacity and no quota, and where the
-   * version cannot be looked at.
+   * The quota that Azure documents for one vault in one region and this type and size of key, shared by all
+   * users of the vault. `undefined` for a Managed HSM, which has capacity and no quota, and where the version
+   * cannot be read.
    */
   async documentedOpsPerSecond(options: DocumentedOpsOptions): Promise<number | undefined> {
     const { mekVersion, signal } = ownProperties(options);
     signal?.throwIfAborted();
     if (!isVaultKeyVersion(mekVersion) || isManagedHsm(this.#settings.vaultUrl)) return undefined;
-    return (await this.#states.lookAt(mekVersion, signal))?.opsPerSecond;
+    return (await this.#states.readUnchecked(mekVersion, signal))?.opsPerSecond;
   }
 
   async #wrapSeen(dek: Uint8Array, state: MekState, options: KeyProviderOptions): Promise<KeyWrap> {
@@ -136,7 +135,7 @@ export class AkvKeyProvider implements KeyProvider {
     return this.#wrapOf(wrapped, mekVersion, state.wrapBytes);
   }
 
-  /** The vault may wrap with a disabled version, which then unwraps nothing. */
+  /** The vault may wrap with a disabled version, which then cannot unwrap. */
   async #prove(
     wrap: KeyWrap,
     wrapBytes: number,
@@ -153,11 +152,11 @@ export class AkvKeyProvider implements KeyProvider {
   #cannotLook(mekVersion: string): KeyProviderError {
     return new KeyProviderError(
       'KEY_PROVIDER_DENIED',
-      `The MEK ${this.#name(mekVersion)} cannot be looked at: wrapMode "local" needs the permission keys/get`,
+      `The MEK ${this.#name(mekVersion)} cannot be read: wrapMode "local" needs the permission keys/get`,
     );
   }
 
-  /** @param wrapBytes - As the key makes them, where that is known. */
+  /** @param wrapBytes - The length of the key's wraps, where it is known. */
   #wrapOf(bytes: Uint8Array, mekVersion: string, wrapBytes = bytes.length): KeyWrap {
     const { id: keyProvider, mekName, wrapAlgorithm } = this;
     const { length } = bytes;
@@ -165,24 +164,24 @@ export class AkvKeyProvider implements KeyProvider {
     if (!isWrappedDek(wrappedDek, wrapAlgorithm)) {
       throw new KeyProviderError(
         'KEY_PROVIDER_FAILED',
-        `The vault wrapped with ${this.#name(mekVersion)} and answered with no wrap: check what is between`,
+        `The vault wrapped with ${this.#name(mekVersion)} but returned no wrap: check any proxy in between`,
       );
     }
     if (length !== wrapBytes) {
       throw new KeyProviderError(
         'KEY_PROVIDER_FAILED',
-        `The vault wrapped with ${this.#name(mekVersion)} and answered with ${String(length)} bytes, where that key makes ${String(wrapBytes)}: check what is between`,
+        `The vault wrapped with ${this.#name(mekVersion)} but returned ${String(length)} bytes instead of ${String(wrapBytes)}: check any proxy in between`,
       );
     }
     return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
   }
 
-  /** What is not a version could make another path of the address that is asked. */
+  /** Text that is not a version could form another path of the requested URL. */
   #requireVersion(mekVersion: string): void {
     if (typeof mekVersion === 'string' && isVaultKeyVersion(mekVersion)) return;
     throw new KeyProviderError(
       'MEK_VERSION_UNKNOWN',
-      `The MEK "${this.mekName}" in a key vault has versions of 32 lowercase hex digits, and was asked for another: was the row written with another provider?`,
+      `The MEK "${this.mekName}" in a key vault has versions of 32 lowercase hex digits, and another form was requested: was the row written with another provider?`,
     );
   }
 
@@ -194,6 +193,6 @@ export class AkvKeyProvider implements KeyProvider {
 function rejected(wrap: KeyWrap): KeyProviderError {
   return new KeyProviderError(
     'WRAP_REJECTED',
-    `The MEK ${describeMek(wrap)} did not make this wrap, or it was changed`,
+    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
   );
 }

@@ -1,4 +1,4 @@
-/** What an AKV provider is told, checked before anything is asked of the vault. @module */
+/** Options of an AKV provider, validated before any request to the vault. @module */
 import type { Clock } from '../../async/clock.js';
 import {
   readOptions,
@@ -24,25 +24,25 @@ export interface AkvKeyProviderOptions {
   /** `A256KW` is for `oct-HSM` keys of a Managed HSM. @default 'RSA-OAEP-256' */
   readonly wrapAlgorithm?: WrapAlgorithm;
   /**
-   * `'local'` wraps in this process with the public key of the vault: no request for each wrap, so
-   * a rotation takes half as many. What is lost: the vault's audit line and permission check for
-   * each wrap; that the version is enabled and valid is known as of `stateTtlMs` ago. Needs
-   * `keys/get` and RSA. Unwrapping is always the vault's.
+   * `'local'` wraps in this process with the public key of the vault, without a request for each wrap, so a
+   * rotation takes half as many requests. The vault then has no audit entry and no permission check for each
+   * wrap, and whether the version is enabled and valid is known as of `stateTtlMs` ago. Needs `keys/get` and
+   * RSA. Unwrapping always happens in the vault.
    *
    * @default 'vault'
    */
   readonly wrapMode?: 'local' | 'vault';
-  /** What `currentVersion` answers, instead of the newest in the vault. Needs no `keys/get`. */
+  /** The result of `currentVersion`, instead of the newest version in the vault. Needs no `keys/get`. */
   readonly mekVersion?: string;
-  /** How long the vault's word on a version counts, 1 000 to 3 600 000. @default 60 000 */
+  /** How long the state of a version that was read is used, 1 000 to 3 600 000. @default 60 000 */
   readonly stateTtlMs?: number;
-  /** Of one attempt, token included, 100 to 600 000. @default 10 000 */
+  /** Limit of one attempt, token included, 100 to 600 000. @default 10 000 */
   readonly attemptTimeoutMs?: number;
-  /** Of each call, 1 to 20. @default 5 */
+  /** Attempts of each call, 1 to 20. @default 5 */
   readonly maxAttempts?: number;
   /**
-   * The longest wait between attempts, 0 to 600 000. Where the vault asks for a longer one, the call
-   * fails at once, and its error has `retryAfterMs`.
+   * The longest wait between attempts, 0 to 600 000. Where the vault asks for a longer one, the call fails at
+   * once, and its error has `retryAfterMs`.
    *
    * @default 30 000
    */
@@ -50,11 +50,11 @@ export interface AkvKeyProviderOptions {
   /** For the SDK's clients: proxy, TLS, logging, API version. */
   readonly clientOptions?: VaultClientOptions;
   /**
-   * Lets the vault be on this machine, for an emulator: the token is then sent to whoever listens
-   * there, whatever service it asks for it. @default false
+   * Allows a vault on this machine, for an emulator. The token is then sent to any process that listens
+   * there, and for any service that it asks for. @default false
    */
   readonly insecureAllowLoopback?: boolean;
-  /** Times waits and lifetimes. @default systemClock */
+  /** The source of time for waits and lifetimes. @default systemClock */
   readonly clock?: Clock;
 }
 
@@ -93,7 +93,7 @@ const OPTIONS: Readonly<Record<keyof AkvKeyProviderOptions, true>> = {
 };
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
   const own = readOptions(options, Object.keys(OPTIONS));
   const { id = 'akv', wrapAlgorithm = 'RSA-OAEP-256', wrapMode = 'vault', mekVersion } = own;
@@ -102,9 +102,7 @@ export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
   requireOneOf('wrapAlgorithm', wrapAlgorithm, ['RSA-OAEP-256', 'A256KW']);
   requireOneOf('wrapMode', wrapMode, ['vault', 'local']);
   if (wrapMode === 'local' && wrapAlgorithm !== 'RSA-OAEP-256') {
-    throw new RangeError(
-      '"wrapMode" may be "local" with RSA-OAEP-256 alone: other keys are secret',
-    );
+    throw new RangeError('"wrapMode" may be "local" only with RSA-OAEP-256: other keys are secret');
   }
   requireKeyName(mekName);
   if (mekVersion !== undefined) requireKeyVersion(mekVersion);

@@ -1,4 +1,4 @@
-/** A credential that answers in time, and whose failures can be told from those of the vault. @module */
+/** A credential that answers in time, and whose failures are distinct from those of the vault. @module */
 import { withDeadline } from '../../async/deadline.js';
 import type { VaultCredential } from './vault-clients.js';
 
@@ -9,15 +9,15 @@ export class TokenFailure extends Error {
 
 export interface BoundedCredentialOptions {
   readonly attemptTimeoutMs: number;
-  /** Whether a token without these claims would do as well; not every credential takes claims. */
+  /** Whether a token without these claims would be sufficient; not every credential accepts claims. */
   readonly isOptional: (claims: string) => boolean;
 }
 
 type GetToken = VaultCredential['getToken'];
 
 /**
- * The SDK lets all calls of a client wait for one request for a token. So that request does not end
- * with whichever call began it, and does end.
+ * All calls of a client in the SDK wait for one shared token request. So that request does not end with the
+ * call that started it, but has a deadline of its own.
  */
 export function boundedCredential(
   credential: VaultCredential,
@@ -32,7 +32,7 @@ export function boundedCredential(
     } catch (cause) {
       throw new TokenFailure('The credential failed', { cause });
     }
-    throw new TokenFailure('The credential gave no token');
+    throw new TokenFailure('The credential returned no token');
   };
   return {
     async getToken(scopes, { claims, ...options } = {}) {

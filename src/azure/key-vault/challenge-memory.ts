@@ -1,4 +1,4 @@
-/** Sees to it that no request without a token has a body. @module */
+/** Ensures that no request without a token has a body. @module */
 import type { KeyClientOptions } from '@azure/keyvault-keys';
 import type { Clock } from '../../async/clock.js';
 
@@ -16,10 +16,10 @@ const SERVER_ERROR = 500;
 /**
  * Remembers how a vault asks for a token, for all clients of that vault.
  *
- * A client of the SDK learns it from a first request without a token, and sends that one without its
- * body. Requests beside it, or after one that failed, would go out with theirs: a DEK that nobody
- * was authenticated for. Once a challenge has led to a token that the vault takes, it is answered from
- * here; until then it may be that of a proxy, and the vault is asked again.
+ * A client of the SDK learns it from a first request without a token, and sends that request without its
+ * body. Concurrent requests, or requests after one that failed, would be sent with theirs: a DEK in an
+ * unauthenticated request. Once a challenge has led to a token that the vault accepts, it is answered from
+ * here. Until then it may come from a proxy, and the vault is asked again.
  */
 export class ChallengeMemory {
   #accepted: Challenge | undefined;
@@ -32,7 +32,7 @@ export class ChallengeMemory {
   }
 
   /**
-   * A fresh one for each client.
+   * Returns a new policy for each client.
    *
    * @param onAuthorized - Called before each request that has a token.
    */
@@ -63,7 +63,7 @@ export class ChallengeMemory {
 
   #note(request: PipelineRequest, { status, headers }: PipelineResponse): boolean {
     const challenge = status === UNAUTHORIZED ? headers.get('www-authenticate') : undefined;
-    // One that comes with claims is for one token, not for everybody.
+    // A challenge with claims is for one token, not for all callers.
     if (challenge?.includes('claims=') !== false) return false;
     this.#unproved.set(request, headers);
     return true;
@@ -85,25 +85,25 @@ async function sendWithoutBody(
 }
 
 function ignore(): void {
-  // Nobody waits for it.
+  // No caller waits for it.
 }
 
 const CHALLENGE = 'www-authenticate';
-/** Before now, since the clocks of this machine, the vault and the identity platform differ. */
+/** A margin for differences between the clocks of this machine, the vault and the identity platform. */
 const LEEWAY_MS = 600_000;
 
 /**
- * The SDK, and the credential behind it, keep a token until it expires, and drop it before that only
- * where the vault asks for claims. A vault may refuse one without that: because the identity was given
- * its rights anew, or the vault was restored elsewhere. So such a refusal is given to the SDK as one
- * that asks for claims, once for each request.
+ * The SDK, and the credential behind it, keep a token until it expires, and drop it earlier only where the
+ * vault asks for claims. A vault may refuse a token without asking for claims: because rights were granted to
+ * the identity again, or the vault was restored elsewhere. So the SDK receives such a refusal as one that
+ * asks for claims, once for each request.
  */
 export class RefusedTokens {
   readonly #clock: Clock;
-  /** What each request was refused with; the SDK sends the same request again. */
+  /** The token that each request was refused with; the SDK sends the same request again. */
   readonly #refused = new WeakMap<PipelineRequest, string>();
   readonly #asked = new WeakSet<PipelineRequest>();
-  /** Fresh when it was refused: another one would not help. */
+  /** A token that was fresh when it was refused: another one would not help. */
   #hopeless: string | undefined;
   #claims: string | undefined;
 
@@ -111,17 +111,17 @@ export class RefusedTokens {
     this.#clock = clock;
   }
 
-  /** Whether these claims are not the vault's own, so that a credential may do without them. */
+  /** Whether the vault did not ask for these claims itself, so that a credential may ignore them. */
   asksFor(claims: string | undefined): boolean {
     return claims !== undefined && claims === this.#claims;
   }
 
-  /** A request without a token, whose first one the SDK does not send again. */
+  /** A request without a token; the SDK does not repeat its first one. */
   begin(request: PipelineRequest): void {
     this.#refused.set(request, '');
   }
 
-  /** Of a request with a token: the answer that the SDK gets to see. */
+  /** Handles the answer to a request with a token, and returns the answer that the SDK sees. */
   see(request: PipelineRequest, response: PipelineResponse): PipelineResponse {
     const token = request.headers.get('authorization') ?? '';
     const challenge = response.headers.get(CHALLENGE);
@@ -140,7 +140,7 @@ export class RefusedTokens {
     return response;
   }
 
-  /** Whether the SDK would not send it again, or did so with the same token. */
+  /** Whether the SDK would not send the request again, or has repeated it with the same token. */
   #isFinal(request: PipelineRequest, token: string, challenge: string | undefined): boolean {
     const before = this.#refused.get(request);
     this.#refused.set(request, token);

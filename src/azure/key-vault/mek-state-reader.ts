@@ -1,4 +1,4 @@
-/** Looks at versions of the MEK in the vault, each at most once in a while. @module */
+/** Reads versions of the MEK from the vault, each at most once per lifetime. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import { momentOf, type Clock } from '../../async/clock.js';
 import { ExpiringMap } from '../../dek/expiring-map.js';
@@ -12,8 +12,8 @@ import { mekStateOf, requireWrappable, type MekState } from './mek-state.js';
 import type { VaultCalls } from './vault-calls.js';
 import { isPermissionFailure } from './vault-failure.js';
 
-/** `'unseen'`: the vault lets nobody look; `'proved'`: nobody may look, but an unwrap succeeded. */
-export type MekSight = MekState | 'proved' | 'unseen';
+/** `'unreadable'`: the vault denies reading; `'proved'`: reading is denied, but an unwrap succeeded. */
+export type MekReading = MekState | 'proved' | 'unreadable';
 
 const VERSIONS_KEPT = 64;
 const NEWEST = 'newest';
@@ -22,10 +22,10 @@ export class MekStateReader {
   readonly #calls: VaultCalls;
   readonly #settings: AkvSettings;
   readonly #clock: Clock;
-  readonly #sights: ExpiringMap<MekSight>;
+  readonly #readings: ExpiringMap<MekReading>;
   readonly #provedBytes: ExpiringMap<number>;
   readonly #newest: ExpiringMap<string>;
-  readonly #sightFlights = new SingleFlight<MekSight>();
+  readonly #readingFlights = new SingleFlight<MekReading>();
   readonly #newestFlights = new SingleFlight<string>();
 
   constructor(calls: VaultCalls, settings: AkvSettings, clock: Clock) {
@@ -33,12 +33,12 @@ export class MekStateReader {
     this.#settings = settings;
     this.#clock = clock;
     const { stateTtlMs: ttlMs } = settings;
-    this.#sights = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
+    this.#readings = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
     this.#provedBytes = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
     this.#newest = new ExpiringMap({ maxEntries: 1, ttlMs, clock });
   }
 
-  /** @throws KeyProviderError where no DEK may be wrapped with the newest version. */
+  /** @throws KeyProviderError where the newest version may not wrap DEKs. */
   async readNewest(signal?: AbortSignal): Promise<string> {
     const known = this.#newest.get(NEWEST);
     if (known !== undefined) return known;
@@ -46,37 +46,37 @@ export class MekStateReader {
     return untilAborted(reading, signal);
   }
 
-  /** @throws KeyProviderError where no DEK may be wrapped with that version. */
-  async read(mekVersion: string, signal?: AbortSignal): Promise<MekSight> {
-    const known = this.#sights.get(mekVersion);
+  /** @throws KeyProviderError where that version may not wrap DEKs. */
+  async read(mekVersion: string, signal?: AbortSignal): Promise<MekReading> {
+    const known = this.#readings.get(mekVersion);
     if (known === undefined) {
-      const reading = this.#sightFlights.run(mekVersion, () => this.#fetch(mekVersion));
+      const reading = this.#readingFlights.run(mekVersion, () => this.#fetch(mekVersion));
       return untilAborted(reading, signal);
     }
     if (typeof known === 'object') this.#requireWrappable(known);
     return known;
   }
 
-  /** Whether or not a DEK may be wrapped with it; `undefined` where nobody can tell. */
-  async lookAt(mekVersion: string, signal?: AbortSignal): Promise<MekState | undefined> {
-    const known = this.#sights.get(mekVersion);
+  /** Whether or not the version may wrap DEKs; `undefined` where that is unknown. */
+  async readUnchecked(mekVersion: string, signal?: AbortSignal): Promise<MekState | undefined> {
+    const known = this.#readings.get(mekVersion);
     if (typeof known === 'object') return known;
     try {
-      const sight = await untilAborted(this.#look(mekVersion), signal);
-      return typeof sight === 'object' ? sight : undefined;
+      const reading = await untilAborted(this.#request(mekVersion), signal);
+      return typeof reading === 'object' ? reading : undefined;
     } catch (error) {
       if (error instanceof KeyProviderError) return undefined;
       throw error;
     }
   }
 
-  /** An unwrap succeeded under a version that cannot be looked at. @param wrapBytes - Of what was unwrapped. */
+  /** An unwrap succeeded under a version that cannot be read. @param wrapBytes - Length of the wrap. */
   prove(mekVersion: string, wrapBytes: number): void {
     this.#provedBytes.set(mekVersion, wrapBytes);
-    this.#sights.set(mekVersion, 'proved');
+    this.#readings.set(mekVersion, 'proved');
   }
 
-  /** How long a wrap under a version is, as one that was unwrapped showed. */
+  /** How long a wrap under a version is, as an unwrap of one showed. */
   provedBytes(mekVersion: string): number | undefined {
     return this.#provedBytes.get(mekVersion);
   }
@@ -89,12 +89,12 @@ export class MekStateReader {
     if (version === undefined || !isVaultKeyVersion(version)) {
       throw new KeyProviderError(
         'KEY_PROVIDER_FAILED',
-        `The vault gave no exact version of ${vaultUrl}/keys/${mekName}: check what is between`,
+        `The vault returned no exact version of ${vaultUrl}/keys/${mekName}: check any proxy in between`,
       );
     }
     const state = mekStateOf(key, version, wrapAlgorithm);
     this.#requireWrappable(state);
-    this.#sights.set(version, state, since);
+    this.#readings.set(version, state, since);
     this.#newest.set(NEWEST, version, since);
     return version;
   }
@@ -113,23 +113,23 @@ export class MekStateReader {
     }
   }
 
-  async #fetch(mekVersion: string): Promise<MekSight> {
+  async #fetch(mekVersion: string): Promise<MekReading> {
     const since = momentOf(this.#clock);
-    const sight = await this.#look(mekVersion);
-    if (typeof sight !== 'object') return sight;
-    this.#requireWrappable(sight);
-    // What is not remembered is looked at again: a version that is enabled again, or a permission
-    // that was granted, works at once.
-    this.#sights.set(mekVersion, sight, since);
-    return sight;
+    const reading = await this.#request(mekVersion);
+    if (typeof reading !== 'object') return reading;
+    this.#requireWrappable(reading);
+    // A state that is not remembered is read again: an enabled version, or a granted permission, takes effect
+    // at once.
+    this.#readings.set(mekVersion, reading, since);
+    return reading;
   }
 
-  async #look(mekVersion: string): Promise<MekSight> {
+  async #request(mekVersion: string): Promise<MekReading> {
     try {
       const key = await this.#calls.getKey(mekVersion);
       return mekStateOf(key, mekVersion, this.#settings.wrapAlgorithm);
     } catch (error) {
-      if (isPermissionFailure(error)) return 'unseen';
+      if (isPermissionFailure(error)) return 'unreadable';
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-/** What a key vault says of one version of the MEK, and whether a DEK may be wrapped with it. @module */
+/** The state of one version of the MEK in a key vault, and whether it may wrap DEKs. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import type { KeyObject } from 'node:crypto';
 import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS, importRsaPublicKey } from '../../crypto/rsa-oaep.js';
@@ -10,11 +10,11 @@ export interface MekState {
   readonly isEnabled: boolean;
   readonly notBeforeMs: number | undefined;
   readonly expiresMs: number | undefined;
-  /** Why no DEK is wrapped with it, whatever its dates; `undefined` where nothing is wrong. */
+  /** Why the version never wraps DEKs, whatever its dates; `undefined` for a suitable version. */
   readonly misfit: string | undefined;
-  /** Absent for a key that is not RSA, or is a misfit. */
+  /** Absent for a key that is not RSA, or is unsuitable. */
   readonly publicKey: KeyObject | undefined;
-  /** Of each wrap that the key makes; absent as `publicKey` is. */
+  /** Length of each wrap of the key; absent when `publicKey` is. */
   readonly wrapBytes: number | undefined;
   /** The documented quota of a vault for keys like this one. */
   readonly opsPerSecond: number | undefined;
@@ -73,7 +73,7 @@ function integerIn(bytes: Uint8Array | undefined): bigint {
   return BigInt(`0x0${Buffer.from(bytes ?? []).toString('hex')}`);
 }
 
-/** Refuses before anything is wrapped, let alone written. @param name - Of the version, for messages. */
+/** Refuses the version before anything is wrapped or written. @param name - Of the version, for messages. */
 export function requireWrappable(state: MekState, name: string, nowMs: number): void {
   const { isEnabled, notBeforeMs = -Infinity, expiresMs = Infinity, misfit } = state;
   if (!isEnabled) {
@@ -85,7 +85,7 @@ export function requireWrappable(state: MekState, name: string, nowMs: number): 
   if (misfit !== undefined) {
     throw new KeyProviderError(
       'MEK_UNSUPPORTED',
-      `The MEK ${name} ${misfit}: make a version that fits, and rotate to it`,
+      `The MEK ${name} ${misfit}: create a suitable version, and rotate to it`,
     );
   }
   if (nowMs >= expiresMs || nowMs < notBeforeMs) {
@@ -97,14 +97,17 @@ export function requireWrappable(state: MekState, name: string, nowMs: number): 
   }
 }
 
-/** In ten seconds, of software and of HSM keys; all operations on a vault count together, weighted so. */
+/**
+ * Operations in ten seconds for software and HSM keys; all operations on a vault count together, by these
+ * weights.
+ */
 const OPS_IN_10_S: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   RSA: { 2048: 4_000, 3072: 1_000, 4096: 500 },
   'RSA-HSM': { 2048: 2_000, 3072: 500, 4096: 250 },
 };
 const MANAGED_HSM = /\.managedhsm\.[a-z.]+$/;
 
-/** `undefined` for a key of which nothing is documented. */
+/** `undefined` for a key without a documented quota. */
 export function documentedOpsPerSecond(
   keyType: string | undefined,
   modulusBits: number,
@@ -113,7 +116,7 @@ export function documentedOpsPerSecond(
   return inTenSeconds === undefined ? undefined : inTenSeconds / 10;
 }
 
-/** It throttles no cryptography; its keys have the types of those in a vault. */
+/** A Managed HSM throttles no cryptography; its keys have the same types as those of a vault. */
 export function isManagedHsm(vaultUrl: string): boolean {
   return MANAGED_HSM.test(new URL(vaultUrl).hostname);
 }

@@ -1,7 +1,7 @@
-/** Takes out of the SDK's errors what may be looked at and printed. @module */
+/** Extracts from the SDK's errors what is safe to read and print. @module */
 import { TokenFailure } from './bounded-credential.js';
 
-/** Why there was no answer of the vault. */
+/** Why the vault did not answer. */
 export type SilenceKind =
   | 'certificate'
   | 'challenge'
@@ -14,18 +14,18 @@ export type SilenceKind =
   | 'unreachable';
 
 export interface VaultAnswer {
-  /** `undefined` where the vault gave no answer that counts. */
+  /** `undefined` where the vault gave no usable answer. */
   readonly status: number | undefined;
   readonly errorCode: string | undefined;
   readonly innerCode: string | undefined;
   readonly kind: SilenceKind;
   readonly transportCode: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether the vault's own message has these words in it. */
+  /** Whether the vault's own message contains these words. */
   readonly says: (words: string) => boolean;
 }
 
-/** The shape of `RestError` and of what `@azure/identity` throws, of which nothing is relied upon. */
+/** The shape of `RestError` and of errors of `@azure/identity`; every property may be missing. */
 interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -40,7 +40,7 @@ interface SdkError {
   readonly response?: VaultResponse;
 }
 
-/** What arrived, as far as it is looked at. */
+/** The parts of the response that are read. */
 export interface VaultResponse {
   readonly status?: number;
   readonly headers?: { get?(name: string): string | undefined };
@@ -52,7 +52,7 @@ const CREDENTIAL_ERRORS: readonly unknown[] = [
   'AuthenticationRequiredError',
   'CredentialUnavailableError',
 ];
-// It gives no status. Of a failure that MSAL remembers, only the numbers are left of its code.
+// It has no status. For a failure that MSAL has cached, only the numbers of its code remain.
 const IDENTITY_OUTAGE =
   /\b(endpoints_resolution_error|network_error|no_network_connectivity|openid_config_error|server_error|temporarily_unavailable|timed out)\b|(^|AuthenticationRequiredError: )[\d ]*: /;
 const TIMEOUTS: readonly unknown[] = ['AbortError', 'TimeoutError'];
@@ -61,7 +61,7 @@ const NETWORK_CODE = /^E[A-Z_]+$|^REQUEST_SEND_ERROR$/;
 const HTTP_DATE = /^[A-Z][a-z]+, .* GMT$/;
 const MOST_QUOTED = 1_000;
 
-/** @param arrived - The SDK's own error forgets it where it has no body. */
+/** @param arrived - The response; the SDK's own error omits it where it has no body. */
 export function answerIn(error: unknown, arrived?: VaultResponse): VaultAnswer {
   const sdkError = withStatus(error ?? {}, arrived);
   const { code, statusCode, details } = sdkError;
@@ -81,7 +81,7 @@ export function answerIn(error: unknown, arrived?: VaultResponse): VaultAnswer {
 
 function withStatus(error: SdkError, { status }: VaultResponse = {}): SdkError {
   if (typeof error.statusCode === 'number' || status === undefined) return error;
-  // What the SDK cannot make anything of, although it arrived whole.
+  // The SDK cannot parse the answer, although it arrived whole.
   if (status < 300) return { name: error.name, code: 'PARSE_ERROR' };
   return { name: error.name, statusCode: status };
 }
@@ -96,7 +96,7 @@ function silenceKindOf(error: SdkError): SilenceKind {
   return transportKind(textOf(code) ?? '');
 }
 
-/** The identity platform's own outage is no fault of the credential. */
+/** An outage of the identity platform is not a fault of the credential. */
 function tokenFailureKind({ name, message, code, statusCode }: SdkError): SilenceKind {
   const status = typeof statusCode === 'number' ? statusCode : 0;
   const isDown =
@@ -127,16 +127,16 @@ function millisecondsIn(text: string, unitMs: number): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) * unitMs : undefined;
 }
 
-/** By the vault's own clock, so that ours may be wrong. */
+/** Measured by the vault's own clock, so that the local one may be wrong. */
 function untilDate(after: string, now: string | undefined): number | undefined {
-  // Node takes many a text for a date.
+  // `Date` accepts many texts that are not HTTP dates.
   if (!HTTP_DATE.test(after)) return undefined;
   const ms = Date.parse(after) - Date.parse(now ?? '');
   return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }
 
 /**
- * What is kept of the SDK's error. The error itself holds the request with token and DEK, and
+ * Returns what may be kept of the SDK's error. The error itself holds the request with token and DEK, and
  * sometimes the answer with the DEK in its message.
  */
 export function cleanCause(error: unknown, answer: VaultAnswer): Error {
@@ -155,7 +155,7 @@ function blamed(error: unknown): SdkError {
   return (error instanceof TokenFailure ? error.cause : error) ?? {};
 }
 
-/** Anything long enough to be a key or token goes. */
+/** Removes anything long enough to be a key or token. */
 function redacted(text: string): string {
   return text.replace(/[A-Za-z0-9+/_=.~%-]{40,}/g, '…').slice(0, MOST_QUOTED);
 }

@@ -1,4 +1,4 @@
-/** The three things that are asked of a key vault, each tried as long as that may help. @module */
+/** The three kinds of calls to a key vault, each retried while that may help. @module */
 import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
 import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
@@ -25,7 +25,7 @@ export class VaultCalls {
     this.#clock = clock;
   }
 
-  /** @param mekVersion - The newest one where it is `undefined`. */
+  /** @param mekVersion - `undefined` for the newest version. */
   getKey(mekVersion: string | undefined): Promise<KeyVaultKey> {
     const { mekName } = this.#settings;
     const version = mekVersion === undefined ? {} : { version: mekVersion };
@@ -63,7 +63,7 @@ export class VaultCalls {
     const client = this.#clients.of(mekVersion);
     return this.#attempt(operation, mekVersion, asked, async (options) => {
       let keyId: unknown;
-      // The SDK's own result names the key that was asked, not the one that answered.
+      // The SDK's own result names the requested key, not the key that answered.
       const onResponse: CallOptions['onResponse'] = (response, flat) => {
         options.onResponse?.(response, flat);
         const { parsedBody } = response;
@@ -73,7 +73,7 @@ export class VaultCalls {
         call(each, { ...options, onResponse });
       const { result } = await client.use(work, asked.signal);
       this.#requireKeyId(keyId, mekVersion);
-      // The SDK makes a text of a value that is empty.
+      // The SDK turns an empty value into a string.
       return isUint8Array(result) ? result : new Uint8Array();
     });
   }
@@ -104,29 +104,29 @@ export class VaultCalls {
     return attemptRepeatedly(attempt, { ...this.#settings, clock: this.#clock }, asked);
   }
 
-  /** An answer about another key is none. @param mekVersion - Any where it is `undefined`. */
+  /** Refuses an answer about another key. @param mekVersion - `undefined` accepts any version. */
   #requireKeyId(keyId: unknown, mekVersion: string | undefined): void {
     const { vaultUrl, mekName } = this.#settings;
     const key = `${vaultUrl}/keys/${mekName}`;
     const expected = mekVersion === undefined ? key : `${key}/${mekVersion}`;
     const text = typeof keyId === 'string' ? keyId : '';
     const answered = mekVersion === undefined ? text.replace(/\/[^/]*$/, '') : text;
-    // Key Vault does not tell names apart by case.
+    // Key Vault ignores case in names.
     if (answered.toLowerCase() === expected.toLowerCase()) return;
     throw new KeyProviderError(
       'KEY_PROVIDER_FAILED',
-      `The vault answered for another key than ${expected}: check what is between`,
+      `The vault answered for a key other than ${expected}: check any proxy in between`,
     );
   }
 }
 
 interface AttemptLimits {
-  /** Of the provider, with the name of its MEK: for whoever watches. */
+  /** Id of the provider, with the name of its MEK: for diagnostics. */
   readonly id: string;
   readonly mekName: string;
   readonly clock: Clock;
   readonly maxAttempts: number;
-  /** A longer `Retry-After` is not waited for: the caller is told it instead. */
+  /** A longer `Retry-After` is not waited for: the error reports it to the caller. */
   readonly maxRetryDelayMs: number;
 }
 
@@ -147,7 +147,7 @@ async function attemptRepeatedly<T>(
       return await attempt();
     } catch (error) {
       if (!(error instanceof KeyProviderError) || !error.retryable) throw error;
-      // Whoever paces the calls has all of them wait, and not just this one.
+      // A caller that paces its calls makes all of them wait, and not just this one.
       if (beforeRetry && error.code === 'KEY_PROVIDER_THROTTLED') throw error;
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);

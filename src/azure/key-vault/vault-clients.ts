@@ -10,10 +10,10 @@ import { RecentMap } from '../../async/recent-map.js';
 import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory, RefusedTokens } from './challenge-memory.js';
 
-/** What the SDK calls a `TokenCredential`. */
+/** The SDK's name for this type is `TokenCredential`. */
 export type VaultCredential = ConstructorParameters<typeof KeyClient>[1];
 
-/** Passed on to the SDK's clients, but for what this library sees to itself. */
+/** Options for the SDK's clients, except those that this library sets itself. */
 export type VaultClientOptions = Omit<
   KeyClientOptions,
   'disableChallengeResourceVerification' | 'redirectOptions' | 'retryOptions'
@@ -28,7 +28,7 @@ export interface VaultClientsOptions {
   readonly attemptTimeoutMs: number;
 }
 
-// Versions come from rows: whoever writes rows must not fill the memory with clients.
+// Versions come from rows: a writer of rows must not be able to fill the memory with clients.
 const CLIENTS_KEPT = 32;
 
 export class VaultClients {
@@ -49,7 +49,7 @@ export class VaultClients {
     this.keys = new KeyClient(options.vaultUrl, this.#credential, this.#clientOptions());
   }
 
-  /** The client for one version; the same one as long as it is in use. */
+  /** Returns the client for one version, the same one while it is in use. */
   of(mekVersion: string): VersionClient {
     return this.#byVersion.getOrMake(mekVersion, () => this.#make(mekVersion));
   }
@@ -57,9 +57,8 @@ export class VaultClients {
   #make(mekVersion: string): VersionClient {
     const { vaultUrl, mekName } = this.#options;
     const origin = new URL(vaultUrl).origin;
-    // Without dates, permitted operations and key material the SDK neither fetches the key, nor
-    // refuses on its own what the service allows (unwrapping with an expired version), nor wraps
-    // on its own.
+    // Without dates, permitted operations and key material, the SDK does not fetch the key, does not refuse
+    // locally what the service allows (unwrapping with an expired version), and does not wrap locally.
     const key: KeyVaultKey = {
       id: `${origin}/keys/${mekName}/${mekVersion}`,
       name: mekName,
@@ -71,7 +70,7 @@ export class VaultClients {
     );
   }
 
-  /** Fresh for each client: the SDK writes into the options that it is given. */
+  /** New for each client: the SDK modifies the options that it receives. */
   #clientOptions(onAuthorized?: () => void): KeyClientOptions {
     const { clientOptions, verifiesChallenge } = this.#options;
     const challenge = this.#challenge.policy(onAuthorized);
@@ -79,7 +78,8 @@ export class VaultClients {
       ...clientOptions,
       additionalPolicies: [...(clientOptions.additionalPolicies ?? []), challenge],
       disableChallengeResourceVerification: !verifiesChallenge,
-      // Retries are this library's: the SDK waits as long as it is told to, and not at all for some.
+      // This library retries itself: the SDK waits as long as the server asks, and for some errors not at
+      // all.
       retryOptions: { maxRetries: 0 },
       // A key never follows a redirect to another host.
       redirectOptions: { maxRetries: 0 },
@@ -94,13 +94,13 @@ interface Failure {
 }
 
 /**
- * The SDK's client mixes up the bodies of calls that begin before it has a token: one of them would
- * be sent empty, and refused. So the first one runs alone until it has one.
+ * The SDK's client confuses the bodies of calls that begin before it has a token: one of them would be sent
+ * empty, and refused. So the first call runs alone until the client has a token.
  */
 class VersionClient {
   readonly #client: CryptographyClient;
   #isAuthorized = false;
-  /** Settles as soon as others may go on; with the failure, where they would have the same one. */
+  /** Settles when other calls may continue; with the failure, where they would fail in the same way. */
   #first: Promise<Failure | undefined> | undefined;
   #letOthersGo: (failure?: Failure) => void = ignore;
 
@@ -111,12 +111,12 @@ class VersionClient {
     });
   }
 
-  /** @param signal - The caller's own: what it ends is no failure for others. */
+  /** @param signal - The caller's own: an abort by it is no failure for other calls. */
   async use<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
     while (!this.#isAuthorized) {
       if (!this.#first) return this.#callFirst(call, signal);
       const failure = await this.#first;
-      // Tried one after the other, a hundred callers would wait for a hundred timeouts.
+      // If each tried in turn, a hundred callers would wait for a hundred timeouts.
       if (failure) throw failure.error;
     }
     return call(this.#client);
@@ -139,5 +139,5 @@ class VersionClient {
 }
 
 function ignore(): void {
-  // Nobody waits yet.
+  // No caller waits yet.
 }

@@ -1,13 +1,13 @@
-/** What a failed call on a key vault means, and what the operator does about it. @module */
+/** What a failed call on a key vault means, and what the operator should do. @module */
 import { KeyProviderError, type KeyProviderErrorCode } from '../../errors/errors.js';
 import { answerIn, cleanCause, type VaultAnswer, type VaultResponse } from './vault-answer.js';
 
-/** What was tried, for the message. */
+/** The call that failed, for the message. */
 export interface VaultCall {
   readonly operation: 'get' | 'unwrapKey' | 'wrapKey';
   readonly vaultUrl: string;
   readonly mekName: string;
-  /** Absent where the newest version was asked for. */
+  /** Absent where the newest version was requested. */
   readonly mekVersion: string | undefined;
   readonly attemptTimeoutMs: number;
 }
@@ -21,7 +21,7 @@ interface Verdict {
 
 const permissionFailures = new WeakSet<object>();
 
-/** @param arrived - The vault's answer, if there was any. */
+/** @param arrived - The vault's answer, if any. */
 export function vaultFailure(
   error: unknown,
   call: VaultCall,
@@ -39,12 +39,12 @@ export function vaultFailure(
   return failure;
 }
 
-/** Whether the vault knows who asks, and does not grant them the operation. */
+/** Whether the vault authenticated the caller, and denies the operation. */
 export function isPermissionFailure(error: unknown): error is KeyProviderError {
   return error instanceof KeyProviderError && permissionFailures.has(error);
 }
 
-/** For messages: what was tried on which key. */
+/** For messages: the operation and the key. */
 function describeCall({ operation, vaultUrl, mekName, mekVersion }: VaultCall): string {
   const key = `${vaultUrl}/keys/${mekName}${mekVersion === undefined ? '' : `/${mekVersion}`}`;
   return `${operation} on ${key}`;
@@ -71,11 +71,11 @@ function verdictOf(answer: VaultAnswer, call: VaultCall): Verdict {
     };
   }
   if (status === 408 || status >= 500) {
-    return unavailable(`failed with status ${String(status)}: the key vault is in trouble`);
+    return unavailable(`failed with status ${String(status)}: the key vault is failing`);
   }
   return {
     code: 'KEY_PROVIDER_FAILED',
-    problem: `failed with status ${String(status)}: look at the cause`,
+    problem: `failed with status ${String(status)}: see the cause`,
   };
 }
 
@@ -87,32 +87,30 @@ function verdictWithoutAnswer(
     case 'timeout':
       return unavailable(`had no answer within ${String(attemptTimeoutMs)} ms`);
     case 'garbled':
-      return unavailable('was answered with something that cannot be read: is a proxy in between?');
+      return unavailable('received an unreadable answer: is there a proxy in between?');
     case 'credential':
       return {
         code: 'KEY_PROVIDER_DENIED',
         problem: 'got no token from the credential: check what it is configured with',
       };
     case 'identity-down':
-      return unavailable(
-        'got no token in time: the identity platform is in trouble, or out of reach',
-      );
+      return unavailable('got no token in time: the identity platform is failing or unreachable');
     case 'host-unknown':
-      return unavailable('found no such host: check the address of the vault, and DNS');
+      return unavailable('did not find the host: check the address of the vault, and DNS');
     case 'unreachable':
-      return unavailable(`lost or got no connection (${transportCode ?? 'unknown'})`);
+      return unavailable(`lost or could not open the connection (${transportCode ?? 'unknown'})`);
     case 'certificate':
       return {
         code: 'KEY_PROVIDER_FAILED',
-        problem: `does not trust the server's certificate (${transportCode ?? 'unknown'}): check the address of the vault, or what is between`,
+        problem: `does not trust the server's certificate (${transportCode ?? 'unknown'}): check the address of the vault, or any proxy in between`,
       };
     case 'challenge':
       return {
         code: 'KEY_PROVIDER_FAILED',
-        problem: 'was asked for a token for another service: check the address of the vault',
+        problem: 'was challenged for a token of another service: check the address of the vault',
       };
     default:
-      return { code: 'KEY_PROVIDER_FAILED', problem: 'failed: look at the cause' };
+      return { code: 'KEY_PROVIDER_FAILED', problem: 'failed: see the cause' };
   }
 }
 
@@ -132,7 +130,7 @@ function verdictOfBadRequest({ operation }: VaultCall): Verdict {
   if (operation === 'unwrapKey') {
     return {
       code: 'WRAP_REJECTED',
-      problem: 'was refused: that version did not make this wrap, or it was changed',
+      problem: 'was refused: that version did not make this wrap, or the wrap was changed',
     };
   }
   return {
@@ -174,7 +172,7 @@ function denial(innerCode: string | undefined, operation: VaultCall['operation']
     case 'ForbiddenByPolicy':
       return `was refused: add keys/${operation} to the vault's access policy for this identity`;
     case 'ForbiddenByRbac':
-      return `was refused: give this identity a role with keys/${operation}, such as Key Vault Crypto Service Encryption User; a new role takes some minutes`;
+      return `was refused: give this identity a role with keys/${operation}, such as Key Vault Crypto Service Encryption User; a new role takes effect after some minutes`;
     default:
       return `was refused: this identity needs the permission keys/${operation}`;
   }
@@ -183,5 +181,5 @@ function denial(innerCode: string | undefined, operation: VaultCall['operation']
 function verdictOfConflict({ innerCode, errorCode }: VaultAnswer, call: VaultCall): Verdict {
   const codes = [innerCode, errorCode];
   if (codes.includes('ObjectIsDeletedButRecoverable')) return missing(call);
-  return unavailable('met a key that is being deleted or recovered');
+  return unavailable('found the key being deleted or recovered');
 }

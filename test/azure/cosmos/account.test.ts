@@ -47,7 +47,7 @@ describe('an account that takes writes in several regions', () => {
         name: 'StoreError',
         code: 'STORE_FAILED',
         message:
-          'The account of the container "several-regions" in the database "tests" takes writes in several regions, where two of them can both succeed over one etag: switch its multi-region writes off, or use an account without them',
+          'The account of the container "several-regions" in the database "tests"has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them',
       });
     }
     expect(new Set(server.requests.map(({ kind }) => kind))).toEqual(new Set(['account']));
@@ -142,7 +142,7 @@ describe('the look at account and container', () => {
       expect(await failure(new CosmosDekStore(container).create(sampleRow()))).toEqual({
         name: 'StoreError',
         code: 'STORE_FAILED',
-        message: `A time to live is set for the container "${id}" in the database "tests", which can delete keys: switch it off in the container's settings`,
+        message: `A time to live is set for the container "${id}" in the database "tests", which can delete keys: turn it off in the container's settings`,
       });
     },
   );

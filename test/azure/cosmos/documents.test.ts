@@ -34,7 +34,7 @@ afterEach(() => {
 const MISMATCH = {
   name: 'StoreError',
   code: 'ETAG_MISMATCH',
-  message: 'The document was changed or removed by someone else',
+  message: 'The document was changed or removed by another writer',
 };
 
 async function createNote(): Promise<string> {
@@ -246,7 +246,7 @@ describe('partition keys', () => {
   });
 
   it.each([
-    [[], new RangeError('"partitionKey" expected the names of one property or more')],
+    [[], new RangeError('"partitionKey" expected the names of at least one property')],
     ['', new TypeError('"partitionKey" expected a non-empty string, got an empty one')],
     [['a', 5], new TypeError('"partitionKey" expected a non-empty string, got a number')],
     ['/workspaceId', new RangeError('"partitionKey" expected names of properties, got a path')],

@@ -106,7 +106,7 @@ describe('ensureDekContainer', () => {
     expect(await failure(ensureDekContainer(database, { id }))).toEqual({
       name: 'StoreError',
       code: 'STORE_FAILED',
-      message: `A time to live is set for the container "${id}" in the database "tests", which can delete keys: switch it off in the container's settings`,
+      message: `A time to live is set for the container "${id}" in the database "tests", which can delete keys: turn it off in the container's settings`,
     });
   });
 
@@ -116,7 +116,7 @@ describe('ensureDekContainer', () => {
       name: 'StoreError',
       code: 'STORE_FAILED',
       message:
-        'This identity may not make the container "denied" in the database "tests": use the account\'s key, or make it with "az cosmosdb sql container create --partition-key-path /scopeId"',
+        'This identity may not create the container "denied" in the database "tests": use the account\'s key, or create it with "az cosmosdb sql container create --partition-key-path /scopeId"',
     });
   });
 

@@ -115,7 +115,7 @@ describe('a listing', () => {
     expect(await failure(listing)).toEqual({
       name: 'StoreError',
       code: 'STORE_FAILED',
-      message: `Cosmos DB does not take a continuation of a listing of the container "${bench.container.id}" in the database "tests" any more: begin the listing again`,
+      message: `Cosmos DB no longer accepts a continuation of a listing of the container "${bench.container.id}" in the database "tests": start the listing again`,
     });
   });
 
@@ -134,7 +134,7 @@ describe('a listing', () => {
     expect(error).toEqual({
       name: 'StoreError',
       code: 'STORE_FAILED',
-      message: `Cosmos DB has more for a listing of the container "${bench.container.id}" in the database "tests" and does not say where it goes on: ask its support why the gateway leaves a plain query to the client`,
+      message: `Cosmos DB has more results for a listing of the container "${bench.container.id}" in the database "tests", but returned no continuation: ask its support why the gateway leaves a plain query to the client`,
     });
   });
 

@@ -213,7 +213,7 @@ describe('throttling for ever (429)', () => {
       expect(await failure(read(true)), name).toEqual({
         name: 'StoreError',
         code: 'STORE_UNAVAILABLE',
-        message: `Cosmos DB throttles ${where()}: raise its throughput or ask for less at a time, then try again`,
+        message: `Cosmos DB throttled requests to ${where()}: raise its throughput or send fewer requests at a time, then try again`,
       });
       server.clearScript();
     }
@@ -227,7 +227,7 @@ describe('a read that is denied', () => {
       expect(await failure(read(true)), name).toEqual({
         name: 'StoreError',
         code: 'STORE_FAILED',
-        message: `Cosmos DB denies access to ${where()} (${String(status)}): give this identity the role "Cosmos DB Built-in Data Contributor" on it, and let this address through the account's firewall`,
+        message: `Cosmos DB denies access to ${where()} (${String(status)}): give this identity the role "Cosmos DB Built-in Data Contributor" on it, and allow this address in the account's firewall`,
       });
       server.clearScript();
     }
@@ -244,7 +244,7 @@ describe('a read that is denied', () => {
     );
     expect(error).toMatchObject({
       code: 'STORE_FAILED',
-      message: `There is no token for ${where()} (CredentialUnavailableError): look at the credential that the CosmosClient was given`,
+      message: `There is no token for ${where()} (CredentialUnavailableError): check the credential of the CosmosClient`,
     });
     expect(everythingIn(error)).not.toContain('secret');
   });
@@ -361,7 +361,7 @@ describe('an error', () => {
     expect(await rejection(store.create(ABSENT))).toMatchObject({
       code: 'STORE_FAILED',
       retryable: false,
-      message: `Cosmos DB refused a request to ${where()} (400/1001): ask its support about the activity id in the cause`,
+      message: `Cosmos DB refused a request to ${where()} (400/1001): contact its support with the activity id in the cause`,
       cause: {
         message: 'Cosmos DB answered 400 (substatus 1001)',
         status: 400,
@@ -378,7 +378,7 @@ describe('an error', () => {
     const failed = failureOf({ code: canary, name: canary, message: canary });
     expect(failed).toMatchObject({
       code: 'UNKNOWN',
-      message: 'Cosmos DB gave no answer (UNKNOWN)',
+      message: 'Cosmos DB did not answer (UNKNOWN)',
     });
     expect(everythingIn(failed)).not.toContain('canary');
   });

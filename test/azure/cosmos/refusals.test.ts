@@ -37,11 +37,11 @@ async function overtake(): Promise<void> {
 }
 
 function refusedTo(what: string): unknown {
-  const code = what === 'exists already' ? 'ALREADY_EXISTS' : 'ETAG_MISMATCH';
+  const code = what === 'already exists' ? 'ALREADY_EXISTS' : 'ETAG_MISMATCH';
   return { name: 'StoreError', code, message: `${ITEM} ${what}` };
 }
 
-const MISMATCH = 'was changed or removed by someone else';
+const MISMATCH = 'was changed or removed by another writer';
 
 describe('a write that is refused at once', () => {
   it('because the etag is old (412): is refused, and nothing else is asked', async () => {
@@ -55,7 +55,7 @@ describe('a write that is refused at once', () => {
 
   it('because the item exists (409): is refused, although the content is the same', async () => {
     await createOld();
-    expect(await failure(store.create(OLD))).toEqual(refusedTo('exists already'));
+    expect(await failure(store.create(OLD))).toEqual(refusedTo('already exists'));
     expect(server.requests.map(({ kind }) => kind)).toEqual(['create']);
   });
 
@@ -116,7 +116,7 @@ describe('throttling', () => {
     expect(await failure(store.replace(NEW, etag))).toEqual({
       name: 'StoreError',
       code: 'STORE_UNAVAILABLE',
-      message: `Cosmos DB throttles the container "${bench.container.id}" in the database "tests": raise its throughput or ask for less at a time, then try again`,
+      message: `Cosmos DB throttled requests to the container "${bench.container.id}" in the database "tests": raise its throughput or send fewer requests at a time, then try again`,
     });
     expect(server.count('replace')).toBe(10);
     expect(await storedItem(bench, OLD)).toEqual(OLD);
@@ -129,7 +129,7 @@ describe('an item that is too large (413)', () => {
     expect(await failure(store.create(large))).toEqual({
       name: 'StoreError',
       code: 'STORE_FAILED',
-      message: `The item for the container "${bench.container.id}" in the database "tests" is larger than the 2 MB that Cosmos DB takes: store less in it`,
+      message: `The item for the container "${bench.container.id}" in the database "tests" is larger than the 2 MB that Cosmos DB accepts: store less in it`,
     });
     expect(server.count('create')).toBe(1);
     expect(await storedItem(bench, OLD)).toBeUndefined();

@@ -25,7 +25,7 @@ beforeEach(async () => {
 function lost(name: string): unknown {
   return {
     name: 'RangeError',
-    message: `Cosmos DB keeps the property "${name}" for itself, and its value would be lost: give it another name, or leave it out where Cosmos DB set it`,
+    message: `Cosmos DB reserves the property "${name}", so its value would be lost: rename it, or leave it out where Cosmos DB set it`,
   };
 }
 
@@ -112,7 +112,7 @@ describe('a document that was read by the SDK', () => {
 describe('what the library refuses before it makes a DEK', () => {
   const unstorable = (path: string): unknown => ({
     name: 'RangeError',
-    message: `The field path "${path}" cannot be stored: the database keeps the property "_ts" for itself; give it another name`,
+    message: `The field path "${path}" cannot be stored: the database reserves the property "_ts"; rename it`,
   });
 
   it.each(['_ts', '_ts[]', '_ts.at'])('is a definition that declares %s', async (path) => {
@@ -135,7 +135,7 @@ describe('what the library refuses before it makes a DEK', () => {
     expect(await failure(work)).toEqual({
       name: 'RangeError',
       message:
-        'The document cannot be stored: the database keeps the property "_ts" for itself; give it another name, or leave it out where the database set it',
+        'The document cannot be stored: the database reserves the property "_ts"; rename it, or leave it out where the database set it',
     });
     expect(made.store.calls).toEqual({});
     expect(await store.get(KEY)).toBeUndefined();

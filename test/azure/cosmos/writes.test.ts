@@ -43,11 +43,11 @@ async function overtake(): Promise<void> {
 }
 
 function refusedTo(what: string): unknown {
-  const code = what === 'exists already' ? 'ALREADY_EXISTS' : 'ETAG_MISMATCH';
+  const code = what === 'already exists' ? 'ALREADY_EXISTS' : 'ETAG_MISMATCH';
   return { name: 'StoreError', code, message: `${ITEM} ${what}` };
 }
 
-const MISMATCH = 'was changed or removed by someone else';
+const MISMATCH = 'was changed or removed by another writer';
 const unconfirmed = (): unknown => ({
   name: 'StoreError',
   code: 'STORE_UNAVAILABLE',
@@ -159,7 +159,7 @@ describe('a write that may have been done', () => {
   it('counts as lost where somebody else has created the item with other content', async () => {
     const meanwhile = () => bench.other.items.create({ ...sampleRow({ epoch: 7 }) });
     server.script({ on: 'create', resetBefore: true, meanwhile });
-    expect(await failure(store.create(OLD))).toEqual(refusedTo('exists already'));
+    expect(await failure(store.create(OLD))).toEqual(refusedTo('already exists'));
   });
 
   it('counts as lost where the item is gone', async () => {
@@ -219,7 +219,7 @@ describe('a write that may have been done', () => {
     );
     expect(await failure(store.replace(NEW, etag))).toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: expect.stringContaining('Cosmos DB throttles the container') as string,
+      message: expect.stringContaining('Cosmos DB throttled requests to the container') as string,
     });
     expect(server.count('replace')).toBe(11);
     expect(await storedItem(bench, OLD)).toEqual(OLD);

@@ -28,7 +28,7 @@ afterAll(() => world.stop());
 function otherKey(mekVersion?: string): { code: string; message: string; retryable: boolean } {
   return {
     code: 'KEY_PROVIDER_FAILED',
-    message: `The vault answered for another key than ${world.address(mekVersion)}: check what is between`,
+    message: `The vault answered for a key other than ${world.address(mekVersion)}: check any proxy in between`,
     retryable: false,
   };
 }
@@ -80,7 +80,7 @@ describe('an answer about another key', () => {
       world.server.script({ on: 'get', wrongKid: `${world.address()}/${version}` });
       expect(await world.failure(world.provider().currentVersion())).toEqual({
         code: 'KEY_PROVIDER_FAILED',
-        message: `The vault gave no exact version of ${world.address()}: check what is between`,
+        message: `The vault returned no exact version of ${world.address()}: check any proxy in between`,
         retryable: false,
       });
     },
@@ -156,7 +156,7 @@ describe('an unwrap that gives the wrong bytes', () => {
 describe('a wrap that is none', () => {
   const wrongSize = (length: number): unknown => ({
     code: 'KEY_PROVIDER_FAILED',
-    message: `The vault wrapped with akv/${MEK_NAME}/${world.first} and answered with ${String(length)} bytes, where that key makes 256: check what is between`,
+    message: `The vault wrapped with akv/${MEK_NAME}/${world.first} but returned ${String(length)} bytes instead of 256: check any proxy in between`,
     retryable: false,
   });
 
@@ -171,7 +171,7 @@ describe('a wrap that is none', () => {
         await world.failure(provider.wrapKey(world.dek(), { mekVersion: world.first })),
       ).toEqual({
         code: 'KEY_PROVIDER_FAILED',
-        message: `The vault wrapped with akv/${MEK_NAME}/${world.first} and answered with no wrap: check what is between`,
+        message: `The vault wrapped with akv/${MEK_NAME}/${world.first} but returned no wrap: check any proxy in between`,
         retryable: false,
       });
       await world.expectNothingWritten(memory, 'KEY_PROVIDER_FAILED', () =>
@@ -232,7 +232,7 @@ describe('a wrap that is none', () => {
       expect(await failure(provider.unwrapKey({ ...wrap, wrappedDek }))).toEqual({
         name: 'KeyProviderError',
         code: 'WRAP_REJECTED',
-        message: `The MEK akv/${MEK_NAME}/${world.first} did not make this wrap, or it was changed`,
+        message: `The MEK akv/${MEK_NAME}/${world.first} did not make this wrap, or the wrap was changed`,
       });
     }
     expect(world.server.count()).toBe(0);
@@ -248,7 +248,7 @@ describe('a redirect', () => {
     world.fault({ redirectTo: other.url }, () => true);
     const redirected = {
       code: 'KEY_PROVIDER_FAILED',
-      message: `wrapKey on ${world.address(world.first)} failed with status 307: look at the cause`,
+      message: `wrapKey on ${world.address(world.first)} failed with status 307: see the cause`,
       retryable: false,
     };
     const wrapping = provider.wrapKey(dek, { mekVersion: world.first });
@@ -301,7 +301,7 @@ describe('a vault that cannot be reached', () => {
     expect(await failure(provider.wrapKey(Buffer.alloc(32), { mekVersion: version }))).toEqual({
       name: 'KeyProviderError',
       code: 'KEY_PROVIDER_UNAVAILABLE',
-      message: `get on https://kv1.invalid/keys/${MEK_NAME}/${version} found no such host: check the address of the vault, and DNS`,
+      message: `get on https://kv1.invalid/keys/${MEK_NAME}/${version} did not find the host: check the address of the vault, and DNS`,
     });
     expect(world.clock.sleeps).toEqual([281.25, 562.5, 1_125, 2_250]);
   });
@@ -311,7 +311,7 @@ describe('a vault that cannot be reached', () => {
     expect(await failure(world.provider(options).currentVersion())).toEqual({
       name: 'KeyProviderError',
       code: 'KEY_PROVIDER_UNAVAILABLE',
-      message: `get on https://kv1.invalid/keys/${MEK_NAME} lost or got no connection (EAI_AGAIN)`,
+      message: `get on https://kv1.invalid/keys/${MEK_NAME} lost or could not open the connection (EAI_AGAIN)`,
     });
     expect(world.clock.sleeps).toHaveLength(4);
   });
@@ -330,7 +330,7 @@ describe('a vault that cannot be reached', () => {
     const dek = gone.dek();
     expect(await gone.failure(provider.wrapKey(dek, { mekVersion: gone.first }))).toEqual({
       code,
-      message: `wrapKey on ${gone.address(gone.first)} lost or got no connection (ECONNREFUSED)`,
+      message: `wrapKey on ${gone.address(gone.first)} lost or could not open the connection (ECONNREFUSED)`,
       retryable: true,
     });
   });
@@ -340,7 +340,7 @@ describe('a vault that cannot be reached', () => {
     expect(await failure(provider.currentVersion())).toEqual({
       name: 'KeyProviderError',
       code: 'KEY_PROVIDER_FAILED',
-      message: `get on ${world.address()} does not trust the server's certificate (DEPTH_ZERO_SELF_SIGNED_CERT): check the address of the vault, or what is between`,
+      message: `get on ${world.address()} does not trust the server's certificate (DEPTH_ZERO_SELF_SIGNED_CERT): check the address of the vault, or any proxy in between`,
     });
     expect(world.clock.sleeps).toEqual([]);
     expect(world.server.count()).toBe(0);

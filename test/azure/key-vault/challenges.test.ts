@@ -192,7 +192,7 @@ describe('a challenge', () => {
       const provider = verifying();
       const told = (use: string, version: string): object => ({
         code: 'KEY_PROVIDER_FAILED',
-        message: `${use} on ${world.server.vaultHostUrl}/keys/${MEK_NAME}${version} was asked for a token for another service: check the address of the vault`,
+        message: `${use} on ${world.server.vaultHostUrl}/keys/${MEK_NAME}${version} was challenged for a token of another service: check the address of the vault`,
         retryable: false,
       });
       const version = `/${world.first}`;

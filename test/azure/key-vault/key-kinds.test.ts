@@ -92,7 +92,7 @@ describe.each(MISFITS)('a key of the kind "$name"', ({ name, key, misfit, option
     const mekVersion = await world.server.createKey(mekName, key);
     const told = {
       code: 'MEK_UNSUPPORTED',
-      message: `The MEK akv/${mekName}/${mekVersion} ${misfit}: make a version that fits, and rotate to it`,
+      message: `The MEK akv/${mekName}/${mekVersion} ${misfit}: create a suitable version, and rotate to it`,
       retryable: false,
     };
     const modes = options.wrapAlgorithm === 'A256KW' ? ['vault'] : ['vault', 'local'];
@@ -171,7 +171,7 @@ describe('unwrapping', () => {
       const { wrap } = await wrapOutside(mekName, first, options);
       expect(await world.failure(provider.unwrapKey(wrap))).toEqual({
         code: 'WRAP_REJECTED',
-        message: `unwrapKey on ${world.address(first)} was refused: that version did not make this wrap, or it was changed`,
+        message: `unwrapKey on ${world.address(first)} was refused: that version did not make this wrap, or the wrap was changed`,
         retryable: false,
       });
       expect(world.server.requests.at(-1)).toMatchObject({

@@ -142,7 +142,7 @@ describe('an AkvKeyProvider', () => {
     const options = { ...GOOD, wrapMode: 'local', wrapAlgorithm: 'A256KW' };
     expect(failureOf(() => make(options))).toEqual({
       name: 'RangeError',
-      message: '"wrapMode" may be "local" with RSA-OAEP-256 alone: other keys are secret',
+      message: '"wrapMode" may be "local" only with RSA-OAEP-256: other keys are secret',
     });
   });
 
@@ -242,7 +242,7 @@ describe('what a row names as a version', () => {
   const told = {
     code: 'MEK_VERSION_UNKNOWN',
     message:
-      'The MEK "notelett-mek" in a key vault has versions of 32 lowercase hex digits, and was asked for another: was the row written with another provider?',
+      'The MEK "notelett-mek" in a key vault has versions of 32 lowercase hex digits, and another form was requested: was the row written with another provider?',
     retryable: false,
   };
 

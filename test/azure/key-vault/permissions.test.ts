@@ -30,7 +30,7 @@ function operations(): string[] {
 function byRbac(use: string, mekVersion?: string): object {
   return {
     code: 'KEY_PROVIDER_DENIED',
-    message: `${use} on ${world.address(mekVersion)} was refused: give this identity a role with keys/${use}, such as Key Vault Crypto Service Encryption User; a new role takes some minutes`,
+    message: `${use} on ${world.address(mekVersion)} was refused: give this identity a role with keys/${use}, such as Key Vault Crypto Service Encryption User; a new role takes effect after some minutes`,
     retryable: false,
   };
 }
@@ -92,7 +92,7 @@ describe('without keys/get', () => {
       world.server.script({ on: 'unwrapKey', wrongDekLength });
       expect(await world.failure(wrapping())).toEqual({
         code: 'WRAP_REJECTED',
-        message: `The MEK akv/${MEK_NAME}/${world.first} did not make this wrap, or it was changed`,
+        message: `The MEK akv/${MEK_NAME}/${world.first} did not make this wrap, or the wrap was changed`,
         retryable: false,
       });
     }
@@ -108,7 +108,7 @@ describe('without keys/get', () => {
       provider.wrapKey(world.dek(), { mekVersion: world.first });
     expect(await world.failure(wrapping())).toEqual({
       code: 'KEY_PROVIDER_DENIED',
-      message: `The MEK akv/${MEK_NAME}/${world.first} cannot be looked at: wrapMode "local" needs the permission keys/get`,
+      message: `The MEK akv/${MEK_NAME}/${world.first} cannot be read: wrapMode "local" needs the permission keys/get`,
       retryable: false,
     });
     expect(operations()).toEqual(['get 403']);

@@ -40,7 +40,7 @@ const REFUSALS: readonly Refusal[] = [
     fault: { status: 403, innerCode: 'ForbiddenByRbac' },
     code: 'KEY_PROVIDER_DENIED',
     problem: (use) =>
-      `was refused: give this identity a role with keys/${use}, such as Key Vault Crypto Service Encryption User; a new role takes some minutes`,
+      `was refused: give this identity a role with keys/${use}, such as Key Vault Crypto Service Encryption User; a new role takes effect after some minutes`,
   },
   {
     name: '403 ForbiddenByPolicy',
@@ -116,7 +116,7 @@ const REFUSALS: readonly Refusal[] = [
     name: '400 BadParameter of an unwrap',
     fault: { status: 400, message: 'Error occurred while decoding OAEP padding.' },
     code: 'WRAP_REJECTED',
-    problem: () => 'was refused: that version did not make this wrap, or it was changed',
+    problem: () => 'was refused: that version did not make this wrap, or the wrap was changed',
     uses: ['unwrapKey'],
   },
   {
@@ -130,7 +130,7 @@ const REFUSALS: readonly Refusal[] = [
     name: 'a status that no key vault has',
     fault: { status: 418 },
     code: 'KEY_PROVIDER_FAILED',
-    problem: () => 'failed with status 418: look at the cause',
+    problem: () => 'failed with status 418: see the cause',
   },
 ];
 

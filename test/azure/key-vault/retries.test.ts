@@ -5,7 +5,7 @@ import { rejection } from '../../support/failure.js';
 import { RecordingClock, VaultWorld, type Warm } from './vault-world.js';
 
 const THROTTLED = 'was throttled: lower the concurrency, or spread the load over time';
-const GARBLED = 'was answered with something that cannot be read: is a proxy in between?';
+const GARBLED = 'received an unreadable answer: is there a proxy in between?';
 /** The manual clock's jitter is 0.5, and an eighth of the delay is added for it. */
 const BACKOFF = [281.25, 562.5, 1_125, 2_250];
 const THROTTLED_BACKOFF = [1_125, 2_250, 4_500, 9_000];
@@ -21,7 +21,7 @@ interface Trouble {
 }
 
 function trouble(status: number): string {
-  return `failed with status ${String(status)}: the key vault is in trouble`;
+  return `failed with status ${String(status)}: the key vault is failing`;
 }
 
 function throttled(name: string, headers: Readonly<Record<string, string>>): Trouble {
@@ -90,19 +90,19 @@ const TROUBLES: readonly Trouble[] = [
   {
     name: '409 ObjectIsBeingRecovered',
     fault: { status: 409, innerCode: 'ObjectIsBeingRecovered' },
-    problem: 'met a key that is being deleted or recovered',
+    problem: 'found the key being deleted or recovered',
     sleeps: BACKOFF,
   },
   {
     name: 'a connection that is reset before the work',
     fault: { resetBefore: true },
-    problem: 'lost or got no connection (ECONNRESET)',
+    problem: 'lost or could not open the connection (ECONNRESET)',
     sleeps: BACKOFF,
   },
   {
     name: 'a connection that is reset after the work',
     fault: { resetAfter: true },
-    problem: 'lost or got no connection (ECONNRESET)',
+    problem: 'lost or could not open the connection (ECONNRESET)',
     sleeps: BACKOFF,
   },
   {

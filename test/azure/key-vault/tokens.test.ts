@@ -10,7 +10,7 @@ const FRESH = { workspaceId: 'w', id: 'new', body: 'text' };
 const NOT_ACCEPTED =
   'was refused: the vault does not accept the token; check tenant and credential';
 const NO_TOKEN = 'got no token from the credential: check what it is configured with';
-const IDENTITY_DOWN = 'got no token in time: the identity platform is in trouble, or out of reach';
+const IDENTITY_DOWN = 'got no token in time: the identity platform is failing or unreachable';
 
 let world: VaultWorld;
 

@@ -190,7 +190,7 @@ describe('a create that lands after a whole rotation', () => {
     gate.resolve();
     expect(await rejection(writing)).toMatchObject({
       code: 'TAMPERED',
-      message: `DEK row ${(await lateRow(made)).id} is not as it was written (commitment): restore it from a backup`,
+      message: `DEK row ${(await lateRow(made)).id} was altered (commitment): restore it from a backup`,
     });
   });
 

@@ -79,12 +79,12 @@ describe('a version that is still needed', () => {
     expect(error).toMatchObject({ name: 'MekStillNeededError', retryable: false });
     expect(error.message.split('\n')).toEqual([
       `The MEK version ${mek} of the product "notelett" cannot be retired yet:`,
-      '- new DEKs are wrapped by it; rotate to another version',
+      '- new DEKs are wrapped with it; rotate to another version',
       `- the rotation to ${mek} with epoch 3, begun ${startedAt}, is not finished; finish it`,
       `- rows under it: 1 (${String(one)}); run the rotation again`,
       `- rows that keep a previous wrap under it: 5 (${String(one)}, ${String(two)}, ${String(three)}, …); run prunePreviousWraps after the soak`,
-      `- other rows that are not where the rotation is to bring them: 3 (${String(two)}, ${String(five)}, ${String(six)}); run the rotation again`,
-      `- rows above the epoch of the rotation record: 1 (${String(three)}); restore the newest record, or the rows if they alone were altered`,
+      `- other rows that the rotation has not moved: 3 (${String(two)}, ${String(five)}, ${String(six)}); run the rotation again`,
+      `- rows above the epoch of the rotation record: 1 (${String(three)}); restore the newest record, or the rows if only they were altered`,
       `- rows that cannot be read: 1 (${String(four)}); find all of them with findUnreadableRows, and restore them or upgrade`,
       '- backups of the DEK store made up to now need it until 2026-11-24T10:00:30.000Z, and later ones for longer; wait for them to expire',
     ]);
@@ -150,7 +150,7 @@ describe('a version that is still needed', () => {
       {
         type: 'current-target',
         message:
-          'there is no rotation record yet, so the first DEK may be wrapped by it; ask again when there is one',
+          'there is no rotation record yet, so the first DEK may be wrapped with it; call again when there is one',
       },
     ]);
     expect(await made.memory.getRotation(PRODUCT)).toBeUndefined();
@@ -258,7 +258,7 @@ describe('the wait', () => {
         {
           type: 'fence',
           message:
-            'someone wrote the rotation record meanwhile, and writers may still go by the one before; try again',
+            'the rotation record was written meanwhile, and writers may still use the previous one; try again',
         },
       ],
     });

@@ -43,7 +43,7 @@ describe('pruning beside a rotation', () => {
     expect(await failure(prune(operator))).toEqual(
       refused(
         'ROTATION_SUPERSEDED',
-        `Pruning at epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/${await versionOf('c')}: what was pruned stays so; prune again when that rotation has had its soak`,
+        `Pruning at epoch 2 stopped because the rotation record is at epoch 3 now, with the target env/env/${await versionOf('c')}: wraps already pruned stay removed; prune again after the soak of that rotation`,
       ),
     );
     expect(await rows(made)).toEqual(before);
@@ -170,7 +170,7 @@ describe('options of pruning', () => {
     [
       { rewrappedBefore: '2999-01-01T00:00:00.000Z' },
       'RangeError',
-      '"rewrappedBefore" expected a moment in the past, got one to come',
+      '"rewrappedBefore" expected a time in the past, got one in the future',
     ],
     [
       { rewrappedBefore: new Date(0), soak: 1 },
@@ -216,7 +216,7 @@ describe('options of pruning', () => {
     const pruning = prunePreviousWraps(encryption, { rewrappedBefore: new Date(0), mek });
     expect(await failure(pruning.next())).toEqual({
       name: 'RangeError',
-      message: '"mek" may be of several key providers, name one of: env/env, other/env',
+      message: '"mek" may belong to several key providers; name one of: env/env, other/env',
     });
   });
 });

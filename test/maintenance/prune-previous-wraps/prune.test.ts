@@ -240,7 +240,7 @@ describe('a row that must keep its previous wrap', () => {
     expect(describeError(upkeepOfType(result, 'failed')[0]?.error)).toEqual(
       refused(
         'ROTATION_RECORD_BEHIND',
-        `DEK row ${first?.id ?? ''} has the epoch 7, above the rotation record's 2: restore the newest rotation record, or the row if it alone was altered`,
+        `DEK row ${first?.id ?? ''} has the epoch 7, above the rotation record's 2: restore the newest rotation record, or the row if only the row was altered`,
       ),
     );
   });

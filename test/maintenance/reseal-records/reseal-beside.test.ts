@@ -60,7 +60,7 @@ describe('a rotation record', () => {
     expect(await failure(reseal(operator))).toMatchObject({
       code: 'RECORD_KEY_UNKNOWN',
       message:
-        'The rotation record of "notelett" has a mac under the record key e233d58284199758, which is not configured: add that key to "previousRecordKeys"; if it is none of yours, somebody else wrote the record',
+        'The rotation record of "notelett" has a mac under the record key e233d58284199758, which is not configured: add that key to "previousRecordKeys"; if that key is not yours, another party wrote the record',
     });
   });
 

@@ -228,7 +228,7 @@ describe('a row without a mac', () => {
     expect(resealed.summary).toMatchObject({ complete: false, failed: 1, unchanged: 3 });
     expect(failures(resealed)).toEqual([
       tampered(
-        `DEK row ${row.id} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`,
+        `DEK row ${row.id} has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently`,
       ),
     ]);
   });

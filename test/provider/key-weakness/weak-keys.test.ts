@@ -23,7 +23,7 @@ import { failure, failureOf } from '../../support/failure.js';
 import { PAIR } from '../../support/recovery-pairs.js';
 
 const REMEDY = 'make a random one with "openssl rand -base64 32"';
-const TEXT = 'is text, as a passphrase is';
+const TEXT = 'is text, such as a passphrase';
 const PATTERN = 'is a pattern';
 const STRONG = MEK_HEX;
 
@@ -126,13 +126,13 @@ describe('a weak MEK', () => {
       expect(await failure(encryptAny(made.encryptor, { ...KEY, body: 'text' }))).toEqual({
         name: 'FieldEncryptionError',
         code: 'KEY_WEAK',
-        message: `The MEK env/env/${await versionOf(key)} ${weakness}, and starts no new product: ${REMEDY}`,
+        message: `The MEK env/env/${await versionOf(key)} ${weakness}, and cannot start a new product: ${REMEDY}`,
       });
       expect(await contentsOf(made.memory)).toEqual(await contentsOf(new MemoryDekStore()));
     },
   );
 
-  it('is no target of a rotation, nor of a way back, a recovery or a dry run', async () => {
+  it('cannot be the target of a rotation, nor of a way back, a recovery or a dry run', async () => {
     const previousKeys = [WEAK_HEX];
     const made = setup({ keyProviders: [new EnvKeyProvider({ key: STRONG, previousKeys })] });
     await encryptAny(made.encryptor, { ...KEY, body: 'text' });
@@ -141,7 +141,7 @@ describe('a weak MEK', () => {
     const refusal = {
       name: 'FieldEncryptionError',
       code: 'KEY_WEAK',
-      message: `The MEK env/env/${target.mekVersion} ${TEXT}, and is no target of a rotation: ${REMEDY}`,
+      message: `The MEK env/env/${target.mekVersion} ${TEXT}, and cannot be the target of a rotation: ${REMEDY}`,
     };
     const { encryptor } = made;
     const { privateKey } = PAIR;
@@ -196,7 +196,7 @@ describe('a weak record key', () => {
       name: 'FieldEncryptionError',
       code: 'KEY_WEAK',
       message: expect.stringMatching(
-        /^The record key [0-9a-f]{16} is text, as a passphrase is, and starts no new product: make a random one with "openssl rand -base64 32"$/,
+        /^The record key [0-9a-f]{16} is text, such as a passphrase, and cannot start a new product: make a random one with "openssl rand -base64 32"$/,
       ) as string,
     });
     expect(await contentsOf(dekStore)).toEqual(await contentsOf(new MemoryDekStore()));
@@ -215,7 +215,7 @@ describe('a weak record key', () => {
     expect(await failure(resealRecords(before).next())).toEqual({
       name: 'FieldEncryptionError',
       code: 'KEY_WEAK',
-      message: `The record key ${String(id)} ${TEXT}, and reseals nothing: ${REMEDY}`,
+      message: `The record key ${String(id)} ${TEXT}, and cannot reseal records: ${REMEDY}`,
     });
     const warning = {
       code: 'RECORD_KEY_WEAK',
@@ -255,7 +255,7 @@ describe('a record key that is a MEK too', () => {
     expect(name).toBe('RangeError');
     const version = await versionOf(mek);
     expect(message.replace(/key [0-9a-f]{16} /, 'key … ')).toBe(
-      `The record key … is the MEK env/env/${version} too: make another record key`,
+      `The record key … is also the MEK env/env/${version}: make another record key`,
     );
     expect(createFieldEncryptor({ ...parts, recordKey: hexOf(randomBytes(32)) }).enabled).toBe(
       true,

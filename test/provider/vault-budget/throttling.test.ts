@@ -140,7 +140,7 @@ describe('a throttled rewrap', () => {
       name: 'KeyProviderError',
       code: 'KEY_PROVIDER_THROTTLED',
       message:
-        'The key service was not asked: it throttles, and wants no request for 3600000 ms; run it again after that',
+        'The key service was not called: it is throttling, and accepts no request for 3600000 ms; run again after that',
     });
     expect(first?.error).toMatchObject({ retryable: true, retryAfterMs: 3_600_000 });
   });

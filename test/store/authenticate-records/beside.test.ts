@@ -49,7 +49,7 @@ const accepting = { ...required, insecureAcceptUnauthenticatedRecords: true };
 function noKey(item: string): ReturnType<typeof refused> {
   return refused(
     'ROW_UNSUPPORTED',
-    `${item} has a mac, and there is no record key here to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
+    `${item} has a mac, and this process has no record key to write it with: pass "recordKey" (FIELD_ENCRYPT_RECORD_KEY) as the other processes do`,
   );
 }
 
@@ -298,7 +298,7 @@ describe('a record key that is changed', () => {
     expect(describeError(checks[0]?.error)).toEqual(
       refused(
         'RECORD_KEY_UNKNOWN',
-        `The rotation record of "notelett" has a mac under the record key ${RECORD_KEY_ID}, which is not configured: add that key to "previousRecordKeys"; if it is none of yours, somebody else wrote the record`,
+        `The rotation record of "notelett" has a mac under the record key ${RECORD_KEY_ID}, which is not configured: add that key to "previousRecordKeys"; if that key is not yours, another party wrote the record`,
       ),
     );
     const listed = await encryptor.dekStore.list({ product: PRODUCT });

@@ -127,7 +127,7 @@ describe('an authenticated store', () => {
     expect(failureOf(() => authenticateRecords(store, { recordKey: PREVIOUS_RECORD_KEY }))).toEqual(
       {
         name: 'TypeError',
-        message: '"dekStore" authenticates its records already',
+        message: '"dekStore" already authenticates its records',
       },
     );
     expect(made({ dekStore: store }).dekStore).toBe(store);
@@ -137,7 +137,7 @@ describe('an authenticated store', () => {
     const row = { ...sampleRow(), macKeyId: RECORD_KEY_ID, mac: 'A'.repeat(43) };
     expect(await failure(store.create(row))).toEqual({
       name: 'TypeError',
-      message: 'A record to be authenticated has a mac already',
+      message: 'A record to authenticate already has a mac',
     });
     expect(await store.get(row.id)).toBeUndefined();
     expect(failureOf(() => authenticateRecords({} as never, { recordKey: RECORD_KEY }))).toEqual({
@@ -191,7 +191,7 @@ describe('an authenticated store', () => {
       name: 'TamperedError',
       code: 'TAMPERED',
       message:
-        'The re-encryption item of "notes" has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on',
+        'The re-encryption item of "notes" has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently',
     });
   });
 
@@ -205,7 +205,7 @@ describe('an authenticated store', () => {
       name: 'TamperedError',
       code: 'TAMPERED',
       message:
-        'The rotation record of "sample" is another item, put in its place: restore it from a backup',
+        'The rotation record of "sample" was replaced by another item: restore it from a backup',
     });
   });
 

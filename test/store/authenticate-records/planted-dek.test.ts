@@ -73,7 +73,7 @@ async function withPlanted(options: SetupOptions): Promise<readonly [Setup, Acti
 
 function refusal(dekId: string): ReturnType<typeof tampered> {
   return tampered(
-    `DEK row ${dekId} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`,
+    `DEK row ${dekId} has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently`,
   );
 }
 

@@ -30,11 +30,11 @@ import { OTHER_RECORD_KEY, RECORD_KEY } from '../../support/records.js';
 const authenticated = { recordKey: RECORD_KEY };
 
 function forged(item: string): string {
-  return `${item} failed authentication under the record key: it was changed, or belongs to another place; restore it from a backup`;
+  return `${item} failed authentication under the record key: it was changed, or moved from another place; restore it from a backup`;
 }
 
 function bare(item: string): string {
-  return `${item} has no mac: it was changed, or written by somebody without the record key; restore it from a backup, or run resealRecords if record authentication was only just turned on`;
+  return `${item} has no mac: it was changed, or written without the record key; restore it from a backup, or run resealRecords if record authentication was turned on recently`;
 }
 
 /** Rewrapped once, so that a row has every property that a rotation gives it. */
@@ -127,7 +127,7 @@ describe('a row', () => {
       return method === 'getMany' ? new Map([[one.id, { value: other, etag: '"1"' }]]) : result;
     };
     const { dekStore } = misled.encryptor;
-    const message = `DEK row ${one.id} is another row, put in its place: restore it from a backup`;
+    const message = `DEK row ${one.id} was replaced by another row: restore it from a backup`;
     expect(await failure(dekStore.get(one.id))).toEqual(tampered(message));
     const many = await dekStore.getMany([one.id]);
     expect(describeError(many.get(one.id)?.error)).toEqual(tampered(message));
@@ -276,7 +276,7 @@ describe('the rotation record', () => {
     misled.store.after = (method, result) => (method === 'getRotation' ? item : result);
     const writing = encryptAny(misled.encryptor, { ...KEY, id: 'new', body: 'text' });
     expect(await failure(writing)).toEqual(
-      tampered(`${NAME} is another item, put in its place: restore it from a backup`),
+      tampered(`${NAME} was replaced by another item: restore it from a backup`),
     );
   });
 });

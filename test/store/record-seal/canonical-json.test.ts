@@ -99,7 +99,7 @@ describe('canonical JSON', () => {
     [
       'what is nested without end',
       JSON.parse('['.repeat(200_000) + ']'.repeat(200_000)),
-      'Canonical JSON ends at 64 levels of nesting',
+      'Canonical JSON is limited to 64 levels of nesting',
     ],
   ])('refuses %s', (_what, value, message) => {
     expect(failureOf(() => canonicalJson(value))).toEqual({ name: 'TypeError', message });
