@@ -19,9 +19,7 @@ const UNCHECKED = [
   'examples/',
   'src/cipher/',
   'src/dek/',
-  'src/document/',
   'src/encryptor/',
-  'src/migration/',
   'test/',
 ];
 

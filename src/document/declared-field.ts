@@ -1,7 +1,7 @@
 /** A declared path of a document. @module */
 import { lengthPrefixed } from '../crypto/encoding.js';
 
-/** A declared path, and the same as it stands in the additional data. */
+/** A declared path, and its form in the additional data. */
 export interface DeclaredField {
   readonly path: string;
   readonly encodedPath: Buffer;

@@ -1,4 +1,4 @@
-/** What is encrypted in a kind of document, and what names one. @module */
+/** Defines which fields of a kind of document are encrypted, and what identifies a document. @module */
 import type { DeclaredField } from './declared-field.js';
 import { documentPlace, type DocumentPlace } from './document-place.js';
 import { readOptions, requireIdentifier, requirePlainObject } from '../guards/guards.js';
@@ -6,11 +6,11 @@ import type { FieldPath, KeyProperty } from './typed-document.js';
 import { requirePropertyName } from './field-path.js';
 import { fieldTree, type FieldNode } from './field-tree.js';
 
-/** What {@link defineDocument} is told. */
+/** The argument of the function that {@link defineDocument} returns. */
 export interface DocumentShape<K extends string, P extends string> {
   /** Name of the collection: part of every ciphertext's context, so it cannot be renamed later. */
   readonly collection: string;
-  /** Properties that together name one document, the tenant first: `['workspaceId', 'id']`. */
+  /** The properties that together identify a document, the tenant first: `['workspaceId', 'id']`. */
   readonly key: readonly [K, ...K[]];
   /** Paths of the fields to encrypt: `body`, `meta.location`, `tags[]`. */
   readonly fields: readonly [P, ...P[]];
@@ -18,7 +18,7 @@ export interface DocumentShape<K extends string, P extends string> {
 
 const SHAPE: readonly (keyof DocumentShape<string, string>)[] = ['collection', 'key', 'fields'];
 
-/** A kind of document, as made by {@link defineDocument}. Immutable; make one and share it. */
+/** A kind of document, created by {@link defineDocument}. Immutable; create one and share it. */
 export class DocumentDefinition<T extends object, K extends string, P extends string> {
   readonly collection: string;
   readonly key: readonly K[];
@@ -26,7 +26,7 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
   /** @internal */
   readonly tree: readonly FieldNode[];
   readonly #declared: ReadonlyMap<string, DeclaredField>;
-  /** Only a type: the document that this defines. */
+  /** A type only: the document that this defines. */
   declare readonly document?: T;
 
   constructor(shape: DocumentShape<K, P>) {
@@ -41,7 +41,7 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
     Object.freeze(this);
   }
 
-  /** @internal The place of a document, from its key properties; others are ignored. */
+  /** @internal Returns the place of a document, from its key properties; others are ignored. */
   placeOf(product: string, document: unknown): DocumentPlace {
     requirePlainObject('document', document);
     return documentPlace(
@@ -64,20 +64,20 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
 }
 
 /**
- * Defines which fields of a document are encrypted and which properties name it.
+ * Defines which fields of a document are encrypted and which properties identify it.
  *
- * Call it with the document's type, then with the shape. A misspelt path does not compile: a path is
- * made of properties that the type itself names. An index signature names none, and every type that
- * extends `ItemDefinition` of `@azure/cosmos` has one; nor does `any`. Every ciphertext is bound to
- * product, collection, key parts and path: renaming any of them, or moving a document to another key,
- * needs a re-encryption.
+ * Call it with the document's type, then with the shape. A misspelt path does not compile: a path consists of
+ * properties that the type itself names. An index signature names none, and every type that extends
+ * `ItemDefinition` of `@azure/cosmos` has one; neither does `any`. Every ciphertext is bound to product,
+ * collection, key parts and path: renaming any of them, or moving a document to another key, needs a
+ * re-encryption.
  *
  * > [!WARNING]
  * > The key must include the tenant (`workspaceId`), or two tenants' documents share a place.
  *
- * @returns A function that takes the {@link DocumentShape} and gives the definition.
- * @throws TypeError or RangeError for an empty list, a path that overlaps another or a key part,
- * and names such as `__proto__` - mend the definition.
+ * @returns A function that takes the {@link DocumentShape} and returns the definition.
+ * @throws TypeError or RangeError for an empty list, a path that overlaps another or a key part, and names
+ *   such as `__proto__` - fix the definition.
  *
  * @example
  * ```ts
@@ -100,7 +100,9 @@ export function defineDocument<T extends object>(
 ) => DocumentDefinition<T, K, P> {
   const given: readonly unknown[] = rest;
   if (given[0] !== undefined) {
-    throw new TypeError('defineDocument takes no argument: pass the shape to what it returns');
+    throw new TypeError(
+      'defineDocument takes no argument: pass the shape to the function that it returns',
+    );
   }
   return (shape) => new DocumentDefinition(shape);
 }

@@ -1,4 +1,4 @@
-/** A copy of a document whose declared fields can be filled in: one walk, each value read once. @module */
+/** A copy of a document with replaceable declared fields: one walk, each value read once. @module */
 import type { DeclaredField } from './declared-field.js';
 import { looksLikeEnvelope } from '../format/envelope.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
@@ -7,27 +7,27 @@ import type { FieldNode } from './field-tree.js';
 
 type Holder = Record<string | number, unknown>;
 
-/** One declared field in the copy, with the value that it had. */
+/** One declared field in the copy, with its original value. */
 export interface FieldSlot {
   readonly field: DeclaredField;
   readonly value: unknown;
-  /** What is in its place in the copy now. */
+  /** The present value of the field in the copy. */
   readonly filled: unknown;
   fill(value: unknown): void;
 }
 
 export interface DocumentDraft {
-  /** Shares with the original whatever lies beside the declared paths. */
+  /** Shares all values outside the declared paths with the original. */
   readonly document: Record<string, unknown>;
   readonly slots: readonly FieldSlot[];
-  /** Containers that are not of the declared shape and were left as they are. */
+  /** Containers without the declared shape, which were left unchanged. */
   readonly misshapen: readonly Misshapen[];
   readonly tree: readonly FieldNode[];
 }
 
 /**
- * Values and elements of lists that one document may have to encrypt. Each is an envelope of its own: a
- * longer list is better declared as one value.
+ * The most values and list elements that one document may have to encrypt. Each is a separate envelope:
+ * declare a longer list as one field.
  */
 export const MOST_FIELDS = 500_000;
 
@@ -63,19 +63,19 @@ class Slot implements FieldSlot {
 interface Walk {
   readonly slots: FieldSlot[];
   readonly misshapen: Misshapen[];
-  /** What is stored already is read however it came to be there. */
+  /** A stored document is read whatever its size and prototype. */
   readonly isToBeWritten: boolean;
 }
 
-/** @throws TypeError where the document is not a plain object, which a copy would not be like. */
+/** @throws TypeError where the document is not a plain object: a copy would differ from it. */
 export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
   return draft(document, tree, false);
 }
 
 /**
- * The same for a document that is to be stored.
+ * The same for a document that will be stored.
  *
- * @throws TypeError for a function `toJSON`, and RangeError for more than {@link MOST_FIELDS}, too.
+ * @throws TypeError also for a function `toJSON`; RangeError for more than {@link MOST_FIELDS}.
  */
 export function draftToWrite(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
   return draft(document, tree, true);
@@ -141,10 +141,10 @@ function copyValue(
   copyChildren(walk, copied, children);
 }
 
-/** Before the list is copied, and however sparse it is. */
+/** Called before the list is copied, which may be long and sparse. */
 function requireFew({ slots }: Walk, elements: readonly unknown[], path: string): void {
   if (slots.length + elements.length <= MOST_FIELDS) return;
   throw new RangeError(
-    `The list at "${path}" brings the document over ${String(MOST_FIELDS)} values to encrypt one by one, which is the most: declare the list as one field, or store it in parts`,
+    `The list at "${path}" brings the document above ${String(MOST_FIELDS)} separately encrypted values, which is the limit: declare the list as one field, or store it in parts`,
   );
 }

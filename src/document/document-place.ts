@@ -1,15 +1,15 @@
-/** Where a document lives: what its ciphertexts are bound to. @module */
+/** The place of a document, which its ciphertexts are bound to. @module */
 import { keyScope, type KeyScope } from '../format/key-scope.js';
 import { RecentMap } from '../async/recent-map.js';
 
 export interface DocumentPlace {
   readonly product: string;
   readonly collection: string;
-  /** Values of the definition's key properties, in its order. */
+  /** Values of the definition's key properties, in the definition's order. */
   readonly keyParts: readonly string[];
-  /** Whose DEK seals the document. */
+  /** The scope of the DEK that seals the document. */
   readonly scope: KeyScope;
-  /** Equal for two places exactly when collection and key parts are equal. */
+  /** Equal for two places if and only if collection and key parts are equal. */
   readonly identity: string;
 }
 

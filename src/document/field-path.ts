@@ -1,18 +1,18 @@
 /** Declared paths: `body`, `meta.location`, `tags[]`, `sections[].title`. @module */
 
-/** One step of a path: a property, and whether the step goes on into each element of an array. */
+/** One step of a path: a property, and whether the path continues into each element of an array. */
 export interface PathSegment {
   readonly name: string;
   readonly each: boolean;
 }
 
-/** Ends a segment whose declaration goes into each element of an array. */
+/** Ends a segment that continues into each element of an array. */
 export const ELEMENT_SUFFIX = '[]';
 
 const FORBIDDEN_CHARACTERS = /[.[\]{}*#]/;
 const DANGEROUS_NAMES = new Set(['__proto__', 'prototype', 'constructor', '_enc']);
 
-/** @throws TypeError or RangeError that says what is wrong with the path. */
+/** @throws TypeError or RangeError that states the problem with the path. */
 export function parseFieldPath(path: unknown): readonly PathSegment[] {
   if (typeof path !== 'string') throw new TypeError('"fields" expected paths as strings');
   return path.split('.').map((segment) => parseSegment(segment, path));
@@ -25,7 +25,7 @@ function parseSegment(segment: string, path: string): PathSegment {
   return { name, each };
 }
 
-/** Refuses names that cannot stand in a path, or that would reach an object's prototype. */
+/** Refuses names that a path cannot contain, or that would reach an object's prototype. */
 export function requirePropertyName(name: unknown, whose: string): asserts name is string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`${whose} has an empty property name`);

@@ -2,12 +2,12 @@
 import { declaredField, type DeclaredField } from './declared-field.js';
 import { ELEMENT_SUFFIX, parseFieldPath, type PathSegment } from './field-path.js';
 
-/** A property on the way to declared fields, or a declared field itself (then without children). */
+/** A property on the way to declared fields, or a declared field itself (without children). */
 export interface FieldNode {
   readonly name: string;
   /** The path up to here, as declared. */
   readonly path: string;
-  /** True where the declaration goes into each element of an array. */
+  /** True where the declaration continues into each element of an array. */
   readonly each: boolean;
   readonly field?: DeclaredField;
   readonly children: readonly FieldNode[];
@@ -15,7 +15,7 @@ export interface FieldNode {
 
 interface Branch extends FieldNode {
   readonly children: Branch[];
-  /** The path that first went this way. */
+  /** The first path that contains this node. */
   readonly declaredBy: string;
 }
 

@@ -1,22 +1,22 @@
-/** What a definition makes of a document's type. @module */
+/** The types that a definition derives from a document's type. @module */
 import type { Envelope } from '../format/envelope.js';
 import type { DocumentDefinition } from './define-document.js';
 
 type Scalar = bigint | boolean | null | number | string | symbol | undefined | Date | Uint8Array;
 type Indivisible = Scalar | ((...args: never[]) => unknown);
 type Reserved = '.' | '[' | ']' | '{' | '}' | '*' | '#';
-/** Bounds the look into types that contain themselves. */
+/** Limits the recursion into types that contain themselves. */
 type Shallower = [never, 0, 1, 2, 3, 4, 5];
 
 /**
- * Names that a type declares. An index signature takes every name, a misspelt one too, so it declares
- * none; `any` declares none either. Of a union, the names that each of its members has.
+ * Names that a type declares. An index signature accepts every name, including misspelt ones, so it declares
+ * none; `any` declares none either. For a union, the names that every member has.
  */
 type DeclaredName<T> = 0 extends 1 & T
   ? never
   : keyof { [K in keyof T as IsIndexSignature<K> extends true ? never : K]-?: T[K] } & string;
 
-/** What may be absent satisfies an index signature, and no declared property. */
+/** A property that may be absent satisfies an index signature, but no declared property. */
 type IsIndexSignature<K> = K extends PropertyKey
   ? Partial<Record<K, unknown>> extends Record<K, unknown>
     ? true
@@ -49,7 +49,7 @@ export type KeyProperty<T> = {
   [K in DeclaredName<T> & keyof T]: T[K] extends string ? K : never;
 }[DeclaredName<T> & keyof T];
 
-/** What a document has beside the properties of its definition's type: `_etag`, say. */
+/** Properties of a document other than those of its definition's type: for example `_etag`. */
 export type OtherProperties<D extends AnyDefinition, X> = [X] extends [never]
   ? unknown
   : [keyof X] extends [never]
@@ -72,7 +72,7 @@ export type DocumentKey<D extends AnyDefinition> =
 export type EncryptedDocument<D extends AnyDefinition> =
   D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'sealed'> : never;
 
-/** A document as it may be stored or about to be: each declared field sealed or still plain. */
+/** A document that is stored or about to be: each declared field sealed or still plain. */
 export type StoredDocument<D extends AnyDefinition> =
   D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'either'> : never;
 
@@ -94,7 +94,7 @@ type Mapped<T, P extends string, F extends Form> = {
       : T[K];
 };
 
-/** What an index signature has to allow besides, as the declared properties lie under it. */
+/** The additional types that an index signature has to allow, since it includes the declared properties. */
 type Indexed<T, P extends string, F extends Form> = {
   [K in DeclaredName<T> & keyof T]: MappedProperty<T[K], K, P, F>;
 }[DeclaredName<T> & keyof T];

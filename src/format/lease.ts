@@ -60,6 +60,6 @@ export function parseLease(value: unknown, product: string, collection: string):
 }
 
 /** True once the owner has released the lease; the owner of any other lease may have died. */
-export function isGivenBack({ heartbeatAt, expiresAt }: Lease): boolean {
+export function isReleased({ heartbeatAt, expiresAt }: Lease): boolean {
   return heartbeatAt === expiresAt;
 }

@@ -20,29 +20,28 @@ import { updateStored, type DocumentRewrite, type SettledDocument } from './upda
 /**
  * Encrypts every declared field of a collection that is still plaintext, beside live traffic.
  *
- * Nothing happens before the first `next()`, and nothing goes on when you stop pulling, but for the
- * documents under way. Stop at any point, by leaving the loop, by the signal or by a crash, and run it
- * again: it goes on where it stopped, and a finished one that is run again writes nothing.
+ * Nothing happens before the first `next()`, and when you stop pulling only the documents in flight are
+ * finished. Stop at any point, by leaving the loop, by the signal or by a crash, and run it again: it
+ * continues from there, and another run of a finished one writes nothing.
  *
  * First let every writer encrypt, with readers in mode `'migrate'`; then run this; then switch readers to
- * `'strict'`. For each document: what is plain is sealed under the document's own DEK, what is sealed
- * already stays as it is, and the whole is written over the etag that was read. Whoever edits the document
- * meanwhile wins: it is read again and looked at anew. Scans are repeated until one finds nothing to do.
+ * `'strict'`. For each document, plaintext is sealed under the document's own DEK, sealed values stay
+ * unchanged, and the document is replaced under the etag that was read. A concurrent edit wins: the document
+ * is then read and checked again. Scans are repeated until one finds nothing to do.
  *
- * One migration at a time works on a collection. While another is alive this is refused; the lease of
- * one that died is taken over once nothing was heard of it for a whole period, which `lease` events count
- * down. It runs beside `rewrapAllDeks` without harm.
+ * Only one migration at a time works on a collection. While another one is alive, this one is refused; the
+ * lease of a dead one is taken over after a whole period without a heartbeat, which `lease` events count
+ * down. It can safely run beside `rewrapAllDeks`.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
- * @returns Events as they happen. The last one is `finished` and carries the summary, which the
- * generator also returns: look at `complete`, and at the `failed` events before it. A document that
- * cannot be encrypted, for a value that JSON cannot hold or because the store takes no item so large, is
- * one of those, left as it was.
- * @throws TypeError or RangeError for options that make no sense, and with `enabled: false`.
- * @throws FieldEncryptionError `MIGRATION_UNDER_WAY`: wait for the other run; `MIGRATION_SUPERSEDED`:
- * another run took over, as this one had paused for too long; `CONTENDED`: someone goes on writing
- * plaintext. Errors of the stores where they cannot list: run it again. The signal's reason when it
- * aborts.
+ * @returns Events as they happen. The last one is `finished` and carries the summary, which the generator
+ *   also returns: check `complete`, and the `failed` events before it. A document that cannot be encrypted,
+ *   because JSON cannot hold a value or the store accepts no item of this size, is a `failed` event and stays
+ *   unchanged.
+ * @throws TypeError or RangeError for invalid options, and with `enabled: false`.
+ * @throws FieldEncryptionError `MIGRATION_UNDER_WAY`: wait for the other run; `MIGRATION_SUPERSEDED`: another
+ *   run took over, as this one had paused for too long; `CONTENDED`: some process keeps writing plaintext.
+ *   Errors of the stores where they cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
  * ```ts
@@ -83,7 +82,7 @@ export async function* backfillDocuments(
     request,
     wrapsPerDocument: 1,
     async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context));
+      if (request.dryRun) yield* documentPass(context, tally, dryRunOf(context));
       else yield* documentPasses(context, tally, sealing(context));
     },
   });
@@ -99,12 +98,12 @@ function sealing(context: MigrationContext): SettleDocument {
   };
 }
 
-function rehearsal(context: MigrationContext): SettleDocument {
+function dryRunOf(context: MigrationContext): SettleDocument {
   const { definition, reader } = context;
   return async ({ document }, key) => {
     const { place, plain: fields, sealed } = storedFieldsOf(context, document);
     if (fields === 0) return settled({ type: 'unchanged', key });
-    // For their refusals: what they take can be sealed, and be stored beside what is sealed.
+    // Called for their refusals: the document can be sealed, and stored with its other properties.
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     if (sealed.length > 0) await reader.read(definition, document);
     return settled({ type: 'would-change', key, fields });

@@ -1,4 +1,4 @@
-/** The DEK generations of one document, as a re-encryption tells old from new. @module */
+/** The DEK generations of one document, as a re-encryption distinguishes old from new. @module */
 import {
   isLive,
   leftUseAt,
@@ -24,7 +24,7 @@ export class DekGenerations {
     this.#oldDeks = oldDeks;
   }
 
-  /** As they are in the store now. */
+  /** The generations as they are in the store now. */
   static async read(
     dekStore: DekStore,
     { scopeId }: KeyScope,
@@ -35,40 +35,41 @@ export class DekGenerations {
     return new DekGenerations(rows, oldDeks);
   }
 
-  /** By its generation alone: a clock that was wrong, or an edited row, has any time in `createdAt`. */
+  /** Uses the generation alone: with a wrong clock or an edited row, `createdAt` may hold any time. */
   isOld({ generation }: Pick<DekRow, 'generation'>): boolean {
     return generation < this.#oldDeks.generationFloor;
   }
 
-  /** Old ones, of any state, that say that they were made after the re-encryption began. */
+  /** Old DEKs in any state whose rows claim to be created after the re-encryption began. */
   get misdated(): readonly string[] {
     const { startedAt } = this.#oldDeks;
     const rows = this.#items.map(({ row }) => row);
     return rows.filter((row) => this.isOld(row) && row.createdAt > startedAt).map(({ id }) => id);
   }
 
-  /** Whether an envelope under this DEK has to be sealed anew; a DEK without a row is one of the old. */
+  /** Whether an envelope under this DEK has to be sealed again; a DEK without a row counts as old. */
   isToReplace(dekId: string): boolean {
     const row = this.#rowOf(dekId);
     return row === undefined || this.isOld(row);
   }
 
-  /** Old rows that open still. */
+  /** Old rows that still open. */
   get old(): readonly RowItem<LiveDekRow>[] {
     return this.#items.filter(
       (item): item is RowItem<LiveDekRow> => isLive(item.row) && this.isOld(item.row),
     );
   }
 
-  /** Those of them that seal, too. */
+  /** The rows among them that still seal. */
   get oldActive(): readonly RowItem<ActiveDekRow>[] {
     return this.old.filter((item): item is RowItem<ActiveDekRow> => item.row.state === 'active');
   }
 
   /**
-   * Those that were retired or shredded as they were sent, an answer that was lost included.
+   * Returns the dekIds that were retired or shredded by the sent writes, including writes whose answer was
+   * lost.
    *
-   * @param sent - When, by dekId.
+   * @param sent - The time of each sent write, by dekId.
    */
   changedAsSent(sent: ReadonlyMap<string, string>): string[] {
     const rows = this.#items.map(({ row }) => row);
@@ -77,12 +78,12 @@ export class DekGenerations {
     return rows.filter(isOwn).map(({ id }) => id);
   }
 
-  /** @throws FieldEncryptionError `DEK_SHREDDED`: what was erased must not come back under another DEK. */
+  /** @throws FieldEncryptionError `DEK_SHREDDED`: deleted data must not come back under another DEK. */
   requireNotShredded(dekId: string): void {
     if (this.#rowOf(dekId)?.state !== 'shredded') return;
     throw new FieldEncryptionError(
       'DEK_SHREDDED',
-      `DEK ${dekId} was shredded: what it sealed is gone, and is not encrypted again`,
+      `DEK ${dekId} was shredded: the data that it sealed is deleted, and is not encrypted again`,
       { dekId },
     );
   }
@@ -92,7 +93,7 @@ export class DekGenerations {
   }
 }
 
-/** Above it a new generation has to be, though the store may have lost the rows. */
+/** A new generation must be above this one, even if the store has lost the rows. */
 export function highestGeneration(dekIds: readonly string[]): number {
   return Math.max(0, ...dekIds.map(generationIn));
 }

@@ -1,4 +1,4 @@
-/** Takes old DEKs out of use: retires them, and in the end shreds them. @module */
+/** Takes old DEKs out of use: retires them, and finally shreds them. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import {
@@ -23,7 +23,7 @@ export type ReadGenerations = (scope: KeyScope) => Promise<DekGenerations>;
 export interface Retirement {
   /** The dekIds that this call retired. */
   readonly retired: readonly string[];
-  /** Read once none was active any more. */
+  /** The generations as read after none of the old ones was active any more. */
   readonly generations: DekGenerations;
 }
 
@@ -47,7 +47,7 @@ export async function retireOld(
   return { retired: changed, generations };
 }
 
-/** @returns The dekIds that this call shredded; one that is active by now stays. */
+/** @returns The dekIds that this call shredded; a DEK that is active by now is not shredded. */
 export async function shredRetired(
   context: MigrationContext,
   scope: KeyScope,
@@ -65,19 +65,19 @@ export async function shredRetired(
 interface Change<Row extends LiveDekRow> {
   readonly what: string;
   readonly read: ReadGenerations;
-  /** Rows that are to be changed still. */
+  /** Rows that still have to be changed. */
   readonly left: (generations: DekGenerations) => readonly RowItem<Row>[];
   readonly changed: (row: Row, at: string) => RetiredDekRow | ShreddedDekRow;
   readonly beforeSend?: () => void;
 }
 
 interface Changed {
-  /** The dekIds that this call changed, an answer that was lost included. */
+  /** The dekIds that this call changed, including writes whose answer was lost. */
   readonly changed: readonly string[];
   readonly generations: DekGenerations;
 }
 
-/** Whatever is said of a write, only a read tells what became of it, and that nothing is left. */
+/** Whatever a write returned, only a read shows its effect, and that nothing is left. */
 async function changeAll<Row extends LiveDekRow>(
   context: MigrationContext,
   scope: KeyScope,
@@ -114,7 +114,7 @@ async function send(
   } catch (error) {
     return { error };
   } finally {
-    // Whether or not the answer arrived: nobody goes on with it here.
+    // Whether or not the answer arrived, this process no longer uses the DEK.
     if (row.state === 'shredded') dekCache?.invalidate(row.id);
   }
 }

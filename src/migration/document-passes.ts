@@ -14,7 +14,7 @@ import type { MigrationContext } from './migration-options.js';
 import type { DocumentOutcome, MigrationStepEvent } from './migration-event.js';
 import { NotSelected, type SettledDocument } from './update-stored.js';
 
-/** What a migration does with one document; what it throws is wrong with that document alone. */
+/** The work of a migration on one document; an error is a failure of that document alone. */
 export type SettleDocument = (
   item: AnyDocumentItem,
   key: DocumentIdentity,
@@ -22,7 +22,7 @@ export type SettleDocument = (
 
 type DocumentPasses = AsyncGenerator<MigrationStepEvent, void, void>;
 
-/** Repeats the scan as long as one writes something or loses a race. */
+/** Repeats the scan while a scan writes something or loses a race. */
 export async function* documentPasses(
   context: MigrationContext,
   tally: RunTally,
@@ -59,7 +59,7 @@ function passOver(
     total: () => store.count({ signal }),
     pages: () => documentPages(store, signal),
     settle: async (item) => {
-      // Beside each write: a scan that has nothing to write has to renew the lease, too.
+      // In addition to each write: a scan that writes nothing has to renew the lease too.
       await context.requireLease();
       return settleSelected(context, settle, item);
     },

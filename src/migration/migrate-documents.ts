@@ -1,4 +1,4 @@
-/** What all migrations of documents share: the lease, the parts, the first and the last event. @module */
+/** The common frame of all migrations: the lease, the parts, the first and the last event. @module */
 import { randomBytes } from 'node:crypto';
 import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
@@ -29,7 +29,7 @@ import { SelectingUpdater } from './update-stored.js';
 
 export interface MigrationJob {
   readonly run: RunName;
-  /** Written into the lease. */
+  /** Stored in the lease. */
   readonly kind: LeaseKind;
   readonly encryption: EncryptionContext;
   readonly definition: AnyDefinition;
@@ -37,7 +37,7 @@ export interface MigrationJob {
   readonly request: MigrationRequest;
   /** Wraps for each changed document that the dry run does not need. */
   readonly wrapsPerDocument: number;
-  /** The scans, each counted in the tally. */
+  /** The scans; the tally counts each. */
   readonly work: (
     context: MigrationContext,
     tally: RunTally,
@@ -46,7 +46,7 @@ export interface MigrationJob {
 
 type MigrationSteps = AsyncGenerator<MigrationStepEvent, MigrationSummary, void>;
 
-/** Documents are met one after the other: no key is needed for long. */
+/** Documents are processed in order: no key is needed for long. */
 const MOST_DEKS = 1_000;
 const DEK_STORE_METHODS = [
   'create',
@@ -62,9 +62,9 @@ const DEK_STORE_METHODS = [
 ] as const;
 
 /**
- * With encryption off nothing is sealed, and with it on writers seal again what was opened.
+ * With encryption off, nothing is sealed; with it on, writers would seal again what was opened.
  *
- * @throws RangeError where `enabled` is not as the migration needs it.
+ * @throws RangeError where `enabled` is not the value that the migration needs.
  */
 export function requireEnabled(
   name: RunName,
@@ -74,7 +74,7 @@ export function requireEnabled(
   const { enabled = true } = readEncryption(encryption);
   if (enabled === expected) return;
   throw new RangeError(
-    `${name} expected an encryption with "enabled: ${String(expected)}", as its writers have to have it, got "enabled: ${String(enabled)}"`,
+    `${name} expected an encryption context with "enabled: ${String(expected)}", like its writers, got "enabled: ${String(enabled)}"`,
   );
 }
 
@@ -125,7 +125,7 @@ async function* underLease(
     yield* job.work(context, tally);
     return summaryOf(job, context, tally);
   } finally {
-    await slot.held?.giveBack();
+    await slot.held?.release();
   }
 }
 
@@ -159,7 +159,7 @@ function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const services = dekServices(parts, { fenceTtlMs, epochs });
-  // What a client may have sent in the form of an envelope is stored already, and goes on as it is.
+  // A client may have sent text in the form of an envelope: it is stored already, and stays unchanged.
   const writer = new DocumentWriter(services, enabled, isSoundEnvelope);
   const store = new MeteredDocumentStore({
     store: documentStore,

@@ -1,4 +1,4 @@
-/** What a migration of documents reports as it goes, and in the end. @module */
+/** The events and the summary of a migration of documents. @module */
 import type {
   FenceEvent,
   FinishedEvent,
@@ -20,37 +20,40 @@ interface DocumentEvent extends ItemEvent {
 /** The run holds the lease of the collection, or is a dry run and needs none. */
 export interface MigrationBegunEvent extends RunBegunEvent {
   readonly collection: string;
-  /** Who holds the lease from here on; absent in a dry run. */
+  /** The owner of the lease from here on; absent in a dry run. */
   readonly owner?: string;
 }
 
 /**
- * Another run holds the lease: this one waits until it is refused, because the owner is alive, or takes
- * the lease over, because nothing was heard of the owner for a whole period.
+ * Another run holds the lease. This run waits until it is refused, because the owner is alive, or takes the
+ * lease over, after a whole period without a heartbeat of the owner.
  */
 export interface LeaseEvent extends ChargedEvent {
   readonly type: 'lease';
   readonly heldBy: string;
   readonly kind: string;
   readonly heartbeatAt: string;
-  /** Until the lease is taken over. */
+  /** Time until the lease is taken over. */
   readonly remainingMs: number;
 }
 
 /** DEKs of a document whose state a re-encryption changed; absent where it changed none. */
 export interface DekChanges {
-  /** Open still, and seal no more. */
+  /** DEKs that still open, and seal no more. */
   readonly retired?: readonly string[];
-  /** Gone for good. */
+  /** DEKs that are permanently deleted. */
   readonly shredded?: readonly string[];
 }
 
-/** What a re-encryption says of a document's DEKs beside what it did; absent where there is nothing. */
+/**
+ * What a re-encryption reports about a document's DEKs in addition to its changes; absent where there is
+ * nothing.
+ */
 export interface DekReport {
   /**
-   * Old DEKs, in whatever state by now, that say that they were made after the re-encryption began: by a
-   * clock that is ahead, in a row that was edited, or by a process that did not know of it yet. They are
-   * replaced as the others are.
+   * Old DEKs, in any state, whose rows claim to be created after the re-encryption began: because of a clock
+   * that is ahead, an edited row, or a process that did not know of the re-encryption yet. They are replaced
+   * like the others.
    */
   readonly misdated?: readonly string[];
 }
@@ -83,15 +86,15 @@ export interface FailedDocumentEvent extends DocumentEvent {
   readonly error: unknown;
 }
 
-/** `fields`, `retired` and `shredded` are over all passes, as `changed` is. */
+/** `fields`, `retired` and `shredded` are over all passes, like `changed`. */
 export interface MigrationSummary extends RunSummary {
   readonly collection: string;
   readonly fields: number;
   readonly retired: number;
   readonly shredded: number;
-  /** DEKs that the `misdated` of the last pass's events name; absent where there are none. */
+  /** DEKs that events of the last pass report as `misdated`; absent where there are none. */
   readonly misdated?: number;
-  /** Of a dry run alone. */
+  /** Only in a dry run. */
   readonly estimate?: RunEstimate;
 }
 
@@ -102,11 +105,11 @@ export type MigratedDocumentEvent =
   | UnchangedDocumentEvent
   | WouldRewriteEvent;
 
-/** Every event of a migration but the last. */
+/** Every event of a migration except the last. */
 export type MigrationStepEvent =
   FenceEvent | LeaseEvent | MigratedDocumentEvent | MigrationBegunEvent | PassedEvent | PassEvent;
 
 export type MigrationEvent = FinishedEvent<MigrationSummary> | MigrationStepEvent;
 
-/** What became of one document. */
+/** The outcome of one document. */
 export type DocumentOutcome = OutcomeOf<MigratedDocumentEvent>;

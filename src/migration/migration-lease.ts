@@ -1,7 +1,7 @@
 /** Takes, renews and releases the lease of a collection: docs/format.md, "Lease". @module */
 import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../async/clock.js';
 import { FieldEncryptionError, hasCode, contended } from '../errors/errors.js';
-import { leaseId, leaseScopeId, type Lease, isGivenBack, parseLease } from '../format/lease.js';
+import { leaseId, leaseScopeId, type Lease, isReleased, parseLease } from '../format/lease.js';
 import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { type DekStore, readLeaseItem } from '../store/dek-store.js';
 import type { LeaseEvent } from './migration-event.js';
@@ -18,7 +18,7 @@ interface LeasePlace {
   readonly dekStore: Required<DekStore>;
 }
 
-/** @throws TamperedError or `ROW_UNSUPPORTED` for a lease that cannot be read: nothing goes on over it. */
+/** @throws TamperedError or `ROW_UNSUPPORTED` for an unreadable lease: a migration never replaces it. */
 async function readLease(
   { product, collection, dekStore }: LeasePlace,
   signal?: AbortSignal,
@@ -28,7 +28,7 @@ async function readLease(
 }
 
 /**
- * Writes a lease over the etag that was read, or where none was, a new one.
+ * Replaces the lease under the etag that was read, or creates one where there was none.
  *
  * @returns Its etag; `undefined` where another write came first.
  */
@@ -40,7 +40,7 @@ async function tryWriteLease(
   const { dekStore } = place;
   const write = (): Promise<{ readonly etag: string }> =>
     etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
-  // No two runs have the same owner.
+  // Every run has a different owner.
   const landed = async (): Promise<LeaseCopy | undefined> => {
     const copy = await readLease(place);
     return copy && isSame(copy.lease, lease) ? copy : undefined;
@@ -54,10 +54,10 @@ function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolea
   );
 }
 
-/** What a lease says of the migration that holds it: docs/format.md, "Lease". */
+/** The kind of migration that holds a lease: docs/format.md, "Lease". */
 export type LeaseKind = 'backfill' | 'reencrypt' | 'remove-encryption';
 
-/** Whose lease it is to be. */
+/** The owner and period of a lease. */
 export interface LeaseTerms {
   readonly product: string;
   readonly collection: string;
@@ -68,10 +68,10 @@ export interface LeaseTerms {
   readonly clock: Clock;
 }
 
-/** Beats for each period: one that is late does not lose the lease yet. */
+/** Heartbeats in each period: a single late one does not lose the lease. */
 const HEARTBEATS = 3;
 
-/** A lease as its owner wants it to be written now. */
+/** A lease with the present time, as its owner writes it. */
 export function leaseNow({
   product,
   collection,
@@ -86,28 +86,28 @@ export function leaseNow({
   return { ...head, type: 'lease', schema: 1, product, kind, owner, heartbeatAt, expiresAt };
 }
 
-/** A lease that is held; made by `acquireLease`. */
+/** A lease that is held; created by `acquireLease`. */
 export class MigrationLease {
   readonly #terms: LeaseTerms;
   #etag: string;
-  #heardAt: Moment;
+  #beatAt: Moment;
   #beating: Promise<void> | undefined;
 
-  /** @param heardAt - When the write that took the lease was sent. */
-  constructor(terms: LeaseTerms, etag: string, heardAt: Moment) {
+  /** @param beatAt - When the write that took the lease was sent. */
+  constructor(terms: LeaseTerms, etag: string, beatAt: Moment) {
     this.#terms = terms;
     this.#etag = etag;
-    this.#heardAt = heardAt;
+    this.#beatAt = beatAt;
   }
 
   /**
-   * To be called before each write: lets others know, every third of the period, that the owner lives.
+   * Called before each write: renews the lease every third of the period.
    *
    * @throws FieldEncryptionError `MIGRATION_SUPERSEDED` where another run took the lease over.
    */
   async requireHeld(): Promise<void> {
     const { clock, leaseTtlMs } = this.#terms;
-    if (elapsedMs(clock, this.#heardAt) < leaseTtlMs / HEARTBEATS) return;
+    if (elapsedMs(clock, this.#beatAt) < leaseTtlMs / HEARTBEATS) return;
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = undefined;
     });
@@ -115,34 +115,34 @@ export class MigrationLease {
       await this.#beating;
     } catch (error) {
       if (hasCode(error, 'MIGRATION_SUPERSEDED')) throw error;
-      // Tried again before the next write, as long as a good part of the period is left.
-      if (elapsedMs(clock, this.#heardAt) >= (2 * leaseTtlMs) / HEARTBEATS) throw error;
+      // Retried before the next write, while a good part of the period is left.
+      if (elapsedMs(clock, this.#beatAt) >= (2 * leaseTtlMs) / HEARTBEATS) throw error;
     }
   }
 
-  /** Lets the next run begin at once; where that fails, it begins after a whole period. */
-  async giveBack(): Promise<void> {
+  /** Lets the next run begin at once; where the release fails, it begins after a whole period. */
+  async release(): Promise<void> {
     const lease = leaseNow(this.#terms);
     try {
       await tryWriteLease(this.#terms, { ...lease, expiresAt: lease.heartbeatAt }, this.#etag);
     } catch {
-      // Whatever the run has to say is more important, and nobody is locked out for long.
+      // The result of the run is more important, and the lease expires soon.
     }
   }
 
   async #beat(): Promise<void> {
-    const heardAt = momentOf(this.#terms.clock);
+    const beatAt = momentOf(this.#terms.clock);
     const etag = (await this.#tryBeat(this.#etag)) ?? (await this.#tryBeat(await this.#ownEtag()));
     if (etag === undefined) throw superseded(this.#terms, await readLease(this.#terms));
     this.#etag = etag;
-    this.#heardAt = heardAt;
+    this.#beatAt = beatAt;
   }
 
   #tryBeat(etag: string): Promise<string | undefined> {
     return tryWriteLease(this.#terms, leaseNow(this.#terms), etag);
   }
 
-  /** The etag of an earlier beat whose answer was lost. */
+  /** The etag of an earlier heartbeat whose answer was lost. */
   async #ownEtag(): Promise<string> {
     const copy = await readLease(this.#terms);
     if (copy?.lease.owner !== this.#terms.owner) throw superseded(this.#terms, copy);
@@ -159,15 +159,15 @@ function superseded(
     : 'removed from the store';
   return new FieldEncryptionError(
     'MIGRATION_SUPERSEDED',
-    `The lease of "${collection}" was ${by} while this ${kind} paused for longer than it may: what was reported as done is done, and nothing more was written; look at what the other run does before you start again`,
+    `The lease of "${collection}" was ${by} while this ${kind} paused for too long: everything reported as done is stored, and nothing more was written; check the other run before you start again`,
   );
 }
 
 const TICK_MS = 500;
 
 /**
- * A lease that is held is watched for one whole period on this clock: it is refused as soon as its
- * owner gives a sign of life, and taken over when there was none.
+ * Watches a held lease for one whole period on this clock: refused as soon as its owner writes a heartbeat,
+ * and taken over when there was none.
  *
  * @throws FieldEncryptionError `MIGRATION_UNDER_WAY` where the owner is alive.
  */
@@ -177,8 +177,7 @@ export async function* acquireLease(
 ): AsyncGenerator<LeaseEvent, MigrationLease, void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await readLease(terms, signal);
-    if (copy && !isGivenBack(copy.lease) && !(yield* hasFallenSilent(terms, copy, signal)))
-      continue;
+    if (copy && !isReleased(copy.lease) && !(yield* hasExpired(terms, copy, signal))) continue;
     signal?.throwIfAborted();
     const sentAt = momentOf(terms.clock);
     const etag = await tryWriteLease(terms, leaseNow(terms), copy?.etag);
@@ -187,8 +186,8 @@ export async function* acquireLease(
   throw contended(`Taking the lease of "${terms.collection}"`, MOST_ATTEMPTS);
 }
 
-/** False when the lease was given back in the meantime. */
-async function* hasFallenSilent(
+/** False when the lease changed in the meantime. */
+async function* hasExpired(
   terms: LeaseTerms,
   { lease, etag }: LeaseCopy,
   signal: AbortSignal | undefined,
@@ -203,12 +202,12 @@ async function* hasFallenSilent(
     yield { type: 'lease', heldBy, kind, heartbeatAt, remainingMs };
     await clock.sleep(Math.min(remainingMs, TICK_MS), signal);
     const now = await readLease(terms, signal);
-    if (!now || isGivenBack(now.lease)) return false;
+    if (!now || isReleased(now.lease)) return false;
     if (now.etag !== etag) throw underWay(terms, now.lease);
   }
 }
 
-/** The owner's own period where that is longer: what is stored never makes the wait shorter. */
+/** The owner's own period where that is longer: a stored value never makes the wait shorter. */
 function periodOf({ leaseTtlMs }: LeaseTerms, { heartbeatAt, expiresAt }: Lease): number {
   const theirsMs = Date.parse(expiresAt) - Date.parse(heartbeatAt);
   return Math.max(leaseTtlMs, Math.min(theirsMs, MOST_LEASE_TTL_MS));
@@ -220,6 +219,6 @@ function underWay(
 ): FieldEncryptionError {
   return new FieldEncryptionError(
     'MIGRATION_UNDER_WAY',
-    `The lease of "${collection}" is held by "${owner}" for ${kind}, which was heard of at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
+    `The lease of "${collection}" is held by "${owner}" for ${kind}, last seen at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
   );
 }

@@ -1,4 +1,4 @@
-/** What a migration of documents is asked to do, checked before anything happens. @module */
+/** The options of a migration of documents, validated before anything happens. @module */
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import { isPromise } from 'node:util/types';
@@ -20,10 +20,10 @@ import type { AnyDocument } from '../run/scanned-document.js';
 export interface MigrationOptions extends RunOptions {
   /** Only documents, as stored, for which this returns true. @default all */
   readonly select?: (document: Readonly<Record<string, unknown>>) => boolean;
-  /** Who runs this, as another run is told. @default host and process */
+  /** The owner of the run, as other runs see it. @default host and process */
   readonly owner?: string;
   /**
-   * How long nothing may be heard of this run until another may take its lease, 1 000 to 600 000.
+   * After how long without a heartbeat of this run another may take its lease, 1 000 to 600 000.
    *
    * @default 30 000
    */
@@ -42,8 +42,8 @@ export const LEAST_LEASE_TTL_MS = 1_000;
 export const MOST_LEASE_TTL_MS = 600_000;
 
 /**
- * @param more - Names of options that only this migration has, and checks itself.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param more - Names of options that only this migration has, and validates itself.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function readMigrationOptions<Options extends MigrationOptions>(
   options: Options,
@@ -62,9 +62,10 @@ export function readMigrationOptions<Options extends MigrationOptions>(
 }
 
 /**
- * Asks once about each version that was read, however often it is looked at: the function may count.
+ * Calls `select` once for each version that was read, however often the version is checked: the function may
+ * count.
  *
- * @returns A function that throws TypeError for an answer that is no boolean.
+ * @returns A function that throws TypeError for a result that is not a boolean.
  */
 function checkedSelect(
   select: (document: AnyDocument) => unknown,
@@ -80,10 +81,12 @@ function checkedSelect(
 
 function noBoolean(answer: unknown): TypeError {
   const isLater = isPromise(answer);
-  // It is refused already: a rejection that nobody waits for would end the process.
+  // The promise is refused already: if it rejects unhandled, the process would end.
   if (isLater) answer.catch(() => undefined);
   const got = isLater ? 'a promise' : describeType(answer);
-  return new TypeError(`"select" expected a function that returns a boolean, and it gave ${got}`);
+  return new TypeError(
+    `"select" expected a function that returns a boolean, and it returned ${got}`,
+  );
 }
 
 export interface MigrationContext extends RunContext {
@@ -93,6 +96,6 @@ export interface MigrationContext extends RunContext {
   readonly reader: DocumentReader;
   readonly updater: DocumentUpdater;
   readonly request: MigrationRequest;
-  /** Before each write of a row; documents are written so by their store. */
+  /** Called before each write of a row; the document store does so itself for documents. */
   readonly requireLease: () => Promise<void>;
 }

@@ -34,31 +34,32 @@ const MOST_ROUNDS = 8;
 const MOST_SOURCE_DEKS = 1_000;
 
 /**
- * Gives every document of a collection a fresh DEK and seals all its fields anew, beside live traffic: for
+ * Gives every document of a collection a fresh DEK and seals all its fields again, beside live traffic: for
  * DEKs that may have leaked, or whose MEK is lost. A rewrap helps against neither.
  *
- * First it stores a generation above every DEK of the product, and has the rotation record say that new
- * DEKs are at least of that generation: whatever is below it is old, also a DEK whose row claims to be made
- * later. A run with the same `createdBefore` goes by what is stored, and makes no DEK anew.
+ * First it stores a generation above every DEK of the product, and makes the rotation record require at least
+ * that generation for new DEKs. Every generation below it is old, even if its row claims to be created later.
+ * A run with the same `createdBefore` uses the stored value, and creates no second DEK.
  *
- * For each document with an old DEK: makes the next generation of its DEK, unless there is one; opens all
- * fields and seals them under it, in one write over the etag that was read; then retires the old generation,
- * which opens still and seals no more. Scans are repeated until one finds nothing to do. Then one whole
- * `fenceTtlMs` is waited out, and longer where reads of the store lag, for writers that go by what they
- * read before, and a last scan finds what they wrote.
+ * For each document with an old DEK it creates the next generation of its DEK, unless there is one; opens all
+ * fields and seals them under it, in one write under the etag that was read; then retires the old generation,
+ * which still opens and seals no more. Scans are repeated until one finds nothing to do. Then it waits one
+ * whole `fenceTtlMs`, and longer where reads of the store lag, for writers that act on what they read before,
+ * and a last scan finds what they wrote.
  *
- * With `shred: true` that scan gives each document a new etag, so that no write from before can land any
- * more, reads it once more, and destroys its old DEKs. Copies of the documents in backups cannot be read
- * then. Without it old DEKs stay `retired`.
+ * With `shred: true` that scan gives each document a new etag, so that no earlier write can succeed any more,
+ * reads it once more, and shreds its old DEKs. Copies of the documents in backups then cannot be read.
+ * Without it old DEKs stay `retired`.
  *
- * It stops, is run again and shares its lease as {@link backfillDocuments} does. At any point every document
- * can be read: its new row is durable before it, and its old row outlives it.
+ * It stops, resumes and shares its lease like {@link backfillDocuments}. Every document is readable at any
+ * time: its new row is durable before it, and its old row outlives it.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns Events as they happen; `finished` is the last. A document that cannot be opened is a `failed`
- * event, left as it was with its DEKs, and the rest goes on; so is one with an envelope where the definition
- * declares no field. DEKs of documents that are not stored are not touched: `findOrphanDeks` finds them.
- * @throws TypeError or RangeError for options that make no sense, and with `enabled: false`.
+ *   event and stays unchanged with its DEKs, and the run continues; so does one with an envelope where the
+ *   definition declares no field. DEKs without a stored document are not changed: `findOrphanDeks` finds
+ *   them.
+ * @throws TypeError or RangeError for invalid options, and with `enabled: false`.
  * @throws FieldEncryptionError What {@link backfillDocuments} throws.
  *
  * @example
@@ -118,13 +119,13 @@ async function* reencrypt(
   const reencrypter = new Reencrypter(context, oldDeks, source);
   const settle: SettleDocument = (item, key) => reencrypter.settle(item, key);
   const shred: SettleDocument = (item, key) => reencrypter.shred(item, key);
-  const rehearse: SettleDocument = (item, key) => reencrypter.rehearse(item, key);
+  const dryRun: SettleDocument = (item, key) => reencrypter.dryRun(item, key);
   if (request.dryRun) {
-    yield* documentPass(context, tally, rehearse);
+    yield* documentPass(context, tally, dryRun);
     return;
   }
   yield* documentPasses(context, tally, settle);
-  // At least once, old DEKs or none: some process may have made one below the floor until then.
+  // At least once, even without old DEKs: until then some process may have created one below the floor.
   for (let round = 0; ; round += 1) {
     if (round === MOST_ROUNDS)
       throw contended(`Re-encrypting "${context.definition.collection}"`, round);
@@ -135,7 +136,7 @@ async function* reencrypt(
   }
 }
 
-/** Until no writer goes by what it read before. */
+/** Waits until no writer acts on what it read before. */
 async function* waitUnderLease(context: MigrationContext): AsyncGenerator<FenceEvent, void, void> {
   const { record } = await context.services.records.readOrCreate();
   for await (const event of waitForWriters(context, record)) {
@@ -158,9 +159,9 @@ function sourceLoader(
   return new DekLoader(context, { bound: new GenerationBound(services.records) });
 }
 
-/** Where DEKs come from that the encryption itself cannot open any more. */
+/** The source of DEKs that the encryption itself can no longer open. */
 export interface ReencryptSource {
-  /** Has the id and MEK name that the old rows name: a restored vault, an old key. */
+  /** Has the id and MEK name of the old rows: a restored vault, an old key. */
   readonly keyProvider: KeyProvider;
   /** A restored copy of the rows. @default the encryption's own store */
   readonly dekStore?: DekStore | undefined;
@@ -168,13 +169,13 @@ export interface ReencryptSource {
 
 export interface ReencryptOptions extends MigrationOptions {
   /**
-   * When the leak was closed, say. Every DEK made before this moment is replaced, and since a stored time
-   * proves nothing, every other one too that exists when the first run with this moment begins. Give the
-   * same moment again to go on with a run that stopped: what it made is new, and stays. ISO text has to be
-   * as `toISOString()` writes it.
+   * For example the time when a leak was closed. Every DEK that was created before this time is replaced.
+   * Since a stored time proves nothing, so is every other DEK that exists when the first run with this time
+   * begins. Pass the same time again to continue a stopped run: DEKs that it created are new, and stay. Text
+   * must have the format of `toISOString()`.
    */
   readonly createdBefore: Date | string;
-  /** Destroys the old DEKs once no document can name them any more. @default false */
+  /** Shreds the old DEKs once no document can name them any more. @default false */
   readonly shred?: boolean;
   readonly source?: ReencryptSource;
 }
@@ -188,8 +189,8 @@ interface ReencryptRequest extends MigrationRequest {
 const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
 
 /**
- * @param nowMs - A moment to come would take the run's own DEKs for old ones.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param nowMs - With a time in the future, the run's own DEKs would count as old.
+ * @throws TypeError or RangeError for invalid options.
  */
 function readReencryptOptions(options: ReencryptOptions, nowMs: number): ReencryptRequest {
   const { own, request } = readMigrationOptions(options, ['createdBefore', 'shred', 'source']);
@@ -210,7 +211,7 @@ function readReencryptOptions(options: ReencryptOptions, nowMs: number): Reencry
 function readSource(source: unknown): ReencryptSource {
   const { keyProvider, dekStore } = readOptions(source as ReencryptSource, SOURCE, 'source');
   requireKeyProvider('source.keyProvider', keyProvider);
-  // Own, if undefined: a polluted prototype must not give one.
+  // An own property, even if undefined: a polluted prototype must not supply one.
   if (dekStore === undefined) return { keyProvider, dekStore };
   requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
   return { keyProvider, dekStore };

@@ -1,4 +1,4 @@
-/** Moves one document after the other to a DEK of its own that nobody knows. @module */
+/** Moves documents, one after the other, to a fresh DEK. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
@@ -34,7 +34,7 @@ import {
   type SettledDocument,
 } from './update-stored.js';
 
-/** A DEK that a source has no part in: made later, or under another MEK. */
+/** A DEK that the source does not have: it was created later, or is under another MEK. */
 const NOT_OF_THE_SOURCE = [
   'DEK_NOT_FOUND',
   'KEY_PROVIDER_NOT_CONFIGURED',
@@ -43,16 +43,16 @@ const NOT_OF_THE_SOURCE = [
 ] as const;
 
 export class Reencrypter {
-  /** By scope: DEKs retired since the last wait, as writers may still go by what they knew before. */
+  /** By scope: DEKs retired since the last wait, which writers may still use. */
   readonly #retired = new Set<string>();
-  /** By scope: nobody knows when its row was retired, and so when its wait is over. */
+  /** By scope: the time of retirement is unknown, and so is the end of the wait. */
   readonly #doubts = new Map<string, unknown>();
   #hasWaited = false;
   readonly #context: MigrationContext;
   readonly #source: DekLoader | undefined;
   readonly #read: ReadGenerations;
 
-  /** @param source - Opens what the encryption itself cannot. */
+  /** @param source - Opens the DEKs that the encryption itself cannot open. */
   constructor(context: MigrationContext, oldDeks: OldDeks, source: DekLoader | undefined) {
     this.#context = context;
     this.#source = source;
@@ -60,18 +60,18 @@ export class Reencrypter {
       DekGenerations.read(context.dekStore, scope, { oldDeks, signal: context.signal });
   }
 
-  /** After a whole wait: what was retired before it is out of use. */
+  /** After a whole wait, DEKs that were retired before it are out of use. */
   beginRound(): void {
     this.#hasWaited = true;
     this.#retired.clear();
   }
 
-  /** What was retired since the last wait is to have one, too. */
+  /** DEKs that were retired since the last wait need a wait too. */
   get needsWait(): boolean {
     return [...this.#retired].some((scopeId) => !this.#doubts.has(scopeId));
   }
 
-  /** Rewrites the document where it names an old DEK, and then retires what is old. */
+  /** Rewrites the document where it names an old DEK, and then retires the old DEKs. */
   async settle(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const { place } = storedFieldsOf(this.#context, item.document);
     const settled = await this.#rewrite(item, key);
@@ -80,7 +80,7 @@ export class Reencrypter {
     return withDeks(settled, { ...(retired.length > 0 && { retired }), ...reportOf(generations) });
   }
 
-  /** After the wait: the same, then a new etag and one more look, and what is old is shredded. */
+  /** After the wait: the same, then a new etag and one more read; then the old DEKs are shredded. */
   async shred(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const settled = await this.settle(item, key);
     const { scope } = storedFieldsOf(this.#context, item.document).place;
@@ -98,7 +98,7 @@ export class Reencrypter {
   }
 
   /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
-  async rehearse({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+  async dryRun({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const fields = storedFieldsOf(this.#context, document);
     const generations = await this.#read(fields.place.scope);
     requireNoStray(document, fields, generations);
@@ -144,7 +144,7 @@ export class Reencrypter {
     return updateStored(this.#context, { item, key, rewrite, resealFrom, token });
   }
 
-  /** Sees to a new DEK for the document; `undefined` where it names no old one. */
+  /** Ensures a new DEK for the document; returns `undefined` where it names no old one. */
   async #prepare(
     document: AnyDocument,
     fields: StoredFields,
@@ -154,18 +154,18 @@ export class Reencrypter {
     const before = await this.#read(place.scope);
     requireNoStray(document, fields, before);
     if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
-    // Before a DEK is made for it: what cannot be moved is left alone altogether.
+    // Before a DEK is created for it: a document that cannot be moved is left unchanged.
     await this.#requireMoves(document, fields, before);
     this.#context.signal?.throwIfAborted();
     await this.#context.services.sealing.renew(place.scope, token, {
       isWanted: (row) => !before.isOld(row),
       above: highestGeneration(dekIds),
     });
-    // Read again: what was shredded since is not opened for the new DEK any more.
+    // Read again: DEKs that were shredded since are not opened for the new DEK.
     return this.#read(place.scope);
   }
 
-  /** It opens, and can be sealed under a DEK that is new. */
+  /** @throws Where the document does not open, or cannot be sealed under a new DEK. */
   async #requireMoves(
     document: AnyDocument,
     { sealed, place }: StoredFields,
@@ -188,13 +188,13 @@ export class Reencrypter {
     } catch (error) {
       if (!hasCode(error, ...NOT_OF_THE_SOURCE)) throw error;
       return loader.load(dekId).catch((own: unknown) => {
-        // Where neither has it, the source is the one to mend.
+        // Where neither has the DEK, the source is the one to fix.
         throw hasCode(own, ...NOT_OF_THE_SOURCE) ? error : own;
       });
     }
   }
 
-  /** False where the document is gone; afterwards no write that began before can land on it. */
+  /** False where the document does not exist; afterwards no write that began before can succeed. */
   async #touch(key: DocumentIdentity): Promise<boolean> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const { store, signal } = this.#context;
@@ -219,7 +219,7 @@ export class Reencrypter {
   }
 }
 
-/** @throws For an envelope under an old DEK that this definition cannot seal anew. */
+/** @throws For an envelope under an old DEK that this definition cannot seal again. */
 function requireNoStray(
   document: AnyDocument,
   fields: StoredFields,
@@ -231,7 +231,7 @@ function requireNoStray(
   if (stray) throw strayEnvelope(stray);
 }
 
-/** What a person is to hear of these DEKs; nothing where there is nothing. */
+/** The report about these DEKs; empty where there is nothing to report. */
 function reportOf({ misdated }: DekGenerations): DekReport {
   return misdated.length > 0 ? { misdated } : {};
 }

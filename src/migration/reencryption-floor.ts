@@ -1,4 +1,4 @@
-/** Settles which DEKs a re-encryption takes for old, whatever time they say they were made. @module */
+/** Decides which DEKs a re-encryption treats as old, whatever creation time they claim. @module */
 import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { readReencryptionItem, type StoredItem } from '../store/dek-store.js';
 import { timestampOf } from '../async/clock.js';
@@ -30,17 +30,17 @@ interface Copy {
 }
 
 /**
- * The floor of the re-encryption with this moment, stored: that of an earlier run, or a new one above
- * every generation of the product. From then on no process that reads the rotation record makes a DEK
- * below it; those that act on what they read before are waited for before the last scan.
+ * Stores the floor of the re-encryption with this time: that of an earlier run, or a new one above every
+ * generation of the product. From then on no process that reads the rotation record creates a DEK below it;
+ * processes that act on earlier reads are waited for before the last scan.
  *
- * @throws TamperedError or `ROW_UNSUPPORTED` for an item that cannot be read: nothing goes on over it.
+ * @throws TamperedError or `ROW_UNSUPPORTED` for an unreadable item: the run never replaces it.
  */
 export async function* settleFloor(
   context: MigrationContext,
   createdBefore: string,
 ): AsyncGenerator<FenceEvent, OldDeks, void> {
-  // No item of this type is stored before the product has a rotation record.
+  // Items of this type are stored only after the product has a rotation record.
   await context.services.records.readOrCreate();
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await readCopy(context);
@@ -53,7 +53,7 @@ export async function* settleFloor(
   throw contended(`Storing the re-encryption of "${context.definition.collection}"`, MOST_ATTEMPTS);
 }
 
-/** What {@link settleFloor} would come to, without a write. */
+/** Returns the floor that {@link settleFloor} would store, without a write. */
 export async function previewFloor(
   context: MigrationContext,
   createdBefore: string,
@@ -84,9 +84,9 @@ async function* newRecord(
 ): AsyncGenerator<FenceEvent, ReencryptionRecord, void> {
   const { product, definition, clock } = context;
   const nowAt = timestampOf(clock);
-  // A clock that was set back since the moment was checked must not make an item that no run can read.
+  // If the clock was set back since the time was checked, the item must still be readable.
   const startedAt = nowAt < createdBefore ? createdBefore : nowAt;
-  // A DEK that was made just before is in the scan only once reads cannot miss it any more.
+  // A DEK that was just created is certain to be in the scan only once reads no longer miss it.
   for await (const event of waitForReads(context)) {
     yield event;
     await context.requireLease();
@@ -105,7 +105,7 @@ async function* newRecord(
   };
 }
 
-/** Above every generation that a row of the product has, tombstones included. */
+/** Above every generation in a row of the product, tombstones included. */
 async function nextFloor(
   context: MigrationContext,
   record: RotationRecord | undefined,
@@ -123,7 +123,7 @@ async function nextFloor(
   return Math.max(floor, highest + 1);
 }
 
-/** 0 where it cannot be told: such a row opens nothing, and its document fails by itself. */
+/** 0 where it is unknown: such a row opens nothing, and its document fails by itself. */
 function generationOf({ value, error }: StoredItem): number {
   const id = error ? error.dekId : (value as { readonly id?: unknown } | null)?.id;
   return isDekId(id) ? generationIn(id) : 0;
@@ -149,13 +149,13 @@ function isSame(one: ReencryptionRecord, other: ReencryptionRecord): boolean {
   return one.createdBefore === other.createdBefore && one.generationFloor === other.generationFloor;
 }
 
-/** Epoch and state stay what they are: a rotation beside it reads the record again, and goes on. */
+/** Epoch and state do not change: a concurrent rotation reads the record again, and continues. */
 async function raiseFloor(context: MigrationContext, generationFloor: number): Promise<void> {
   const { services, dekStore } = context;
   let failure: { readonly error: unknown } | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const { record, etag } = await services.records.readOrCreate();
-    // Read, and not taken from an answer: what this process makes next goes by the copy.
+    // Read again, not taken from the answer: this process creates its next DEKs by this copy.
     if (record.generationFloor >= generationFloor) return;
     await context.requireLease();
     try {

@@ -1,4 +1,4 @@
-/** Puts plaintext back into a collection, for whoever leaves the library. @module */
+/** Restores plaintext in a collection, to stop using the library. @module */
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
@@ -16,18 +16,19 @@ import { storedFieldsOf, strayEnvelope, strayEnvelopes } from './stored-fields.j
 import { updateStored, type DocumentRewrite } from './update-stored.js';
 
 /**
- * Decrypts every declared field of a collection in place, beside live traffic: the way out.
+ * Decrypts every declared field of a collection in place, beside live traffic.
  *
- * First switch every process to `enabled: false` (`FIELD_ENCRYPT_ENABLED=false`), which writes plaintext
- * and reads both; then run this, with an encryption that is switched off too and has its keys. It runs, stops and is run again as {@link backfillDocuments} is, and shares its lease.
+ * First switch every process to `enabled: false` (`FIELD_ENCRYPT_ENABLED=false`), which writes plaintext and
+ * reads both. Then run this, with an encryption context that is also disabled and has its keys. It runs,
+ * stops and resumes like {@link backfillDocuments}, and shares its lease.
  *
- * DEKs stay, so that backups can still be read: shred them once those are gone.
+ * DEKs are kept, so that backups stay readable: shred them once the backups have expired.
  *
  * @param encryption - A `FieldEncryptor` with `enabled: false`, or its parts.
- * @returns Events as they happen, as those of {@link backfillDocuments}. A document that cannot be
- * opened, holds bytes, which JSON has no place for, or has an envelope where no field is declared, is a
- * `failed` event and left as it was.
- * @throws TypeError or RangeError for options that make no sense, and with `enabled: true`.
+ * @returns Events as they happen, like those of {@link backfillDocuments}. A document that cannot be opened,
+ *   holds bytes, which JSON cannot represent, or has an envelope where no field is declared, is a `failed`
+ *   event and stays unchanged.
+ * @throws TypeError or RangeError for invalid options, and with `enabled: true`.
  * @throws FieldEncryptionError What {@link backfillDocuments} throws.
  *
  * @example
@@ -68,7 +69,7 @@ export async function* removeEncryption(
     request,
     wrapsPerDocument: 0,
     async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, rehearsal(context));
+      if (request.dryRun) yield* documentPass(context, tally, dryRunOf(context));
       else yield* documentPasses(context, tally, opening(context));
     },
   });
@@ -79,7 +80,7 @@ function opening(context: MigrationContext): SettleDocument {
     updateStored(context, { item, key, rewrite: (document) => openedOf(context, document) });
 }
 
-function rehearsal(context: MigrationContext): SettleDocument {
+function dryRunOf(context: MigrationContext): SettleDocument {
   return async ({ document }, key) => {
     const opened = await openedOf(context, document);
     return {
@@ -111,6 +112,6 @@ async function openedOf(
 
 function bytesAt(path: string): TypeError {
   return new TypeError(
-    `The value at "${path}" is bytes, which a document has no plain form for: replace it by text before encryption is removed`,
+    `The value at "${path}" is bytes, which have no plaintext form in a document: replace them with text before you remove encryption`,
   );
 }

@@ -1,4 +1,4 @@
-/** What of a stored document is sealed, and under which DEKs. @module */
+/** The sealed fields of a stored document, and their DEKs. @module */
 import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/read-plan.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
@@ -12,14 +12,17 @@ import type { MigrationContext } from './migration-options.js';
 export interface StoredFields {
   readonly place: DocumentPlace;
   readonly tree: readonly FieldNode[];
-  /** Declared values that are plaintext. */
+  /** The number of declared values that are plaintext. */
   readonly plain: number;
   readonly sealed: readonly SealedSlot[];
-  /** That envelopes name, each once. */
+  /** The DEKs that envelopes name, each once. */
   readonly dekIds: readonly string[];
 }
 
-/** @throws TamperedError for envelopes that are malformed or of another document; TypeError for no document. */
+/**
+ * @throws TamperedError for envelopes that are malformed or of another document; TypeError for anything but a
+ *   document.
+ */
 export function storedFieldsOf(
   { definition, product }: Pick<MigrationContext, 'definition' | 'product'>,
   document: object,
@@ -36,9 +39,9 @@ interface StrayEnvelope {
 }
 
 /**
- * Sealed by another definition, an earlier one say. Nobody can move them to another DEK by this one, and
- * they must not be taken for absent. What was embedded from other documents does not count, nor does what
- * no DEK can open for its form: a client may have sent it.
+ * Finds envelopes sealed by another definition, for example an earlier one. This definition cannot move them
+ * to another DEK, and they must not count as absent. Envelopes embedded from other documents do not count.
+ * Neither do objects whose form no DEK can open: a client may have sent them.
  */
 export function strayEnvelopes(
   document: AnyDocument,

@@ -1,4 +1,4 @@
-/** Replaces one document if it needs it, and looks at it again when someone else was faster. @module */
+/** Replaces one document if needed, and checks it again when another process was faster. @module */
 import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
 import type { DekSource, DocumentWriter } from '../cipher/document-writer.js';
 import type { DekServices } from '../dek/dek-services.js';
@@ -15,23 +15,23 @@ import type { DocumentOutcome } from './migration-event.js';
 
 export type SettledDocument = Settled<DocumentOutcome>;
 
-/** What is to be sealed and stored instead. */
+/** What to seal and store instead. */
 export interface DocumentRewrite {
   readonly document: AnyDocument;
-  /** Declared values that this seals or opens, at least one. */
+  /** Declared values that the rewrite seals or opens, at least one. */
   readonly fields: number;
 }
 
 export interface StoredUpdate {
   readonly item: AnyDocumentItem;
   readonly key: DocumentIdentity;
-  /** `undefined` where the document is as it is to be. */
+  /** `undefined` where the document is already in its final state. */
   readonly rewrite: (
     stored: AnyDocument,
   ) => DocumentRewrite | Promise<DocumentRewrite | undefined> | undefined;
-  /** Where given, every envelope is opened with it, and sealed anew. */
+  /** Where given, every envelope is opened with it, and sealed again. */
   readonly resealFrom?: DekSource;
-  /** Of the document's scope, where the work on it began before. */
+  /** The shred token of the document's scope, where the work on it began earlier. */
   readonly token?: ShredToken;
 }
 
@@ -56,7 +56,7 @@ export async function updateStored(
   return { outcome: { type: 'changed', key, fields }, lostRace };
 }
 
-/** Thrown where a version is met that is not selected; never leaves the pass. */
+/** Thrown where a version is not selected; never leaves the pass. */
 export class NotSelected extends Error {}
 
 export class SelectingUpdater extends DocumentUpdater {
@@ -78,8 +78,8 @@ export class SelectingUpdater extends DocumentUpdater {
 }
 
 /**
- * Afterwards the document has another etag than when this was called, whoever gave it to it: no write
- * over an earlier etag can land any more. A document that is gone has none.
+ * Gives the document another etag than when this was called, by its own write or another process's: no write
+ * under an earlier etag can succeed any more. A document that does not exist has none.
  *
  * @throws NotSelected, with nothing written.
  */
@@ -93,7 +93,7 @@ export async function touchDocument(
   try {
     await store.replace(first.document, first.etag, { signal });
   } catch (error) {
-    // Someone else's write does as well, and so does an own one whose answer was lost.
+    // A write by another process is sufficient, and so is an own write whose answer was lost.
     if ((await lookUpDocument(store, key, signal))?.etag === first.etag) throw error;
   }
 }

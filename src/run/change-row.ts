@@ -108,7 +108,7 @@ async function attempt<Outcome extends ItemOutcome>(
 
 /** `undefined` where another process wrote the row first. */
 function replace({ dekStore }: RowContext, next: DekRow, etag: string): Promise<true | undefined> {
-  // Without the signal: once sent, a write is let finish.
+  // Without the signal: a write that was sent is always awaited.
   const write = async (): Promise<true> => {
     await dekStore.replace(next, etag);
     return true;

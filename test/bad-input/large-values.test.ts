@@ -17,7 +17,7 @@ function tooLong(path: string): Failure {
 function tooMany(path: string): Failure {
   return {
     name: 'RangeError',
-    message: `The list at "${path}" brings the document over 500000 values to encrypt one by one, which is the most: declare the list as one field, or store it in parts`,
+    message: `The list at "${path}" brings the document above 500000 separately encrypted values, which is the limit: declare the list as one field, or store it in parts`,
   };
 }
 

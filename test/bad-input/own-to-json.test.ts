@@ -21,7 +21,7 @@ function refusal(path?: string): Failure {
   const whose = path === undefined ? 'The document' : `The value at "${path}"`;
   return {
     name: 'TypeError',
-    message: `${whose} has a function "toJSON", which would decide what is stored: pass the plain object that it gives`,
+    message: `${whose} has a function "toJSON", which would decide what is stored: pass the plain object that it returns`,
   };
 }
 

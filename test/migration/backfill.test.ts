@@ -249,7 +249,7 @@ describe('a backfill', () => {
     expect(await failure(backfill(made, collection))).toEqual({
       name: 'RangeError',
       message:
-        'backfillDocuments expected an encryption with "enabled: true", as its writers have to have it, got "enabled: false"',
+        'backfillDocuments expected an encryption context with "enabled: true", like its writers, got "enabled: false"',
     });
   });
 

@@ -165,7 +165,7 @@ describe('a function that selects', () => {
     ).toEqual(
       ['note-0', 'note-1'].map((id) => [
         { ...KEY, id },
-        typeError(`"select" expected a function that returns a boolean, and it gave ${got}`),
+        typeError(`"select" expected a function that returns a boolean, and it returned ${got}`),
       ]),
     );
     expect(migrated.summary).toMatchObject({ complete: false, failed: 2 });

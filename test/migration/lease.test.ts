@@ -59,7 +59,7 @@ describe('the lease of a collection', () => {
     expect(await failure(migrate(second, made.clock))).toEqual({
       name: 'FieldEncryptionError',
       code: 'MIGRATION_UNDER_WAY',
-      message: `The lease of "notes" is held by "${owner}" for backfill, which was heard of at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
+      message: `The lease of "notes" is held by "${owner}" for backfill, last seen at ${heartbeatAt}: wait until it has finished, or stop it, and run this again`,
     });
   });
 
@@ -76,7 +76,7 @@ describe('the lease of a collection', () => {
     const { code, message } = describeError(error);
     expect(code).toBe('MIGRATION_SUPERSEDED');
     expect(message).toMatch(
-      /^The lease of "notes" was taken over by "web-2 since [^"]*" for reencrypt while this backfill paused for longer than it may: what was reported as done is done, and nothing more was written; look at what the other run does before you start again$/,
+      /^The lease of "notes" was taken over by "web-2 since [^"]*" for reencrypt while this backfill paused for too long: everything reported as done is stored, and nothing more was written; check the other run before you start again$/,
     );
   });
 

@@ -186,7 +186,7 @@ describe('a re-encryption', () => {
     const migrated = await reencrypt(made, collection);
     expect(eventsOf(migrated, 'failed')[0]?.error).toMatchObject({
       code: 'DEK_SHREDDED',
-      message: `DEK ${(await rowOf(made, 'note-0', 1)).id} was shredded: what it sealed is gone, and is not encrypted again`,
+      message: `DEK ${(await rowOf(made, 'note-0', 1)).id} was shredded: the data that it sealed is deleted, and is not encrypted again`,
     });
     expect(await stored(collection, 'note-0')).toEqual(document);
   });

@@ -68,7 +68,7 @@ describe('removing encryption', () => {
     expect(migrated.summary).toMatchObject({ complete: false, changed: 1, failed: 2 });
     const messages = eventsOf(migrated, 'failed').map(({ error }) => describeError(error).message);
     expect(messages).toContain(
-      'The value at "body" is bytes, which a document has no plain form for: replace it by text before encryption is removed',
+      'The value at "body" is bytes, which have no plaintext form in a document: replace them with text before you remove encryption',
     );
     expect(await stored(collection, KEY.id)).toEqual(bytes);
   });
@@ -86,7 +86,7 @@ describe('removing encryption', () => {
     expect(await failure(migrate(migration, made.clock))).toEqual({
       name: 'RangeError',
       message:
-        'removeEncryption expected an encryption with "enabled: false", as its writers have to have it, got "enabled: true"',
+        'removeEncryption expected an encryption context with "enabled: false", like its writers, got "enabled: true"',
     });
   });
 });

@@ -35,7 +35,7 @@ export const migrationErrors = {
       return rejection(migrate(first, made.clock));
     },
     message:
-      'The lease of "notes" was taken over by "another" for reencrypt while this backfill paused for longer than it may: what was reported as done is done, and nothing more was written; look at what the other run does before you start again',
+      'The lease of "notes" was taken over by "another" for reencrypt while this backfill paused for too long: everything reported as done is stored, and nothing more was written; check the other run before you start again',
   },
   MIGRATION_UNDER_WAY: {
     ...plain,
@@ -50,6 +50,6 @@ export const migrationErrors = {
       return rejection(migrate(second, made.clock));
     },
     message:
-      'The lease of "notes" is held by "another" for backfill, which was heard of at 2026-01-01T00:00:00.000Z: wait until it has finished, or stop it, and run this again',
+      'The lease of "notes" is held by "another" for backfill, last seen at 2026-01-01T00:00:00.000Z: wait until it has finished, or stop it, and run this again',
   },
 };
