@@ -1,5 +1,5 @@
 /**
- * What writers of adapters need: the interfaces of stores and key providers, and the rows that they keep.
+ * What authors of adapters need: the interfaces of stores and key providers, and the rows that stores keep.
  *
  * @module
  */

@@ -19,7 +19,6 @@ const UNCHECKED = [
   'examples/',
   'src/cipher/',
   'src/dek/',
-  'src/encryptor/',
   'test/',
 ];
 

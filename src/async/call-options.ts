@@ -1,22 +1,22 @@
-/** What every call takes that asks something of a store or a key service. @module */
+/** The options of every call that uses a store or a key service. @module */
 import { readOptions, requireSignal } from '../guards/guards.js';
 import { ownSignal } from './own-signal.js';
 
-/** What every function and method takes that reads from a store, writes to it, or asks a key service. */
+/** The options of every function and method that reads from a store, writes to it, or calls a key service. */
 export interface CallOptions {
   /**
-   * Rejects with its reason as soon as it aborts, also while a store or a key service does not answer.
-   * Nothing more is sent then. A write that was sent before may still land, and work that other calls
-   * share goes on for them. A run waits up to a second for what it has in flight.
+   * Rejects with its reason as soon as it aborts, even while a store or a key service does not answer.
+   * Nothing more is sent then. A write that was sent before may still land, and work that is shared with
+   * other calls continues for them. A run waits up to a second for its in-flight work.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The options' own properties, with a signal that any number of calls may listen to.
+ * Returns the options' own properties, with a signal that any number of calls may listen to.
  *
- * @param more - Names of options that only this call has, and checks itself.
- * @throws TypeError or RangeError for options that make no sense.
+ * @param more - Names of options that only this call has, and validates itself.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function ownCallOptions<Options extends CallOptions>(
   options: Options,
@@ -30,11 +30,11 @@ export function ownCallOptions<Options extends CallOptions>(
 }
 
 /**
- * Of a call that takes no other option.
+ * Returns the signal of a call that has no other option.
  *
- * @throws TypeError or RangeError for options that make no sense.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function signalIn(options: CallOptions | undefined): AbortSignal | undefined {
-  // Most calls have none, and some are made for each document.
+  // Most calls have none, and some calls are made for each document.
   return options === undefined ? undefined : ownCallOptions(options).signal;
 }

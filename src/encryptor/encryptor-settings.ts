@@ -1,4 +1,4 @@
-/** Reads what an encryptor is made of. @module */
+/** Reads the options of an encryptor. @module */
 import type { FieldEncryptorOptions } from './field-encryptor-options.js';
 import { readOptions, requireBoolean, requireFunction, requireOneOf } from '../guards/guards.js';
 import { isProduction } from './production.js';
@@ -21,7 +21,7 @@ const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
   'clock',
 ];
 
-/** @throws TypeError or RangeError for names that are no options, and for one that is not allowed here. */
+/** @throws TypeError or RangeError for unknown options, and for one that is not allowed here. */
 export function readEncryptorOptions(options: FieldEncryptorOptions): FieldEncryptorOptions {
   const own = readOptions(options, OPTIONS);
   const { enabled = true, insecureAllowDisabledInProduction: isAllowed = false } = own;
@@ -34,7 +34,7 @@ export function readEncryptorOptions(options: FieldEncryptorOptions): FieldEncry
   return own;
 }
 
-/** As `initEncryption` does for `FIELD_ENCRYPT_ENABLED`: plaintext in production is meant, or a mistake. */
+/** Like `initEncryption` for `FIELD_ENCRYPT_ENABLED`: plaintext in production must be intended. */
 function refuseInProduction(): void {
   if (!isProduction(process.env)) return;
   throw new RangeError(

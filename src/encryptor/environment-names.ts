@@ -1,8 +1,8 @@
-/** The environment variables that are read, and those that only look as if they were. @module */
+/** The environment variables that are used, and unused ones with similar names. @module */
 import type { Environment } from './environment-reader.js';
 import { nearestName } from '../guards/guards.js';
 
-/** All of them: a name that is not in this list cannot be read. */
+/** All of them: a variable that is not in this list cannot be read. */
 export const VARIABLES = [
   'FIELD_ENCRYPT_ENABLED',
   'FIELD_ENCRYPT_PRODUCT',
@@ -25,16 +25,16 @@ export const VARIABLES = [
 export type VariableName = (typeof VARIABLES)[number];
 
 const PREFIX = 'FIELD_ENCRYPT_';
-/** `AZURE_KEYVAULT_URL` is not ours alone, and others have names that are like it. */
+/** `AZURE_KEYVAULT_URL` is used by other software too, which has variables with similar names. */
 const OWN_NAMES: readonly string[] = VARIABLES.filter((name) => name.startsWith(PREFIX));
 
-/** A variable that nothing reads, and the one that it was meant to be, where that can be told. */
+/** An unused variable, and the one that was probably meant, if any. */
 export interface UnreadVariable {
   readonly name: string;
   readonly meant: string | undefined;
 }
 
-/** Variables with our prefix, or with a name like one of ours, that nothing reads. */
+/** Unused variables with our prefix, or with a name similar to one of ours. */
 export function unreadVariables(env: Environment): readonly UnreadVariable[] {
   return Object.keys(env)
     .filter((name) => env[name] !== undefined && !VARIABLES.includes(name as VariableName))

@@ -1,17 +1,17 @@
-/** Reads environment variables one by one and collects everything wrong with them. @module */
+/** Reads environment variables one by one and collects every problem with them. @module */
 import { ConfigurationError, type ConfigurationProblem } from '../errors/errors.js';
 
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the code passes in place of a variable. */
+/** A value that the code passes instead of a variable. */
 export interface PassedVariable {
   /** Name of the option. */
   readonly option: string;
   readonly text: string;
 }
 
-/** @typeParam Name - The variables that there are. */
+/** @typeParam Name - The names of all variables. */
 export class EnvironmentReader<Name extends string = string> {
   readonly #env: Environment;
   readonly #passed: ReadonlyMap<string, PassedVariable>;
@@ -30,12 +30,12 @@ export class EnvironmentReader<Name extends string = string> {
     return this.#text(variable) !== undefined;
   }
 
-  /** The text of a variable, or `undefined` where it is not set. Set but empty is a mistake. */
+  /** The text of a variable, or `undefined` where it is not set. An empty value is a mistake. */
   optional(variable: Name): string | undefined {
     const text = this.#text(variable);
     if (text === undefined) return undefined;
     if (text !== '') return text;
-    this.report(variable, 'is set but empty: give it a value or unset it');
+    this.report(variable, 'is set but empty: set a value or unset it');
     return undefined;
   }
 
@@ -65,7 +65,7 @@ export class EnvironmentReader<Name extends string = string> {
     return undefined;
   }
 
-  /** @param problem - Continues a sentence that the variable's name begins; never holds its value. */
+  /** @param problem - Continues a sentence that begins with the variable's name; never holds its value. */
   report(variable: string, problem: string): void {
     const passed = this.#passed.get(variable);
     const isOfOption = passed !== undefined && this.#own(variable) === undefined;
@@ -81,7 +81,7 @@ export class EnvironmentReader<Name extends string = string> {
     return this.#passed.get(variable)?.text ?? this.#own(variable);
   }
 
-  /** Of the environment itself: what is on its prototype is not set. */
+  /** From the environment itself: properties of its prototype do not count as set. */
   #own(variable: string): string | undefined {
     return Object.hasOwn(this.#env, variable) ? this.#env[variable] : undefined;
   }

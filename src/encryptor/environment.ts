@@ -1,4 +1,4 @@
-/** What the environment variables say, checked all at once. @module */
+/** Reads the environment variables, and checks all of them at once. @module */
 import { MOST_ENTRIES, MOST_TTL_MS } from '../dek/dek-cache.js';
 import { parseRecoveryKey } from '../dek/recovery-key.js';
 import { unreadVariables, type VariableName } from './environment-names.js';
@@ -9,15 +9,15 @@ import { parseMekBytes } from '../provider/mek-bytes.js';
 import { isProduction } from './production.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../provider/vault-names.js';
 
-/** What is allowed in production only when the code says so. */
+/** What production allows only when the code asks for it. */
 export interface InsecureAllowances {
-  /** Lets `FIELD_ENCRYPT_ENABLED=false` pass where `NODE_ENV` is `production`. @default false */
+  /** Accepts `FIELD_ENCRYPT_ENABLED=false` where `NODE_ENV` is `production`. @default false */
   readonly insecureAllowDisabledInProduction?: boolean | undefined;
-  /** Lets the env provider pass where `NODE_ENV` is `production`. @default false */
+  /** Accepts the env provider where `NODE_ENV` is `production`. @default false */
   readonly insecureAllowEnvKeysInProduction?: boolean | undefined;
 }
 
-/** What the code says, where a variable depends on it. */
+/** Options in code that a variable depends on. */
 export interface EnvironmentContext extends InsecureAllowances {
   readonly recordKey?: string | undefined;
   readonly previousRecordKeys?: readonly string[] | undefined;
@@ -42,10 +42,10 @@ export interface RecordKeySettings {
   readonly previousRecordKeys: readonly string[];
 }
 
-/** Both absent only where encryption is off and no key is configured. */
+/** Both are absent only where encryption is off and no key is configured. */
 export interface KeySettings {
   readonly vault?: VaultSettings;
-  /** Beside a vault: what older DEKs are still wrapped by. */
+  /** With a vault: the keys that older DEKs are still wrapped under. */
   readonly env?: EnvKeySettings;
 }
 
@@ -61,7 +61,7 @@ export interface EnvironmentSettings {
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
   readonly minimumEpoch: number | undefined;
-  /** Variables with our prefix that nothing reads. */
+  /** Unused variables with our prefix. */
   readonly unread: readonly string[];
 }
 
@@ -94,7 +94,7 @@ export function readEnvironment(
   return { ...settings, unread };
 }
 
-/** Secrets that come from elsewhere than the environment, a secret store say. */
+/** Secrets from a source other than the environment, for example a secret store. */
 function passedVariables({
   recordKey,
   previousRecordKeys = [],
@@ -121,11 +121,11 @@ function passedVariables({
   );
 }
 
-/** A name that nothing reads may be a mistake, or another's: Kubernetes makes some for each Service. */
+/** An unused name may be a mistake, or belong to other software: Kubernetes creates some for each Service. */
 function readUnread(reader: Reader, env: Environment): readonly string[] {
   const unread = unreadVariables(env);
   for (const { name, meant } of unread) {
-    if (meant !== undefined) reader.report(name, `is not read by anything: did you mean ${meant}?`);
+    if (meant !== undefined) reader.report(name, `is not used: did you mean ${meant}?`);
   }
   return unread.map(({ name }) => name);
 }
@@ -154,7 +154,7 @@ function readProduct(reader: Reader): string {
   return product;
 }
 
-/** The gate counts plaintext before `strict` refuses it: beside anything else it would be no gate. */
+/** The check counts plaintext before `strict` refuses it: in any other mode it would have no effect. */
 function readGate(
   reader: Reader,
   enabled: boolean,
@@ -171,7 +171,7 @@ function readGate(
     report('while FIELD_ENCRYPT_MODE is "migrate": unset it until the backfill is done');
   }
   if (!Array.isArray(collections) || collections.length === 0) {
-    report('without any collection to look at: pass "collections" to initEncryption');
+    report('without any collection to check: pass "collections" to initEncryption');
   }
   return { mode, requireBackfilled };
 }
@@ -180,7 +180,7 @@ interface KeyContext {
   readonly enabled: boolean;
   readonly inProduction: boolean;
   readonly allowances: InsecureAllowances;
-  /** Of every key so far: a record key that is a MEK too would be neither. */
+  /** Every key so far: a record key must not also be a MEK. */
   readonly seen: Set<string>;
 }
 
@@ -201,7 +201,7 @@ function readKeys(reader: Reader, context: KeyContext): KeySettings {
 function readEnvKeysBesideVault(reader: Reader, context: KeyContext): Pick<KeySettings, 'env'> {
   const variable = 'FIELD_ENCRYPT_KEY';
   if (!reader.isSet(variable) && !reader.isSet('FIELD_ENCRYPT_PREVIOUS_KEYS')) return {};
-  refuseInProduction(reader, context, variable, 'is used beside "akv"');
+  refuseInProduction(reader, context, variable, 'is used with "akv"');
   return { env: readEnvKeys(reader, context.seen) };
 }
 
@@ -225,7 +225,7 @@ function readEnvKeys(reader: Reader, seen: Set<string>): EnvKeySettings {
   return { key: key ?? '', previousKeys };
 }
 
-/** Without a key, whatever says that there is one must not leave records unprotected unnoticed. */
+/** Other record settings without a key must not leave records unprotected silently. */
 function readRecordKeys(
   reader: Reader,
   seen: Set<string>,
@@ -266,7 +266,7 @@ function checkKey(
 
 function readRecoveryPem(reader: Reader): string | undefined {
   const variable = 'FIELD_ENCRYPT_RECOVERY_KEY';
-  // As environment files have it, which hold one line for each variable.
+  // Environment files hold one line for each variable, and so write line ends as `\n`.
   const pem = reader.optional(variable)?.replaceAll(String.raw`\n`, '\n');
   if (pem === undefined) return undefined;
   const key = parseRecoveryKey(pem);

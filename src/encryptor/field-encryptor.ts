@@ -1,4 +1,4 @@
-/** The front door: encrypts and decrypts documents. @module */
+/** The main class of the library: encrypts and decrypts documents. @module */
 import { DocumentOpener } from '../cipher/document-opener.js';
 import { DocumentReader, type DecryptOutcome } from '../cipher/document-reader.js';
 import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
@@ -54,21 +54,21 @@ import { requireRecordKeysApart } from '../store/weak-keys.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 
-/** Encrypts and decrypts documents; made by {@link createFieldEncryptor} or `initEncryption`. */
+/** Encrypts and decrypts documents; created by {@link createFieldEncryptor} or `initEncryption`. */
 export class FieldEncryptor {
   readonly product: string;
   readonly keyProviders: readonly KeyProvider[];
-  /** Authenticates its records where a `recordKey` was given, and is otherwise the one that was. */
+  /** The store that was passed in; with a `recordKey`, a wrapper that authenticates its records. */
   readonly dekStore: DekStore;
   readonly dekCache: DekCache;
   readonly mode: EncryptionMode;
   readonly enabled: boolean;
-  /** As given; where the product has a rotation record, that one's value counts. */
+  /** As passed in; where the product has a rotation record, its value counts. */
   readonly fenceTtlMs: number;
   readonly clock: Clock;
-  /** The RSA public key, PEM, that each DEK is wrapped for besides the MEK. */
+  /** The RSA public key, PEM, that each DEK is also wrapped for. */
   declare readonly recoveryKey?: string;
-  /** As given: no rotation record below it is followed. */
+  /** As passed in: a rotation record below it is refused. */
   declare readonly minimumEpoch?: number;
   readonly #warnings: readonly ReadinessWarning[];
   readonly #deks: DekServices;
@@ -113,31 +113,31 @@ export class FieldEncryptor {
     this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);
   }
 
-  /** Declared fields that were plaintext when read, and passed through, since the start. */
+  /** Declared fields that were plaintext when read, and were passed through, since the start. */
   get plaintextReads(): number {
     return this.#reader.plaintextReads;
   }
 
   /**
-   * Seals every declared field that is plain, under the document's own DEK.
+   * Seals every declared field that is plaintext, under the document's own DEK.
    *
-   * Takes plain documents and stored ones: `{ ...stored, ...changes }` seals just the changes, and
-   * keeps an envelope only after it opened in its place. Properties beside the declared fields come
-   * back as they are. The document that is passed in is not changed.
+   * Accepts plain documents and stored ones: `{ ...stored, ...changes }` seals only the changes, and keeps an
+   * envelope only after it opened in its place. Properties outside the declared fields are returned
+   * unchanged. The document that is passed in is not changed.
    *
-   * Where documents are shredded or given new DEKs beside this, a write that lands late can be lost:
-   * use {@link FieldEncryptor.updateDocument} or {@link FieldEncryptor.beginWrite} for it.
+   * Where documents are concurrently shredded or given new DEKs, a late write can be lost: use {@link
+   * FieldEncryptor.updateDocument} or {@link FieldEncryptor.beginWrite} instead.
    *
-   * @returns A copy to be stored, plain JSON in every declared field. With `enabled: false` plain
-   * fields stay plain.
-   * @throws TypeError naming the path for a value that JSON cannot hold, for a container that is not of the
-   * declared shape, and for a function `toJSON`; RangeError for a value that is too long, and for more than
-   * 500,000 fields and list elements - nothing was written.
-   * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old
-   * key, encrypt under the new; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
-   * an envelope of the document where no field is declared: refuse the input;
-   * `ROTATION_RECORD_MISSING`; `DEK_SHREDDED`: see {@link FieldEncryptor.shred}; `CONTENDED`: try again. Errors
-   * of the store and the provider pass.
+   * @returns A copy to store, plain JSON in every declared field. With `enabled: false` plain fields stay
+   *   plain.
+   * @throws TypeError naming the path for a value that JSON cannot hold, for a container without the declared
+   *   shape, and for a function `toJSON`; RangeError for a value that is too long, and for more than 500,000
+   *   fields and list elements - nothing was written.
+   * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old key,
+   *   encrypt under the new one; `ENVELOPE_REFUSED` for a value with a property `_enc` at any depth, and for
+   *   an envelope of the document where no field is declared: refuse the input; `ROTATION_RECORD_MISSING`;
+   *   `DEK_SHREDDED`: see {@link FieldEncryptor.shred}; `CONTENDED`: try again. Errors of the store and the
+   *   provider are passed on.
    *
    * @example
    * ```ts
@@ -168,13 +168,13 @@ export class FieldEncryptor {
   }
 
   /**
-   * Seals a document for a write of your own that may take long, and lets you check it afterwards;
-   * {@link FieldEncryptor.updateDocument} does all of it over a `DocumentStore`.
+   * Seals a document for a write of your own that may take long, and lets you check it afterwards; {@link
+   * FieldEncryptor.updateDocument} does all of it over a `DocumentStore`.
    *
-   * A document may be shredded, or given a new DEK, between sealing and writing. So: read the document
-   * with its etag, `beginWrite`, write over the etag, `confirm`. After a lost race begin again from the
-   * read: never send the same envelopes twice. When `confirm` gives false, read the document again and
-   * write what `sealAgain` makes of it. Decrypt a copy of a deleted document before it is written again.
+   * A document may be shredded, or given a new DEK, between sealing and writing. So: read the document with
+   * its etag, `beginWrite`, write under the etag, `confirm`. After a lost race start again from the read:
+   * never send the same envelopes twice. When `confirm` returns false, read the document again and write the
+   * result of `sealAgain`. Decrypt a copy of a deleted document before it is written again.
    *
    * @throws What {@link FieldEncryptor.encryptDocument} throws.
    *
@@ -213,29 +213,30 @@ export class FieldEncryptor {
   }
 
   /**
-   * Changes one stored document, or makes it: reads, seals and writes over the etag. When another write
-   * came first, it waits a random time and begins again with what is stored by then. Where the DEK was
-   * retired or shredded before the write landed, what was sealed is sealed and written again, before this
+   * Changes one stored document, or creates it: reads, seals and writes under the etag. When another write
+   * came first, it waits a random time and starts again with the document stored at that time. Where the DEK was
+   * retired or shredded before the write landed, the document is sealed and written again before this
    * resolves.
    *
-   * Calls of this process for one document and one store object take turns, so that they do not lose races
-   * to each other. A call waits 10 s for its turn at most. One that is made while a `change` function is
-   * awaited does not wait, so that `change` may itself update the same document: that update is stored
-   * first, and `change` is called again with it.
+   * Calls of this process for one document and one store object take turns, so that they do not lose races to
+   * each other. A call waits at most 10 s for its turn. A call that is made while a `change` function is
+   * awaited does not wait, so that `change` may itself update the same document: that update is stored first,
+   * and `change` is called again with it.
    *
-   * Each write has an envelope that no other write has: where `change` touches no declared field, the
-   * shortest envelope is sealed anew. By it, a write is recognised when its answer was lost or when it was
-   * repeated on the way to the database, and the change is made once. Two limits: a document without sealed
-   * fields has no envelope, and another process may have sealed the same field again in between. Then an
-   * error of the store may mean that the write has landed, and a repeated write may make the change twice.
+   * Each write has an envelope that no other write has: where `change` modifies no declared field, the
+   * shortest envelope is sealed again. This envelope identifies a write whose answer was lost, or that was
+   * repeated on the way to the database, so that the change is made once. There are two limits: a document
+   * without sealed fields has no envelope, and another process may have sealed the same field again in
+   * between. In these cases an error of the store may mean that the write has landed, and a repeated write
+   * may make the change twice.
    *
-   * @param change - Gets what is stored, or `undefined` where there is nothing, and returns what is to
-   * be stored: `{ ...stored, ...changes }` seals just the changes. It is called again only as long as no
-   * write of this call is known to have landed. `undefined` leaves the document as it is.
-   * @returns What is stored then, with its etag; `undefined` where there is nothing.
+   * @param change - Receives the stored document, or `undefined` where there is none, and returns the
+   *   document to store: `{ ...stored, ...changes }` seals only the changes. It is called again only while no
+   *   write of this call is known to have landed. `undefined` leaves the document unchanged.
+   * @returns The stored document with its etag; `undefined` where there is none.
    * @throws When it rejects with an error of a store, the write may have landed. RangeError where `change`
-   * returns other key parts, and for `attempts` outside 1 to 1 000; what `change` throws; what
-   * {@link FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
+   *   returns other key parts, and for `attempts` outside 1 to 1 000; errors of `change`; what {@link
+   *   FieldEncryptor.encryptDocument} throws; FieldEncryptionError `CONTENDED`: try again.
    *
    * @example
    * ```ts
@@ -283,16 +284,16 @@ export class FieldEncryptor {
   /**
    * Opens every declared field.
    *
-   * A document whose DEK is in the cache costs no read; otherwise one read and one unwrap, shared
-   * with everybody else who waits for it. Each field is bound to product, collection, key parts and
-   * path; that a field was removed, that array elements changed places, or that an older value of
-   * the same field was put back is not detected.
+   * A document whose DEK is in the cache costs no read; otherwise one read and one unwrap, shared with all
+   * concurrent callers for that DEK. Each field is bound to product, collection, key parts and path. It is
+   * not detected when a field was removed, array elements were reordered, or an older value of the same field
+   * was put back.
    *
-   * @returns A copy in clear. Bytes come back as `Uint8Array`.
-   * @throws TamperedError for anything that was not sealed in just this place - raise an alarm.
-   * @throws FieldEncryptionError `PLAINTEXT_REFUSED` in mode `'strict'`; `DEK_SHREDDED`;
-   * `DEK_NOT_FOUND`: restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the
-   * provider pass: retry where `retryable`.
+   * @returns A copy in plaintext. Bytes are returned as `Uint8Array`.
+   * @throws TamperedError for anything that was not sealed in exactly this place - raise an alarm.
+   * @throws FieldEncryptionError `PLAINTEXT_REFUSED` in mode `'strict'`; `DEK_SHREDDED`; `DEK_NOT_FOUND`:
+   *   restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the provider are passed on:
+   *   retry where `retryable`.
    */
   async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
@@ -305,11 +306,10 @@ export class FieldEncryptor {
   }
 
   /**
-   * Opens a list of documents: DEKs that are not in the cache are read in bulk and unwrapped side
-   * by side.
+   * Opens a list of documents: DEKs that are not in the cache are read in bulk and unwrapped concurrently.
    *
    * @returns An outcome for each document, in order: one that cannot be opened fails alone.
-   * @throws RangeError for a bad `concurrency`; the signal's reason when it aborts.
+   * @throws RangeError for an invalid `concurrency`; the signal's reason when it aborts.
    */
   async decryptDocuments<D extends AnyDefinition, X extends StoredDocument<D>>(
     definition: D,
@@ -323,7 +323,7 @@ export class FieldEncryptor {
   }
 
   /**
-   * Loads a document's DEKs once, for sealing and opening its fields one by one without waiting.
+   * Loads a document's DEKs once, to seal and open its fields one by one without waiting.
    *
    * @param key - The key parts, and nothing else.
    * @returns A cipher that opens for as long as the cache would, and seals for `fenceTtlMs`.
@@ -340,22 +340,22 @@ export class FieldEncryptor {
   }
 
   /**
-   * Destroys every DEK of a document, for good: nothing that was sealed can be read again, here or
-   * in a copy of the document.
+   * Permanently deletes every DEK of a document (crypto-shredding): nothing that was sealed can be read
+   * again, here or in a copy of the document.
    *
-   * Once it has resolved, nothing in this process seals under, opens with, caches, makes or confirms a DEK that
-   * the document had by then. Calls that began before, and an `OpenDocument` or `DocumentWrite` from before,
-   * reject with `DEK_SHREDDED` and are not tried again under a new DEK; calls that begin afterwards may make one.
-   * That holds for every encryptor and run over the same `dekStore` object.
+   * Once it has resolved, nothing in this process seals under, opens with, caches, creates or confirms a
+   * DEK of the document that existed then. Calls that began before, and an `OpenDocument` or `DocumentWrite` from
+   * before, reject with `DEK_SHREDDED` and are not retried under a new DEK; calls that begin afterwards may
+   * create one. That holds for every encryptor and run over the same `dekStore` object.
    *
-   * Other processes may open the document until their cached DEK expires. Write a later document with the same
-   * key one `fenceTtlMs` later at the earliest, or in this process: for so long another one may seal under the
-   * row that it read before, and what it seals is lost. Erasure is complete when backups of the DEK store are
-   * gone too. Where reads of the store may lag, it resolves one `readLagMs` after its last write.
+   * Other processes may open the document until their cached DEK expires. Write a later document with the
+   * same key at least one `fenceTtlMs` later, or in this process: until then another process may seal under
+   * the row that it read before, and what it seals is lost. Erasure is complete once backups of the DEK store
+   * have expired too. Where reads of the store may lag, it resolves one `readLagMs` after its last write.
    *
-   * @param options - Once its `signal` aborts, some of the DEKs may be shredded: call it again.
-   * @returns The dekIds shredded by this call.
-   * @throws FieldEncryptionError `CONTENDED`: try again, what was shredded stays so.
+   * @param options - After its `signal` aborts, some of the DEKs may be shredded: call it again.
+   * @returns The dekIds that this call shredded.
+   * @throws FieldEncryptionError `CONTENDED`: try again; DEKs that were shredded stay shredded.
    */
   async shred<D extends AnyDefinition>(
     definition: D,
@@ -370,10 +370,10 @@ export class FieldEncryptor {
   }
 
   /**
-   * Reads the rotation record, and has each key provider wrap and unwrap a random key.
+   * Reads the rotation record, and wraps and unwraps a random key with each key provider.
    *
-   * @returns What failed and how long each check took, whether encryption is on, and whether records are
-   * authenticated; it does not throw for a failed check.
+   * @returns The failures and durations of all checks, whether encryption is on, and whether records are
+   *   authenticated; it does not throw for a failed check.
    */
   async checkReadiness(options?: CallOptions): Promise<Readiness> {
     const signal = signalIn(options);
@@ -384,11 +384,11 @@ export class FieldEncryptor {
 }
 
 /**
- * Makes an encryptor out of parts; `initEncryption` makes one from environment variables.
+ * Creates an encryptor from parts; `initEncryption` creates one from environment variables.
  *
- * Make one for each product and process and share it: its cache is what makes it fast.
+ * Create one per product and process and share it: its cache makes it fast.
  *
- * @throws TypeError or RangeError for options that make no sense.
+ * @throws TypeError or RangeError for invalid options.
  */
 export function createFieldEncryptor(options: FieldEncryptorOptions): FieldEncryptor {
   return new FieldEncryptor(options);

@@ -1,4 +1,4 @@
-/** An encryptor from environment variables. @module */
+/** Creates an encryptor from environment variables. @module */
 import type { PlaintextRead } from '../cipher/plaintext-read.js';
 import { ownCallOptions, type CallOptions } from '../async/call-options.js';
 import type { Clock } from '../async/clock.js';
@@ -19,7 +19,7 @@ import type { KeyProvider } from '../provider/key-provider.js';
 import { unreadWarnings } from '../provider/readiness-warning.js';
 import type { DekStore } from '../store/dek-store.js';
 
-/** The part of a `TokenCredential` that a key vault needs; any of `@azure/identity` will do. */
+/** The part of a `TokenCredential` that a key vault needs; any credential of `@azure/identity` is one. */
 export interface AzureCredential {
   getToken(
     scopes: string | string[],
@@ -32,22 +32,22 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances {
   /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
   readonly credential?: AzureCredential;
   /**
-   * Lets the vault be on this machine, for an emulator: the token is then sent to whoever listens
+   * Allows a vault on this machine, for an emulator: the token is then sent to any process that listens
    * there. @default false
    */
   readonly insecureAllowLoopbackVault?: boolean;
   /** @default process.env */
   readonly env?: Environment;
   /**
-   * In place of `FIELD_ENCRYPT_RECORD_KEY`, from a secret store say: refused where both are given.
+   * Replaces `FIELD_ENCRYPT_RECORD_KEY`, for example from a secret store: refused where both are set.
    * @default the variable
    */
   readonly recordKey?: string;
-  /** In place of `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS`, likewise. @default the variable */
+  /** Replaces `FIELD_ENCRYPT_PREVIOUS_RECORD_KEYS`, in the same way. @default the variable */
   readonly previousRecordKeys?: readonly string[];
-  /** In place of `FIELD_ENCRYPT_RECOVERY_KEY`, likewise. @default the variable */
+  /** Replaces `FIELD_ENCRYPT_RECOVERY_KEY`, in the same way. @default the variable */
   readonly recoveryKey?: string;
-  /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and not looked at otherwise. */
+  /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and ignored otherwise. */
   readonly collections?: readonly BackfilledCollection[];
   /**
    * Accepts records without a mac until `resealRecords` is complete; needs a record key.
@@ -55,9 +55,9 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances {
    * @default false
    */
   readonly insecureAcceptUnauthenticatedRecords?: boolean;
-  /** Called for each declared field that was plaintext and was passed through; it gets no value. */
+  /** Called for each declared field that was plaintext and was passed through; it receives no value. */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
-  /** For a product's first rotation record only. @default 30 000 */
+  /** Used only for a product's first rotation record. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** Replaced in tests. @default the machine's clock */
   readonly clock?: Clock;
@@ -84,7 +84,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
 ];
 
 /**
- * Makes an encryptor from environment variables, and refuses to where one of them is wrong.
+ * Creates an encryptor from environment variables, and refuses to where one of them is wrong.
  *
  * | variable | value |
  * | --- | --- |
@@ -98,26 +98,27 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
  * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
  * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
- * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, for the day on which the MEK is lost; `\n` may stand for its line ends |
+ * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, to recover from a lost MEK; `\n` may stand for its line ends |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
  * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
  * | `FIELD_ENCRYPT_MINIMUM_EPOCH` | refuses a rotation record below it; raise it after each rotation |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
  *
- * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install
- * both. Env keys that are set beside `akv` still unwrap what they wrapped, so that a product can move.
+ * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install both.
+ * With `akv`, env keys that are set still unwrap what they wrapped, so that a product can move.
  *
- * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are
- * read only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: every one of `collections`, each time.
+ * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are read
+ * only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: all `collections`, at each start.
  *
- * A variable that nothing reads is refused where its name is within two letters of one of these. Any other
- * that begins with `FIELD_ENCRYPT_` is a warning of `checkReadiness`: Kubernetes makes some for each Service.
+ * An unused variable is refused where its name is within two letters of one of these. Any other unused
+ * variable that begins with `FIELD_ENCRYPT_` is a warning of `checkReadiness`: Kubernetes creates some for
+ * each Service.
  *
- * @throws ConfigurationError that lists every problem at once, by variable and never with its value. TypeError
- * or RangeError for options that make no sense.
- * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document
- * stores pass: try again.
+ * @throws ConfigurationError that lists every problem at once, by variable and never with its value.
+ *   TypeError or RangeError for invalid options.
+ * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document stores
+ *   are passed on: try again.
  *
  * @example
  * ```ts
@@ -183,7 +184,7 @@ function requireAllowances(options: InitEncryptionOptions): void {
   }
 }
 
-/** The first one is what a new product starts with. */
+/** A new product starts with the first one. */
 async function keyProvidersFor(
   { vault, env }: KeySettings,
   options: InitEncryptionOptions,
@@ -213,7 +214,7 @@ async function defaultCredential(): Promise<AzureCredential> {
   return new DefaultAzureCredential();
 }
 
-/** They are optional peers: whoever uses env keys alone installs neither. */
+/** They are optional peers: with env keys alone, neither is installed. */
 async function needed<T>(packageName: string, loading: Promise<T>): Promise<T> {
   try {
     return await loading;

@@ -1,4 +1,4 @@
-/** Reads what the methods of an encryptor take besides documents. @module */
+/** Reads the options of an encryptor's methods. @module */
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import type {
   DecryptDocumentOptions,
@@ -14,7 +14,7 @@ import {
   requireKnownOptions,
 } from '../guards/guards.js';
 
-/** One for all calls without options: some are made for each document. */
+/** Shared by all calls without options: some calls are made for each document. */
 const NONE: object = Object.freeze(Object.create(null) as object);
 const DEFAULT_CONCURRENCY = 16;
 const MOST_CONCURRENCY = 1_000;
@@ -32,7 +32,7 @@ export function readDecryptListOptions<D extends AnyDefinition>(
   const own = ownCallOptions(options, ['expect', 'concurrency']);
   const { concurrency = DEFAULT_CONCURRENCY } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
-  // Not spread into a literal, which would inherit again.
+  // Not spread into a literal, which would inherit from `Object.prototype` again.
   return Object.assign(own, { concurrency });
 }
 
@@ -49,7 +49,7 @@ export function readUpdateOptions(options: UpdateDocumentOptions): UpdateDocumen
   return own;
 }
 
-/** What is no object, and parts that are missing, are refused by the definition. */
+/** The definition refuses anything but an object, and missing parts. */
 export function requireKeyAlone<D extends AnyDefinition>(definition: D, key: DocumentKey<D>): void {
   if (isPlainObject(key)) requireKnownOptions(key, definition.key, 'key');
 }

@@ -1,4 +1,4 @@
-/** Tries everything that encryption depends on, before traffic does. @module */
+/** Checks everything that encryption depends on, before traffic does. @module */
 import type { Clock } from '../async/clock.js';
 import type { DekContext } from '../dek/dek-context.js';
 import type { DekServices } from '../dek/dek-services.js';
@@ -14,13 +14,13 @@ import {
 import type { DekStore } from '../store/dek-store.js';
 import { weakKeyWarnings } from '../store/weak-keys.js';
 
-/** One check and what came of it. */
+/** One check and its outcome. */
 export interface ReadinessCheck {
   /** `"dek-store"`, or `"key-provider"` with provider and MEK: `"key-provider env/env"`. */
   readonly name: string;
   readonly ok: boolean;
   readonly durationMs: number;
-  /** Present when it failed. */
+  /** Present when the check failed. */
   readonly error?: unknown;
 }
 
@@ -29,20 +29,20 @@ export interface Readiness {
   readonly ready: boolean;
   readonly checks: readonly ReadinessCheck[];
   /**
-   * Of the rotation record as it was read, for `minimumEpoch` of the next start; absent where there is no
-   * record, or it cannot be read.
+   * The epoch of the rotation record, for `minimumEpoch` at the next start; absent where there is no record,
+   * or it cannot be read.
    */
   readonly epoch?: number;
-  /** `false`: this process writes plaintext, whatever else is ready. */
+  /** `false`: this process writes plaintext, even if everything else is ready. */
   readonly enabled: boolean;
-  /** What this process does with plaintext in a declared field. */
+  /** How this process treats plaintext in a declared field. */
   readonly mode: EncryptionMode;
   /**
-   * `'required'`: DEK rows and the rotation record need a true mac. `'optional'`: those without one are
-   * accepted, as `insecureAcceptUnauthenticatedRecords` says. `'off'`: there is no `recordKey`.
+   * `'required'`: DEK rows and the rotation record need a valid mac. `'optional'`: records without one are
+   * accepted, because of `insecureAcceptUnauthenticatedRecords`. `'off'`: there is no `recordKey`.
    */
   readonly recordAuthentication: RecordAuthentication;
-  /** What an operator should look at; none of it makes `ready` false. */
+  /** Findings that an operator should examine; none of them makes `ready` false. */
   readonly warnings: readonly ReadinessWarning[];
 }
 

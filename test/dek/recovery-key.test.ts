@@ -151,7 +151,7 @@ describe('FIELD_ENCRYPT_RECOVERY_KEY', () => {
   it.each([
     [PAIR.privateKey.replaceAll('\n', '\\n'), PRIVATE],
     ['not a key', NO_PEM],
-    ['', 'is set but empty: give it a value or unset it'],
+    ['', 'is set but empty: set a value or unset it'],
   ])('is refused together with whatever else is wrong', async (text, problem) => {
     const all = { ...env, FIELD_ENCRYPT_KEY: 'short', FIELD_ENCRYPT_RECOVERY_KEY: text };
     const refusal = await initEncryption({ dekStore: new MemoryDekStore(), env: all }).catch(

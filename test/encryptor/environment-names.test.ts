@@ -38,7 +38,7 @@ describe('a variable that nothing reads', () => {
     ['FEILD_ENCRYPT_CACHE_TTL_MS', 'FIELD_ENCRYPT_CACHE_TTL_MS'],
   ])('and is like one that is read is refused: %s', async (name, meant) => {
     expect(await failure(init({ [name]: 'x' }))).toEqual(
-      invalid(`${name} is not read by anything: did you mean ${meant}?`),
+      invalid(`${name} is not used: did you mean ${meant}?`),
     );
   });
 
@@ -47,8 +47,8 @@ describe('a variable that nothing reads', () => {
     expect(await failure(init(env))).toEqual(
       invalid(
         'FIELD_ENCRYPT_MODE must be "strict" or "migrate"',
-        'FIELD_ENCRYPT_KEYS is not read by anything: did you mean FIELD_ENCRYPT_KEY?',
-        'FIELD_ENCRYPT_MODUS is not read by anything: did you mean FIELD_ENCRYPT_MODE?',
+        'FIELD_ENCRYPT_KEYS is not used: did you mean FIELD_ENCRYPT_KEY?',
+        'FIELD_ENCRYPT_MODUS is not used: did you mean FIELD_ENCRYPT_MODE?',
       ),
     );
   });

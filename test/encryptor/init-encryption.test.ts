@@ -137,12 +137,12 @@ describe('a wrong environment', () => {
   it.each([
     ['FIELD_ENCRYPT_ENABLED', 'TRUE', 'must be "true" or "false"'],
     ['FIELD_ENCRYPT_ENABLED', '1', 'must be "true" or "false"'],
-    ['FIELD_ENCRYPT_ENABLED', '', 'is set but empty: give it a value or unset it'],
-    ['FIELD_ENCRYPT_PRODUCT', '', 'is set but empty: give it a value or unset it'],
+    ['FIELD_ENCRYPT_ENABLED', '', 'is set but empty: set a value or unset it'],
+    ['FIELD_ENCRYPT_PRODUCT', '', 'is set but empty: set a value or unset it'],
     ['FIELD_ENCRYPT_PRODUCT', '\ud800', 'must be well-formed Unicode'],
     ['FIELD_ENCRYPT_KEY_PROVIDER', 'aws', 'must be "akv" or "env"'],
-    ['FIELD_ENCRYPT_KEY_PROVIDER', '', 'is set but empty: give it a value or unset it'],
-    ['FIELD_ENCRYPT_KEY', '', 'is set but empty: give it a value or unset it'],
+    ['FIELD_ENCRYPT_KEY_PROVIDER', '', 'is set but empty: set a value or unset it'],
+    ['FIELD_ENCRYPT_KEY', '', 'is set but empty: set a value or unset it'],
     ['FIELD_ENCRYPT_KEY', undefined, 'is not set: it must be 32 bytes as base64, base64url or hex'],
     ['FIELD_ENCRYPT_KEY', `${KEY}\n`, 'has white space around it'],
     ['FIELD_ENCRYPT_KEY', KEY.slice(4), 'must be 32 bytes as base64, base64url or hex'],
@@ -152,15 +152,15 @@ describe('a wrong environment', () => {
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', `${OLD_KEY},`, 'entry 2 is empty'],
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', `${OLD_KEY}, ${OLD_KEY}`, 'entry 2 has white space around it'],
     ['FIELD_ENCRYPT_PREVIOUS_KEYS', `${OLD_KEY},${OLD_KEY}`, 'entry 2 is given twice'],
-    ['FIELD_ENCRYPT_PREVIOUS_KEYS', '', 'is set but empty: give it a value or unset it'],
+    ['FIELD_ENCRYPT_PREVIOUS_KEYS', '', 'is set but empty: set a value or unset it'],
     ['FIELD_ENCRYPT_MODE', 'Strict', 'must be "strict" or "migrate"'],
-    ['FIELD_ENCRYPT_MODE', '', 'is set but empty: give it a value or unset it'],
+    ['FIELD_ENCRYPT_MODE', '', 'is set but empty: set a value or unset it'],
     ['FIELD_ENCRYPT_CACHE_MAX_ENTRIES', '0', 'must be a whole number from 1 to 10000000'],
     ['FIELD_ENCRYPT_CACHE_MAX_ENTRIES', '1e3', 'must be a whole number from 1 to 10000000'],
     ['FIELD_ENCRYPT_CACHE_TTL_MS', '-5', 'must be a whole number from 1 to 86400000'],
     ['FIELD_ENCRYPT_CACHE_TTL_MS', 'NaN', 'must be a whole number from 1 to 86400000'],
     ['FIELD_ENCRYPT_CACHE_TTL_MS', '86400001', 'must be a whole number from 1 to 86400000'],
-    ['FIELD_ENCRYPT_CACHE_TTL_MS', '', 'is set but empty: give it a value or unset it'],
+    ['FIELD_ENCRYPT_CACHE_TTL_MS', '', 'is set but empty: set a value or unset it'],
   ])('%s=%j gets one clear problem', async (variable, value, problem) => {
     const env: Env = { ...VALID, [variable]: value };
     expect(await problemsOf(env)).toBe(`Encryption is not configured:\n- ${variable} ${problem}`);
@@ -307,7 +307,7 @@ describe('record keys in the environment', () => {
     const accepting = { insecureAcceptUnauthenticatedRecords: true };
     expect(await problemsOf(VALID, accepting)).toBe(missing);
     expect(await problemsOf({ ...VALID, FIELD_ENCRYPT_RECORD_KEY: '' })).toBe(
-      'Encryption is not configured:\n- FIELD_ENCRYPT_RECORD_KEY is set but empty: give it a value or unset it',
+      'Encryption is not configured:\n- FIELD_ENCRYPT_RECORD_KEY is set but empty: set a value or unset it',
     );
   });
 });

@@ -95,7 +95,7 @@ describe('the gate before strict mode', () => {
   });
 
   it.each([
-    [{}, 'is "true" without any collection to look at: pass "collections" to initEncryption'],
+    [{}, 'is "true" without any collection to check: pass "collections" to initEncryption'],
     [
       { FIELD_ENCRYPT_MODE: 'migrate' },
       'is "true" while FIELD_ENCRYPT_MODE is "migrate": unset it until the backfill is done',
