@@ -17,8 +17,6 @@ const UNCHECKED = [
   'bench/',
   'docs/',
   'examples/',
-  'src/cipher/',
-  'src/dek/',
   'test/',
 ];
 

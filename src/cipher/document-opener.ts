@@ -31,7 +31,7 @@ export class DocumentOpener {
     this.#enabled = enabled;
   }
 
-  /** Loads every live generation; only with `createDek` does it write anything. */
+  /** Loads every live generation; writes only with `createDek`. */
   async open<D extends AnyDefinition>(
     definition: D,
     key: DocumentKey<D>,
@@ -60,7 +60,9 @@ export class DocumentOpener {
     });
   }
 
-  /** A rotation record that was put back stops sealing alone: opening goes on without it. */
+  /**
+   * A rotation record that was restored from an older state prevents sealing only: opening works without it.
+   */
   async #sealingFor(
     scope: KeyScope,
     token: ShredToken,
@@ -77,7 +79,7 @@ export class DocumentOpener {
     }
   }
 
-  /** A lost rotation record stops writing alone: reading goes on without it. */
+  /** A lost rotation record prevents writing only: reading works without it. */
   async #seals(token: ShredToken, { createDek, signal }: OpenRequest): Promise<boolean> {
     if (!this.#enabled || createDek) return this.#enabled;
     const { records } = this.#deks;
@@ -94,7 +96,7 @@ export class DocumentOpener {
     return this.#deks.sealing.ready(scope) ?? this.#deks.sealing.prepare(scope, token);
   }
 
-  /** As writers see the scope; without a rotation record there is no limit to go by, so anew. */
+  /** The scope as writers see it; without a rotation record there is no age limit, so it is read again. */
   async #listing(token: ShredToken, signal: AbortSignal | undefined): Promise<ScopeListing> {
     signal?.throwIfAborted();
     const { records, scopeRows } = this.#deks;

@@ -12,14 +12,14 @@ import { mapConcurrently } from '../async/concurrency.js';
 import { fieldCipher, type FieldCipher } from './field-cipher.js';
 import { DEKS_AT_ONCE } from '../dek/distinct-deks.js';
 import {
-  isPlaintextHeard,
+  reportsPlaintext,
   plaintextPaths,
-  tellOfPlaintext,
+  reportPlaintext,
   type PlaintextListener,
 } from './plaintext-read.js';
 import { passPlaintext, planRead, type ReadPlan } from './read-plan.js';
 
-/** Key parts that the caller expects, by name. */
+/** Expected key parts, by name. */
 export type ExpectedKey = Readonly<Partial<Record<string, string>>>;
 
 /** The outcome for one document of a list. */
@@ -43,7 +43,7 @@ export class DocumentReader {
   readonly #deks: DekServices;
   readonly #passesPlaintext: boolean;
   readonly #onPlaintextRead: PlaintextListener | undefined;
-  /** Declared fields that were plaintext, and passed through. */
+  /** Declared fields that were plaintext, and were passed through. */
   plaintextReads = 0;
 
   constructor(
@@ -71,7 +71,7 @@ export class DocumentReader {
     return this.#finish(reading, () => dek);
   }
 
-  /** One with several generations, or none. */
+  /** Reads a document with several generations, or none. */
   async #readMixed(
     reading: Reading,
     signal: AbortSignal | undefined,
@@ -86,7 +86,7 @@ export class DocumentReader {
     return this.#finish(reading, (dekId) => deks.get(dekId) as Dek);
   }
 
-  /** An outcome for each, in order; DEKs that are not in the cache are read in bulk. */
+  /** Returns an outcome for each document, in order; DEKs that are not in the cache are read in bulk. */
   async readMany(
     definition: AnyDefinition,
     list: readonly object[],
@@ -107,8 +107,8 @@ export class DocumentReader {
   /** For one field: passes, counts and reports its plaintext, or refuses it. */
   passPlaintext(path: string, definition: AnyDefinition, place: DocumentPlace): void {
     this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
-    if (isPlaintextHeard(this.#onPlaintextRead)) {
-      tellOfPlaintext(this.#onPlaintextRead, definition, place, [path]);
+    if (reportsPlaintext(this.#onPlaintextRead)) {
+      reportPlaintext(this.#onPlaintextRead, definition, place, [path]);
     }
   }
 
@@ -133,8 +133,8 @@ export class DocumentReader {
 
   #countPlaintext({ definition, place, draft, plan }: Reading): void {
     this.plaintextReads += plan.passedThrough;
-    if (!isPlaintextHeard(this.#onPlaintextRead)) return;
-    tellOfPlaintext(this.#onPlaintextRead, definition, place, plaintextPaths(draft));
+    if (!reportsPlaintext(this.#onPlaintextRead)) return;
+    reportPlaintext(this.#onPlaintextRead, definition, place, plaintextPaths(draft));
   }
 }
 
@@ -152,7 +152,7 @@ function attempt<T>(work: () => T): DecryptOutcome<T> {
   }
 }
 
-/** Checked once for a whole list, so that a mistake of the caller's does not look like theirs. */
+/** Checked once for a whole list, so that a mistake of the caller is not reported for each document. */
 function requireKeyParts(definition: AnyDefinition, expect: ExpectedKey): void {
   requirePlainObject('expect', expect);
   const parts = Object.entries(expect);

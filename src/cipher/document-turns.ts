@@ -1,8 +1,8 @@
-/** Lets the calls of one process that change the same document go one after another. @module */
+/** Serialises calls of one process that change the same document. @module */
 import type { Clock } from '../async/clock.js';
 import { untilAborted } from '../async/until-aborted.js';
 
-/** After so long a call goes ahead out of turn: etags alone keep documents from harm, and turns save work. */
+/** After this wait a call continues out of turn: etags protect documents, and turns only save work. */
 const PATIENCE_MS = 10_000;
 
 export interface TurnOptions {
@@ -17,8 +17,8 @@ const linesOfStores = new WeakMap<object, Lines>();
 /**
  * Waits until no other call of this process changes the document.
  *
- * A call that begins while the one before it waits for its own asynchronous change function gets its turn
- * at once, and the etags decide: it may have been made by that function, which waits for it.
+ * A call that begins while the previous one awaits its own asynchronous change function gets its turn at
+ * once, and the etags decide: that function may have made the call, and waits for it.
  *
  * @throws The signal's reason.
  */
@@ -44,7 +44,7 @@ function linesOf(store: object): Lines {
   return lines;
 }
 
-/** One call's place in the line. */
+/** One call's place in the queue. */
 export class DocumentTurn {
   readonly #line: DocumentLine;
 
@@ -52,7 +52,7 @@ export class DocumentTurn {
     this.#line = line;
   }
 
-  /** Runs the caller's change. It may wait for anything, another call on this document included. */
+  /** Runs the caller's change. It may wait for anything, including another call for this document. */
   async during<T>(work: () => T | Promise<T>): Promise<T> {
     const isHolder = this.#line.holder === this;
     if (isHolder) this.#line.isChanging = true;
@@ -63,7 +63,7 @@ export class DocumentTurn {
     }
   }
 
-  /** To be called once, however the call went. */
+  /** Called exactly once, however the call ended. */
   end(): void {
     this.#line.leave(this);
   }

@@ -1,4 +1,4 @@
-/** Changes a stored document, whoever else does the same. @module */
+/** Changes a stored document, beside other writers. @module */
 import { untilAborted } from '../async/until-aborted.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/shred-token.js';
@@ -21,25 +21,27 @@ export interface DocumentUpdate {
   readonly definition: AnyDefinition;
   readonly store: Pick<DocumentStore<Loose>, 'create' | 'get' | 'replace' | 'reservedProperties'>;
   readonly key: Readonly<Record<string, string>>;
-  /** What was just read, in place of a first read. */
+  /** The item that was just read, in place of a first read. */
   readonly from?: LooseItem;
-  /** Given what is stored; what it returns is sealed and written, `undefined` leaves it as it is. */
+  /** Receives the stored document; its result is sealed and written, `undefined` changes nothing. */
   readonly change: (stored: Loose | undefined) => object | Promise<object | undefined> | undefined;
-  /** Where given, every envelope is opened with it, and sealed anew. */
+  /** Where given, every envelope is opened with it, and sealed again. */
   readonly resealFrom?: DekSource;
   readonly signal: AbortSignal | undefined;
-  /** How often it is tried, with longer and longer pauses. @default 24 */
+  /** How many attempts to make, with increasing pauses. @default 24 */
   readonly attempts?: number | undefined;
-  /** Of the document's scope, where the work on it began before. @default taken when it is called */
+  /**
+   * The shred token of the document's scope, where the work on it began earlier. @default taken at the call
+   */
   readonly token?: ShredToken;
 }
 
-/** An update under way. */
+/** An update in progress. */
 interface Updating extends DocumentUpdate {
   readonly token: ShredToken;
 }
 
-/** With the pauses, enough for some fifty others that change the same document all the time. */
+/** With the pauses, enough for about fifty other writers that change the same document all the time. */
 const DEFAULT_ATTEMPTS = 24;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1_000;
@@ -53,13 +55,13 @@ export class DocumentUpdater {
     this.#writer = writer;
   }
 
-  /** Reads, changes, seals and writes; from the read again when someone else was faster. */
+  /** Reads, changes, seals and writes; starts again from the read when another writer was faster. */
   async update(update: DocumentUpdate): Promise<LooseItem | undefined> {
     const { definition, key, store, signal } = update;
     refuseReservedFields(store, definition);
     const { product, clock } = this.#services.context;
     const { identity, scope } = definition.placeOf(product, key);
-    // Before the turn of others: the call has begun.
+    // Taken before the wait for a turn: the call has begun.
     const { token = this.#services.tokens.of(scope.scopeId) } = update;
     const turn = await takeTurn(store, identity, { clock, signal });
     try {
@@ -85,14 +87,17 @@ export class DocumentUpdater {
     }
   }
 
-  /** Of a random length up to one that doubles: those who met once do not meet again. */
+  /** A random length up to a limit that doubles, so that callers that collided once do not collide again. */
   #pause(attempt: number, { signal }: DocumentUpdate): Promise<void> {
     const { clock } = this.#services.context;
     const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
     return clock.sleep(mostMs * clock.jitter(), signal);
   }
 
-  /** `undefined` when what was read named a DEK that is gone since, and someone else wrote another. */
+  /**
+   * `undefined` when the document named a DEK that is gone since, and another writer has written a new
+   * version.
+   */
   async #trySeal(
     update: Updating,
     changed: object,
@@ -101,7 +106,7 @@ export class DocumentUpdater {
     try {
       return await untilAborted(this.#seal(update, changed, stored?.document), update.signal);
     } catch (error) {
-      // What this process shredded is not written again by a call from before.
+      // A scope that this process shredded is not written again by an earlier call.
       if (update.token.isShredded || !hasCode(error, 'DEK_SHREDDED')) throw error;
       if ((await lookUp(update))?.etag === stored?.etag) throw error;
       return undefined;
@@ -116,13 +121,13 @@ export class DocumentUpdater {
     requirePlainObject('document', changed);
     refuseToJson([changed]);
     const { product } = this.#services.context;
-    // Read once: what is compared here is what is sealed.
+    // Read once: the compared values are the sealed ones.
     const document = { ...changed };
     if (!stored) refuseReservedProperties(store, document);
     if (
       definition.placeOf(product, document).identity !== definition.placeOf(product, key).identity
     ) {
-      throw new RangeError('"change" returned a document with other key parts than were asked for');
+      throw new RangeError('"change" returned a document with other key parts than were requested');
     }
     const parts = { definition, services: this.#services, writer: this.#writer };
     const over = stored && StoredEnvelopes.of(definition, product, stored);
@@ -133,7 +138,7 @@ export class DocumentUpdater {
     return new DocumentWrite(parts, await sealing);
   }
 
-  /** The change is made already: from here on only its envelopes may have to be made anew. */
+  /** The change is already made: from here on only its envelopes may have to be sealed again. */
   async #untilItStands(
     update: DocumentUpdate,
     write: DocumentWrite,
@@ -165,7 +170,7 @@ function contended(what: string, attempts: number): FieldEncryptionError {
   );
 }
 
-/** `undefined` when someone else wrote first. */
+/** `undefined` when another writer wrote first. */
 async function writeOver(
   update: DocumentUpdate,
   write: DocumentWrite,
@@ -188,7 +193,7 @@ async function lookUp({ store, key, signal }: DocumentUpdate): Promise<LooseItem
   return answer === undefined ? undefined : checkedItem(answer);
 }
 
-/** Without an etag a document would pass for one that is not stored yet, and be created again. */
+/** Without an etag, a document would count as one that is not stored yet, and be created again. */
 export function checkedItem(answer: unknown): LooseItem {
   const { document, etag } = (answer ?? {}) as Partial<LooseItem>;
   if (isPlainObject(document) && typeof etag === 'string' && etag !== '')

@@ -10,16 +10,16 @@ import type { DocumentWriter, WrittenDocument } from './document-writer.js';
 import { ciphertextIn } from '../format/envelope.js';
 import { StoredEnvelopes } from './stored-envelopes.js';
 
-/** @internal What a write needs beside the document. */
+/** @internal What a write needs in addition to the document. */
 export interface DocumentWriteParts {
   readonly definition: AnyDefinition;
   readonly services: DekServices;
   readonly writer: DocumentWriter;
 }
 
-/** As given by `FieldEncryptor.beginWrite`: store `document`, then {@link DocumentWrite.confirm}. */
+/** The result of `FieldEncryptor.beginWrite`: store `document`, then call {@link DocumentWrite.confirm}. */
 export class DocumentWrite<Document extends object = Record<string, unknown>> {
-  /** To be stored as it is, over the etag that was read before. */
+  /** The document to store as it is, under the etag that was read before. */
   readonly document: Document;
   readonly #parts: DocumentWriteParts;
   readonly #written: WrittenDocument;
@@ -32,14 +32,14 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
   }
 
   /**
-   * To be called once the database has acknowledged the write. Costs nothing within `fenceTtlMs`, and
-   * one row read later than that.
+   * Call this once the database has acknowledged the write. It costs nothing within `fenceTtlMs`, and one row
+   * read after that.
    *
-   * @returns True when the write stands. False when its DEK was retired, or shredded by another process,
-   * before the write landed: before anybody is told that it succeeded, read the document again, write what
-   * {@link DocumentWrite.sealAgain} makes of it over its etag, and confirm that.
-   * @throws What the store reports: the write has landed, and is not known to stand. FieldEncryptionError
-   * `DEK_SHREDDED` where this process shredded the document since: do not write it again.
+   * @returns True when the write is valid. False when its DEK was retired, or shredded by another process,
+   *   before the write landed. Before you report success, read the document again, write the result of {@link
+   *   DocumentWrite.sealAgain} under its etag, and confirm that.
+   * @throws The errors of the store: the write has landed, and is not known to be valid. FieldEncryptionError
+   *   `DEK_SHREDDED` where this process shredded the document since: do not write it again.
    */
   async confirm(options?: CallOptions): Promise<boolean> {
     const signal = signalIn(options);
@@ -52,12 +52,12 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
   }
 
   /**
-   * Seals anew, under the DEK that is active by now, whatever this write sealed and is still stored.
-   * Changes are not made a second time, and what others wrote since stays.
+   * Seals the values of this write that are still stored again, under the DEK that is active now. Changes are
+   * not made a second time, and later changes of other writers stay.
    *
    * @param stored - The document as it is stored now.
    * @throws FieldEncryptionError `DEK_SHREDDED` as {@link DocumentWrite.confirm} does.
-   * @returns `undefined` when nothing of this write is left in the document: there is nothing to save.
+   * @returns `undefined` when no value of this write is left in the document: there is nothing to write.
    */
   async sealAgain(
     stored: object,
@@ -103,7 +103,7 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
     return written && new DocumentWrite(this.#parts, written);
   }
 
-  /** @internal Whether the write is known to have landed: nobody else can have made its ciphertexts. */
+  /** @internal Whether the write is known to have landed: no other writer can have made its ciphertexts. */
   hasLandedIn(stored: object): boolean {
     const own = this.#ownCiphertexts();
     const { slots } = draftOf(stored, this.#parts.definition.tree);

@@ -23,25 +23,25 @@ import {
   type WritePlan,
 } from './write-plan.js';
 
-/** Gives the DEK that a document's envelope names. */
+/** Returns the DEK that a document's envelope names. */
 export type DekSource = (dekId: string) => Promise<Dek>;
 
-/** What a document is written over, and since when. */
+/** The stored document that a write replaces, and when the call began. */
 export interface WriteParts {
-  /** Of the document's scope, where the call began before. @default taken now */
+  /** The shred token of the document's scope, where the call began earlier. @default taken now */
   readonly token?: ShredToken | undefined;
   readonly over?: StoredEnvelopes | undefined;
-  /** Of the call: looked at before each step that asks a store or a key service. */
+  /** The signal of the call: checked before each step that uses a store or a key service. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How the envelopes of a document are opened that is to be written. */
+/** How to open the envelopes of a document that will be written. */
 export interface OpeningParts extends WriteParts {
   /** @default the document's own DEKs */
   readonly dekOf?: DekSource | undefined;
 }
 
-/** Where a document is sealed, and over what. */
+/** The place of a sealed document, and the document that it replaces. */
 interface SealingParts {
   readonly place: DocumentPlace;
   readonly token: ShredToken;
@@ -49,16 +49,16 @@ interface SealingParts {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Tells which envelope of a document is to be made anew, if any. */
+/** Returns the envelope of a document that must be sealed again, if any. */
 type MarkIn = (plan: WritePlan) => SealedSlot | undefined;
 
 export interface WrittenDocument {
   readonly document: Record<string, unknown>;
-  /** What was sealed now; envelopes that came along are not among it. */
+  /** The values that were sealed now; envelopes that were part of the document are not among them. */
   readonly sealed: readonly PlainSlot[];
   /** Absent where nothing had to be sealed. */
   readonly sealing: SealingDek | undefined;
-  /** Of the document's scope as the call began; absent where the document holds no envelope. */
+  /** The token of the document's scope when the call began; absent where the document holds no envelope. */
   readonly token: ShredToken | undefined;
 }
 
@@ -67,14 +67,14 @@ export class DocumentWriter {
   readonly #enabled: boolean;
   readonly #isRefused: LookAlikeRule | undefined;
 
-  /** @param isRefused - Any look-alike of the document's envelopes by default. */
+  /** @param isRefused - Which look-alikes are refused: by default, any of the document's own scope. */
   constructor(deks: DekServices, enabled: boolean, isRefused?: LookAlikeRule) {
     this.#deks = deks;
     this.#enabled = enabled;
     this.#isRefused = isRefused;
   }
 
-  /** A copy with every plain declared field sealed; envelopes that it brought along stay. */
+  /** Returns a copy with every plain declared field sealed; envelopes of the document stay. */
   write(
     definition: AnyDefinition,
     document: object,
@@ -86,8 +86,8 @@ export class DocumentWriter {
   }
 
   /**
-   * The same, told apart from every other write: where nothing is plain, the shortest envelope is made
-   * anew. Content alone would not do, since another writer can have made the same change.
+   * The same, distinguishable from every other write: where nothing is plain, the shortest envelope is sealed
+   * again. The content alone is not sufficient, since another writer may have made the same change.
    */
   writeMarked(
     definition: AnyDefinition,
@@ -116,7 +116,8 @@ export class DocumentWriter {
       const open = (dek: Dek): Plaintext =>
         fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
       const encoded = await this.#openOwn(each, open, { over, signal });
-      // The envelope that was checked, not the object that was passed in: it could answer twice.
+      // The envelope that was checked, not the object that was passed in, whose getters could return other
+      // values.
       slot.fill(envelope);
       if (each === mark) marked.push({ slot, encoded });
     }
@@ -127,8 +128,8 @@ export class DocumentWriter {
   }
 
   /**
-   * The same with every field sealed anew: for a document that gets another DEK, and for one that is not
-   * stored yet, as no etag tells what became of the DEKs of envelopes that it brings along.
+   * The same with every field sealed again: for a document that gets another DEK, and for one that is not
+   * stored yet, since no etag shows what happened to the DEKs of its envelopes.
    */
   async writeAnew(
     definition: AnyDefinition,
@@ -148,7 +149,9 @@ export class DocumentWriter {
     return this.#sealed(draft.document, where, [...plain, ...opened]);
   }
 
-  /** A stored document with some of its envelopes sealed anew; `undefined` if it has none of them. */
+  /**
+   * Returns a stored document with some of its envelopes sealed again; `undefined` if it has none of them.
+   */
   async sealAgain(
     definition: AnyDefinition,
     stored: object,
@@ -184,7 +187,7 @@ export class DocumentWriter {
     return { document, sealed: plain, sealing, token };
   }
 
-  /** Above every generation that the document names which it is written over. */
+  /** Above every generation that the replaced document names. */
   async #sealingDek(parts: SealingParts): Promise<SealingDek> {
     const { sealing: deks } = this.#deks;
     const { scope } = parts.place;
@@ -212,7 +215,8 @@ export class DocumentWriter {
       return open(dek);
     } catch (error) {
       if (!hasCode(error, 'TAMPERED')) throw error;
-      // A caller's mistake must not look like tampering to those who watch for that; what was stored may be it.
+      // A mistake of the caller must not look like tampering in monitoring; stored data may have been
+      // tampered with.
       throw refusedEnvelope(slot.field.path, over?.holds(envelope) ? error : undefined);
     }
   }

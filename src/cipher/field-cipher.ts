@@ -10,13 +10,13 @@ import type { Envelope } from '../format/envelope.js';
 import type { DeclaredField } from '../document/declared-field.js';
 import { decodeFieldValue, UNKNOWN_VALUE } from './field-value.js';
 
-/** What an envelope holds. */
+/** The content of an envelope. */
 export interface ReopenedValue {
   readonly value: unknown;
   readonly encoded: Plaintext;
 }
 
-// Additional data is put together here: it lives for one call, and a buffer for each is slow.
+// A buffer for additional data, reused by all calls: allocating one for each call is slow.
 const scratch = Buffer.allocUnsafeSlow(2048);
 const scratchViews: (Uint8Array | undefined)[] = [];
 
@@ -27,7 +27,7 @@ function scratchOf(length: number): Uint8Array {
 
 export class FieldCipher {
   readonly dekId: string;
-  /** The document that it is for. */
+  /** The document that the cipher is for. */
   readonly place: DocumentPlace;
   readonly #key: KeyObject;
   readonly #token: ShredToken;
@@ -45,7 +45,7 @@ export class FieldCipher {
   }
 
   /**
-   * @param encoded - The value as `encodeFieldValue` gave it.
+   * @param encoded - The value as `encodeFieldValue` returned it.
    * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope since.
    */
   seal(field: DeclaredField, encoded: Plaintext, mekVersion: string): Envelope {
@@ -55,14 +55,14 @@ export class FieldCipher {
   }
 
   /**
-   * @throws TamperedError where the envelope is not what was sealed at this path of this document;
-   * FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope since.
+   * @throws TamperedError where the envelope was not sealed at this path of this document;
+   *   FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope since.
    */
   open(field: DeclaredField, envelope: Envelope): unknown {
     return valueIn(this.#openBytes(field, envelope), field, envelope);
   }
 
-  /** The same with its bytes, to be sealed again as they are. */
+  /** The same, with its bytes, to seal them again unchanged. */
   reopen(field: DeclaredField, envelope: Envelope): ReopenedValue {
     const bytes = this.#openBytes(field, envelope);
     const encoded = { marker: bytes[0] as number, payload: bytes.subarray(1) };
@@ -93,7 +93,7 @@ function valueIn(bytes: Buffer, { path }: DeclaredField, { dekId }: Envelope): u
   return value;
 }
 
-// Deriving a field key costs more than sealing a field: the last one stays with its DEK.
+// Deriving a field key costs more than sealing a field, so each DEK keeps the last one.
 const lastCiphers = new WeakMap<Dek, FieldCipher>();
 
 export function fieldCipher(dek: Dek, place: DocumentPlace): FieldCipher {

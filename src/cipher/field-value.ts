@@ -1,4 +1,4 @@
-/** A field's value as the bytes that are sealed: one type byte, then the payload. @module */
+/** Encodes a field's value as the bytes that are sealed: one type byte, then the payload. @module */
 import { isUint8Array } from 'node:util/types';
 import { type Plaintext, utf8From } from '../crypto/aead.js';
 import { jsonTextOf } from './json-value.js';
@@ -15,12 +15,12 @@ const BYTES = 0x03;
 export function encodeFieldValue(value: unknown, path: string): Plaintext {
   if (typeof value === 'string') {
     requireSealableLength(value, path);
-    // UTF-8 has no bytes for one half of a surrogate pair; JSON text has an escape for it.
+    // UTF-8 cannot represent half of a surrogate pair; JSON text has an escape for it.
     if (value.isWellFormed()) return { marker: STRING, payload: value };
   }
   if (isUint8Array(value)) {
     requireSealableLength(value, path);
-    // A copy: the caller may go on writing into the bytes while the key is being fetched.
+    // A copy: the caller may change the bytes while the key is being loaded.
     return { marker: BYTES, payload: new Uint8Array(value) };
   }
   const payload = jsonTextOf(value, path);
@@ -28,7 +28,7 @@ export function encodeFieldValue(value: unknown, path: string): Plaintext {
   return { marker: JSON_TEXT, payload };
 }
 
-/** What {@link decodeFieldValue} gives for a payload that this version does not know. */
+/** The result of {@link decodeFieldValue} for a payload that this version does not know. */
 export const UNKNOWN_VALUE: unique symbol = Symbol('unknown value');
 
 export function decodeFieldValue(plaintext: Buffer): unknown {

@@ -8,31 +8,31 @@ const DEEPEST = 500;
 
 /** A walk into a value. */
 interface Walk {
-  /** The declared path, for messages; values and their property names never appear in them. */
+  /** The declared path, for messages; values and their property names are never part of it. */
   readonly path: string;
   readonly ancestors: Set<object>;
-  /** From the declared path on, as it may appear in a message. */
+  /** The steps from the declared path on, as messages may show them. */
   readonly steps: string[];
 }
 
 /**
  * Strings that are not well-formed Unicode are kept: JSON text has escapes for them.
  *
- * @throws TypeError naming the path for whatever JSON cannot hold: a number that is not finite,
- * bigint, symbol, function, `undefined` in an array, a class instance, a cycle. FieldEncryptionError
- * `ENVELOPE_REFUSED` for an own property `_enc`, however deep. RangeError for a text that is too long.
+ * @throws TypeError naming the path for anything that JSON cannot hold: a number that is not finite, bigint,
+ *   symbol, function, `undefined` in an array, a class instance, a cycle. FieldEncryptionError
+ *   `ENVELOPE_REFUSED` for an own property `_enc` at any depth. RangeError for a text that is too long.
  */
 export function jsonTextOf(value: unknown, path: string): string {
   const copy = plainCopy(value, { path, ancestors: new Set(), steps: [] });
   try {
     return JSON.stringify(copy);
   } catch (error) {
-    // The one thing that a copy can be refused for, and the message would not say where.
+    // The only reason why `JSON.stringify` can fail on a copy; its message would not name the path.
     throw error instanceof RangeError ? valueTooLong(path) : error;
   }
 }
 
-// The copy is read once and has no prototype, so no getter, proxy or toJSON can answer twice.
+// The copy is read once and has no prototype, so no getter, proxy or toJSON can return different values.
 function plainCopy(value: unknown, walk: Walk): unknown {
   switch (typeof value) {
     case 'boolean':
@@ -70,7 +70,7 @@ function plainArray(value: unknown[], walk: Walk): unknown[] {
   });
   if (Object.keys(value).length > copy.length)
     throw refusal(walk, 'an array with named properties');
-  // Hides a toJSON that somebody may have put on a prototype.
+  // Hides a toJSON on a prototype.
   return Object.defineProperty(copy, 'toJSON', { value: undefined });
 }
 
@@ -83,7 +83,7 @@ function plainRecord(value: object, walk: Walk): object {
     if (property !== undefined) copy[name] = plainCopy(property, walk);
   }
   walk.steps.pop();
-  // Only a proxy gives a property that it said it does not have.
+  // Only a proxy returns a property that it did not list.
   if (looksLikeEnvelope(copy)) throw nestedEnvelope(walk.path, walk.steps);
   return copy;
 }

@@ -1,4 +1,4 @@
-/** A document held open: seals and opens its fields one by one, without waiting. @module */
+/** An open document: seals and opens its fields one by one, without waiting. @module */
 import { signalIn, type CallOptions } from '../async/call-options.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import { unlessAborted } from '../async/until-aborted.js';
@@ -16,16 +16,16 @@ import { encodeFieldValue } from './field-value.js';
 import { envelopeOf } from './read-plan.js';
 import { refusedEnvelope } from './refused-envelope.js';
 
-/** @internal What an open document is made of. */
+/** @internal The parts of an open document. */
 export interface OpenDocumentParts<D extends AnyDefinition> {
   readonly definition: D;
   readonly place: DocumentPlace;
-  /** Of every live generation. */
+  /** The DEKs of every live generation. */
   readonly deks: readonly Dek[];
   readonly sealing: SealingDek | undefined;
-  /** Why it cannot seal, where that is not for want of a DEK. */
+  /** Why it cannot seal, where the reason is not a missing DEK. */
   readonly sealRefusal?: Error | undefined;
-  /** Of the document's scope, from when opening began. */
+  /** The token of the document's scope, from when opening began. */
   readonly token: ShredToken;
   readonly services: DekServices;
   readonly enabled: boolean;
@@ -38,7 +38,7 @@ interface TimedCipher {
   readonly dek: Dek;
 }
 
-/** One document's synchronous cipher, as given by `FieldEncryptor.openDocument`. */
+/** One document's synchronous cipher, returned by `FieldEncryptor.openDocument`. */
 export class OpenDocument<D extends AnyDefinition> {
   readonly #parts: OpenDocumentParts<D>;
   readonly #ciphers: ReadonlyMap<string, TimedCipher>;
@@ -54,14 +54,14 @@ export class OpenDocument<D extends AnyDefinition> {
   /**
    * Seals one value for a declared path. For `tags[]` this is one element.
    *
-   * With `enabled: false` it gives the value back as it is.
+   * With `enabled: false` it returns the value unchanged.
    *
    * @throws TypeError for a value that JSON cannot hold; RangeError for one that is too long, and for a path
-   * that is not declared.
+   *   that is not declared.
    * @throws FieldEncryptionError `ENVELOPE_REFUSED` for a property `_enc` at any depth; `CIPHER_STALE` when
-   * the document has been open for too long: open it again; `DEK_NOT_FOUND` when it has no DEK yet: open it
-   * with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it again;
-   * `DEK_SHREDDED` when this process shredded the document since it was opened.
+   *   the document has been open for too long: open it again; `DEK_NOT_FOUND` when it has no DEK yet: open it
+   *   with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it
+   *   again; `DEK_SHREDDED` when this process shredded the document since it was opened.
    */
   seal(path: DeclaredPath<D>, value: unknown): Envelope {
     const { definition, sealing, services, enabled } = this.#parts;
@@ -79,13 +79,13 @@ export class OpenDocument<D extends AnyDefinition> {
   }
 
   /**
-   * Opens one stored value of a declared path; `undefined`, for an absent one, stays so.
+   * Opens one stored value of a declared path; returns `undefined` for an absent one.
    *
    * Plaintext is passed through in mode `'migrate'` and with `enabled: false`, counted and reported.
    *
-   * @throws TamperedError where the envelope is not what was sealed at this path of this document.
-   * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the
-   * document again, its DEK is older than the cache allows or newer than this; `DEK_SHREDDED`.
+   * @throws TamperedError where the envelope was not sealed at this path of this document.
+   * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the document
+   *   again, its DEK is older than the cache allows or newer than this cipher; `DEK_SHREDDED`.
    */
   open(path: DeclaredPath<D>, stored: unknown): unknown {
     const { definition, place, services, reader } = this.#parts;
@@ -104,11 +104,11 @@ export class OpenDocument<D extends AnyDefinition> {
   }
 
   /**
-   * To be called once the database has acknowledged a write of what was sealed here, as
-   * `DocumentWrite.confirm` is.
+   * Call this once the database has acknowledged a write of values that were sealed here, like
+   * `DocumentWrite.confirm`.
    *
    * @returns False when the DEK was retired, or shredded by another process, before the write landed: open
-   * the document again, seal and write again.
+   *   the document again, seal and write again.
    * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the document since it was opened.
    */
   async confirmWrite(options?: CallOptions): Promise<boolean> {
@@ -124,7 +124,7 @@ export class OpenDocument<D extends AnyDefinition> {
     if (ageMs >= this.#parts.services.context.dekCache.ttlMs) throw stale(dek.id);
   }
 
-  /** Another process may have made it since; opening again must then find it. */
+  /** Another process may have created it since; opening again must then find it. */
   #newerDek(dekId: string): FieldEncryptionError {
     const { services, place } = this.#parts;
     services.scopeRows.forget(place.scope.scopeId);
@@ -146,7 +146,7 @@ export class OpenDocument<D extends AnyDefinition> {
 function stale(dekId: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'CIPHER_STALE',
-    `The document was opened too long ago to go on with DEK ${dekId}: open it again`,
+    `The document was opened too long ago to use DEK ${dekId}: open it again`,
     { dekId },
   );
 }

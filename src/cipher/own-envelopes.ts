@@ -6,7 +6,7 @@ import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envel
 
 export interface LookAlikeSearch {
   readonly scope: KeyScope;
-  /** Envelopes at these paths are where they belong. */
+  /** Envelopes at these paths are in their place. */
   readonly tree: readonly FieldNode[];
   /** Whether plain values at declared paths are searched too. */
   readonly intoValues: boolean;
@@ -16,15 +16,15 @@ interface Step {
   readonly value: object;
   readonly holder: Step | undefined;
   readonly name: number | string;
-  /** Declared for the properties of the value. */
+  /** The declared nodes for the properties of the value. */
   readonly below: readonly FieldNode[];
-  /** Declared for each element of the value. */
+  /** The declared node for each element of the value. */
   readonly each?: FieldNode | undefined;
 }
 
 const NOTHING: readonly FieldNode[] = [];
 
-/** An object with `_enc` and a `dekId` of the document's own scope, sound or not. */
+/** An object with `_enc` and a `dekId` of the document's own scope, valid or not. */
 export class OwnLookAlike {
   readonly value: object;
   readonly dekId: string;
@@ -36,12 +36,12 @@ export class OwnLookAlike {
     this.#step = step;
   }
 
-  /** With indexes: `history[3].body`; empty for the document itself. */
+  /** The place with indexes: `history[3].body`; empty for the document itself. */
   get place(): string {
     return this.#text((index) => `[${String(index)}]`);
   }
 
-  /** The same as a path is declared: `history[].body`. */
+  /** The place in the form of a declared path: `history[].body`. */
   get path(): string {
     return this.#text(() => '[]');
   }
@@ -57,7 +57,7 @@ export class OwnLookAlike {
   }
 }
 
-/** Takes time linear in the size of the document, and no stack, however deep it is. */
+/** Takes time linear in the size of the document, and no stack at any depth. */
 export function ownLookAlikes(document: object, search: LookAlikeSearch): readonly OwnLookAlike[] {
   const found: OwnLookAlike[] = [];
   const seen = new Set<object>();
@@ -69,7 +69,7 @@ export function ownLookAlikes(document: object, search: LookAlikeSearch): readon
       const isOwn = typeof dekId === 'string' && isDekOf(search.scope, dekId);
       if (isOwn) found.push(new OwnLookAlike(step, dekId));
     }
-    // A place inside declared containers is met once; anything else may be met again and again.
+    // A place inside declared containers is visited once; any other object may be reached repeatedly.
     if (below === NOTHING && !each) {
       if (seen.has(value)) continue;
       seen.add(value);
@@ -80,7 +80,7 @@ export function ownLookAlikes(document: object, search: LookAlikeSearch): readon
   return found;
 }
 
-/** Where this is false, nothing is in it that could be lost. */
+/** An object for which this is false holds nothing that could be lost. */
 export function isSoundEnvelope(value: object): boolean {
   try {
     parseEnvelope(value, '');
@@ -93,7 +93,7 @@ export function isSoundEnvelope(value: object): boolean {
 
 function addElements(left: Step[], holder: Step, search: LookAlikeSearch): void {
   const { each } = holder;
-  // A list of declared fields may be long, and has nothing to search.
+  // A list of declared fields may be long, and needs no search.
   if (each?.field && !search.intoValues) return;
   for (const [index, value] of (holder.value as unknown[]).entries()) {
     addDeclared(left, { value, holder, name: index }, each, search);

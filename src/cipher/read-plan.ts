@@ -1,4 +1,4 @@
-/** What decrypting a document has to do, decided before anything is read. @module */
+/** Plans the decryption of a document before anything is read. @module */
 import type { DocumentPlace } from '../document/document-place.js';
 import { isDekOf } from '../format/key-scope.js';
 import type { DocumentDraft } from '../document/document-draft.js';
@@ -10,7 +10,7 @@ import type { SealedSlot } from './write-plan.js';
 
 export interface ReadPlan {
   readonly sealed: readonly SealedSlot[];
-  /** Each once: one, or a few generations. */
+  /** Each dekId once: one, or a few generations. */
   readonly dekIds: readonly string[];
   /** Declared fields, or containers of them, that are plaintext and are passed through. */
   readonly passedThrough: number;
@@ -47,9 +47,9 @@ export function planRead(
 }
 
 /**
- * A sound envelope of this very document; whether it opens, only its DEK can tell.
+ * A valid envelope of this very document; only its DEK can show whether it opens.
  *
- * @param sound - Another one of this document, checked before.
+ * @param sound - Another envelope of this document, checked before.
  */
 export function envelopeOf(
   value: object,
@@ -62,7 +62,7 @@ export function envelopeOf(
   throw tamperedField(path, envelope.dekId);
 }
 
-/** 1, for the count, or a refusal. */
+/** Returns 1, for the count, or throws the refusal. */
 export function passPlaintext(path: string, passesPlaintext: boolean): 1 {
   if (passesPlaintext) return 1;
   throw new FieldEncryptionError(

@@ -1,8 +1,8 @@
-/** Refusals of what may not be written, because it would be taken for an envelope. @module */
+/** Refusals of values that must not be written, because they would count as envelopes. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { OwnLookAlike } from './own-envelopes.js';
 
-/** For a value that would be taken for an envelope when it is read back. */
+/** For a value that would count as an envelope when it is read back. */
 export function refusedEnvelope(path: string, cause?: unknown): FieldEncryptionError {
   return new FieldEncryptionError(
     'ENVELOPE_REFUSED',
@@ -12,8 +12,8 @@ export function refusedEnvelope(path: string, cause?: unknown): FieldEncryptionE
 }
 
 /**
- * @param path - The declared one.
- * @param steps - From there on; `.*` for a property, whose name is part of the value.
+ * @param path - The declared path.
+ * @param steps - The steps from there on; `.*` for a property, whose name is part of the value.
  */
 export function nestedEnvelope(path: string, steps: readonly string[]): FieldEncryptionError {
   return new FieldEncryptionError(
@@ -23,12 +23,12 @@ export function nestedEnvelope(path: string, steps: readonly string[]): FieldEnc
   );
 }
 
-/** For an envelope of the document beside its declared fields, where no re-encryption would move it. */
+/** For an envelope of the document outside its declared fields, where no re-encryption would move it. */
 export function undeclaredEnvelope({ place, dekId }: OwnLookAlike): FieldEncryptionError {
   const what = place === '' ? 'The document itself' : `The value at "${place}"`;
   return new FieldEncryptionError(
     'ENVELOPE_REFUSED',
-    `${what} looks like an envelope of this document, and the definition declares no field there: leave it out, or write what it holds in clear`,
+    `${what} looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
     { path: place, dekId },
   );
 }

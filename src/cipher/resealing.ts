@@ -1,4 +1,4 @@
-/** Takes sealed values over to another DEK. @module */
+/** Moves sealed values to another DEK. @module */
 import type { Plaintext } from '../crypto/aead.js';
 import { fieldCipher } from './field-cipher.js';
 import type { Dek } from '../dek/dek.js';
@@ -8,10 +8,10 @@ import { envelopeInValue } from './refused-envelope.js';
 import type { SealedSlot } from './write-plan.js';
 
 /**
- * The plaintext of a sealed field as it is, whatever may be sealed by now.
+ * Returns the plaintext of a sealed field unchanged, even if it could not be sealed now.
  *
  * @throws TamperedError where it does not open; FieldEncryptionError `DEFINITION_MISMATCH` where it holds an
- * envelope of the document: its DEK would be taken for one that no document names.
+ *   envelope of the document: its DEK would then count as unused.
  */
 export function plaintextToReseal(
   dek: Dek,

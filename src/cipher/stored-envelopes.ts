@@ -7,13 +7,13 @@ import { ciphertextIn, looksLikeEnvelope, type Envelope } from '../format/envelo
 import { isSoundEnvelope, ownLookAlikes } from './own-envelopes.js';
 
 /**
- * Their rows may be lost, and be restored one day: a new DEK must not take the id of one of them. Never made
- * of what a caller passes, who could use up the generations of a document so.
+ * Their rows may be lost, and restored later: a new DEK must not take the id of one of them. Never created
+ * from what a caller passes, who could otherwise use up the generations of a document.
  */
 export class StoredEnvelopes {
-  /** Of declared fields: whatever they name is a matter of the library's own. */
+  /** DEKs of declared fields: only the library writes there. */
   readonly #declared: readonly string[];
-  /** Of other places: some may have been sent by a client. */
+  /** DEKs of other places: a client may have sent some of them. */
   readonly #beside: readonly string[];
   readonly #values: readonly unknown[];
 
@@ -41,15 +41,15 @@ export class StoredEnvelopes {
 
   static readonly none: StoredEnvelopes = new StoredEnvelopes([], [], []);
 
-  /** With one that is known to have been made. */
+  /** Adds a DEK that is known to have been created. */
   and(dekId: string): StoredEnvelopes {
     return new StoredEnvelopes([...this.#declared, dekId], this.#beside, this.#values);
   }
 
   /**
-   * The highest generation that is named.
+   * Returns the highest named generation.
    *
-   * @param mostCredible - What is named beside the declared fields, and is higher, does not count.
+   * @param mostCredible - Outside the declared fields, generations above this one do not count.
    */
   highest(mostCredible: number = Infinity): string | undefined {
     const credible = this.#beside.filter((dekId) => generationIn(dekId) <= mostCredible);
@@ -60,7 +60,7 @@ export class StoredEnvelopes {
     return highest;
   }
 
-  /** Whether the envelope came from the store as it is. */
+  /** Whether the envelope came from the store unchanged. */
   holds(envelope: Envelope): boolean {
     return this.#values.some((value) => ciphertextIn(value) === envelope.ct);
   }

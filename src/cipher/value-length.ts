@@ -1,4 +1,4 @@
-/** How long a value may be: its envelope holds it as one string. @module */
+/** The longest value: its envelope holds it as one string. @module */
 import { constants } from 'node:buffer';
 import { MOST_PAYLOAD_BYTES, MOST_UTF8_BYTES } from '../crypto/aead.js';
 

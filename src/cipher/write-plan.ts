@@ -1,4 +1,4 @@
-/** What encrypting a document has to do, decided before anything is read or written. @module */
+/** Plans the encryption of a document before anything is read or written. @module */
 import type { Plaintext } from '../crypto/aead.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
 import { ELEMENT_SUFFIX } from '../document/field-path.js';
@@ -24,19 +24,19 @@ export interface SealedSlot {
 
 export interface WritePlan {
   readonly plain: readonly PlainSlot[];
-  /** Envelopes that the document brought along: they stay, once they were seen to open here. */
+  /** Envelopes of the passed document: they stay, once they have opened here. */
   readonly carried: readonly SealedSlot[];
 }
 
-/** Which look-alikes of the document's own envelopes may not stand beside its declared fields. */
+/** Which look-alikes of the document's own envelopes may not occur outside its declared fields. */
 export type LookAlikeRule = (value: object) => boolean;
 
 const ANY_LOOK_ALIKE: LookAlikeRule = () => true;
 
 /**
- * @throws TypeError for values and containers that cannot be stored without loss, RangeError for values
- * that are too long; FieldEncryptionError `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not
- * this document's own, or are where none belongs; `TOO_MANY_DEKS`.
+ * @throws TypeError for values and containers that cannot be stored without loss, RangeError for values that
+ *   are too long; FieldEncryptionError `ENVELOPE_REFUSED` or `DOCUMENT_MOVED` for envelopes that are not this
+ *   document's own, or are outside declared fields; `TOO_MANY_DEKS`.
  */
 export function planWrite(
   draft: DocumentDraft,
@@ -65,7 +65,7 @@ export function planWrite(
   return { plain, carried };
 }
 
-/** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope of the document beside its fields. */
+/** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope of the document outside its fields. */
 export function requireNoUndeclared(
   { document, tree }: DocumentDraft,
   { scope }: DocumentPlace,
@@ -90,7 +90,7 @@ function readEnvelope(value: object, path: string): Envelope {
   try {
     return parseEnvelope(value, path);
   } catch (error) {
-    // A caller's mistake is no tampering, and must not look like it to those who watch for that.
+    // A mistake of the caller is not tampering, and must not look like it in monitoring.
     throw refusedEnvelope(path, hasCode(error, 'TAMPERED') ? undefined : error);
   }
 }

@@ -1,7 +1,7 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
 import { momentOf, systemClock, type Clock, type Moment } from '../async/clock.js';
-import { tellOfDek, tellOfEviction } from '../diagnostics/diagnostics-channels.js';
+import { publishDekUse, publishEviction } from '../diagnostics/diagnostics-channels.js';
 import { TamperedError } from '../errors/errors.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
 import type { KeyWrap } from '../format/key-wrap.js';
@@ -11,9 +11,11 @@ import { ExpiringMap, type RemovalReason } from './expiring-map.js';
 import { SingleFlight } from '../async/single-flight.js';
 
 export interface DekCacheOptions {
-  /** DEKs held at most; the one used longest ago goes first. @default 10 000 */
+  /** Most DEKs held; the least recently used one is evicted first. @default 10 000 */
   readonly maxEntries?: number;
-  /** How long a DEK may be used after it was unwrapped; this bounds a revocation. @default 300 000 */
+  /**
+   * How long a DEK may be used after its unwrap; a revocation takes effect within this time. @default 300 000
+   */
   readonly ttlMs?: number;
   readonly clock?: Clock;
 }
@@ -24,7 +26,7 @@ export interface UnwrappedDek {
   readonly row: LiveDekRow;
 }
 
-/** Whose DEKs a cache holds. */
+/** The store and product whose DEKs a cache holds. */
 interface CacheOwner {
   readonly store: object;
   readonly product: string;
@@ -46,8 +48,8 @@ export const MOST_TTL_MS = 86_400_000;
  *
  * A cache belongs to the first DEK store and product that it is used with. Several encryptors of a process
  * may share it if they share both: pass them the same store object. Concurrent misses of one DEK share one
- * load, failures are never kept, and a load that finishes late never replaces a newer entry. Keys are held
- * as `KeyObject`s and do not show when the cache is printed.
+ * load, failures are never kept, and a load that finishes late never replaces a newer entry. Keys are held as
+ * `KeyObject`s and are not shown when the cache is printed.
  *
  * @throws TypeError or RangeError for limits that are not whole numbers in range.
  *
@@ -62,7 +64,7 @@ export const MOST_TTL_MS = 86_400_000;
 export class DekCache {
   /** How long a DEK may be used after it was unwrapped, in milliseconds. */
   readonly ttlMs: number;
-  /** DEKs held at most. */
+  /** Most DEKs held. */
   readonly maxEntries: number;
   readonly #clock: Clock;
   readonly #entries: ExpiringMap<Entry>;
@@ -78,14 +80,14 @@ export class DekCache {
     this.maxEntries = maxEntries;
     this.ttlMs = ttlMs;
     this.#clock = clock;
-    this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock, onRemoved: tellOfRemoval });
+    this.#entries = new ExpiringMap({ maxEntries, ttlMs, clock, onRemoved: publishRemoval });
   }
 
   /**
-   * @internal To be called by everything that is given a cache, before it uses it.
+   * @internal Called by everything that receives a cache, before it uses the cache.
    *
-   * @param store - The caller's own, without the wrappers of the library.
-   * @throws RangeError where it holds the DEKs of another store or product: their dekIds are the same.
+   * @param store - The caller's own store, without the wrappers of the library.
+   * @throws RangeError where it holds the DEKs of another store or product, whose dekIds may be equal.
    */
   belongTo(store: object, product: string): void {
     const own = (this.#owner ??= { store, product });
@@ -98,24 +100,24 @@ export class DekCache {
     return this.#entries.size;
   }
 
-  /** @internal Grows whenever something is forgotten: rows read before may be out of date then. */
+  /** @internal Rises whenever an entry is invalidated: rows that were read before may then be stale. */
   get invalidations(): number {
     return this.#invalidations;
   }
 
-  /** @internal The DEK, if it was unwrapped less than `ttlMs` ago, for use: it counts as a hit. */
+  /** @internal The DEK, if it was unwrapped less than `ttlMs` ago; the call counts as a hit. */
   get(dekId: string, now?: Moment): Dek | undefined {
     const dek = this.peek(dekId, now);
-    if (dek) tellOfDek('hit', dekId);
+    if (dek) publishDekUse('hit', dekId);
     return dek;
   }
 
-  /** @internal The same, only to look at: nobody is told. */
+  /** @internal The same, without counting or publishing a hit. */
   peek(dekId: string, now?: Moment): Dek | undefined {
     return this.#entries.get(dekId, now)?.dek;
   }
 
-  /** @internal The DEK, loaded by one of its concurrent callers if it is not there. */
+  /** @internal The DEK; if it is absent, one of its concurrent callers loads it. */
   async getOrLoad(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
     const held = this.get(dekId);
     if (held) return held;
@@ -124,7 +126,7 @@ export class DekCache {
     return this.#isYoungAt(askedAt, dek) ? dek : this.#load(dekId, load);
   }
 
-  /** @internal Keeps a DEK that was just made. */
+  /** @internal Keeps a DEK that was just created. */
   put(unwrapped: UnwrappedDek): void {
     const { dek } = unwrapped;
     dek.token.watch(this, dek.id);
@@ -133,9 +135,9 @@ export class DekCache {
   }
 
   /**
-   * Tells the cache of a row's new wrap. The DEK stays, at its age: a rewrap changes no key.
+   * Passes a row's new wrap to the cache. The DEK stays, with its age: a rewrap changes no key.
    *
-   * @throws TamperedError where the row commits to another key than the one held; the entry goes.
+   * @throws TamperedError where the row's commitment does not match the held DEK; the entry is evicted.
    */
   rewrapped(row: LiveDekRow): void {
     this.#loads.supersede(row.id);
@@ -145,27 +147,27 @@ export class DekCache {
     if (entry.wrapDigest !== wrapDigest(row)) this.#set({ dek: entry.dek, row });
   }
 
-  /** @internal As {@link DekCache.rewrapped} throws, of a DEK that is about to be used for the row. */
+  /** @internal Throws like {@link DekCache.rewrapped}, for a DEK that is about to be used for the row. */
   requireCommitted(dek: Dek, { id, commitment }: LiveDekRow): void {
     if (dek.commitment === commitment) return;
     this.#entries.delete(id);
     throw anotherKey(id);
   }
 
-  /** @internal As {@link DekCache.rewrapped} throws, but the entry stays: it is the evidence. */
+  /** @internal Throws like {@link DekCache.rewrapped}, but keeps the entry: it is the evidence. */
   requireSameKey({ id, commitment }: LiveDekRow): void {
     const held = this.peek(id);
     if (held && held.commitment !== commitment) throw anotherKey(id);
   }
 
-  /** Forgets a DEK, as after it was revoked or shredded; whoever needs it next loads it again. */
+  /** Evicts a DEK, for example after it was revoked or shredded; the next caller loads it again. */
   invalidate(dekId: string): void {
     this.#invalidations += 1;
     this.#loads.supersede(dekId);
     this.#entries.delete(dekId);
   }
 
-  /** Forgets every DEK. */
+  /** Evicts every DEK. */
   clear(): void {
     this.#invalidations += 1;
     this.#loads.supersedeAll();
@@ -173,14 +175,14 @@ export class DekCache {
   }
 
   async #load(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
-    tellOfDek(this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId);
+    publishDekUse(this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId);
     const { dek } = await this.#loads.run(dekId, load, (unwrapped) => {
       this.#set(unwrapped);
     });
     return dek;
   }
 
-  /** A load that was joined may have been under way for longer than its DEK may be used. */
+  /** A joined load may have taken longer than its DEK may be used. */
   #isYoungAt(askedAt: Moment, { unwrappedAt }: Dek): boolean {
     const ageMs = Math.max(
       askedAt.wallMs - unwrappedAt.wallMs,
@@ -195,31 +197,31 @@ export class DekCache {
   }
 }
 
-/** Which wrap it is, in a form that is short and not itself a wrap. */
+/** Identifies a wrap in a short form that is not itself a wrap. */
 export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: KeyWrap): string {
   const wrap = JSON.stringify([keyProvider, mekName, mekVersion, wrappedDek]);
   return hash('sha256', wrap, 'hex');
 }
 
-function tellOfRemoval(dekId: string, reason: RemovalReason): void {
-  tellOfEviction(dekId, reason === 'deleted' ? 'invalidated' : reason);
+function publishRemoval(dekId: string, reason: RemovalReason): void {
+  publishEviction(dekId, reason === 'deleted' ? 'invalidated' : reason);
 }
 
 function anotherStore(product: string): RangeError {
   return new RangeError(
-    `"dekCache" holds DEKs of product "${product}" from another DEK store: give each DEK store a DekCache of its own, or pass the same store object wherever the cache is shared`,
+    `"dekCache" holds DEKs of product "${product}" from another DEK store: use a separate DekCache for each DEK store, or pass the same store object to every encryptor that shares the cache`,
   );
 }
 
 function anotherProduct(own: string, product: string): RangeError {
   return new RangeError(
-    `"dekCache" holds DEKs of product "${own}" and cannot serve product "${product}": give each product a DekCache of its own`,
+    `"dekCache" holds DEKs of product "${own}" and cannot serve product "${product}": use a separate DekCache for each product`,
   );
 }
 
 function anotherKey(dekId: string): TamperedError {
   return new TamperedError(
-    `DEK row ${dekId} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+    `The commitment of DEK row ${dekId} has changed, and a DEK never changes: restore the row from a backup`,
     { dekId },
   );
 }

@@ -1,4 +1,4 @@
-/** What everything that handles DEKs works with. @module */
+/** The context of everything that handles DEKs. @module */
 import type { Clock } from '../async/clock.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { DekStore } from '../store/dek-store.js';

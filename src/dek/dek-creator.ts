@@ -1,4 +1,4 @@
-/** Makes the next DEK of a scope, and its row. @module */
+/** Creates the next DEK of a scope, and its row. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { momentOf, timestampOf } from '../async/clock.js';
 import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
@@ -21,10 +21,10 @@ import {
 import type { ShredToken } from './shred-token.js';
 import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
-/** Which active row will do; the next generation is made where the scope has none. */
+/** Which active row is sufficient; the next generation is created where the scope has none. */
 export interface WantedDek {
   readonly isWanted: (row: ActiveDekRow) => boolean;
-  /** The generation has to be above this one, though the store may not know of it any more. */
+  /** The generation must be above this one, even if the store no longer has its row. */
   readonly above: number;
 }
 
@@ -44,10 +44,10 @@ export class DekCreator {
   }
 
   /**
-   * The scope with a wanted active row: one that it has, a new one, or that of another creator who was
-   * faster.
+   * Returns the scope with a wanted active row: an existing one, a new one, or that of another creator that
+   * was faster.
    *
-   * @param token - As the call that needs it took it when it began.
+   * @param token - As the call took it when it began.
    * @param listing - The scope as read before.
    * @throws FieldEncryptionError `DEK_SHREDDED` where the scope was shredded since the call began.
    */
@@ -67,7 +67,7 @@ export class DekCreator {
     throw contended(`Creating a DEK of scope ${scope.scopeId}`, MOST_ATTEMPTS);
   }
 
-  /** What another creator has taken, a listing may show late: it is waited for, and not tried again. */
+  /** A listing may show another creator's row late: the row is waited for, and its id not tried again. */
   async #listAgain(token: ShredToken, taken: number): Promise<ScopeListing> {
     const { clock, dekStore } = this.#context;
     const startMs = clock.monotonicMs();
@@ -89,7 +89,7 @@ export class DekCreator {
     throw notShown(dekIdOf(scopeId, taken), lagMs);
   }
 
-  /** The generation that another creator took; `undefined` when the record grew old on the way. */
+  /** Returns the generation that another creator took; `undefined` when the record became stale meanwhile. */
   async #tryCreate(
     scope: KeyScope,
     token: ShredToken,
@@ -104,7 +104,7 @@ export class DekCreator {
       token,
     });
     const row = await this.#newRow(scope, generation, dek, copy.record);
-    // Last thing before the create: a rotation may have passed while the key was being wrapped.
+    // Checked last before the create: a rotation may have begun while the key was being wrapped.
     if (!this.#records.isFresh(copy)) return undefined;
     token.throwIfShredded();
     const readAt = momentOf(clock);
@@ -168,12 +168,12 @@ export class DekCreator {
 function notShown(dekId: string, lagMs: number): FieldEncryptionError {
   return new FieldEncryptionError(
     'CONTENDED',
-    `Another process has made DEK ${dekId}, and a listing of its scope did not show it within the ${String(lagMs)} ms by which reads may be late: try again`,
+    `Another process created DEK ${dekId}, but a listing of its scope did not show it within the ${String(lagMs)} ms by which reads may lag: try again`,
     { retryable: true },
   );
 }
 
-/** Above all that are known, but for one that is too high to be true. */
+/** Above all known generations, except one that is too high to be credible. */
 function nextGeneration(
   scopeId: string,
   { generationFloor }: RotationRecord,
@@ -187,6 +187,6 @@ function nextGeneration(
 
 function noGenerationLeft(scopeId: string): TamperedError {
   return new TamperedError(
-    `The DEK rows of scope ${scopeId} leave no generation for another, and this library never makes so many: restore them from a backup, or delete the forged one`,
+    `The DEK rows of scope ${scopeId} leave no free generation, and this library never creates that number: restore them from a backup, or delete the forged one`,
   );
 }

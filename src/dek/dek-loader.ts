@@ -15,7 +15,7 @@ import type { RowChecks } from './row-checks.js';
 import type { ShredToken } from './shred-token.js';
 import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
-/** A DEK, or why it could not be had. */
+/** A DEK, or why it could not be loaded. */
 export type DekOutcome =
   { readonly ok: true; readonly dek: Dek } | { readonly ok: false; readonly error: unknown };
 
@@ -24,11 +24,11 @@ export interface LoadManyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rows read together, and how much the cache had forgotten by then. */
+/** Rows that were read together, and the cache's count of invalidations before the read. */
 interface BulkRead {
   readonly items: Promise<{
     readonly shown: RowsById;
-    /** For all that were not shown, one wait. */
+    /** One wait for all rows that did not appear. */
     readonly late: () => Promise<LateAnswer | undefined>;
   }>;
   readonly invalidations: number;
@@ -42,8 +42,8 @@ export class DekLoader {
   readonly #tokens: ShredTokens;
 
   /**
-   * @param checks - For rows of another store, a backup say, without `epochs`, which say nothing of this one,
-   * and without `late`, as nothing is made there.
+   * @param checks - For rows of another store, such as a backup: without `epochs`, which say nothing about
+   *   this store, and without `late`, as no DEK is created there.
    */
   constructor(context: DekContext, checks: Pick<RowChecks, 'bound'> & Partial<RowChecks>) {
     this.#context = context;
@@ -52,8 +52,8 @@ export class DekLoader {
   }
 
   /**
-   * @throws FieldEncryptionError `DEK_NOT_FOUND` or `DEK_SHREDDED`; TamperedError; what the store or the
-   * provider reports. A failed read is never taken for "absent".
+   * @throws FieldEncryptionError `DEK_NOT_FOUND` or `DEK_SHREDDED`; TamperedError; errors of the store or the
+   *   provider. A failed read never counts as "absent".
    */
   async load(dekId: string): Promise<Dek> {
     const token = this.#tokens.of(scopeIdIn(dekId));
@@ -64,7 +64,7 @@ export class DekLoader {
   }
 
   /**
-   * The DEK of a row that was just read: unwrapped only if the cache does not hold it.
+   * Returns the DEK of a row that was just read: unwrapped only if the cache does not hold it.
    *
    * @param token - Taken before the row was read.
    */
@@ -72,12 +72,12 @@ export class DekLoader {
     const { dekCache } = this.#context;
     if (dekCache.peek(row.id)) dekCache.rewrapped(row);
     const dek = await this.#getOrLoad(row.id, token, () => Promise.resolve(row));
-    // A load that was joined may have read the row before it was changed.
+    // A joined load may have read the row before it was changed.
     dekCache.requireCommitted(dek, row);
     return dek;
   }
 
-  /** Many at once: one bulk read for what is not in the cache, then unwraps side by side. */
+  /** Loads many: one bulk read for DEKs that are not in the cache, then concurrent unwraps. */
   async loadMany(
     dekIds: ReadonlySet<string>,
     { concurrency, signal }: LoadManyOptions,
@@ -100,9 +100,10 @@ export class DekLoader {
     if (cold.length < 2) return undefined;
     const tokens = new Map(cold.map((dekId) => [dekId, this.#tokens.of(scopeIdIn(dekId))]));
     const { invalidations } = this.#context.dekCache;
-    // Without the caller's signal: others may wait for these loads too, and its abort is not theirs.
+    // Without the caller's signal: other callers may wait for these loads too, and must not be aborted with
+    // it.
     const items = this.#readMany(cold);
-    // Awaited by each load; without this, a failure before the first of them would be unhandled.
+    // Each load awaits it; without this, a failure before the first load would be unhandled.
     items.catch(() => undefined);
     return { items, invalidations, tokens };
   }
@@ -110,7 +111,7 @@ export class DekLoader {
   async #loadFrom(bulk: BulkRead | undefined, dekId: string): Promise<Dek> {
     const { dekCache } = this.#context;
     const token = bulk?.tokens.get(dekId);
-    // A DEK that was forgotten since may be the one whose turn has come: it is read again.
+    // A DEK that was invalidated since may be the next one: it is read again.
     if (!token || bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
     return this.#getOrLoad(dekId, token, async () => {
       await this.#checks.bound.require(dekId);
@@ -123,7 +124,7 @@ export class DekLoader {
   #getOrLoad(dekId: string, token: ShredToken, rowOf: () => Promise<LiveDekRow>): Promise<Dek> {
     const { dekCache } = this.#context;
     token.throwIfShredded();
-    // Before the load: what is under way when the scope is shredded must not be joined after it.
+    // Before the load: a load that is in flight when the scope is shredded must not be joined after it.
     token.watch(dekCache, dekId);
     return dekCache.getOrLoad(dekId, async () => this.#unwrap(await rowOf(), token));
   }
@@ -173,12 +174,12 @@ export class DekLoader {
   }
 }
 
-/** A MEK version that was switched off under a row is the operator's to bring back. */
+/** Only the operator can restore a MEK version that was disabled while rows need it. */
 function leftBehind(row: LiveDekRow, cause: unknown): unknown {
   if (!(cause instanceof KeyProviderError)) return cause;
   return new KeyProviderError(
     cause.code,
-    `DEK ${row.id} is still wrapped by the MEK ${describeMek(row)}, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    `DEK ${row.id} is still wrapped by the MEK ${describeMek(row)}, which cannot be used: enable or configure that version again, then rewrap the remaining rows with rewrapAllDeks`,
     { cause, retryable: cause.retryable, dekId: row.id },
   );
 }
@@ -192,7 +193,7 @@ function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
   if (isLive(row)) return row;
   throw new FieldEncryptionError(
     'DEK_SHREDDED',
-    `DEK ${dekId} was shredded at ${row.shreddedAt}: what it sealed cannot be read any more`,
+    `DEK ${dekId} was shredded at ${row.shreddedAt}: the data that it sealed cannot be read any more`,
     { dekId },
   );
 }
@@ -200,7 +201,7 @@ function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
 export function dekNotFound(dekId: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'DEK_NOT_FOUND',
-    `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+    `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or accepted as lost`,
     { dekId },
   );
 }

@@ -22,7 +22,7 @@ export interface DekServices {
   readonly tokens: ShredTokens;
 }
 
-/** @param fenceTtlMs - For a product's first rotation record only. */
+/** @param fenceTtlMs - Used only for a product's first rotation record. */
 export function dekServices(
   context: DekContext,
   { fenceTtlMs, epochs }: { readonly fenceTtlMs: number; readonly epochs: EpochsSeen },

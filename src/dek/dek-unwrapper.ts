@@ -1,4 +1,4 @@
-/** From a row to its DEK, checked against the row's commitment before anything uses it. @module */
+/** Unwraps the DEK of a row, and checks it against the row's commitment before any use. @module */
 import { timingSafeEqual } from 'node:crypto';
 import { momentOf } from '../async/clock.js';
 import { deriveCommitment } from '../crypto/key-schedule.js';
@@ -12,8 +12,7 @@ import type { ShredToken } from './shred-token.js';
 
 /**
  * @param token - Taken before the row was read.
- * @throws TamperedError where the wrap was not made by its MEK, or holds another key than the row
- * commits to.
+ * @throws TamperedError where the wrap was not made by its MEK, or does not match the row's commitment.
  */
 export async function unwrapDek(
   context: Pick<DekContext, 'clock' | 'product' | 'providers'>,
@@ -28,7 +27,7 @@ export async function unwrapDek(
 }
 
 /**
- * The bytes alone, for whoever only wraps them again: wipe them after use.
+ * The bytes alone, for callers that only wrap them again: zero them after use.
  *
  * @throws TamperedError as {@link unwrapDek} does.
  */
@@ -43,7 +42,7 @@ export async function unwrapDekBytes(
   throw tamperedRow(row.id);
 }
 
-/** In constant time. */
+/** Compares in constant time. */
 export function commitsTo(row: LiveDekRow, commitment: string): boolean {
   return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));
 }

@@ -1,4 +1,4 @@
-/** Wraps a DEK by the MEK, and for the recovery key where there is one. @module */
+/** Wraps a DEK with the MEK, and for the recovery key where there is one. @module */
 import { ownProperties } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyWrap, MekReference } from '../format/key-wrap.js';
@@ -7,14 +7,14 @@ import type { RecoveryKey } from './recovery-key.js';
 
 export interface DekWraps {
   readonly wrap: KeyWrap;
-  /** Absent without a recovery key: a row's own stays then. */
+  /** Absent without a recovery key: the row then keeps its own. */
   readonly recoveryWrap: RecoveryWrap | undefined;
 }
 
 export interface WrapDekRequest {
   readonly dekId: string;
   readonly mek: MekReference;
-  /** The recovery wrap that the row has: it stays, byte for byte, if it is for this recovery key. */
+  /** The recovery wrap of the row: kept, byte for byte, if it is for this recovery key. */
   readonly kept?: RecoveryWrap | undefined;
   readonly signal?: AbortSignal | undefined;
 }

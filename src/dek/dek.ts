@@ -9,18 +9,18 @@ export const DEK_BYTES = 32;
 
 export type DekOrigin = Pick<Dek, 'token' | 'unwrappedAt'>;
 
-/** Holds the key as a `KeyObject` in a private field, so that printing a DEK shows its id alone. */
+/** Holds the key as a `KeyObject` in a private field, so that printing a DEK shows only its id. */
 export class Dek {
   readonly id: string;
   readonly commitment: string;
-  /** When its unwrap was sent, or it was made: what every limit on its use counts from. */
+  /** When its unwrap was sent, or it was created: the start of every limit on its use. */
   readonly unwrappedAt: Moment;
-  /** Taken before its row was read, or before it was made. */
+  /** Taken before its row was read, or before it was created. */
   readonly token: ShredToken;
   readonly #key: KeyObject;
   readonly #product: string;
 
-  /** Takes the bytes over and wipes them. */
+  /** Takes ownership of the bytes and zeroes them. */
   constructor(product: string, id: string, bytes: Uint8Array, { unwrappedAt, token }: DekOrigin) {
     this.id = id;
     this.unwrappedAt = unwrappedAt;
@@ -43,7 +43,7 @@ export class Dek {
     });
   }
 
-  /** Lends the raw bytes, and wipes them when `use` has settled. */
+  /** Lends the raw bytes, and zeroes them when `use` has settled. */
   async lend<T>(use: (bytes: Buffer) => Promise<T>): Promise<T> {
     const bytes = this.#key.export();
     try {

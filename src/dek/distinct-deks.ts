@@ -1,15 +1,15 @@
-/** The DEKs that one document names: a bounded number, whatever was written into it. @module */
+/** The DEKs that one document names: a bounded number, whatever a writer puts into it. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 
-/** A sound document names one to three. */
+/** A valid document names one to three. */
 export const MOST_DEKS_IN_DOCUMENT = 256;
-/** Of one document, loaded side by side. */
+/** DEKs of one document that are loaded concurrently. */
 export const DEKS_AT_ONCE = 16;
 
 export class DistinctDeks {
   readonly #dekIds = new Set<string>();
 
-  /** Each once. */
+  /** Each dekId once. */
   get dekIds(): readonly string[] {
     return [...this.#dekIds];
   }
@@ -25,7 +25,7 @@ export class DistinctDeks {
   }
 }
 
-/** @throws FieldEncryptionError `TOO_MANY_DEKS` for a scope with so many rows that open. */
+/** @throws FieldEncryptionError `TOO_MANY_DEKS` for a scope with this many live rows. */
 export function requireFewDeks(scopeId: string, rows: number): void {
   if (rows <= MOST_DEKS_IN_DOCUMENT) return;
   throw tooManyDeks(
@@ -37,6 +37,6 @@ export function requireFewDeks(scopeId: string, rows: number): void {
 function tooManyDeks(what: string, then: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'TOO_MANY_DEKS',
-    `${what} more than ${String(MOST_DEKS_IN_DOCUMENT)} DEKs, and a sound one has one to three: ${then}`,
+    `${what} more than ${String(MOST_DEKS_IN_DOCUMENT)} DEKs, and one to three are normal: ${then}`,
   );
 }

@@ -1,4 +1,4 @@
-/** The highest epoch that a process knows of: no rotation record below it is followed any more. @module */
+/** The highest epoch that a process has seen: a rotation record below it is refused. @module */
 import type { DekRow } from '../format/dek-row.js';
 import { readEncryption } from '../guards/encryption-parts.js';
 import { requireIntegerBetween } from '../guards/guards.js';
@@ -6,13 +6,13 @@ import { recordAuthenticationOf } from '../store/authenticate-records.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 
-/** What pins the epoch of an encryption; a `FieldEncryptor` does. */
+/** The pinned epoch of an encryption context; a `FieldEncryptor` is one. */
 export interface EpochPin {
   readonly dekStore: DekStore;
   readonly minimumEpoch?: number | undefined;
 }
 
-/** Where the least epoch comes from: the configuration, an earlier record, or a DEK row by its id. */
+/** The source of the least epoch: the configuration, an earlier record, or a DEK row by its id. */
 export type EpochSource =
   | { readonly from: 'minimum' }
   | { readonly from: 'record' }
@@ -30,7 +30,7 @@ export class EpochsSeen {
     this.#authenticates = authenticates;
   }
 
-  /** A rotation record below it was put back, or is read late. */
+  /** A rotation record below it was restored from an older state, or the read lags. */
   get least(): number {
     return this.#least;
   }
@@ -47,7 +47,7 @@ export class EpochsSeen {
     if (this.#isHigher(epoch, item)) this.#set(epoch, { from: 'row', dekId });
   }
 
-  /** Where there is a record key, only what is authentic counts: a forged epoch must stop no writer. */
+  /** With a record key, only authentic items count: a forged epoch must stop no writer. */
   #isHigher(epoch: number, { authenticatedBy }: Authenticity): boolean {
     return epoch > this.#least && (!this.#authenticates || authenticatedBy !== undefined);
   }
@@ -66,9 +66,9 @@ interface Known {
 const knownBy = new WeakMap<object, Known>();
 
 /**
- * Of one encryption and its store, shared by all that works on it.
+ * The epochs of one encryption context and its store, shared by everything that uses them.
  *
- * @throws TypeError or RangeError for a bad `minimumEpoch`.
+ * @throws TypeError or RangeError for an invalid `minimumEpoch`.
  */
 export function epochsSeenBy(encryption: EpochPin): EpochsSeen {
   const { dekStore, minimumEpoch = 1 } = readEncryption(encryption);

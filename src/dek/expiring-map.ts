@@ -1,4 +1,4 @@
-/** A bounded map whose entries expire; the one file that touches `lru-cache`. @module */
+/** A bounded map whose entries expire; the only file that uses `lru-cache`. @module */
 import { LRUCache } from 'lru-cache';
 import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from '../async/clock.js';
 
@@ -11,13 +11,13 @@ export interface ExpiringMapOptions {
   readonly maxEntries: number;
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Told when an entry is gone for good. */
+  /** Called when an entry was permanently removed. */
   readonly onRemoved?: (key: string, reason: RemovalReason) => void;
 }
 
 export type RemovalReason = 'deleted' | 'expired' | 'full';
 
-/** Drops the entry used longest ago when full, and each entry when it has lived for `ttlMs`. */
+/** Evicts the least recently used entry when full, and each entry after `ttlMs`. */
 export class ExpiringMap<V> {
   readonly #lru: LRUCache<string, Expiring<V>>;
   readonly #ttlMs: number;
@@ -32,13 +32,13 @@ export class ExpiringMap<V> {
     this.#lru = new LRUCache({
       max: maxEntries,
       ttl: ttlMs,
-      // An entry that nobody asks for again must leave memory too: it may hold a key.
+      // An entry that is never requested again must leave memory too: it may hold a key.
       ttlAutopurge: true,
-      // Never 0: `lru-cache` takes that for an entry without an end, and starts a timer of 1 ms over and over.
+      // Never 0: `lru-cache` treats 0 as an entry without expiry, and restarts a timer of 1 ms repeatedly.
       perf: { now: () => clock.monotonicMs() - startMs + 1 },
       ...(onRemoved && {
         disposeAfter(_entry, key, reason) {
-          // The others are told of where they happen: the map deletes for reasons of its own.
+          // Other removals are reported where they happen: the map deletes for internal reasons too.
           if (reason === 'expire') onRemoved(key, 'expired');
           if (reason === 'evict') onRemoved(key, 'full');
         },
@@ -53,13 +53,13 @@ export class ExpiringMap<V> {
   get(key: string, now: Moment = momentOf(this.#clock)): V | undefined {
     const entry = this.#lru.get(key);
     if (entry === undefined) return undefined;
-    // The cache's own clock stands still while a machine sleeps; the age must not.
+    // The cache's own clock pauses while a machine sleeps; the age must not.
     if (elapsedBetween(entry.since, now) < this.#ttlMs) return entry.value;
     this.#remove(key, 'expired');
     return undefined;
   }
 
-  /** @param since - When the entry's life began; it keeps the age that it has. */
+  /** @param since - When the entry's life began; it keeps its age. */
   set(key: string, value: V, since: Moment = momentOf(this.#clock)): void {
     const left = this.#ttlMs - elapsedMs(this.#clock, since);
     if (left <= 0) this.#remove(key, 'expired');

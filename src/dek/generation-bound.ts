@@ -1,4 +1,4 @@
-/** Tells a generation that this library can have made from a forged one. @module */
+/** Distinguishes generations that this library can have created from forged ones. @module */
 import { TamperedError } from '../errors/errors.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import {
@@ -12,13 +12,13 @@ const ALWAYS_CREDIBLE = highestCredibleGeneration(1);
 
 type FloorHolder = { readonly record: Pick<RotationRecord, 'generationFloor'> } | undefined;
 
-/** Where the floor is read; a `RecordReader` is one. */
+/** The source of the floor; a `RecordReader` is one. */
 export interface FloorSource {
   freshCopy(): FloorHolder;
   read(): Promise<FloorHolder>;
 }
 
-/** Reads the rotation record only for a generation that neither every record nor the copy at hand allows. */
+/** Reads the rotation record only for a generation that the local copy does not allow. */
 export class GenerationBound {
   readonly #records: FloorSource;
 
@@ -32,7 +32,7 @@ export class GenerationBound {
     if (refusal) throw refusal;
   }
 
-  /** What {@link GenerationBound.require} would throw. */
+  /** Returns what {@link GenerationBound.require} would throw. */
   async refusalOf(dekId: string): Promise<TamperedError | undefined> {
     const generation = generationIn(dekId);
     if (generation <= ALWAYS_CREDIBLE) return undefined;
@@ -55,7 +55,7 @@ export class GenerationBound {
     const known = copy ? highestCredibleGeneration(copy.record.generationFloor) : 0;
     if (wanted <= known) return known;
     const read = await this.#records.read();
-    // Reading goes on without a rotation record, and then there is no floor to go by.
+    // Reading works without a rotation record, and then there is no floor.
     return read ? highestCredibleGeneration(read.record.generationFloor) : Infinity;
   }
 }
@@ -70,7 +70,7 @@ export function requireCredible(
 
 function generationTooHigh(dekId: string): TamperedError {
   return new TamperedError(
-    `DEK ${dekId} is refused: its generation is more than ${String(MOST_GENERATIONS_ABOVE_FLOOR)} above the rotation record's generationFloor, and this library never makes one so high; restore what names it from a backup, or delete the forged row`,
+    `DEK ${dekId} is refused: its generation is more than ${String(MOST_GENERATIONS_ABOVE_FLOOR)} above the rotation record's generationFloor, which this library never creates; restore the item that names it from a backup, or delete the forged row`,
     { dekId },
   );
 }

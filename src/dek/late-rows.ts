@@ -1,4 +1,4 @@
-/** Waits for DEK rows that a store may show late. @module */
+/** Waits for DEK rows that a lagging store may show late. @module */
 import type { Clock } from '../async/clock.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { readUntilShown } from '../async/read-until-shown.js';
@@ -7,10 +7,10 @@ import { RecentMap } from '../async/recent-map.js';
 
 export type RowsById = ReadonlyMap<string, StoredItem>;
 
-/** Rows that a first read did not show. */
+/** Rows that did not appear in a first read. */
 export interface LateSearch {
   readonly dekIds: readonly string[];
-  /** When the first read was sent: whatever an envelope names was made before. */
+  /** When the first read was sent: every DEK that an envelope names was created before. */
   readonly sentMs: number;
   readonly read: (dekIds: readonly string[]) => Promise<RowsById>;
 }
@@ -20,7 +20,7 @@ const MOST_REMEMBERED = 1_000;
 export class LateRows {
   readonly #clock: Clock;
   readonly #dekStore: Required<DekStore>;
-  /** By dekId: when a read that did not show it was first sent. It is waited for once. */
+  /** By dekId: when the first read that did not show it was sent. Each is waited for once. */
   readonly #missingSinceMs = new RecentMap<number>(MOST_REMEMBERED);
 
   constructor({
@@ -34,13 +34,15 @@ export class LateRows {
     this.#dekStore = dekStore;
   }
 
-  /** Those that showed in the end; all are waited for together, and none where reads do not lag. */
+  /**
+   * Returns the rows that appeared in the end; all are waited for together, and none where reads do not lag.
+   */
   async find({ dekIds, sentMs, read }: LateSearch): Promise<LateAnswer> {
     const lagMs = await this.#dekStore.readLagMs();
     const found = new Map<string, StoredItem>();
     const missing = new Map(dekIds.map((dekId) => [dekId, this.#endMs(dekId, sentMs) + lagMs]));
     for (const [dekId, endMs] of missing) {
-      // By when it was sent: the answer may have taken longer than the lag.
+      // By the time when it was sent: the answer may have taken longer than the lag.
       if (endMs <= sentMs) missing.delete(dekId);
     }
     if (missing.size === 0) return new LateAnswer(found, missing, lagMs);
@@ -73,15 +75,15 @@ export class LateAnswer {
   }
 
   /**
-   * The row; `undefined` where it is not there, and no longer can be late.
+   * Returns the row; `undefined` where it does not exist, and can no longer be late.
    *
-   * @throws FieldEncryptionError `DEK_NOT_FOUND`, retryable, where it was waited for in vain just now.
+   * @throws FieldEncryptionError `DEK_NOT_FOUND`, retryable, where it did not appear during this wait.
    */
   get(dekId: string): StoredItem | undefined {
     if (!this.#missing.has(dekId)) return this.#found.get(dekId);
     throw new FieldEncryptionError(
       'DEK_NOT_FOUND',
-      `DEK ${dekId} is not in the store, and did not show within the ${String(this.#lagMs)} ms by which reads of it may be late: try again`,
+      `DEK ${dekId} is not in the store, and did not appear within the ${String(this.#lagMs)} ms by which its reads may lag: try again`,
       { dekId, retryable: true },
     );
   }

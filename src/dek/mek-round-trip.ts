@@ -18,12 +18,12 @@ export async function makeRoundTrip(
   throw cameBackChanged(mek);
 }
 
-/** What a provider wrapped does not unwrap to the same key: nothing may rely on its wraps. */
+/** A wrap of the provider does not unwrap to the same key: its wraps must not be relied on. */
 export function cameBackChanged(mek: MekReference, cause?: unknown): Error {
   return brokenContract(
     `key provider "${mek.keyProvider}"`,
     'K4',
-    `what ${describeMek(mek)} wrapped came back changed`,
+    `a key wrapped with ${describeMek(mek)} was unwrapped to a different key`,
     cause,
   );
 }

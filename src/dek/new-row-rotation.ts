@@ -1,4 +1,4 @@
-/** Brings a row that was just made to where a rotation went in the meantime. @module */
+/** Moves a new row to the target of a rotation that began in the meantime. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
@@ -32,12 +32,12 @@ interface LiveRow {
 }
 
 /**
- * A create that was acknowledged after its copy of the record had grown old may have landed behind
- * a rotation's last scan: only its writer, who has the DEK in memory, can still see to the row. So it
- * does where a re-encryption has retired the row in the meantime: envelopes may need it still.
+ * A create that was acknowledged after its copy of the record became stale may have landed after a rotation's
+ * last scan: only its writer, who has the DEK in memory, can still move the row. It does so even where a
+ * re-encryption has retired the row in the meantime: envelopes may still need it.
  *
- * @param copy - The copy of the record that the row was made by.
- * @returns The row as it is then; `undefined` when it is no longer active.
+ * @param copy - The copy of the record that the row was created with.
+ * @returns The present row; `undefined` when it is no longer active.
  */
 export async function keepUpWithRotation(
   context: DekContext,
@@ -47,18 +47,18 @@ export async function keepUpWithRotation(
   if (records.isFresh(copy)) return written.row;
   let current: LiveRow | undefined = written;
   for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
-    // Read after the row was there: the scans of any later rotation see it.
+    // Read after the row was stored: the scans of any later rotation see it.
     const now = await records.readOrCreate();
     const next = await nextRow(context, dek, current.row, now.record);
     if (!next) return ifActive(current.row);
-    // The answer, or the wrap, may have taken so long that yet another rotation has begun.
+    // The answer, or the wrap, may have taken so long that another rotation has begun.
     if (records.isFresh(now)) current = await moveRow(context, dek, current, next);
   }
   if (!current) return undefined;
-  throw contended(`Bringing DEK ${dek.id} to the rotation`, MOST_ATTEMPTS);
+  throw contended(`Moving DEK ${dek.id} to the target of the rotation`, MOST_ATTEMPTS);
 }
 
-/** `undefined` where the row is as the record wants it. */
+/** `undefined` where the row already matches the record. */
 async function nextRow(
   context: DekContext,
   dek: Dek,

@@ -1,4 +1,4 @@
-/** Why no rotation record can be followed. @module */
+/** Formulates why a rotation record is refused. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { EpochsSeen } from './epochs-seen.js';
 import type { RotationRecord } from '../format/rotation-record.js';
@@ -24,11 +24,11 @@ function behind(
   }[source.from];
   const orRow =
     source.from === 'row'
-      ? ', or that row if it alone was altered, and then start the process again'
+      ? ', or that row if only the row was altered, and then restart the process'
       : '';
   return new FieldEncryptionError(
     'ROTATION_RECORD_BEHIND',
-    `The rotation record of "${product}" has the epoch ${String(epoch)}, below ${String(least)}, ${known}: nothing is sealed by it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and give the record an epoch above ${String(least)}`,
+    `The rotation record of "${product}" has the epoch ${String(epoch)}, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
   );
 }
 
@@ -51,7 +51,7 @@ function knownFrom(source: EpochsSeen['source']): string {
     case 'minimum':
       return '"minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) says that';
     case 'record':
-      return 'this process has read before that';
+      return 'an earlier read of this process shows that';
     case 'row':
       return `DEK row ${source.dekId} shows that`;
   }

@@ -1,4 +1,4 @@
-/** The rotation record as writers go by it: a copy of limited age. @module */
+/** The rotation record for writers: a copy of limited age. @module */
 import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../async/clock.js';
 import { hasCode } from '../errors/errors.js';
@@ -15,12 +15,12 @@ import {
   type RotationRecord,
 } from '../format/rotation-record.js';
 
-/** A copy of the record, its age counted from when its read was sent. */
+/** A copy of the record; its age counts from when its read was sent. */
 export interface RecordCopy {
   readonly record: RotationRecord;
   readonly etag: string;
   readonly readAt: Moment;
-  /** The record key that vouches for it, where records are authenticated. */
+  /** The record key that authenticates it, where records are authenticated. */
   readonly authenticatedBy?: string | undefined;
 }
 
@@ -28,13 +28,13 @@ export interface RecordReaderOptions {
   readonly product: string;
   readonly dekStore: Required<DekStore>;
   readonly clock: Clock;
-  /** What the first DEKs of a product are wrapped with. */
+  /** The MEK version for the first DEKs of a product. */
   readonly firstMek: () => Promise<MekReference>;
-  /** Written into a record that is created here; a record that exists keeps its own. */
+  /** Stored in a record that is created here; an existing record keeps its own. */
   readonly fenceTtlMs: number;
-  /** No record below the highest epoch that was seen is followed. */
+  /** A record below the highest seen epoch is refused. */
   readonly epochs: EpochsSeen;
-  /** Ends the wait of one run for a store that lags; what serves many callers has none. */
+  /** Ends the wait of one run for a lagging store; a reader for many callers has none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,16 +43,16 @@ export class RecordReader {
   #copy: RecordCopy | undefined;
   #reading: Promise<RecordCopy> | undefined;
   #catchingUp: Promise<RecordCopy> | undefined;
-  /** When the record was first read as behind, since it was last read as it should be. */
+  /** When the record was first read as behind, since it was last read as current. */
   #behindSinceMs: number | undefined;
-  /** The highest epoch of a row above the record, and when it was first met. */
+  /** The highest epoch of a row above the record, and when it was first seen. */
   #rowAhead = { epoch: 0, sinceMs: 0 };
 
   constructor(options: RecordReaderOptions) {
     this.#options = options;
   }
 
-  /** The copy at hand, if it is younger than its own `fenceTtlMs`. */
+  /** The local copy, if it is younger than its own `fenceTtlMs`. */
   freshCopy(now: Moment = momentOf(this.#options.clock)): RecordCopy | undefined {
     return this.#copy && this.isFresh(this.#copy, now) ? this.#copy : undefined;
   }
@@ -62,9 +62,9 @@ export class RecordReader {
   }
 
   /**
-   * Resolves once the copy at hand is fresh, and of this epoch where one is given.
+   * Resolves once the local copy is fresh, and of this epoch where one is given.
    *
-   * @param read - Reads the record again; once more where the answer itself took too long.
+   * @param read - Reads the record again; once more where the read itself took too long.
    */
   async requireFresh(read: () => Promise<unknown>, epoch?: number): Promise<void> {
     await untilDone('Reading the rotation record within its fence', async () => {
@@ -75,16 +75,17 @@ export class RecordReader {
     });
   }
 
-  /** A fresh copy; a product without rows gets its record made. */
+  /** Returns a fresh copy; for a product without rows, the record is created. */
   async fresh(): Promise<RecordCopy> {
     return this.freshCopy() ?? (this.#reading ??= this.#readOnce());
   }
 
   /**
-   * The record as it is in the store now, or `undefined` for a product that has none.
+   * Returns the record as it is in the store now, or `undefined` for a product that has none.
    *
-   * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac and no record key is here: what this
-   * process then makes, those that have the key would refuse, and it would seal under any planted DEK.
+   * @throws FieldEncryptionError `ROW_UNSUPPORTED` where it has a mac and this process has no record key.
+   *   Processes with the key would refuse the DEKs that this one creates, and it would seal under any planted
+   *   DEK.
    */
   async read(): Promise<RecordCopy | undefined> {
     const { product, dekStore, clock, epochs } = this.#options;
@@ -98,22 +99,22 @@ export class RecordReader {
     const copy = { record, etag, readAt, authenticatedBy };
     if (!this.#isUpToDate(copy)) return copy;
     this.#behindSinceMs = undefined;
-    // Of reads that overtake each other, the one that was sent last counts.
+    // Of overlapping reads, the one that was sent last counts.
     if (!this.#copy || readAt.monotonicMs >= this.#copy.readAt.monotonicMs) this.#copy = copy;
     return copy;
   }
 
-  /** The record as it is in the store now; a product without rows gets its record made. */
+  /** Returns the record as it is in the store now; for a product without rows, the record is created. */
   async readOrCreate(): Promise<RecordCopy> {
     return (await this.readUnlessNew()) ?? (await this.#create());
   }
 
   /**
-   * The record as it is in the store now, or `undefined` for a product that has no rows either.
+   * Returns the record as it is in the store now, or `undefined` for a product without rows.
    *
    * @throws FieldEncryptionError `ROTATION_RECORD_MISSING` where there are rows, or a `minimumEpoch`: the
-   * record was lost, and a new one would restart the epochs; `ROTATION_RECORD_BEHIND` where it was put back
-   * to an older one.
+   *   record was lost, and a new one would restart the epochs; `ROTATION_RECORD_BEHIND` where it was restored
+   *   from an older state.
    */
   async readUnlessNew(): Promise<RecordCopy | undefined> {
     const { product, dekStore } = this.#options;
@@ -123,11 +124,11 @@ export class RecordReader {
   }
 
   /**
-   * A copy that was just read, or from before rows were read that may be ahead of it: read again where it is
-   * behind what was seen.
+   * Returns a copy that was just read, or from before rows were read that may be ahead of it: read again
+   * where it is behind a seen epoch.
    *
-   * @throws FieldEncryptionError `ROTATION_RECORD_BEHIND` or `ROTATION_RECORD_MISSING` where it is still so
-   * once reads cannot lag any more.
+   * @throws FieldEncryptionError `ROTATION_RECORD_BEHIND` or `ROTATION_RECORD_MISSING` where it is still
+   *   behind once reads cannot lag any more.
    */
   async followed(copy: RecordCopy | undefined): Promise<RecordCopy | undefined> {
     const isAsItShouldBe = copy ? this.#isUpToDate(copy) : this.#options.epochs.least === 1;
@@ -135,8 +136,8 @@ export class RecordReader {
   }
 
   /**
-   * The record, for a caller that found a row above its copy: read again until it has the row's epoch, or
-   * until reads cannot lag behind the row any more. The caller judges what it gets.
+   * Returns the record, for a caller that found a row above its copy: read again until it has the row's
+   * epoch, or until reads cannot lag behind the row any more. The caller decides on the result.
    */
   async readForRow({ epoch }: Pick<DekRow, 'epoch'>): Promise<RecordCopy | undefined> {
     const { dekStore, clock, signal } = this.#options;
@@ -176,7 +177,7 @@ export class RecordReader {
     return record.epoch >= this.#options.epochs.least;
   }
 
-  /** Callers share one wait. After a wait in vain, later callers do not wait again. */
+  /** Callers share one wait. After an unsuccessful wait, later callers do not wait again. */
   async #caughtUp(): Promise<RecordCopy> {
     this.#catchingUp ??= this.#catchUp().finally(() => {
       this.#catchingUp = undefined;

@@ -1,4 +1,4 @@
-/** The offline key that DEKs are wrapped for besides the MEK: docs/recovery.md. @module */
+/** The offline key that DEKs are also wrapped for: docs/recovery.md. @module */
 import type { KeyObject } from 'node:crypto';
 import { encodeBase64url } from '../crypto/encoding.js';
 import {
@@ -14,7 +14,7 @@ import type { RecoveryWrap } from '../format/dek-row.js';
 const KEY_ID_LENGTH = 16;
 const HOW_TO = 'an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----"';
 
-/** The public half. It wraps; what it wraps comes back only with the private one. */
+/** The public half. It wraps; only the private half unwraps. */
 export class RecoveryKey {
   /** The `recoveryKeyId` of its wraps. */
   readonly id: string;
@@ -25,7 +25,7 @@ export class RecoveryKey {
     this.#publicKey = publicKey;
   }
 
-  /** What a row is to have: the recovery wrap that it has, if that is for this key. */
+  /** Returns the recovery wrap for a row: its present one, if that is for this key. */
   wrapFor(kept: RecoveryWrap | undefined, dek: Uint8Array): RecoveryWrap {
     if (kept?.recoveryKeyId === this.id) return kept;
     const wrappedDek = encodeBase64url(rsaOaep256Wrap(this.#publicKey, dek));
@@ -39,9 +39,9 @@ export function recoveryKeyIdOf(key: KeyObject): string {
 }
 
 /**
- * The key of an option that may be left out.
+ * Returns the key of an optional option.
  *
- * @throws TypeError where it is no text; RangeError where that is no such key.
+ * @throws TypeError for anything but text; RangeError for text without such a key.
  */
 export function readRecoveryKey(recoveryKey: unknown): RecoveryKey | undefined {
   if (recoveryKey === undefined) return undefined;
@@ -54,14 +54,14 @@ export function readRecoveryKey(recoveryKey: unknown): RecoveryKey | undefined {
 }
 
 /**
- * The key that a PEM holds.
+ * Returns the key that a PEM holds.
  *
- * @returns What is wrong with the text otherwise: words that give nothing of it away.
+ * @returns The problem with any other text, in words that reveal nothing of it.
  */
 export function parseRecoveryKey(pem: string): RecoveryKey | string {
-  // First of all: Node would take the public half out of it without a word.
+  // Checked first: Node would silently derive the public half from a private key.
   if (holdsPrivateKey(pem)) {
-    return 'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';
+    return 'holds a private key: keep that offline, pass the public key alone, and create a new pair if others may have seen it here';
   }
   const publicKey = publicKeyIn(pem);
   if (!publicKey) return `must be ${HOW_TO}`;

@@ -1,4 +1,4 @@
-/** What every row that was read goes through. @module */
+/** The checks of every row that was read. @module */
 import type { EpochsSeen } from './epochs-seen.js';
 import type { GenerationBound } from './generation-bound.js';
 import type { LateRows } from './late-rows.js';

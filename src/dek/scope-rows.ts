@@ -1,4 +1,4 @@
-/** The rows of a scope as a writer goes by them: a listing of limited age. @module */
+/** The rows of a scope for writers: a listing of limited age. @module */
 import { elapsedBetween, elapsedMs, momentOf, type Moment } from '../async/clock.js';
 import { MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
 import { alteredItem } from '../format/item-shape.js';
@@ -18,11 +18,11 @@ import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 import { SingleFlight } from '../async/single-flight.js';
 
 export interface ScopeListing {
-  /** Highest active generation: the one that seals. */
+  /** The highest active generation: the one that seals. */
   readonly active: ActiveDekRow | undefined;
-  /** The highest generations first, and no more than tell that there are too many. */
+  /** The highest generations first, and only as many as show that there are too many. */
   readonly live: readonly LiveDekRow[];
-  /** Highest credible generation in any state, tombstones included; 0 for none. */
+  /** The highest credible generation in any state, tombstones included; 0 for none. */
   readonly highestGeneration: number;
   /** When the read was sent. */
   readonly readAt: Moment;
@@ -38,7 +38,7 @@ export function isSealable(listing: ScopeListing): listing is SealableListing {
   return listing.active !== undefined;
 }
 
-/** Enough to tell that a scope has too many; what is planted beyond that must not fill memory. */
+/** Enough to detect that a scope has too many; further planted rows must not fill memory. */
 const MOST_LIVE = MOST_DEKS_IN_DOCUMENT + 1;
 
 function scopeListing(
@@ -74,7 +74,7 @@ export class ScopeRows {
     });
   }
 
-  /** The listing at hand, if it is younger than `fenceTtlMs` and from after the last shred. */
+  /** The local listing, if it is younger than `fenceTtlMs` and from after the last shred. */
   fresh(
     scopeId: string,
     fenceTtlMs: number,
@@ -90,8 +90,8 @@ export class ScopeRows {
   }
 
   /**
-   * The scope as it is in the store now; concurrent callers share one read, those after a shred not that of
-   * callers before it.
+   * Returns the scope as it is in the store now. Concurrent callers share one read; callers after a shred do
+   * not join a read from before it.
    */
   async read(token: ShredToken): Promise<ScopeListing> {
     token.throwIfShredded();
@@ -104,7 +104,7 @@ export class ScopeRows {
     );
   }
 
-  /** What a writer knows after a write of its own: a read that was under way came too early. */
+  /** The state after a write of this process: a read in flight is stale. */
   put(listing: ScopeListing): void {
     this.#reads.supersede(listing.token);
     this.#keep(listing);
@@ -136,7 +136,7 @@ export class ScopeRows {
   }
 }
 
-/** @throws TamperedError where the store answers with another scope's row. */
+/** @throws TamperedError where the store returns another scope's row. */
 export function rowOfScope(value: unknown, scopeId: string): DekRow {
   const row = parseDekRow(value);
   if (row.scopeId !== scopeId) throw alteredItem(`DEK row ${row.id}`, 'scopeId');

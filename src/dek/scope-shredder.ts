@@ -24,15 +24,15 @@ export interface RowItem<Row extends DekRow = DekRow> {
 }
 
 /**
- * Writes a tombstone over each live row, and lists again until none is live: a generation made in
- * the meantime is found by the next round. Where reads may lag, the last round begins so much later
- * than the first, and than the last write: a DEK that was made just before is found as well, and no read
- * that is sent afterwards shows a row as it was.
+ * Replaces each live row with a tombstone, and lists again until none is live: the next round finds a
+ * generation that was created in the meantime. Where reads may lag, the last round begins one lag
+ * later than the first round and the last write. So it also finds a DEK that was created just before, and no read
+ * that is sent afterwards shows an old row.
  *
- * What began for the scope in this process before, or begins meanwhile, ends with `DEK_SHREDDED`.
+ * Work on the scope in this process that began before, or begins meanwhile, ends with `DEK_SHREDDED`.
  *
- * @param signal - Ends it before the next step; it is under way until a write that was sent is answered.
- * @returns The dekIds shredded by this call; none on a second one.
+ * @param signal - Stops the shred before the next step; a write that was sent is awaited first.
+ * @returns The dekIds that this call shredded; none for a second call.
  */
 export async function shredScope(
   { context, tokens }: Pick<DekServices, 'context' | 'tokens'>,
@@ -58,7 +58,7 @@ async function shredRows(
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     signal?.throwIfAborted();
     const sentMs = context.clock.monotonicMs();
-    // Before the list is read: what is answered meanwhile may have landed behind it.
+    // Taken before the list is read: a create that is answered meanwhile may have landed after it.
     const sent = pendingCreates();
     const listed = await untilAborted(context.dekStore.listScope(scopeId, { signal }), signal);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
@@ -88,7 +88,7 @@ async function shredRows(
   throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
 }
 
-/** Takes the id of a row whose create is under way, so that it cannot land after the shred. */
+/** Takes the id of a row whose create is in flight, so that it cannot land after the shred. */
 async function barRow(
   { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
   row: ActiveDekRow,
@@ -96,7 +96,7 @@ async function barRow(
   try {
     await dekStore.create(tombstoneOf(row, timestampOf(clock)));
   } catch (error) {
-    // It has landed already: the next round finds it.
+    // It has already landed: the next round finds it.
     if (!hasCode(error, 'ALREADY_EXISTS')) throw error;
   }
 }
@@ -105,7 +105,7 @@ function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {
   return isLive(item.row);
 }
 
-/** @returns False when someone else wrote the row first. */
+/** @returns False when another process wrote the row first. */
 async function shredRow(
   { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
   { row, etag }: RowItem<LiveDekRow>,

@@ -1,4 +1,4 @@
-/** Gives writers the DEK that seals a scope, under a row that is fresh enough to act on. @module */
+/** Returns the DEK that seals a scope to writers, under a row that is fresh enough to act on. @module */
 import { elapsedMs, momentOf, type Moment } from '../async/clock.js';
 import { contended } from '../errors/errors.js';
 import type { RecordReader } from './record-reader.js';
@@ -18,10 +18,10 @@ import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.j
 import type { ShredToken } from './shred-token.js';
 import { SingleFlight } from '../async/single-flight.js';
 
-/** A DEK to seal with until `fenceTtlMs` after its row was read. */
+/** A DEK that may seal until `fenceTtlMs` after its row was read. */
 export interface SealingDek {
   readonly dek: Dek;
-  /** Of the row as last read: the hint that goes into each envelope. */
+  /** From the row as last read: the hint in each envelope. */
   readonly mekVersion: string;
   readonly rowReadAt: Moment;
   readonly fenceTtlMs: number;
@@ -33,7 +33,7 @@ interface FreshListing {
 }
 
 interface OutgrowOptions {
-  /** Given the highest generation that can be true. */
+  /** Receives the highest credible generation. */
   readonly named: (mostCredible: number) => string | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -64,7 +64,7 @@ export class SealingDeks {
     this.#creator = parts.creator;
   }
 
-  /** Without any read, if record, row and DEK are at hand and fresh. */
+  /** Without any read, if record, row and DEK are in memory and fresh. */
   ready({ scopeId }: KeyScope): SealingDek | undefined {
     const now = momentOf(this.#context.clock);
     const known = this.#sealable(scopeId, now);
@@ -75,17 +75,17 @@ export class SealingDeks {
     return sealingDek(dek, listing, fenceTtlMs);
   }
 
-  /** Whether what is sealed now gets a DEK of at least this one's generation. Reads nothing and publishes nothing. */
+  /** Whether what is sealed now gets a DEK of at least this one's generation. Reads and publishes nothing. */
   hasReached({ scopeId }: KeyScope, dekId: string): boolean {
     const known = this.#sealable(scopeId, momentOf(this.#context.clock));
     return known !== undefined && known.listing.active.generation >= generationIn(dekId);
   }
 
   /**
-   * Reads what is missing or too old, and makes the scope's first DEK; callers of one scope share it, those
-   * after a shred not that of callers before it.
+   * Reads what is missing or stale, and creates the scope's first DEK. Callers for one scope share this work;
+   * callers after a shred do not join work from before it.
    *
-   * @param token - As the call that asks took it when it began.
+   * @param token - As the call took it when it began.
    * @throws FieldEncryptionError `DEK_SHREDDED` where the scope was shredded since.
    */
   prepare(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
@@ -93,7 +93,7 @@ export class SealingDeks {
   }
 
   /**
-   * Makes the scope's next DEK, unless it has a wanted one: what is sealed from then on is under it.
+   * Creates the scope's next DEK, unless it has a wanted one: everything is sealed under it from then on.
    *
    * @param token - As for {@link SealingDeks.prepare}.
    */
@@ -102,11 +102,11 @@ export class SealingDeks {
   }
 
   /**
-   * Makes a next DEK where the scope knows of no generation as high as one that a stored document names: its
-   * row is lost, and the id stays free for the day on which it is restored.
+   * Creates a next DEK where the scope has no generation as high as one that a stored document names: its row
+   * is lost, and its id stays free in case the row is restored.
    *
    * @param token - As for {@link SealingDeks.prepare}.
-   * @throws TamperedError where the generation is higher than any can be.
+   * @throws TamperedError where the generation is higher than is credible.
    */
   async outgrow(
     scope: KeyScope,
@@ -129,10 +129,10 @@ export class SealingDeks {
   }
 
   /**
-   * For what a caller passes, which raises no generation.
+   * For a document that a caller passes, which raises no generation.
    *
-   * @throws FieldEncryptionError `DEK_NOT_FOUND` where the scope does not know the DEK, and might give its id to
-   * another one.
+   * @throws FieldEncryptionError `DEK_NOT_FOUND` where the scope does not have the DEK, and might give its id
+   *   to another one.
    */
   async requireNotLost(token: ShredToken, dekId: string, signal?: AbortSignal): Promise<void> {
     const { highestGeneration } = await this.#scopeRows.read(token);
@@ -141,7 +141,7 @@ export class SealingDeks {
     throw dekNotFound(dekId);
   }
 
-  /** Asks the store and no cache, and again once its reads cannot lag behind any more. */
+  /** Reads from the store, not from a cache, and again once its reads cannot lag any more. */
   async #isLost(dekId: string, signal: AbortSignal | undefined): Promise<boolean> {
     const { dekStore, clock } = this.#context;
     if (await dekStore.get(dekId, { signal })) return false;
@@ -152,7 +152,7 @@ export class SealingDeks {
   }
 
   /**
-   * Whether what was sealed may stay, now that its write was acknowledged. Within the fence no read is
+   * Whether sealed values are valid, now that their write was acknowledged. Within the fence no read is
    * needed; after it the DEK may have been retired, or shredded by another process, before the write landed.
    *
    * @throws FieldEncryptionError `DEK_SHREDDED` where this process shredded the scope during the read.
@@ -171,7 +171,7 @@ export class SealingDeks {
     return false;
   }
 
-  /** What is fresh by the record's fence. */
+  /** Values that are fresh by the record's fence. */
   #sealable(scopeId: string, now: Moment): FreshListing | undefined {
     const copy = this.#records.freshCopy(now);
     if (!copy) return undefined;
@@ -189,7 +189,7 @@ export class SealingDeks {
       await this.#records.followed(copy);
       const listing = await this.#creator.create(scope, token, known);
       const dek = await this.#loader.loadRow(listing.active, token);
-      // The answer may have come late, or the fence have changed: no process goes by a record that is old.
+      // The answer may be late, or the fence may have changed: no process acts on a stale record.
       const fenceMs = this.#records.freshCopy()?.record.fenceTtlMs ?? 0;
       if (this.#scopeRows.isFresh(listing, fenceMs)) return sealingDek(dek, listing, fenceMs);
     }

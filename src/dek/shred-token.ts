@@ -1,14 +1,15 @@
-/** Tells what began before a shred of this process that it must not go on. @module */
+/** Ends work that began before a shred of this process. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 
-/** Holds DEKs, and gives one up on request. */
+/** Holds DEKs, and evicts one on request. */
 export interface DekHolder {
   invalidate(dekId: string): void;
 }
 
 /**
- * One scope, for as long as this process does not shred it. A call takes the scope's token when it begins,
- * and a DEK has the token from when its row was read or it was made: once that is shredded, neither is of use.
+ * Represents one scope until this process shreds it. A call takes the scope's token when it begins, and a DEK
+ * has the token from when its row was read or it was created: once the token is shredded, neither may be
+ * used.
  */
 export class ShredToken {
   readonly scopeId: string;
@@ -28,13 +29,13 @@ export class ShredToken {
     if (this.#isShredded) throw shreddedHere(this.scopeId);
   }
 
-  /** From before the DEK is loaded: the holder gives it up when the scope is shredded. */
+  /** Called before the DEK is loaded: the holder evicts it when the scope is shredded. */
   watch(holder: DekHolder, dekId: string): void {
     const dekIds = this.#holders.get(holder) ?? new Set();
     this.#holders.set(holder, dekIds.add(dekId));
   }
 
-  /** @internal To be called by `ShredTokens` alone. */
+  /** @internal Called by `ShredTokens` alone. */
   end(): void {
     this.#isShredded = true;
     for (const [holder, dekIds] of this.#holders) {
@@ -47,6 +48,6 @@ export class ShredToken {
 function shreddedHere(scopeId: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'DEK_SHREDDED',
-    `Scope ${scopeId} was shredded by this process after the call began, or after the document was opened: what its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved makes a new DEK`,
+    `Scope ${scopeId} was shredded by this process after the call began, or after the document was opened: the data that its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved creates a new DEK`,
   );
 }

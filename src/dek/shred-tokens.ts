@@ -3,7 +3,7 @@ import { originOf } from '../store/dek-store.js';
 import type { ActiveDekRow } from '../format/dek-row.js';
 import { ShredToken } from './shred-token.js';
 
-// By store object: all encryptors and runs over one store have to know of each other's shreds.
+// By store object: all encryptors and runs over one store must know each other's shreds.
 const tokensOfStores = new WeakMap<object, ShredTokens>();
 
 /** @param store - The caller's own, or a wrapper of it that the library made. */
@@ -16,30 +16,30 @@ export function shredTokensOf(store: object): ShredTokens {
   return tokens;
 }
 
-/** A shred of one scope that is under way. */
+/** A shred of one scope in progress. */
 export interface ScopeShred {
-  /** Rows whose create was sent by this process and not answered yet: they may land at any time. */
+  /** Rows whose create this process has sent without an answer yet: they may land at any time. */
   readonly pendingCreates: () => readonly ActiveDekRow[];
-  /** To be called once, however the shred ended. */
+  /** Called exactly once, however the shred ended. */
   readonly end: () => void;
 }
 
 export class ShredTokens {
-  /** Weakly: a token counts for as long as a call, a document or a DEK holds it, and then takes no memory. */
+  /** Weak references: a token exists while a call, a document or a DEK holds it, and then uses no memory. */
   readonly #tokens = new Map<string, WeakRef<ShredToken>>();
   readonly #collected = new FinalizationRegistry<string>((scopeId) => {
     if (!this.#tokens.get(scopeId)?.deref()) this.#tokens.delete(scopeId);
   });
-  /** How many shreds of a scope are under way. */
+  /** How many shreds of a scope are in progress. */
   readonly #shreds = new Map<string, number>();
   readonly #creates = new Map<string, Set<ActiveDekRow>>();
 
-  /** Scopes that are remembered now: of those that something holds a token of, and a few until they are collected. */
+  /** Remembered scopes: those whose token is held, and a few until they are garbage-collected. */
   get size(): number {
     return this.#tokens.size;
   }
 
-  /** What a call that begins now has to hold; shredded already while a shred is under way. */
+  /** The token for a call that begins now; already shredded while a shred is in progress. */
   of(scopeId: string): ShredToken {
     const known = this.#tokens.get(scopeId)?.deref();
     if (known) return known;
@@ -50,7 +50,7 @@ export class ShredTokens {
     return token;
   }
 
-  /** Ends everything that has begun for the scope, and whatever begins before the shred ends. */
+  /** Ends everything that has begun for the scope, and everything that begins before the shred ends. */
   beginShred(scopeId: string): ScopeShred {
     this.#tokens.get(scopeId)?.deref()?.end();
     this.#shreds.set(scopeId, (this.#shreds.get(scopeId) ?? 0) + 1);
@@ -62,7 +62,7 @@ export class ShredTokens {
     };
   }
 
-  /** Sends the create of a row, and knows of it until it is answered. */
+  /** Sends the create of a row, and remembers it until it is answered. */
   async creating<T>(row: ActiveDekRow, create: () => Promise<T>): Promise<T> {
     const rows = this.#creates.get(row.scopeId) ?? new Set();
     this.#creates.set(row.scopeId, rows.add(row));

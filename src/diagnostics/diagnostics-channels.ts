@@ -75,11 +75,11 @@ type EvictionReason = Extract<CacheMessage, { readonly type: 'evicted' }>['reaso
 
 const cache = channel(diagnosticsChannels.cache);
 
-export function tellOfDek(type: 'hit' | 'joined' | 'miss', dekId: string): void {
+export function publishDekUse(type: 'hit' | 'joined' | 'miss', dekId: string): void {
   if (cache.hasSubscribers) cache.publish({ type, dekId } satisfies CacheMessage);
 }
 
-export function tellOfEviction(dekId: string, reason: EvictionReason): void {
+export function publishEviction(dekId: string, reason: EvictionReason): void {
   if (cache.hasSubscribers)
     cache.publish({ type: 'evicted', dekId, reason } satisfies CacheMessage);
 }

@@ -37,7 +37,7 @@ export class VaultThrottle {
   #calls = 0;
   #throttled = 0;
   /** Wakes each waiting call. */
-  readonly #naps = new Set<AbortController>();
+  readonly #sleepers = new Set<AbortController>();
   #isClosed = false;
 
   constructor({ clock, concurrency, callsPerSecond }: VaultGateOptions) {
@@ -108,7 +108,7 @@ export class VaultThrottle {
   /** No call gets a turn any more, and no call keeps waiting for one. */
   close(): void {
     this.#isClosed = true;
-    for (const nap of this.#naps) nap.abort(closed());
+    for (const sleeper of this.#sleepers) sleeper.abort(closed());
   }
 
   /** A call succeeded. */
@@ -162,21 +162,21 @@ export class VaultThrottle {
     for (;;) {
       const restMs = atMs - this.#clock.monotonicMs();
       if (restMs <= 0) return;
-      await this.#nap(Math.min(restMs, MOST_SLEEP_MS), signal);
+      await this.#sleep(Math.min(restMs, MOST_SLEEP_MS), signal);
     }
   }
 
-  async #nap(durationMs: number, given: AbortSignal | undefined): Promise<void> {
-    const [nap, signal] = [ownController(), ownSignal(given)];
+  async #sleep(durationMs: number, given: AbortSignal | undefined): Promise<void> {
+    const [sleeper, signal] = [ownController(), ownSignal(given)];
     const stop = (): void => {
-      nap.abort(signal?.reason);
+      sleeper.abort(signal?.reason);
     };
     signal?.addEventListener('abort', stop, ONCE);
-    this.#naps.add(nap);
+    this.#sleepers.add(sleeper);
     try {
-      await this.#clock.sleep(durationMs, nap.signal);
+      await this.#clock.sleep(durationMs, sleeper.signal);
     } finally {
-      this.#naps.delete(nap);
+      this.#sleepers.delete(sleeper);
       signal?.removeEventListener('abort', stop);
     }
   }

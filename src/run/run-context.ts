@@ -16,7 +16,7 @@ import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { VaultBudget } from '../provider/vault-budget.js';
 import { type DekStore, originOf } from '../store/dek-store.js';
-import { chargedDekStore, RunCharge } from '../store/metered-dek-store.js';
+import { meteredDekStore, RunCharge } from '../store/metered-dek-store.js';
 import type { RunTally } from './run-counter.js';
 import type { RunName, RunSummary, RunEstimate } from './run-event.js';
 import type { RunRequest } from './run-options.js';
@@ -101,7 +101,7 @@ export function runContext(
   const charge = new RunCharge();
   const budget = new VaultBudget(request.limits, request.concurrency, clock);
   const providers = budget.over(configured);
-  const dekStore = chargedDekStore(own.dekStore, { product, clock }, charge);
+  const dekStore = meteredDekStore(own.dekStore, { product, clock }, charge);
   dekCache?.belongTo(originOf(own.dekStore), product);
   const epochs = epochsSeenBy(encryption);
   const records = new RecordReader({

@@ -7,7 +7,7 @@ import { requireIdentifier } from '../guards/guards.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { chargedDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
+import { meteredDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
 import { endOnAbort } from './end-on-abort.js';
 import { MeteredDocumentStore } from './metered-document-store.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
@@ -94,7 +94,7 @@ export function searchContext(
     product,
     clock,
     charge,
-    dekStore: chargedDekStore(dekStore, { product, clock }, charge),
+    dekStore: meteredDekStore(dekStore, { product, clock }, charge),
   };
 }
 

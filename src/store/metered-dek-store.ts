@@ -15,7 +15,7 @@ import {
 } from './dek-store.js';
 
 /** The DEK store of a run: its answers are checked, its calls published, its charge added up. */
-export function chargedDekStore(
+export function meteredDekStore(
   dekStore: DekStore,
   source: CallSource,
   charge: RunCharge,

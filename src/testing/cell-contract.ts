@@ -36,7 +36,7 @@ type CellCase = readonly [rule: keyof CellRules, name: string, check: CellCheck]
 
 const WRITERS = 20;
 const MOST_ATTEMPTS = 1_000;
-const UNKNOWN_ETAG = 'an-etag-that-nobody-was-given';
+const UNKNOWN_ETAG = 'an-etag-that-was-never-returned';
 
 export function cellCases<Subject, Item extends object>(
   noun: string,

@@ -5,7 +5,7 @@ import type { SubjectCase, DocumentStoreSubject } from './contract-case.js';
 import { sampleDocument, sampleDocuments } from './sample-items.js';
 
 const KEY = sampleDocument();
-const UNKNOWN_ETAG = 'an-etag-that-nobody-was-given';
+const UNKNOWN_ETAG = 'an-etag-that-was-never-returned';
 const CALLERS = 20;
 
 export const DOCUMENT_WRITING_CASES: readonly SubjectCase<DocumentStoreSubject>[] = [

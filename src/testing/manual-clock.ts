@@ -30,9 +30,9 @@ const DEFAULT_JITTER = 0.5;
  * import { ManualClock } from '@bytelyst/field-encrypt/testing';
  *
  * const clock = new ManualClock();
- * const nap = clock.sleep(60_000);
+ * const sleep = clock.sleep(60_000);
  * clock.advance(60_000);
- * await nap;
+ * await sleep;
  * ```
  */
 export class ManualClock implements Clock {

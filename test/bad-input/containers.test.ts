@@ -171,7 +171,7 @@ describe('an envelope in place of a container', () => {
       expect(await failure(encryptAny(encryptor, own))).toEqual(
         refused(
           'ENVELOPE_REFUSED',
-          `The value at "${place}" looks like an envelope of this document, and the definition declares no field there: leave it out, or write what it holds in clear`,
+          `The value at "${place}" looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
         ),
       );
       expect(await failure(encryptAny(encryptor, foreign))).toEqual(

@@ -304,7 +304,7 @@ describe('a wrap', () => {
     const refusal: Failure = {
       name: 'KeyProviderError',
       code: 'MEK_VERSION_UNKNOWN',
-      message: `DEK ${dekId} is still wrapped by the MEK env/env/env-0000000000000000, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+      message: `DEK ${dekId} is still wrapped by the MEK env/env/env-0000000000000000, which cannot be used: enable or configure that version again, then rewrap the remaining rows with rewrapAllDeks`,
     };
     expect(await refusals({ ...row, mekVersion: 'env-0000000000000000' })).toEqual([
       refusal,

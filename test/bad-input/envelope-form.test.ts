@@ -176,7 +176,7 @@ describe('a dekId', () => {
     expect(await failure(read({ ...envelope, dekId }))).toEqual(
       refused(
         'DEK_NOT_FOUND',
-        `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+        `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or accepted as lost`,
       ),
     );
   });

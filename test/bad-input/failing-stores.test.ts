@@ -195,7 +195,7 @@ describe('a store that answers with something else', () => {
       ok: false,
       error: {
         code: 'DEK_NOT_FOUND',
-        message: `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+        message: `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or accepted as lost`,
       },
     });
   });

@@ -28,7 +28,7 @@ const SCOPE = '6ba93ee4f21c83cde16a191438027014';
 function stale(dekId = `${SCOPE}.1`): ReturnType<typeof refused> {
   return refused(
     'CIPHER_STALE',
-    `The document was opened too long ago to go on with DEK ${dekId}: open it again`,
+    `The document was opened too long ago to use DEK ${dekId}: open it again`,
   );
 }
 
@@ -328,7 +328,7 @@ describe('a document of several generations', () => {
     expect(await failure(decryptAny(process.encryptor, { ...KEY, body: first }))).toEqual(
       refused(
         'DEK_SHREDDED',
-        `DEK ${first.dekId} was shredded at 2026-11-23T12:00:00.000Z: what it sealed cannot be read any more`,
+        `DEK ${first.dekId} was shredded at 2026-11-23T12:00:00.000Z: the data that it sealed cannot be read any more`,
       ),
     );
   });

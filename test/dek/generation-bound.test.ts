@@ -28,7 +28,7 @@ const FORGED = [HIGHEST + 1, Number.MAX_SAFE_INTEGER];
 
 const refusal = (generation: number): ReturnType<typeof tampered> =>
   tampered(
-    `DEK ${SCOPE}.${String(generation)} is refused: its generation is more than 1048576 above the rotation record's generationFloor, and this library never makes one so high; restore what names it from a backup, or delete the forged row`,
+    `DEK ${SCOPE}.${String(generation)} is refused: its generation is more than 1048576 above the rotation record's generationFloor, which this library never creates; restore the item that names it from a backup, or delete the forged row`,
   );
 
 async function planted(made: Setup, generation: number): Promise<DekRow> {
@@ -66,7 +66,7 @@ describe('a tombstone of a generation that the library never makes', () => {
     const before = await contentsOf(made.memory);
     expect(await failure(encryptAny(other.encryptor, { ...KEY, body: 'text' }))).toEqual(
       tampered(
-        `The DEK rows of scope ${SCOPE} leave no generation for another, and this library never makes so many: restore them from a backup, or delete the forged one`,
+        `The DEK rows of scope ${SCOPE} leave no free generation, and this library never creates that number: restore them from a backup, or delete the forged one`,
       ),
     );
     expect(await contentsOf(made.memory)).toEqual(before);

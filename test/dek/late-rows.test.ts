@@ -42,7 +42,7 @@ function late(before: Setup, seenMs: number, lagMs: number | Error = LAG_MS): Se
 function notYet(dekId: string): ReturnType<typeof refused> {
   return refused(
     'DEK_NOT_FOUND',
-    `DEK ${dekId} is not in the store, and did not show within the 3000 ms by which reads of it may be late: try again`,
+    `DEK ${dekId} is not in the store, and did not appear within the 3000 ms by which its reads may lag: try again`,
   );
 }
 
@@ -225,7 +225,7 @@ describe('a creator whose listing does not show what another has made', () => {
     expect(describeError(error)).toEqual(
       refused(
         'CONTENDED',
-        `Another process has made DEK ${dekId}, and a listing of its scope did not show it within the 3000 ms by which reads may be late: try again`,
+        `Another process created DEK ${dekId}, but a listing of its scope did not show it within the 3000 ms by which reads may lag: try again`,
       ),
     );
     expect(error).toMatchObject({ retryable: true });

@@ -17,7 +17,7 @@ import { envKeys, targetOf } from '../support/rotations.js';
 import { newPrivateKey, PAIR, pairOf } from '../support/recovery-pairs.js';
 
 const PRIVATE =
-  'holds a private key: keep that offline, give the public key alone, and make a new pair if others may have seen it here';
+  'holds a private key: keep that offline, pass the public key alone, and create a new pair if others may have seen it here';
 const NO_PEM = 'must be an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----"';
 
 function spkiPem(publicKey: KeyObject): string {

@@ -106,7 +106,7 @@ describe('checkReadiness', () => {
       expect(describeError(checks[1]?.error)).toEqual(
         refused(
           'ADAPTER_CONTRACT',
-          'The key provider "env" broke rule K4: what env/env/env-2e78b39dca20f0b4 wrapped came back changed; fix the adapter',
+          'The key provider "env" broke rule K4: a key wrapped with env/env/env-2e78b39dca20f0b4 was unwrapped to a different key; fix the adapter',
         ),
       );
     }

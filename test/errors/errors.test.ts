@@ -105,7 +105,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       clock.advance(30_000);
       return thrownBy(() => open.seal('body', 'text'));
     },
-    message: `The document was opened too long ago to go on with DEK ${DEK_ID}: open it again`,
+    message: `The document was opened too long ago to use DEK ${DEK_ID}: open it again`,
     dekId: DEK_ID,
   },
   CONFIGURATION_INVALID: {
@@ -144,7 +144,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const [, envelope] = await stored();
       return rejection(decryptAny(setup().encryptor, { ...KEY, body: envelope }));
     },
-    message: `DEK ${DEK_ID} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+    message: `DEK ${DEK_ID} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or accepted as lost`,
     dekId: DEK_ID,
   },
   DEK_SHREDDED: {
@@ -154,7 +154,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       await encryptor.shred(note, KEY);
       return rejection(decryptAny(encryptor, { ...KEY, body }));
     },
-    message: `DEK ${DEK_ID} was shredded at 2026-11-23T10:00:00.000Z: what it sealed cannot be read any more`,
+    message: `DEK ${DEK_ID} was shredded at 2026-11-23T10:00:00.000Z: the data that it sealed cannot be read any more`,
     dekId: DEK_ID,
   },
   DOCUMENT_MOVED: {
@@ -212,7 +212,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       expect((reported as Error).cause).toBe(disabled);
       return reported;
     },
-    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap the remaining rows with rewrapAllDeks`,
     dekId: DEK_ID,
   },
   MEK_NOT_VALID_NOW: asProvided('MEK_NOT_VALID_NOW'),
@@ -225,7 +225,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
       const { encryptor } = setup({ beside: made, keyProviders });
       return rejection(decryptAny(encryptor, { ...KEY, body }));
     },
-    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+    message: `DEK ${DEK_ID} is still wrapped by the MEK env/env/env-2e78b39dca20f0b4, which cannot be used: enable or configure that version again, then rewrap the remaining rows with rewrapAllDeks`,
     dekId: DEK_ID,
   },
   PLAINTEXT_REFUSED: {

@@ -89,7 +89,7 @@ describe('a document that is made again after a shred', () => {
           expect(dekId).toBe(`${FIRST.slice(0, 32)}.${String(index + 1)}`);
           const refusal = refused(
             'DEK_SHREDDED',
-            `DEK ${dekId} was shredded at 2026-11-23T10:00:00.000Z: what it sealed cannot be read any more`,
+            `DEK ${dekId} was shredded at 2026-11-23T10:00:00.000Z: the data that it sealed cannot be read any more`,
           );
           expect(await failure(decryptAny(encryptor, stored))).toEqual(refusal);
           expect(await failure(encryptAny(encryptor, { ...stored, title: 'new' }))).toEqual(

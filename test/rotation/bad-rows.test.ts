@@ -186,7 +186,7 @@ describe('a row under another key than the one in the cache', () => {
       expect(describeError(error)).toEqual({
         name: 'TamperedError',
         code: 'TAMPERED',
-        message: `DEK row ${row.id} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+        message: `The commitment of DEK row ${row.id} has changed, and a DEK never changes: restore the row from a backup`,
       });
     }
     expect(result.summary).toMatchObject({ complete: false, failed: 1 });

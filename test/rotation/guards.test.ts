@@ -201,7 +201,7 @@ describe('the guard', () => {
     for (const failed of ofType({ events }, 'failed')) {
       expect(failed.error).toMatchObject({
         code: 'ADAPTER_CONTRACT',
-        message: `The key provider "env" broke rule K4: what env/env/${wrong.mekVersion} wrapped came back changed; fix the adapter`,
+        message: `The key provider "env" broke rule K4: a key wrapped with env/env/${wrong.mekVersion} was unwrapped to a different key; fix the adapter`,
       });
     }
     expect(events.at(-1)).toMatchObject({ summary: { complete: false, failed: 3 } });

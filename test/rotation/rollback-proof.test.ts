@@ -193,7 +193,7 @@ describe('a row under another key than the one in the cache', () => {
     expect(result.summary).toMatchObject({ complete: false, flipped: 1, failed: 1 });
     expect(describeError(ofType(result, 'failed')[0]?.error)).toEqual(
       tampered(
-        `DEK row ${dekId} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+        `The commitment of DEK row ${dekId} has changed, and a DEK never changes: restore the row from a backup`,
       ),
     );
     expect(await made.memory.get(dekId)).toEqual(altered);

@@ -61,7 +61,7 @@ describe('before the first pull', () => {
     expect(await failure(rewrap(operator))).toEqual({
       name: 'FieldEncryptionError',
       code: 'ADAPTER_CONTRACT',
-      message: `The key provider "env" broke rule K4: what env/env/${await versionOf('b')} wrapped came back changed; fix the adapter`,
+      message: `The key provider "env" broke rule K4: a key wrapped with env/env/${await versionOf('b')} was unwrapped to a different key; fix the adapter`,
     });
     expect(await contentsOf(before.memory)).toEqual(contents);
   });

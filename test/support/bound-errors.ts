@@ -16,6 +16,6 @@ export const boundErrors = {
       return rejection(decryptAny(encryptor, { ...KEY, tags }));
     },
     message:
-      'The envelopes of the document name more than 256 DEKs, and a sound one has one to three: restore the document from a backup, and find out who wrote it',
+      'The envelopes of the document name more than 256 DEKs, and one to three are normal: restore the document from a backup, and find out who wrote it',
   },
 };

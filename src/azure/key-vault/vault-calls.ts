@@ -152,14 +152,14 @@ async function attemptRepeatedly<T>(
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
-      if (retryChannel.hasSubscribers) tellOfRetry(limits, error, { attempts, delayMs });
+      if (retryChannel.hasSubscribers) publishRetry(limits, error, { attempts, delayMs });
       await clock.sleep(delayMs, signal);
       await beforeRetry?.();
     }
   }
 }
 
-function tellOfRetry(
+function publishRetry(
   { id: keyProvider, mekName }: AttemptLimits,
   { code: errorCode }: KeyProviderError,
   attempt: Pick<RetryMessage, 'attempts' | 'delayMs'>,

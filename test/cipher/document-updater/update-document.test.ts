@@ -219,7 +219,7 @@ describe('updateDocument', () => {
     const all = writing();
     expect(await failure(update(all, () => ({ ...KEY, id: 'other', body: 'x' })))).toEqual({
       name: 'RangeError',
-      message: '"change" returned a document with other key parts than were asked for',
+      message: '"change" returned a document with other key parts than were requested',
     });
     expect(await all.notes.count()).toBe(0);
     expect(all.made.store.calls).toEqual({});

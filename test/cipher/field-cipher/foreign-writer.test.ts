@@ -52,7 +52,7 @@ describe('a row whose DEK was exchanged for another, soundly wrapped', () => {
     expect(await failure(sealed(encryptor, 'more'))).toEqual({
       name: 'TamperedError',
       code: 'TAMPERED',
-      message: `DEK row ${dekId} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+      message: `The commitment of DEK row ${dekId} has changed, and a DEK never changes: restore the row from a backup`,
     });
     expect(dekCache.get(dekId)).toBeUndefined();
   });

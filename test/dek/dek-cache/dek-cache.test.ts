@@ -325,7 +325,7 @@ describe('a rewrap', () => {
     ).toEqual({
       name: 'TamperedError',
       code: 'TAMPERED',
-      message: `DEK row ${each.dek.id} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+      message: `The commitment of DEK row ${each.dek.id} has changed, and a DEK never changes: restore the row from a backup`,
     });
     expect(
       thrownBy(() => {

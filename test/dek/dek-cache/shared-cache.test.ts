@@ -35,7 +35,7 @@ import { momentOf } from '../../../src/async/clock.js';
 const RECORD_KEY = randomBytes(32).toString('base64');
 const OTHER_STORE = {
   name: 'RangeError',
-  message: `"dekCache" holds DEKs of product "${PRODUCT}" from another DEK store: give each DEK store a DekCache of its own, or pass the same store object wherever the cache is shared`,
+  message: `"dekCache" holds DEKs of product "${PRODUCT}" from another DEK store: use a separate DekCache for each DEK store, or pass the same store object to every encryptor that shares the cache`,
 };
 
 describe('a DekCache', () => {
@@ -53,7 +53,7 @@ describe('a DekCache', () => {
     const parts = { product: 'another', keyProviders: [keyProvider], dekStore, dekCache };
     expect(failureOf(() => createFieldEncryptor(parts))).toEqual({
       name: 'RangeError',
-      message: `"dekCache" holds DEKs of product "${PRODUCT}" and cannot serve product "another": give each product a DekCache of its own`,
+      message: `"dekCache" holds DEKs of product "${PRODUCT}" and cannot serve product "another": use a separate DekCache for each product`,
     });
   });
 
@@ -120,7 +120,7 @@ type Encryption = Parameters<typeof rewrapAllDeks>[0];
 describe('a cached DEK whose row commits to another key', () => {
   const ANOTHER = {
     code: 'TAMPERED',
-    message: expect.stringContaining('commits to another key than before') as string,
+    message: expect.stringContaining('has changed, and a DEK never changes') as string,
   };
 
   it('seals nothing, and is not kept', async () => {

@@ -313,7 +313,7 @@ describe('a DEK that was left on a MEK version which is gone', () => {
     expect(await rejection(decryptAny(encryptor, stored))).toMatchObject({
       code: 'MEK_VERSION_UNKNOWN',
       message: expect.stringContaining(
-        `is still wrapped by the MEK env/env/${version}, which cannot be used: enable or configure that version again, then rewrap what was left with rewrapAllDeks`,
+        `is still wrapped by the MEK env/env/${version}, which cannot be used: enable or configure that version again, then rewrap the remaining rows with rewrapAllDeks`,
       ) as string,
     });
     const store: DekStore = made.memory;

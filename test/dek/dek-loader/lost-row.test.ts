@@ -30,7 +30,7 @@ const FIRST = `${SCOPE}.1`;
 function notFound(dekId: string): Failure {
   return refused(
     'DEK_NOT_FOUND',
-    `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or given up for lost`,
+    `DEK ${dekId} is not in the store: restore its row from a backup, and do not overwrite the document before the row is restored or accepted as lost`,
   );
 }
 
@@ -197,7 +197,7 @@ describe('a stored envelope of a generation that is too high', () => {
     const all = await planted(most + 1, 'title');
     expect(await failure(update(all, (each) => ({ ...each, title: 'y' })))).toEqual(
       tampered(
-        `DEK ${SCOPE}.${String(most + 1)} is refused: its generation is more than 1048576 above the rotation record's generationFloor, and this library never makes one so high; restore what names it from a backup, or delete the forged row`,
+        `DEK ${SCOPE}.${String(most + 1)} is refused: its generation is more than 1048576 above the rotation record's generationFloor, which this library never creates; restore the item that names it from a backup, or delete the forged row`,
       ),
     );
     expect(await all.made.memory.count({ product: PRODUCT })).toBe(1);

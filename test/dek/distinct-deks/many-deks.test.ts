@@ -26,11 +26,11 @@ const AT_ONCE = 16;
 
 const inDocument = refused(
   'TOO_MANY_DEKS',
-  'The envelopes of the document name more than 256 DEKs, and a sound one has one to three: restore the document from a backup, and find out who wrote it',
+  'The envelopes of the document name more than 256 DEKs, and one to three are normal: restore the document from a backup, and find out who wrote it',
 );
 const inScope = refused(
   'TOO_MANY_DEKS',
-  `Scope ${scopeId} has more than 256 DEKs, and a sound one has one to three: read the document with decryptDocument, which loads only what it names, and find out who wrote the rows`,
+  `Scope ${scopeId} has more than 256 DEKs, and one to three are normal: read the document with decryptDocument, which loads only what it names, and find out who wrote the rows`,
 );
 
 /** A document with one tag under each of so many DEKs, all of them sound. */

@@ -45,7 +45,7 @@ type Kept = Awaited<ReturnType<MemoryDekStore['getRotation']>>;
 const behind = (known: string, instead = '', least = 2): ReturnType<typeof refused> =>
   refused(
     'ROTATION_RECORD_BEHIND',
-    `The rotation record of "notelett" has the epoch 1, below ${String(least)}, ${known}: nothing is sealed by it. Restore the newest item "rotation" of dek_store${instead}; if dek_store as a whole was restored, stop all writers and give the record an epoch above ${String(least)}`,
+    `The rotation record of "notelett" has the epoch 1, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${instead}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
   );
 const SEEN = behind('which this process has read before');
 const MINIMUM = behind('the "minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) of this process');
@@ -99,7 +99,7 @@ describe.each([
     expect(await failure(another(made, 'new'))).toEqual(
       behind(
         `which DEK row ${dekId} has`,
-        ', or that row if it alone was altered, and then start the process again',
+        ', or that row if only the row was altered, and then restart the process',
       ),
     );
   });
@@ -174,7 +174,7 @@ describe.each([
     expect(await failure(another(made, 'new'))).toEqual(
       refused(
         'ROTATION_RECORD_MISSING',
-        'The product "notelett" has no rotation record, and this process has read before that its epoch is 2 or above: restore the item "rotation" of dek_store from a backup before anything is written',
+        'The product "notelett" has no rotation record, and an earlier read of this process shows that its epoch is 2 or above: restore the item "rotation" of dek_store from a backup before anything is written',
       ),
     );
   });

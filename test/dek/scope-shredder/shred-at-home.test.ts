@@ -21,7 +21,7 @@ import { update, writing } from '../../support/writing.js';
 const SCOPE = '6ba93ee4f21c83cde16a191438027014';
 const SHREDDED = refused(
   'DEK_SHREDDED',
-  `Scope ${SCOPE} was shredded by this process after the call began, or after the document was opened: what its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved makes a new DEK`,
+  `Scope ${SCOPE} was shredded by this process after the call began, or after the document was opened: the data that its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved creates a new DEK`,
 );
 
 /** Another encryptor of the same process: the same store object, and a cache of its own. */

@@ -25,7 +25,7 @@ const NOW = '2026-11-23T10:00:00.000Z';
 function shreddedError(dekId: string): ReturnType<typeof refused> {
   return refused(
     'DEK_SHREDDED',
-    `DEK ${dekId} was shredded at ${NOW}: what it sealed cannot be read any more`,
+    `DEK ${dekId} was shredded at ${NOW}: the data that it sealed cannot be read any more`,
   );
 }
 

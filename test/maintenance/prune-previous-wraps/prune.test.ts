@@ -226,7 +226,7 @@ describe('a row that must keep its previous wrap', () => {
     const result = await prune(operator);
     expect(describeError(upkeepOfType(result, 'failed')[0]?.error)).toEqual(
       tampered(
-        `DEK row ${first?.id ?? ''} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+        `The commitment of DEK row ${first?.id ?? ''} has changed, and a DEK never changes: restore the row from a backup`,
       ),
     );
     expect((await liveRows(made))[0]?.previousWrap).toEqual(first?.previousWrap);

@@ -259,7 +259,7 @@ describe('a row without a mac', () => {
     expect(resealed.summary).toMatchObject({ complete: false, failed: 1 });
     expect(failures(resealed)).toContainEqual(
       tampered(
-        `DEK row ${dekId} commits to another key than before, and a DEK never changes: restore the row from a backup`,
+        `The commitment of DEK row ${dekId} has changed, and a DEK never changes: restore the row from a backup`,
       ),
     );
   });
