@@ -1,25 +1,36 @@
 import { defineConfig } from 'vitest/config';
-import { filesOfSlowLane } from './tools/slow-lane.js';
+import { filesOfSlowLane, filesOfUnitLane } from './tools/test-lanes.js';
 
 const isSlow = process.env['SLOW'] === '1';
+const isUnit = process.env['LANE'] === 'unit';
 
 /** Whole programs, started and stopped many times over. */
 const PROGRAMS = [
   'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
-  'test/lowkey/run.test.ts',
+  'test/lowkey/*.test.ts',
   'test/package/tarball.test.ts',
   'test/package/two-versions.test.ts',
 ];
 
-/** They change what other test files of their process would see. */
+/** They change what other test files of their process would see, or collect garbage, which takes long there. */
 const ALONE = [
+  'test/async/until-aborted/unheld-signal.test.ts',
+  'test/dek/shred-tokens.test.ts',
   'test/diagnostics/secrets.test.ts',
-  'test/store/authenticate-records/*-suites.test.ts',
+  'test/store/authenticate-records/dek-suites.test.ts',
+  'test/store/authenticate-records/maintenance-suites.test.ts',
+  'test/store/authenticate-records/migration-suites.test.ts',
+  'test/store/authenticate-records/rotation-suites.test.ts',
 ];
 
 /** The slow lane does not run what would be the same in it. */
-const inLane = isSlow ? [...PROGRAMS, ...filesOfSlowLane()] : ['test/**/*.test.ts'];
+const inLane: string[] = isSlow
+  ? [...PROGRAMS, ...filesOfSlowLane()]
+  : isUnit
+    ? [...filesOfUnitLane()]
+    : ['test/**/*.test.ts'];
+const isInLane = (file: string): boolean => !(isSlow || isUnit) || inLane.includes(file);
 
 export default defineConfig({
   test: {
@@ -36,7 +47,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'alone', include: isSlow ? ALONE.slice(1) : ALONE, isolate: true },
+        test: {
+          name: 'alone',
+          include: ALONE.filter(isInLane),
+          isolate: true,
+        },
       },
     ],
     // Two more than Vitest takes on a machine of two cores: much of the time is spent waiting.

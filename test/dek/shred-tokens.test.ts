@@ -1,8 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ShredTokens } from '../../src/dek/shred-tokens.js';
-import { turn } from '../support/deferred.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 
 describe('what a process remembers of its shreds', () => {
   it('reaches a call that begins meanwhile, with nothing before it', () => {
@@ -31,11 +29,6 @@ describe('what a process remembers of its shreds', () => {
 
 /** Collects garbage until that shows. */
 async function collected(isDone: () => boolean): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  for (let attempt = 0; attempt < 500 && !isDone(); attempt += 1) {
-    await turn();
-    gc();
-  }
+  for (let attempt = 0; attempt < 500 && !isDone(); attempt += 1) await collectGarbage();
   expect(isDone()).toBe(true);
 }

@@ -18,6 +18,7 @@ import {
 import { alterRow, rewrap, rows, versionOf, withKeys, writeNotes } from '../support/rotations.js';
 import { openWrap } from '../support/rotation/meks.js';
 import { runToEnd, type Run } from '../support/run-to-end.js';
+import { perLane } from '../support/lane.js';
 
 const OURS = { recoveryKey: PAIR.publicKey };
 
@@ -168,7 +169,7 @@ describe('addRecoveryWraps', () => {
     const { list = 0, replace = 0 } = whole.operator.store.calls;
     const calls = list + replace + (whole.operator.provider.calls['unwrapKey'] ?? 0);
     expect(calls).toBeGreaterThan(8);
-    for (let stop = 1; stop <= calls; stop += 1) {
+    for (let stop = 1; stop <= calls; stop += perLane(4, 1)) {
       for (const isAnswered of [false, true]) {
         const { made, operator } = await mixed();
         await stopAt(operator, stop, isAnswered);

@@ -4,7 +4,7 @@ import type { DekRow } from '../../src/adapters.js';
 import { countPlaintext, findMissingDeks, findOrphanDeks } from '../../src/index.js';
 import { note, PRODUCT } from '../support/encryptor.js';
 import { commands, ENDING, Real, type Model } from '../support/migration-commands.js';
-import { partOfRuns } from '../support/rotation/runs.js';
+import { partOfRuns, requireAllMet } from '../support/rotation/runs.js';
 import { Tally } from '../support/rotation/tally.js';
 
 /** DEK rows match documents, one for one; what is left over belongs to documents that are gone. */
@@ -40,6 +40,6 @@ describe('two writers, an old process, migrations and rewraps, one after the oth
       }),
       partOfRuns(0.6),
     );
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });

@@ -4,7 +4,7 @@ import { contentsOf, PRODUCT } from '../support/encryptor.js';
 import { FleetWorker, workerAt, type FleetPlan } from './fleet-worker.js';
 import { encryptorOver, makeWorld, note, seededBytes, versionOf } from './killed-rewrap-world.js';
 import type { World } from './killed-rewrap-world.js';
-import { perLane } from '../support/lane.js';
+import { isSlow, perLane } from '../support/lane.js';
 
 const WORKERS = perLane(3, 8);
 const KILLED = 1;
@@ -72,7 +72,7 @@ async function requireReadable(world: World, key: string): Promise<void> {
   }
 }
 
-it(
+it.runIf(isSlow)(
   'several processes share a rotation, and rewrap every row once',
   { timeout: LIMIT_MS },
   async () => {

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { perLane } from '../support/lane.js';
 
 /** A call of the rewrap, and whether it stops before it or once it is done. */
 export interface Step {
@@ -25,9 +24,9 @@ const AFTER_ROWS: readonly Step[] = [...both('last scan').slice(0, 1), ...both('
 
 /** Taken for each row. */
 const OF_ROWS: readonly Step[] = [
-  ...repeated(perLane(3, 13), [after('any moment')]),
-  ...repeated(perLane(2, 6), both('replace')),
-  ...repeated(perLane(1, 2), ['unwrapKey', 'wrapKey', 'verify'].flatMap(both)),
+  ...repeated(13, [after('any moment')]),
+  ...repeated(6, both('replace')),
+  ...repeated(2, ['unwrapKey', 'wrapKey', 'verify'].flatMap(both)),
 ];
 
 /** Taken by each child on its way to the rows that were left to it; they write nothing. */

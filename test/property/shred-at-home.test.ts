@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decryptAny, encryptAny, KEY } from '../support/encryptor.js';
-import { forEachWay } from '../support/rotation/runs.js';
+import { forEachWay, requireAllMet } from '../support/rotation/runs.js';
 import { Tally } from '../support/rotation/tally.js';
 import {
   ALL_WAYS,
@@ -77,7 +77,7 @@ describe('a shred beside everything else that its process does', { timeout: 600_
         tally.add(`${way}, refused as it came too late`, isRefused || way === MIGRATION);
       });
     await forEachWay(ALL_WAYS, property, 0.3);
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type Loose,
 } from '../support/encryptor.js';
 import { failedField, failure, type Failure } from '../support/failure.js';
+import { perLane } from '../support/lane.js';
 
 const made = setup();
 const { encryptor } = made;
@@ -79,7 +80,7 @@ describe('any envelope', () => {
           expect(codes).toContain(refusal.code);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: perLane(100, 1_000) },
     );
   });
 

@@ -7,10 +7,11 @@ import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
 import { sampleRow } from '../../src/testing/sample-items.js';
+import { perLane } from '../support/lane.js';
 
 const SCRIPT = join(import.meta.dirname, 'increment-epoch.ts');
-const PROCESSES = 6;
-const ROUNDS = 50;
+const PROCESSES = perLane(3, 6);
+const ROUNDS = perLane(15, 50);
 
 let directory: string;
 

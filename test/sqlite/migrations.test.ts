@@ -13,8 +13,10 @@ import {
 import { SqliteDekStore, SqliteDocumentStore } from '../../src/sqlite/index.js';
 import { decryptAny, encryptAny, KEY, note, setup, type Loose } from '../support/encryptor.js';
 import { migrate } from '../support/migrations.js';
+import { perLane } from '../support/lane.js';
 
-const NOTES = 250;
+/** Two pages. */
+const NOTES = 120;
 
 function openFile(): { dekStore: SqliteDekStore; notes: SqliteDocumentStore<Loose> } {
   const directory = mkdtempSync(join(tmpdir(), 'field-encrypt-'));
@@ -42,35 +44,43 @@ async function last<Event, Summary>(
   }
 }
 
-it.each([1, 32])('every migration and search works on a file, %i at once', async (concurrency) => {
-  const { dekStore, notes } = openFile();
-  const made = setup({ dekStore });
-  const { encryptor, clock } = made;
-  for (let index = 0; index < NOTES; index += 1) await notes.create(plainNote(index));
+it.each(perLane([32], [1, 32]))(
+  'every migration and search works on a file, %i at once',
+  async (concurrency) => {
+    const { dekStore, notes } = openFile();
+    const made = setup({ dekStore });
+    const { encryptor, clock } = made;
+    for (let index = 0; index < NOTES; index += 1) await notes.create(plainNote(index));
 
-  const backfill = await migrate(backfillDocuments(encryptor, note, notes, { concurrency }), clock);
-  expect(backfill.summary).toMatchObject({ complete: true, changed: NOTES, passes: 2 });
+    const backfill = await migrate(
+      backfillDocuments(encryptor, note, notes, { concurrency }),
+      clock,
+    );
+    expect(backfill.summary).toMatchObject({ complete: true, changed: NOTES, passes: 2 });
 
-  clock.advance(1_000);
-  const options = { createdBefore: new Date(clock.wallMs()), shred: true, concurrency };
-  const reencryption = await migrate(reencryptDocuments(encryptor, note, notes, options), clock);
-  expect(reencryption.summary).toMatchObject({ complete: true, retired: NOTES, shredded: NOTES });
+    clock.advance(1_000);
+    const options = { createdBefore: new Date(clock.wallMs()), shred: true, concurrency };
+    const reencryption = await migrate(reencryptDocuments(encryptor, note, notes, options), clock);
+    expect(reencryption.summary).toMatchObject({ complete: true, retired: NOTES, shredded: NOTES });
 
-  const item = await notes.get({ ...KEY, id: 'note-7' });
-  expect(await decryptAny(encryptor, item?.document)).toEqual(plainNote(7));
-  await notes.delete({ ...KEY, id: 'note-7' }, String(item?.etag));
-  await encryptor.shred(note, { ...KEY, id: 'note-8' });
-  await encryptAny(encryptor, { ...KEY, id: 'never stored', body: 'b' });
-  const orphans = await last(findOrphanDeks(encryptor, note, notes, { minAgeMs: 0, concurrency }));
-  expect(orphans[0].flatMap((event) => (event.type === 'orphan' ? [event.key['id']] : []))).toEqual(
-    expect.arrayContaining(['never stored', 'note-7']),
-  );
-  expect(orphans[1]).toMatchObject({ orphans: 2, present: NOTES - 2, failed: 0 });
-  const [missing] = await last(findMissingDeks(encryptor, note, notes, { concurrency }));
-  expect(missing[0]).toMatchObject({ key: { id: 'note-8' }, reason: 'shredded' });
+    const item = await notes.get({ ...KEY, id: 'note-7' });
+    expect(await decryptAny(encryptor, item?.document)).toEqual(plainNote(7));
+    await notes.delete({ ...KEY, id: 'note-7' }, String(item?.etag));
+    await encryptor.shred(note, { ...KEY, id: 'note-8' });
+    await encryptAny(encryptor, { ...KEY, id: 'never stored', body: 'b' });
+    const orphans = await last(
+      findOrphanDeks(encryptor, note, notes, { minAgeMs: 0, concurrency }),
+    );
+    expect(
+      orphans[0].flatMap((event) => (event.type === 'orphan' ? [event.key['id']] : [])),
+    ).toEqual(expect.arrayContaining(['never stored', 'note-7']));
+    expect(orphans[1]).toMatchObject({ orphans: 2, present: NOTES - 2, failed: 0 });
+    const [missing] = await last(findMissingDeks(encryptor, note, notes, { concurrency }));
+    expect(missing[0]).toMatchObject({ key: { id: 'note-8' }, reason: 'shredded' });
 
-  const off = setup({ beside: made, dekStore, enabled: false });
-  const removal = await migrate(removeEncryption(off.encryptor, note, notes), clock);
-  expect(removal.summary).toMatchObject({ complete: false, failed: 1, unchanged: NOTES - 2 });
-  expect((await notes.get({ ...KEY, id: 'note-9' }))?.document).toEqual(plainNote(9));
-});
+    const off = setup({ beside: made, dekStore, enabled: false });
+    const removal = await migrate(removeEncryption(off.encryptor, note, notes), clock);
+    expect(removal.summary).toMatchObject({ complete: false, failed: 1, unchanged: NOTES - 2 });
+    expect((await notes.get({ ...KEY, id: 'note-9' }))?.document).toEqual(plainNote(9));
+  },
+);

@@ -1,6 +1,4 @@
 import { getEventListeners } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import Database from 'libsql';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -26,9 +24,9 @@ import type { Probe } from '../../support/probe.js';
 import { rewrap, withKeys, writeNotes } from '../../support/rotations.js';
 import { writing } from '../../support/writing.js';
 
-const CALLS = 5_000;
-const UPDATES = 500;
-const WIDE = 200;
+const CALLS = 500;
+const UPDATES = 100;
+const WIDE = 60;
 /** More than are under way at once. */
 const ITEMS = WIDE + 50;
 
@@ -97,7 +95,7 @@ async function toTheEnd(run: AsyncGenerator): Promise<void> {
   while (!(await run.next()).done);
 }
 
-describe('one signal for thousands of calls at once', () => {
+describe('one signal for hundreds of calls at once', () => {
   it('of a clock', async () => {
     await expectAllAborted(times(CALLS, () => systemClock.sleep(60_000, signal)));
   });
@@ -220,18 +218,6 @@ describe('one signal for many requests at once', () => {
 });
 
 describe('a signal', () => {
-  it('that nobody else holds still ends what waits for it', async () => {
-    setFlagsFromString('--expose-gc');
-    const collectGarbage = runInNewContext('gc') as () => void;
-    const waiting = untilAborted(new Promise(() => undefined), AbortSignal.timeout(100));
-    waiting.catch(() => undefined);
-    for (let round = 0; round < 5; round += 1) {
-      await turn();
-      collectGarbage();
-    }
-    expect(await rejection(waiting)).toMatchObject({ name: 'TimeoutError' });
-  });
-
   it('that has aborted already ends a call before it begins', async () => {
     const aborted = AbortSignal.abort(new Error('enough'));
     const work = [

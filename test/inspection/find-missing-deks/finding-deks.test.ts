@@ -264,11 +264,11 @@ describe('a search for missing DEKs', () => {
   });
 
   it('goes through every page', async () => {
-    const [made, collection] = await sealedForAnHour(450);
+    const [made, collection] = await sealedForAnHour(250);
     const missing = await drained(findMissingDeks(made.encryptor, note, collection.store));
-    expect(missing).toMatchObject([{ summary: { scanned: 450, sound: 450 } }]);
+    expect(missing).toMatchObject([{ summary: { scanned: 250, sound: 250 } }]);
     const orphans = await drained(findOrphanDeks(made.encryptor, note, collection.store));
-    expect(orphans).toMatchObject([{ summary: { scanned: 450, present: 450 } }]);
+    expect(orphans).toMatchObject([{ summary: { scanned: 250, present: 250 } }]);
   });
 
   it('names a document whose envelopes cannot be told, and goes on', async () => {

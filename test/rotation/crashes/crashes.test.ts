@@ -31,7 +31,7 @@ const SCENARIOS: readonly (readonly [string, () => Promise<Scenario>])[] = [
 ];
 
 /** Which calls crash: in the fast lane a part, another for each kind of crash. */
-const EVERY = perLane(3, 1);
+const EVERY = perLane(10, 1);
 
 describe.each(SCENARIOS)('%s that crashes', (_name, make) => {
   it('at any one call ends, after a rerun, where it would have ended', async () => {

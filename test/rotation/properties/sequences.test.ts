@@ -5,7 +5,7 @@ import { encryptAny, KEY, note } from '../../support/encryptor.js';
 import { AutoClock } from '../../support/rotation/auto-clock.js';
 import { drive, endOf } from '../../support/rotation/drive.js';
 import { ALL_MEKS, targetAt, type MekName } from '../../support/rotation/meks.js';
-import { partOfRuns } from '../../support/rotation/runs.js';
+import { partOfRuns, requireAllMet } from '../../support/rotation/runs.js';
 import { seedOf, type Seed } from '../../support/rotation/seeds.js';
 import { requireSound } from '../../support/rotation/settling.js';
 import { Tally } from '../../support/rotation/tally.js';
@@ -118,7 +118,7 @@ describe('any sequence of rotations, whole, left, aborted and resumed', () => {
       partOfRuns(0.6),
     );
     for (const end of ENDS) tally.add(end, 0);
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });
 

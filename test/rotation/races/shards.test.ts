@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { endOf } from '../../support/rotation/drive.js';
 import { targetAt } from '../../support/rotation/meks.js';
-import { forEachWay } from '../../support/rotation/runs.js';
+import { forEachWay, requireAllMet } from '../../support/rotation/runs.js';
 import { schedules } from '../../support/rotation/schedule.js';
 import { seedOf, type Seed } from '../../support/rotation/seeds.js';
 import { requireSettled, requireSound } from '../../support/rotation/settling.js';
@@ -48,7 +48,7 @@ describe('workers with a shard each', () => {
         await requireSound(world.watch);
       });
     await forEachWay(['all stay', 'one leaves'], property, 0.1);
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });
 

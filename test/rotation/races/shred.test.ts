@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { envelopeAt, KEY, note } from '../../support/encryptor.js';
 import { endOf } from '../../support/rotation/drive.js';
 import { targetAt } from '../../support/rotation/meks.js';
-import { forEachWay } from '../../support/rotation/runs.js';
+import { forEachWay, requireAllMet } from '../../support/rotation/runs.js';
 import { seedOf, type Seed } from '../../support/rotation/seeds.js';
 import { requireSettled, requireSound } from '../../support/rotation/settling.js';
 import { Tally } from '../../support/rotation/tally.js';
@@ -81,6 +81,6 @@ describe('a shred against a rewrap', () => {
         await requireSound(world.watch);
       });
     await forEachWay(MEETINGS, property, 0.08);
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { endOf } from '../../support/rotation/drive.js';
 import type { Execution } from '../../support/rotation/journal.js';
 import { targetAt } from '../../support/rotation/meks.js';
-import { forEachWay } from '../../support/rotation/runs.js';
+import { forEachWay, requireAllMet } from '../../support/rotation/runs.js';
 import { schedules } from '../../support/rotation/schedule.js';
 import { seedOf, type Seed } from '../../support/rotation/seeds.js';
 import { requireSettled, requireSound } from '../../support/rotation/settling.js';
@@ -52,7 +52,7 @@ describe('writers that make DEKs before, during and after the fence', () => {
       });
     await forEachWay(['by chance', 'slow'], property, 0.12);
     for (const place of PLACES) tally.add(place, 0);
-    tally.requireAll();
+    requireAllMet(tally);
   });
 });
 

@@ -8,9 +8,9 @@ overAuthenticatedRecords();
 if (!isSlow) {
   await import('../../dek/scope-shredder/shred.test.js');
   await import('../../dek/sealing-deks/sealing.test.js');
-  await import('../../cipher/document-updater/update-document.test.js');
-  await import('../../cipher/open-document.test.js');
 } else {
+  await import('../../cipher/open-document.test.js');
+  await import('../../cipher/document-updater/update-document.test.js');
   await import('../../dek/dek-creator/late-create.test.js');
   await import('../../cipher/document-write/late-writes.test.js');
   await import('../../cipher/document-reader/decrypt-documents.test.js');

@@ -7,9 +7,9 @@ overAuthenticatedRecords();
 // Each of them is run without macs as well.
 if (!isSlow) {
   await import('../../maintenance/prune-previous-wraps/prune.test.js');
-  await import('../../inspection/assert-retirable/assert-retirable.test.js');
   await import('../../maintenance/add-recovery-wraps.test.js');
 } else {
+  await import('../../inspection/assert-retirable/assert-retirable.test.js');
   await import('../../maintenance/prune-previous-wraps/prune-guards.test.js');
   await import('../../recovery/recover-deks.test.js');
   await import('../../maintenance/prune-previous-wraps/prune-crashes.test.js');

@@ -6,10 +6,10 @@ overAuthenticatedRecords();
 
 // Each of them is run without macs as well.
 if (!isSlow) {
-  await import('../../migration/backfill.test.js');
   await import('../../migration/reencrypt.test.js');
-  await import('../../migration/lease.test.js');
 } else {
+  await import('../../migration/backfill.test.js');
+  await import('../../migration/lease.test.js');
   await import('../../migration/reencrypt-guards.test.js');
   await import('../../migration/reencrypt-source.test.js');
   await import('../../migration/reencryption-floor.test.js');

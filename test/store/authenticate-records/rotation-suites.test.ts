@@ -7,9 +7,9 @@ overAuthenticatedRecords();
 // Each of them is run without macs as well.
 if (!isSlow) {
   await import('../../rotation/rewrap.test.js');
+} else {
   await import('../../rotation/bad-rows.test.js');
   await import('../../rotation/rollback.test.js');
-} else {
   await import('../../rotation/beside.test.js');
   await import('../../rotation/guards.test.js');
   await import('../../rotation/lost-answers.test.js');

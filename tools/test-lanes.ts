@@ -1,19 +1,51 @@
-/** Which test files do more in the slow lane: found by what they import. @module */
+/** Which test files run in which lane: found by what they import. @module */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 const TEST = join(ROOT, 'test');
 /** The one says how much is done in which lane, the other takes the number of its runs from there. */
-const DECIDING = [join(TEST, 'support/lane.ts'), 'fast-check'];
+const MORE_IF_SLOW = [join(TEST, 'support/lane.ts'), 'fast-check'];
+/** They start processes and servers, or read the build. */
+const NOT_UNIT = [
+  /^node:(child_process|cluster|dgram|https?|http2|net|tls|worker_threads)$/,
+  /^(@azure|@hono|@bytelyst|@vercel)\//,
+  /^tsx(\/|$)/,
+];
+/** Folders of tests that look at the package, or at more than one of its units. */
+const NOT_UNIT_FOLDERS = [
+  'bad-input',
+  'contract',
+  'examples',
+  'live',
+  'lowkey',
+  'package',
+  'processes',
+  'simulation',
+];
 
-/** Test files that import one of these, themselves or through other files of `test`. */
+/** What does more in the slow lane: a test file that imports one of these, itself or through files of `test`. */
 export function filesOfSlowLane(): readonly string[] {
+  return testFilesThat((reached) => MORE_IF_SLOW.some((each) => reached.has(each)));
+}
+
+/** What starts no process and no server, needs no build, and repeats little. */
+export function filesOfUnitLane(): readonly string[] {
+  const files = testFilesThat((reached) => {
+    const all = [...reached];
+    return !all.some(
+      (each) => MORE_IF_SLOW.includes(each) || NOT_UNIT.some((not) => not.test(each)),
+    );
+  });
+  return files.filter((file) => !NOT_UNIT_FOLDERS.includes(file.split('/')[1] ?? ''));
+}
+
+function testFilesThat(isWanted: (reached: ReadonlySet<string>) => boolean): readonly string[] {
   const importsOf = rememberedImports();
   return readdirSync(TEST, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join(TEST, name))
-    .filter((file) => DECIDING.some((each) => reachedFrom(file, importsOf).has(each)))
+    .filter((file) => isWanted(reachedFrom(file, importsOf)))
     .map((file) => relative(ROOT, file))
     .sort();
 }
