@@ -32,7 +32,7 @@ const time = {
 
 /** `no-restricted-imports` takes one list for each file: these are put together below. */
 const onlyClock = { name: 'node:timers/promises', message: 'Only async/clock.ts sleeps.' };
-const onlyExpiringMap = { name: 'lru-cache', message: 'Only dek/expiring-map.ts uses it.' };
+const onlyExpiringMap = { name: 'lru-cache', message: 'Only async/expiring-map.ts uses it.' };
 const onlyCrypto = {
   name: 'node:crypto',
   importNames: CIPHERS,
@@ -93,7 +93,7 @@ export default defineConfig(
   },
   { files: ['src/crypto/*.ts'], rules: imports([onlyClock, onlyExpiringMap], [noAdapters]) },
   {
-    files: ['src/dek/expiring-map.ts'],
+    files: ['src/async/expiring-map.ts'],
     rules: imports([onlyClock, onlyCrypto], [noAdapters]),
   },
   {

@@ -13,8 +13,10 @@ export type {
   RecoveryWrap,
   RetiredDekRow,
   ShreddedDekRow,
+  KeyWrap,
+  MekReference,
+  WrapAlgorithm,
 } from './format/dek-row.js';
-export type { KeyWrap, MekReference, WrapAlgorithm } from './format/key-wrap.js';
 export type { Lease } from './format/lease.js';
 export type { RotationHistoryEntry, RotationRecord } from './format/rotation-record.js';
 export type {

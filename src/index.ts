@@ -5,10 +5,10 @@
  */
 export type { DecryptOutcome } from './cipher/document-reader.js';
 export type { DocumentWrite } from './cipher/document-write.js';
-export type { Envelope } from './format/envelope.js';
+export type { Envelope } from './format/key-scope.js';
 export type { OpenDocument } from './cipher/open-document.js';
 export type { PlaintextRead } from './cipher/plaintext-read.js';
-export type { CallOptions } from './async/call-options.js';
+export type { CallOptions } from './async/abort.js';
 export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export {
@@ -94,7 +94,7 @@ export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
 export type { VaultBudgetOptions } from './provider/budget-options.js';
 export type { KeyProvider } from './provider/key-provider.js';
-export type { MekReference } from './format/key-wrap.js';
+export type { MekReference } from './format/dek-row.js';
 export type { NamedMek } from './provider/named-mek.js';
 export type { VaultUse } from './provider/vault-use.js';
 export type { Readiness, ReadinessCheck } from './encryptor/readiness.js';
@@ -116,7 +116,12 @@ export {
   type UnreadableRowsEvent,
   type UnreadableRowsSummary,
 } from './inspection/find-unreadable-rows.js';
-export { rewrapAllDeks } from './rotation/rewrap-all-deks.js';
+export {
+  rewrapAllDeks,
+  type RewrapAllDeksOptions,
+  type RewrapTarget,
+  type RollbackRotationOptions,
+} from './rotation/rewrap-all-deks.js';
 export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
 export type {
   DekLoss,
@@ -124,12 +129,7 @@ export type {
   RewrapEvent,
   RewrapSummary,
 } from './rotation/rewrap-event.js';
-export type {
-  RewrapAllDeksOptions,
-  RewrapTarget,
-  RollbackRotationOptions,
-} from './rotation/rewrap-options.js';
-export type { RewrapShard } from './rotation/rewrap-passes.js';
+export type { RewrapShard } from './rotation/rewrap-run.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
 export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
@@ -140,10 +140,9 @@ export {
   type WrapCensus,
 } from './inspection/take-census.js';
 export type { RotationState } from './format/rotation-record.js';
-export type { EncryptionContext } from './run/run-context.js';
+export type { EncryptionContext, RunOptions } from './run/run-context.js';
 export type { RunCounts, RunEstimate, RunName, RunSummary } from './run/run-event.js';
 export type { RunMessage } from './run/run-publisher.js';
-export type { RunOptions } from './run/run-options.js';
 export type { DocumentIdentity } from './run/scanned-document.js';
 export type { SearchedEncryption, SearchOptions } from './run/search.js';
 export {

@@ -1,6 +1,6 @@
 /** Time and jitter, injected: the only file that uses the real ones. @module */
 import { setImmediate as nextTurn, setTimeout as sleepFor } from 'node:timers/promises';
-import { ownSignal } from './own-signal.js';
+import { ownSignal } from './abort.js';
 
 /** The source of time for the library. Tests inject their own; everything else uses {@link systemClock}. */
 export interface Clock {

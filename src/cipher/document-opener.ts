@@ -1,16 +1,15 @@
 /** Opens documents for work on single fields. @module */
 import type { DekServices } from '../dek/dek-services.js';
 import type { LiveDekRow } from '../format/dek-row.js';
-import type { Dek } from '../dek/dek.js';
+import type { Dek, ShredToken } from '../dek/dek.js';
 import type { KeyScope } from '../format/key-scope.js';
 import type { ScopeListing } from '../dek/scope-rows.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
 import { mapConcurrently } from '../async/concurrency.js';
 import type { DocumentReader } from './document-reader.js';
-import { DEKS_AT_ONCE, requireFewDeks } from '../dek/distinct-deks.js';
+import { DEKS_AT_ONCE, requireFewDeks } from '../dek/dek-bounds.js';
 import { OpenDocument, type OpenDocumentParts } from './open-document.js';
 
 const NOT_FOLLOWED = ['ROTATION_RECORD_BEHIND', 'ROTATION_RECORD_MISSING'] as const;

@@ -1,6 +1,6 @@
 /** Serialises calls of one process that change the same document. @module */
 import type { Clock } from '../async/clock.js';
-import { untilAborted } from '../async/until-aborted.js';
+import { untilAborted } from '../async/abort.js';
 
 /** After this wait a call continues out of turn: etags protect documents, and turns only save work. */
 const PATIENCE_MS = 10_000;

@@ -1,18 +1,18 @@
 /** Changes a stored document, beside other writers. @module */
-import { untilAborted } from '../async/until-aborted.js';
+import { untilAborted } from '../async/abort.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { ShredToken } from '../dek/shred-token.js';
+import type { ShredToken } from '../dek/dek.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { refuseToJson } from '../document/own-json.js';
+import { refuseToJson } from '../document/document-draft.js';
 import { tryWrite } from '../store/compare-and-set.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 import { refuseReservedFields, refuseReservedProperties } from '../store/reserved-properties.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';
-import { StoredEnvelopes } from './stored-envelopes.js';
+import { StoredEnvelopes } from './own-envelopes.js';
 
 type Loose = Record<string, unknown>;
 type LooseItem = StoredDocumentItem<Loose>;

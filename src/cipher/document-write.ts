@@ -1,14 +1,12 @@
 /** A sealed document on its way into a database. @module */
-import { signalIn, type CallOptions } from '../async/call-options.js';
-import { unlessAborted } from '../async/until-aborted.js';
-import type { Plaintext } from '../crypto/aead.js';
+import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
+import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
-import { generationIn } from '../format/key-scope.js';
+import { generationIn, ciphertextIn } from '../format/key-scope.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentWriter, WrittenDocument } from './document-writer.js';
-import { ciphertextIn } from '../format/envelope.js';
-import { StoredEnvelopes } from './stored-envelopes.js';
+import { StoredEnvelopes } from './own-envelopes.js';
 
 /** @internal What a write needs in addition to the document. */
 export interface DocumentWriteParts {

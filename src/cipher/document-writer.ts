@@ -1,20 +1,18 @@
 /** Encrypts whole documents. @module */
-import { unlessAborted } from '../async/until-aborted.js';
-import type { Plaintext } from '../crypto/aead.js';
+import { unlessAborted } from '../async/abort.js';
+import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../document/document-place.js';
+import type { Dek, ShredToken } from '../dek/dek.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
-import { ciphertextIn } from '../format/envelope.js';
+import { ciphertextIn } from '../format/key-scope.js';
 import { fieldCipher } from './field-cipher.js';
-import { refusedEnvelope } from './refused-envelope.js';
-import { plaintextToReseal } from './resealing.js';
-import type { StoredEnvelopes } from './stored-envelopes.js';
+import { refusedEnvelope, type StoredEnvelopes } from './own-envelopes.js';
 import {
+  plaintextToReseal,
   planWrite,
   requireNoUndeclared,
   type LookAlikeRule,

@@ -1,20 +1,16 @@
 /** An open document: seals and opens its fields one by one, without waiting. @module */
-import { signalIn, type CallOptions } from '../async/call-options.js';
+import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
-import { unlessAborted } from '../async/until-aborted.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { Dek } from '../dek/dek.js';
-import type { DocumentPlace } from '../document/document-place.js';
+import type { Dek, ShredToken } from '../dek/dek.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import type { ShredToken } from '../dek/shred-token.js';
 import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import type { DocumentReader } from './document-reader.js';
-import { looksLikeEnvelope, type Envelope } from '../format/envelope.js';
-import { fieldCipher, type FieldCipher } from './field-cipher.js';
-import { encodeFieldValue } from './field-value.js';
-import { envelopeOf } from './read-plan.js';
-import { refusedEnvelope } from './refused-envelope.js';
+import { type DocumentReader, envelopeOf } from './document-reader.js';
+import { looksLikeEnvelope, type Envelope } from '../format/key-scope.js';
+import { fieldCipher, type FieldCipher, encodeFieldValue } from './field-cipher.js';
+import { refusedEnvelope } from './own-envelopes.js';
 
 /** @internal The parts of an open document. */
 export interface OpenDocumentParts<D extends AnyDefinition> {

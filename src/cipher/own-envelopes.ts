@@ -1,8 +1,19 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
-import { isDekOf, type KeyScope } from '../format/key-scope.js';
+import { draftOf } from '../document/document-draft.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import type { FieldNode } from '../document/field-tree.js';
-import { hasCode } from '../errors/errors.js';
-import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envelope.js';
+import type { AnyDefinition } from '../document/typed-document.js';
+import { hasCode, FieldEncryptionError } from '../errors/errors.js';
+import {
+  looksLikeEnvelope,
+  parseEnvelope,
+  type Envelope,
+  ciphertextIn,
+  isDekOf,
+  type KeyScope,
+  generationIn,
+  isDekId,
+} from '../format/key-scope.js';
 
 export interface LookAlikeSearch {
   readonly scope: KeyScope;
@@ -120,4 +131,110 @@ function addDeclared(
   if (typeof value !== 'object' || value === null) return;
   if (node?.field && (!intoValues || looksLikeEnvelope(value))) return;
   left.push({ value, holder, name, below: node?.children ?? NOTHING });
+}
+
+/** For a value that would count as an envelope when it is read back. */
+export function refusedEnvelope(path: string, cause?: unknown): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ENVELOPE_REFUSED',
+    `The value at "${path}" looks like an envelope but is not one of this document's own: no value may have a property named "_enc"`,
+    { path, ...(cause !== undefined && { cause }) },
+  );
+}
+
+/**
+ * @param path - The declared path.
+ * @param steps - The steps from there on; `.*` for a property, whose name is part of the value.
+ */
+export function nestedEnvelope(path: string, steps: readonly string[]): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'ENVELOPE_REFUSED',
+    `The value at "${path}" has an object inside it that looks like an envelope, at "${path}${steps.join('')}" (* is any property): no value may have a property named "_enc" at any depth`,
+    { path },
+  );
+}
+
+/** For an envelope of the document outside its declared fields, where no re-encryption would move it. */
+export function undeclaredEnvelope({ place, dekId }: OwnLookAlike): FieldEncryptionError {
+  const what = place === '' ? 'The document itself' : `The value at "${place}"`;
+  return new FieldEncryptionError(
+    'ENVELOPE_REFUSED',
+    `${what} looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
+    { path: place, dekId },
+  );
+}
+
+/** For a value that was sealed with an envelope of the same document inside. */
+export function envelopeInValue(path: string, dekId: string): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'DEFINITION_MISMATCH',
+    `The value that is sealed at "${path}" holds an envelope of this document under DEK ${dekId}, from another definition: open both, the inner one with the definition that sealed it, and write the plain value`,
+    { path, dekId },
+  );
+}
+
+/**
+ * Their rows may be lost, and restored later: a new DEK must not take the id of one of them. Never created
+ * from what a caller passes, who could otherwise use up the generations of a document.
+ */
+export class StoredEnvelopes {
+  /** DEKs of declared fields: only the library writes there. */
+  readonly #declared: readonly string[];
+  /** DEKs of other places: a client may have sent some of them. */
+  readonly #beside: readonly string[];
+  readonly #values: readonly unknown[];
+
+  private constructor(
+    declared: readonly string[],
+    beside: readonly string[],
+    values: readonly unknown[],
+  ) {
+    this.#declared = declared;
+    this.#beside = beside;
+    this.#values = values;
+  }
+
+  static of(definition: AnyDefinition, product: string, stored: object): StoredEnvelopes {
+    const { tree } = definition;
+    const place = definition.placeOf(product, stored);
+    const values = draftOf(stored, tree).slots.map(({ value }) => value);
+    const beside = ownLookAlikes(stored, { scope: place.scope, tree, intoValues: true });
+    return new StoredEnvelopes(
+      values.flatMap((value) => ownDekIdOf(value, place)),
+      beside.flatMap(({ value }) => ownDekIdOf(value, place)),
+      values,
+    );
+  }
+
+  static readonly none: StoredEnvelopes = new StoredEnvelopes([], [], []);
+
+  /** Adds a DEK that is known to have been created. */
+  and(dekId: string): StoredEnvelopes {
+    return new StoredEnvelopes([...this.#declared, dekId], this.#beside, this.#values);
+  }
+
+  /**
+   * Returns the highest named generation.
+   *
+   * @param mostCredible - Outside the declared fields, generations above this one do not count.
+   */
+  highest(mostCredible: number = Infinity): string | undefined {
+    const credible = this.#beside.filter((dekId) => generationIn(dekId) <= mostCredible);
+    let highest: string | undefined;
+    for (const dekId of [...this.#declared, ...credible]) {
+      if (!highest || generationIn(dekId) > generationIn(highest)) highest = dekId;
+    }
+    return highest;
+  }
+
+  /** Whether the envelope came from the store unchanged. */
+  holds(envelope: Envelope): boolean {
+    return this.#values.some((value) => ciphertextIn(value) === envelope.ct);
+  }
+}
+
+function ownDekIdOf(value: unknown, { scope }: DocumentPlace): string[] {
+  if (!looksLikeEnvelope(value) || !isSoundEnvelope(value)) return [];
+  const { dekId } = value as Partial<Envelope>;
+  return isDekId(dekId) && isDekOf(scope, dekId) ? [dekId] : [];
 }

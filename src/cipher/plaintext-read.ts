@@ -1,9 +1,9 @@
 /** Plaintext where an envelope is expected: its place, and its report to listeners. @module */
-import type { DocumentPlace } from '../document/document-place.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import { plaintextReadChannel as channel } from '../diagnostics/diagnostics-channels.js';
 import type { DocumentDraft } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { looksLikeEnvelope } from '../format/envelope.js';
+import { looksLikeEnvelope } from '../format/key-scope.js';
 
 /** A declared field that was read as plaintext and passed through; never its value. */
 export interface PlaintextRead {

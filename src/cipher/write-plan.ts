@@ -1,16 +1,21 @@
 /** Plans the encryption of a document before anything is read or written. @module */
-import type { Plaintext } from '../crypto/aead.js';
+import type { Plaintext } from '../crypto/aes.js';
+import type { Dek } from '../dek/dek.js';
+import { DistinctDeks } from '../dek/dek-bounds.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
-import { ELEMENT_SUFFIX } from '../document/field-path.js';
-import type { DocumentPlace } from '../document/document-place.js';
-import { isDekOf } from '../format/key-scope.js';
+import type { DocumentPlace } from '../document/define-document.js';
+import { ELEMENT_SUFFIX } from '../document/field-tree.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
+import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
 import { describeType } from '../guards/guards.js';
-import { looksLikeEnvelope, parseEnvelope, type Envelope } from '../format/envelope.js';
-import { encodeFieldValue } from './field-value.js';
-import { DistinctDeks } from '../dek/distinct-deks.js';
-import { ownLookAlikes } from './own-envelopes.js';
-import { refusedEnvelope, undeclaredEnvelope } from './refused-envelope.js';
+import { fieldCipher, encodeFieldValue } from './field-cipher.js';
+import {
+  ownLookAlikes,
+  refusedEnvelope,
+  undeclaredEnvelope,
+  isSoundEnvelope,
+  envelopeInValue,
+} from './own-envelopes.js';
 
 export interface PlainSlot {
   readonly slot: FieldSlot;
@@ -93,4 +98,24 @@ function readEnvelope(value: object, path: string): Envelope {
     // A mistake of the caller is not tampering, and must not look like it in monitoring.
     throw refusedEnvelope(path, hasCode(error, 'TAMPERED') ? undefined : error);
   }
+}
+
+/**
+ * Returns the plaintext of a sealed field unchanged, even if it could not be sealed now.
+ *
+ * @throws TamperedError where it does not open; FieldEncryptionError `DEFINITION_MISMATCH` where it holds an
+ *   envelope of the document: its DEK would then count as unused.
+ */
+export function plaintextToReseal(
+  dek: Dek,
+  place: DocumentPlace,
+  { slot: { field }, envelope }: SealedSlot,
+): Plaintext {
+  const { value, encoded } = fieldCipher(dek, place).reopen(field, envelope);
+  if (typeof value === 'object' && value !== null) {
+    const found = ownLookAlikes(value, { scope: place.scope, tree: [], intoValues: true });
+    const inner = found.find((each) => isSoundEnvelope(each.value));
+    if (inner) throw envelopeInValue(field.path, inner.dekId);
+  }
+  return encoded;
 }

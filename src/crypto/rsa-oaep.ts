@@ -9,7 +9,7 @@ import {
   hash,
 } from 'node:crypto';
 import { ownProperties } from '../guards/guards.js';
-import { encodeBase64url } from './encoding.js';
+import { encodeBase64url } from './key-schedule.js';
 
 /** A wrap is as long as the modulus: docs/format.md defines no other lengths. */
 export const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];

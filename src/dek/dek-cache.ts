@@ -4,11 +4,10 @@ import { momentOf, systemClock, type Clock, type Moment } from '../async/clock.j
 import { publishDekUse, publishEviction } from '../diagnostics/diagnostics-channels.js';
 import { TamperedError } from '../errors/errors.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
-import type { KeyWrap } from '../format/key-wrap.js';
+import type { KeyWrap, LiveDekRow } from '../format/dek-row.js';
 import type { Dek } from './dek.js';
-import type { LiveDekRow } from '../format/dek-row.js';
-import { ExpiringMap, type RemovalReason } from './expiring-map.js';
-import { SingleFlight } from '../async/single-flight.js';
+import { ExpiringMap, type RemovalReason } from '../async/expiring-map.js';
+import { SingleFlight } from '../async/abort.js';
 
 export interface DekCacheOptions {
   /** Most DEKs held; the least recently used one is evicted first. @default 10 000 */

@@ -3,7 +3,7 @@ import type { Clock } from '../async/clock.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DekCache } from './dek-cache.js';
-import type { RecoveryKey } from './recovery-key.js';
+import type { RecoveryKey } from './dek-wraps.js';
 
 export interface DekContext {
   readonly product: string;

@@ -7,7 +7,7 @@ import type { RecordReader } from './record-reader.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DekContext } from './dek-context.js';
-import { Dek } from './dek.js';
+import { Dek, type ShredToken, shredTokensOf, type ShredTokens } from './dek.js';
 import type { ActiveDekRow } from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
 import { dekIdOf, highestCredibleGeneration, type KeyScope } from '../format/key-scope.js';
@@ -18,8 +18,6 @@ import {
   type ScopeRows,
   type SealableListing,
 } from './scope-rows.js';
-import type { ShredToken } from './shred-token.js';
-import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
 
 /** Which active row is sufficient; the next generation is created where the scope has none. */
 export interface WantedDek {

@@ -1,19 +1,16 @@
 /** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
 import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors/errors.js';
-import { describeMek } from '../format/key-wrap.js';
+import { describeMek, isLive, parseDekRow, type LiveDekRow } from '../format/dek-row.js';
 import { mapConcurrently } from '../async/concurrency.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { untilAborted } from '../async/until-aborted.js';
+import { untilAborted } from '../async/abort.js';
 import { wrapDigest, type UnwrappedDek } from './dek-cache.js';
 import type { DekContext } from './dek-context.js';
-import type { Dek } from './dek.js';
-import { isLive, parseDekRow, type LiveDekRow } from '../format/dek-row.js';
-import { unwrapDek } from './dek-unwrapper.js';
+import { type Dek, type ShredToken, shredTokensOf, type ShredTokens } from './dek.js';
+import { unwrapDek } from './dek-wraps.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import type { LateAnswer, RowsById } from './late-rows.js';
-import type { RowChecks } from './row-checks.js';
-import type { ShredToken } from './shred-token.js';
-import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
+import type { RowChecks } from './scope-rows.js';
 
 /** A DEK, or why it could not be loaded. */
 export type DekOutcome =

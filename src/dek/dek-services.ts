@@ -1,17 +1,16 @@
 /** The parts that handle DEKs, put together. @module */
-import type { MekReference } from '../format/key-wrap.js';
-import type { EpochsSeen } from './epochs-seen.js';
+import type { MekReference } from '../format/dek-row.js';
+import { type EpochsSeen, GenerationBound } from './dek-bounds.js';
 import { RecordReader } from './record-reader.js';
 import { originOf } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
 import type { DekContext } from './dek-context.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
-import { GenerationBound } from './generation-bound.js';
 import { LateRows } from './late-rows.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
-import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
+import { shredTokensOf, type ShredTokens } from './dek.js';
 
 export interface DekServices {
   readonly context: DekContext;

@@ -3,7 +3,7 @@ import type { Clock } from '../async/clock.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { readUntilShown } from '../async/read-until-shown.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { RecentMap } from '../async/recent-map.js';
+import { RecentMap } from '../async/expiring-map.js';
 
 export type RowsById = ReadonlyMap<string, StoredItem>;
 

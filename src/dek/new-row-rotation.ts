@@ -2,14 +2,8 @@
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
-import { isSameMek } from '../format/key-wrap.js';
-import type { RecordCopy, RecordReader } from './record-reader.js';
-import type { RotationRecord } from '../format/rotation-record.js';
-import type { StoredItem } from '../store/dek-store.js';
-import { alteredItem, requireNoMac } from '../format/item-shape.js';
-import type { DekContext } from './dek-context.js';
-import type { Dek } from './dek.js';
 import {
+  isSameMek,
   isLive,
   parseDekRow,
   retiredRow,
@@ -18,6 +12,12 @@ import {
   primaryWrap,
   rewrappedRow,
 } from '../format/dek-row.js';
+import type { RecordCopy, RecordReader } from './record-reader.js';
+import type { RotationRecord } from '../format/rotation-record.js';
+import type { StoredItem } from '../store/dek-store.js';
+import { alteredItem, requireNoMac } from '../format/item-shape.js';
+import type { DekContext } from './dek-context.js';
+import type { Dek } from './dek.js';
 import { wrapDek } from './dek-wraps.js';
 
 /** A row as it was just written. */

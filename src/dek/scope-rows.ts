@@ -1,8 +1,6 @@
 /** The rows of a scope for writers: a listing of limited age. @module */
 import { elapsedBetween, elapsedMs, momentOf, type Moment } from '../async/clock.js';
-import { MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
-import { alteredItem } from '../format/item-shape.js';
-import type { DekContext } from './dek-context.js';
+import { SingleFlight } from '../async/abort.js';
 import {
   isLive,
   parseDekRow,
@@ -10,12 +8,13 @@ import {
   type DekRow,
   type LiveDekRow,
 } from '../format/dek-row.js';
-import { ExpiringMap } from './expiring-map.js';
-import type { RowChecks } from './row-checks.js';
-import { MOST_DEKS_IN_DOCUMENT } from './distinct-deks.js';
-import type { ShredToken } from './shred-token.js';
-import { shredTokensOf, type ShredTokens } from './shred-tokens.js';
-import { SingleFlight } from '../async/single-flight.js';
+import { alteredItem } from '../format/item-shape.js';
+import { MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
+import type { DekContext } from './dek-context.js';
+import { type EpochsSeen, MOST_DEKS_IN_DOCUMENT, type GenerationBound } from './dek-bounds.js';
+import { ExpiringMap } from '../async/expiring-map.js';
+import type { LateRows } from './late-rows.js';
+import { type ShredToken, shredTokensOf, type ShredTokens } from './dek.js';
 
 export interface ScopeListing {
   /** The highest active generation: the one that seals. */
@@ -141,4 +140,10 @@ export function rowOfScope(value: unknown, scopeId: string): DekRow {
   const row = parseDekRow(value);
   if (row.scopeId !== scopeId) throw alteredItem(`DEK row ${row.id}`, 'scopeId');
   return row;
+}
+
+export interface RowChecks {
+  readonly bound: GenerationBound;
+  readonly epochs: EpochsSeen;
+  readonly late: LateRows;
 }

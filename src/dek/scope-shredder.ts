@@ -1,7 +1,6 @@
 /** Shreds every DEK of a scope. @module */
-import type { CallOptions } from '../async/call-options.js';
+import { type CallOptions, untilAborted } from '../async/abort.js';
 import { timestampOf } from '../async/clock.js';
-import { untilAborted } from '../async/until-aborted.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { DekContext } from './dek-context.js';
 import {
@@ -13,7 +12,7 @@ import {
 } from '../format/dek-row.js';
 import type { DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
-import type { ScopeShred } from './shred-tokens.js';
+import type { ScopeShred } from './dek.js';
 import { requireNoMac } from '../format/item-shape.js';
 
 const MOST_ROUNDS = 32;

@@ -5,8 +5,8 @@ import type { RecordReader } from './record-reader.js';
 import type { DekContext } from './dek-context.js';
 import type { DekCreator, WantedDek } from './dek-creator.js';
 import { dekNotFound, type DekLoader } from './dek-loader.js';
-import type { Dek } from './dek.js';
-import { requireCredible } from './generation-bound.js';
+import type { Dek, ShredToken } from './dek.js';
+import { requireCredible } from './dek-bounds.js';
 import { parseDekRow, type ActiveDekRow } from '../format/dek-row.js';
 import {
   generationIn,
@@ -15,8 +15,7 @@ import {
   type KeyScope,
 } from '../format/key-scope.js';
 import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
-import type { ShredToken } from './shred-token.js';
-import { SingleFlight } from '../async/single-flight.js';
+import { SingleFlight } from '../async/abort.js';
 
 /** A DEK that may seal until `fenceTtlMs` after its row was read. */
 export interface SealingDek {

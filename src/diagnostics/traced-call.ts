@@ -2,7 +2,7 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 import type { Clock } from '../async/clock.js';
 import { isFieldEncryptionError, KeyProviderError, type ErrorCode } from '../errors/errors.js';
-import type { MekReference } from '../format/key-wrap.js';
+import type { MekReference } from '../format/dek-row.js';
 
 /** The origin of published calls, and the clock that measures them. */
 export interface CallSource {

@@ -1,10 +1,41 @@
 /** Defines which fields of a kind of document are encrypted, and what identifies a document. @module */
-import type { DeclaredField } from './declared-field.js';
-import { documentPlace, type DocumentPlace } from './document-place.js';
+import { RecentMap } from '../async/expiring-map.js';
+import { keyScope, type KeyScope } from '../format/key-scope.js';
 import { readOptions, requireIdentifier, requirePlainObject } from '../guards/guards.js';
+import {
+  type DeclaredField,
+  fieldTree,
+  type FieldNode,
+  requirePropertyName,
+} from './field-tree.js';
 import type { FieldPath, KeyProperty } from './typed-document.js';
-import { requirePropertyName } from './field-path.js';
-import { fieldTree, type FieldNode } from './field-tree.js';
+
+export interface DocumentPlace {
+  readonly product: string;
+  readonly collection: string;
+  /** Values of the definition's key properties, in the definition's order. */
+  readonly keyParts: readonly string[];
+  /** The scope of the DEK that seals the document. */
+  readonly scope: KeyScope;
+  /** Equal for two places if and only if collection and key parts are equal. */
+  readonly identity: string;
+}
+
+// Hashing a place costs as much as sealing a short field.
+const recentPlaces = new RecentMap<DocumentPlace>(2_000);
+
+export function documentPlace(
+  product: string,
+  collection: string,
+  keyParts: readonly string[],
+): DocumentPlace {
+  let name = '';
+  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
+  return recentPlaces.getOrMake(name, () => {
+    const scope = keyScope('document', product, [collection, ...keyParts]);
+    return { product, collection, keyParts, scope, identity: scope.scopeId };
+  });
+}
 
 /** The argument of the function that {@link defineDocument} returns. */
 export interface DocumentShape<K extends string, P extends string> {

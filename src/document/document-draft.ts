@@ -1,9 +1,7 @@
 /** A copy of a document with replaceable declared fields: one walk, each value read once. @module */
-import type { DeclaredField } from './declared-field.js';
-import { looksLikeEnvelope } from '../format/envelope.js';
+import { looksLikeEnvelope } from '../format/key-scope.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { refuseToJson } from './own-json.js';
-import type { FieldNode } from './field-tree.js';
+import type { DeclaredField, FieldNode } from './field-tree.js';
 
 type Holder = Record<string | number, unknown>;
 
@@ -146,5 +144,31 @@ function requireFew({ slots }: Walk, elements: readonly unknown[], path: string)
   if (slots.length + elements.length <= MOST_FIELDS) return;
   throw new RangeError(
     `The list at "${path}" brings the document above ${String(MOST_FIELDS)} separately encrypted values, which is the limit: declare the list as one field, or store it in parts`,
+  );
+}
+
+/**
+ * A store that serialises calls `toJSON`, and writes its result in place of what was sealed.
+ *
+ * @param forms - The object as it was passed in, and the copy that is stored: a getter may return different
+ *   values.
+ * @param path - The path of a container; absent for the document itself.
+ * @throws TypeError for a function `toJSON`, own or inherited. A function on the prototype of all objects or
+ *   all arrays is not part of the document.
+ */
+export function refuseToJson(forms: readonly object[], path?: string): void {
+  for (const form of forms) {
+    const { toJSON } = form as { readonly toJSON?: unknown };
+    if (typeof toJSON !== 'function' || isOfEveryObject(toJSON)) continue;
+    const whose = path === undefined ? 'The document' : `The value at "${path}"`;
+    throw new TypeError(
+      `${whose} has a function "toJSON", which would decide what is stored: pass the plain object that it returns`,
+    );
+  }
+}
+
+function isOfEveryObject(toJSON: unknown): boolean {
+  return [Object.prototype, Array.prototype].some(
+    (prototype) => (prototype as { readonly toJSON?: unknown }).toJSON === toJSON,
   );
 }

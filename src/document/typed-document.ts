@@ -1,5 +1,5 @@
 /** The types that a definition derives from a document's type. @module */
-import type { Envelope } from '../format/envelope.js';
+import type { Envelope } from '../format/key-scope.js';
 import type { DocumentDefinition } from './define-document.js';
 
 type Scalar = bigint | boolean | null | number | string | symbol | undefined | Date | Uint8Array;

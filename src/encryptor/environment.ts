@@ -1,12 +1,17 @@
 /** Reads the environment variables, and checks all of them at once. @module */
 import { MOST_ENTRIES, MOST_TTL_MS } from '../dek/dek-cache.js';
-import { parseRecoveryKey } from '../dek/recovery-key.js';
-import { unreadVariables, type VariableName } from './environment-names.js';
-import { EnvironmentReader, type Environment, type PassedVariable } from './environment-reader.js';
+import { parseRecoveryKey } from '../dek/dek-wraps.js';
+import {
+  unreadVariables,
+  type VariableName,
+  EnvironmentReader,
+  type Environment,
+  type PassedVariable,
+  isProduction,
+} from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { requireList, requireText } from '../guards/guards.js';
 import { parseMekBytes } from '../provider/mek-bytes.js';
-import { isProduction } from './production.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../provider/vault-names.js';
 
 /** What production allows only when the code asks for it. */

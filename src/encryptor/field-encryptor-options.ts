@@ -1,7 +1,7 @@
 /** The options of an encryptor and of its methods. @module */
-import type { PlaintextRead } from '../cipher/plaintext-read.js';
-import type { CallOptions } from '../async/call-options.js';
 import type { Clock } from '../async/clock.js';
+import { type CallOptions, ownCallOptions } from '../async/abort.js';
+import type { PlaintextRead } from '../cipher/plaintext-read.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type {
   AnyDefinition,
@@ -9,8 +9,18 @@ import type {
   EncryptedDocument,
   StoredDocument,
 } from '../document/typed-document.js';
+import {
+  readOptions,
+  requireBoolean,
+  requireFunction,
+  requireOneOf,
+  isPlainObject,
+  requireIntegerBetween,
+  requireKnownOptions,
+} from '../guards/guards.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import type { DekStore } from '../store/dek-store.js';
+import { isProduction } from './environment-reader.js';
 
 /** What a reader does with plaintext in a declared field. */
 export type EncryptionMode = 'migrate' | 'strict';
@@ -115,3 +125,82 @@ export interface UpdateDocumentOptions extends CallOptions {
 export type DocumentChange<D extends AnyDefinition> = (
   stored: EncryptedDocument<D> | undefined,
 ) => Promise<StoredDocument<D> | undefined> | StoredDocument<D> | undefined;
+
+const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
+  'product',
+  'keyProviders',
+  'dekStore',
+  'dekCache',
+  'mode',
+  'enabled',
+  'insecureAllowDisabledInProduction',
+  'onPlaintextRead',
+  'recoveryKey',
+  'fenceTtlMs',
+  'minimumEpoch',
+  'recordKey',
+  'previousRecordKeys',
+  'insecureAcceptUnauthenticatedRecords',
+  'clock',
+];
+
+/** @throws TypeError or RangeError for unknown options, and for one that is not allowed here. */
+export function readEncryptorOptions(options: FieldEncryptorOptions): FieldEncryptorOptions {
+  const own = readOptions(options, OPTIONS);
+  const { enabled = true, insecureAllowDisabledInProduction: isAllowed = false } = own;
+  const { mode = 'strict', onPlaintextRead } = own;
+  requireOneOf('mode', mode, ['strict', 'migrate']);
+  if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
+  requireBoolean('enabled', enabled);
+  requireBoolean('insecureAllowDisabledInProduction', isAllowed);
+  if (!enabled && !isAllowed) refuseInProduction();
+  return own;
+}
+
+/** Like `initEncryption` for `FIELD_ENCRYPT_ENABLED`: plaintext in production must be intended. */
+function refuseInProduction(): void {
+  if (!isProduction(process.env)) return;
+  throw new RangeError(
+    '"enabled" is false while NODE_ENV is "production": turn it on, or pass insecureAllowDisabledInProduction: true',
+  );
+}
+
+/** Shared by all calls without options: some calls are made for each document. */
+const NONE: object = Object.freeze(Object.create(null) as object);
+const DEFAULT_CONCURRENCY = 16;
+const MOST_CONCURRENCY = 1_000;
+const MOST_ATTEMPTS = 1_000;
+
+export function readDecryptOptions<D extends AnyDefinition>(
+  options: DecryptDocumentOptions<D> | undefined,
+): DecryptDocumentOptions<D> {
+  return options === undefined ? NONE : ownCallOptions(options, ['expect']);
+}
+
+export function readDecryptListOptions<D extends AnyDefinition>(
+  options: DecryptDocumentsOptions<D>,
+): DecryptDocumentsOptions<D> & { readonly concurrency: number } {
+  const own = ownCallOptions(options, ['expect', 'concurrency']);
+  const { concurrency = DEFAULT_CONCURRENCY } = own;
+  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+  // Not spread into a literal, which would inherit from `Object.prototype` again.
+  return Object.assign(own, { concurrency });
+}
+
+export function readOpenOptions(options: OpenDocumentOptions): Required<OpenDocumentOptions> {
+  const { createDek = false, signal } = ownCallOptions(options, ['createDek']);
+  requireBoolean('createDek', createDek);
+  return { createDek, signal };
+}
+
+export function readUpdateOptions(options: UpdateDocumentOptions): UpdateDocumentOptions {
+  const own = ownCallOptions(options, ['attempts']);
+  const { attempts } = own;
+  if (attempts !== undefined) requireIntegerBetween('attempts', attempts, 1, MOST_ATTEMPTS);
+  return own;
+}
+
+/** The definition refuses anything but an object, and missing parts. */
+export function requireKeyAlone<D extends AnyDefinition>(definition: D, key: DocumentKey<D>): void {
+  if (isPlainObject(key)) requireKnownOptions(key, definition.key, 'key');
+}

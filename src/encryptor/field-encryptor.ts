@@ -5,12 +5,11 @@ import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater
 import { DocumentWrite } from '../cipher/document-write.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import type { OpenDocument } from '../cipher/open-document.js';
-import { signalIn, type CallOptions } from '../async/call-options.js';
+import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { systemClock, type Clock } from '../async/clock.js';
-import { unlessAborted } from '../async/until-aborted.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices, type DekServices } from '../dek/dek-services.js';
-import { readRecoveryKey } from '../dek/recovery-key.js';
+import { readRecoveryKey } from '../dek/dek-wraps.js';
 import { shredScope } from '../dek/scope-shredder.js';
 import type {
   AnyDefinition,
@@ -20,29 +19,27 @@ import type {
   PlainDocument,
   StoredDocument,
 } from '../document/typed-document.js';
-import { readEncryptorOptions } from './encryptor-settings.js';
-import type {
-  DecryptDocumentOptions,
-  DecryptDocumentsOptions,
-  DocumentChange,
-  EncryptionMode,
-  FieldEncryptorOptions,
-  OpenDocumentOptions,
-  UpdateDocumentOptions,
-} from './field-encryptor-options.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
 import {
+  readEncryptorOptions,
+  type DecryptDocumentOptions,
+  type DecryptDocumentsOptions,
+  type DocumentChange,
+  type EncryptionMode,
+  type FieldEncryptorOptions,
+  type OpenDocumentOptions,
+  type UpdateDocumentOptions,
   readDecryptListOptions,
   readDecryptOptions,
   readOpenOptions,
   readUpdateOptions,
   requireKeyAlone,
-} from './method-options.js';
+} from './field-encryptor-options.js';
+import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { checkReadiness, type Readiness } from './readiness.js';
 import type { ReadinessWarning } from '../provider/readiness-warning.js';
-import { epochsSeenBy } from '../dek/epochs-seen.js';
+import { epochsSeenBy } from '../dek/dek-bounds.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,

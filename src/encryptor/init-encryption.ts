@@ -1,6 +1,6 @@
 /** Creates an encryptor from environment variables. @module */
 import type { PlaintextRead } from '../cipher/plaintext-read.js';
-import { ownCallOptions, type CallOptions } from '../async/call-options.js';
+import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import type { Environment } from './environment-reader.js';

@@ -2,9 +2,9 @@
 import type { Clock } from '../async/clock.js';
 import type { DekContext } from '../dek/dek-context.js';
 import type { DekServices } from '../dek/dek-services.js';
-import { makeRoundTrip } from '../dek/mek-round-trip.js';
+import { makeRoundTrip } from '../dek/dek-wraps.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
-import type { MekReference } from '../format/key-wrap.js';
+import type { MekReference } from '../format/dek-row.js';
 import type { ReadinessWarning } from '../provider/readiness-warning.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import {

@@ -1,5 +1,5 @@
 /** Checks every property of a stored item before any of it is used. @module */
-import { decodeBase64url } from '../crypto/encoding.js';
+import { decodeBase64url } from '../crypto/key-schedule.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { describeType, isPlainObject } from '../guards/guards.js';
 

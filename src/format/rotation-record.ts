@@ -15,7 +15,7 @@ import {
   type ItemShape,
   type PropertyTest,
 } from './item-shape.js';
-import { isMekVersion, type MekReference } from './key-wrap.js';
+import { isMekVersion, type MekReference } from './dek-row.js';
 
 export interface RotationHistoryEntry extends MekReference {
   readonly epoch: number;

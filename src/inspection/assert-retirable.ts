@@ -1,10 +1,9 @@
 /** Checks whether a MEK version may be disabled. @module */
-import { ownCallOptions, type CallOptions } from '../async/call-options.js';
-import { unlessAborted } from '../async/until-aborted.js';
+import { ownCallOptions, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { MekStillNeededError } from '../errors/errors.js';
 import type { RetirementReason } from '../errors/retirement-reason.js';
-import { describeMek, mekIn, type MekReference } from '../format/key-wrap.js';
+import { describeMek, mekIn, type MekReference } from '../format/dek-row.js';
 import { requireFunction, requireIntegerBetween } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
@@ -13,10 +12,11 @@ import {
   runContext,
   runParts,
   type RunContext,
+  readRunOptions,
+  type RunRequest,
 } from '../run/run-context.js';
 import type { FenceEvent } from '../run/run-event.js';
-import { readRunOptions, type RunRequest } from '../run/run-options.js';
-import { dekRowPages } from '../run/scanned-row.js';
+import { dekRowPages } from '../run/change-row.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import { currentTargetReason, fenceReason } from './retirement-reasons.js';
 import { RetirementScan } from './retirement-scan.js';

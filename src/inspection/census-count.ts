@@ -1,9 +1,15 @@
 /** Adds up the rows of a census. @module */
-import { requireCredible } from '../dek/generation-bound.js';
-import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
-import { isSameMek, mekIn, type MekReference } from '../format/key-wrap.js';
+import { requireCredible } from '../dek/dek-bounds.js';
+import {
+  isLive,
+  type DekRow,
+  type LiveDekRow,
+  isSameMek,
+  mekIn,
+  type MekReference,
+} from '../format/dek-row.js';
 import type { RotationRecord } from '../format/rotation-record.js';
-import { idOf, rowIn } from '../run/scanned-row.js';
+import { idOf, rowIn } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { Census, UnreadableRow, WrapCensus } from './take-census.js';
 

@@ -3,8 +3,7 @@ import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js
 import { plaintextPaths } from '../cipher/plaintext-read.js';
 import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { signalIn, type CallOptions } from '../async/call-options.js';
-import { unlessAborted } from '../async/until-aborted.js';
+import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 

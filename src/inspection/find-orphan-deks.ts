@@ -1,7 +1,7 @@
 /** Finds DEK rows whose document is deleted. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
 import { requireIntegerBetween } from '../guards/guards.js';
-import { dekRowPages } from '../run/scanned-row.js';
+import { dekRowPages } from '../run/change-row.js';
 import {
   documentSearchContext,
   readSearchOptions,

@@ -1,10 +1,10 @@
 /** Finds every DEK row that cannot be read. @module */
-import { GenerationBound, type FloorSource } from '../dek/generation-bound.js';
+import { GenerationBound, type FloorSource } from '../dek/dek-bounds.js';
 import { hasCode } from '../errors/errors.js';
 import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
 import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
-import { dekRowPages, idOf, rowIn } from '../run/scanned-row.js';
+import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
 import {
   readSearchOptions,
   search,

@@ -1,7 +1,7 @@
 /** Checks for one document which of its DEKs are missing. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
-import { planRead } from '../cipher/read-plan.js';
-import { DistinctDeks } from '../dek/distinct-deks.js';
+import { planRead } from '../cipher/document-reader.js';
+import { DistinctDeks } from '../dek/dek-bounds.js';
 import { draftOf } from '../document/document-draft.js';
 import { contended } from '../errors/errors.js';
 import { isLive, parseDekRow } from '../format/dek-row.js';

@@ -2,7 +2,7 @@
 import type { AnyDefinition } from '../document/typed-document.js';
 import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { type DocumentIdentity, lookUpDocument } from '../run/scanned-document.js';
-import { idOf, rowIn } from '../run/scanned-row.js';
+import { idOf, rowIn } from '../run/change-row.js';
 import type { DocumentSearchContext } from '../run/search.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { ChargedEvent } from '../store/metered-dek-store.js';

@@ -1,5 +1,5 @@
 /** The check before mode `strict`: no declared field may still be plaintext. @module */
-import { signalIn, type CallOptions } from '../async/call-options.js';
+import { signalIn, type CallOptions } from '../async/abort.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { readOptions } from '../guards/guards.js';

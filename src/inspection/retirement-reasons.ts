@@ -6,7 +6,7 @@ import type {
   BackupsReason,
   RetirementReason,
 } from '../errors/retirement-reason.js';
-import { describeMek, type MekReference } from '../format/key-wrap.js';
+import { describeMek, type MekReference } from '../format/dek-row.js';
 
 /** Some of the rows: how many, and the ids of the first ones. */
 export class NamedRows {

@@ -1,9 +1,8 @@
 /** Scans every row of a product for reasons why a MEK version is still needed. @module */
 import type { RetirementReason } from '../errors/retirement-reason.js';
-import { isLive, type LiveDekRow } from '../format/dek-row.js';
-import { isSameMek, type MekReference } from '../format/key-wrap.js';
+import { isLive, type LiveDekRow, isSameMek, type MekReference } from '../format/dek-row.js';
 import type { RotationRecord, RotationHistoryEntry } from '../format/rotation-record.js';
-import { idOf } from '../run/scanned-row.js';
+import { idOf } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { CensusCount } from './census-count.js';
 import {

@@ -1,15 +1,13 @@
 /** Counts the DEK rows of a product by MEK version and epoch. @module */
 import { readRotationItem, type DekStore } from '../store/dek-store.js';
 import { systemClock, type Clock } from '../async/clock.js';
-import { readEncryption } from '../guards/encryption-parts.js';
-import { signalIn, type CallOptions } from '../async/call-options.js';
-import { unlessAborted } from '../async/until-aborted.js';
-import { requireIdentifier } from '../guards/guards.js';
-import type { MekReference } from '../format/key-wrap.js';
+import { readEncryption, requireIdentifier } from '../guards/guards.js';
+import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
+import type { MekReference } from '../format/dek-row.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
-import { dekRowPages } from '../run/scanned-row.js';
+import { dekRowPages } from '../run/change-row.js';
 import { CensusCount } from './census-count.js';
-import { epochsSeenBy } from '../dek/epochs-seen.js';
+import { epochsSeenBy } from '../dek/dek-bounds.js';
 import { parseRotationRecord, type RotationState } from '../format/rotation-record.js';
 
 export type TakeCensusOptions = CallOptions;

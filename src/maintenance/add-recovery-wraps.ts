@@ -1,9 +1,13 @@
 /** Adds recovery wraps to rows that were created before there was a recovery key. @module */
-import { readEncryption } from '../guards/encryption-parts.js';
+import { readEncryption } from '../guards/guards.js';
 import { isLive, type LiveDekRow } from '../format/dek-row.js';
-import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
-import type { EncryptionContext, RunContext } from '../run/run-context.js';
+import { unwrapDekBytes, readRecoveryKey, type RecoveryKey } from '../dek/dek-wraps.js';
+import {
+  type EncryptionContext,
+  type RunContext,
+  readRunOptions,
+  type RunOptions,
+} from '../run/run-context.js';
 import { requireNoMac } from '../format/item-shape.js';
 import {
   type MaintenanceEvent,
@@ -11,7 +15,6 @@ import {
   maintainRows,
   type NextRow,
 } from './maintain-rows.js';
-import { readRunOptions, type RunOptions } from '../run/run-options.js';
 
 /**
  * Gives every DEK row a recovery wrap for the recovery key: rows that have none, and rows that have one for

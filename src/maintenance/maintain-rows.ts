@@ -1,10 +1,16 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
-import { GenerationBound } from '../dek/generation-bound.js';
+import { GenerationBound } from '../dek/dek-bounds.js';
 import { hasCode } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
-import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
-import { runPasses } from '../run/passes.js';
+import {
+  changeRow,
+  type RowAttempt,
+  type RowChange,
+  type RowKind,
+  dekRowPages,
+} from '../run/change-row.js';
+import { runPasses, RunTally } from '../run/passes.js';
 import {
   type EncryptionContext,
   runContext,
@@ -12,8 +18,8 @@ import {
   summaryHead,
   type RunContext,
   runEstimate,
+  type RunRequest,
 } from '../run/run-context.js';
-import { RunTally } from '../run/run-counter.js';
 import type {
   RunName,
   FinishedEvent,
@@ -25,9 +31,7 @@ import type {
   RunEstimate,
   RunSummary,
 } from '../run/run-event.js';
-import type { RunRequest } from '../run/run-options.js';
 import { finishRun, RunPublisher } from '../run/run-publisher.js';
-import { dekRowPages } from '../run/scanned-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 
 interface RowEvent extends ItemEvent {

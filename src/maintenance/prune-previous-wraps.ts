@@ -1,16 +1,28 @@
 /** Removes the previous wraps that rows keep from before their last rewrap. @module */
-import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
+import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
+import {
+  isLive,
+  type DekRow,
+  type LiveDekRow,
+  isSameMek,
+  type MekReference,
+  describeMek,
+} from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
-import { isSameMek, type MekReference, describeMek } from '../format/key-wrap.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import { readPastMoment } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 import { rowAhead } from '../rotation/rotation.js';
-import { type EncryptionContext, runParts, type RunContext } from '../run/run-context.js';
-import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
+import {
+  type EncryptionContext,
+  runParts,
+  type RunContext,
+  readRunOptions,
+  type RunOptions,
+  type RunRequest,
+} from '../run/run-context.js';
 import {
   type MaintenanceEvent,
   type MaintenanceSummary,

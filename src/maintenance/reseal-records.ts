@@ -1,14 +1,18 @@
 /** Writes every record of a product with a mac under the current record key. @module */
 import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
-import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
+import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { contended } from '../errors/errors.js';
 import { isLive, type DekRow } from '../format/dek-row.js';
 import { hasNoMac, nameOfItem, requireKnownType } from '../format/item-shape.js';
 import { collectionOfReencryption, parseReencryption } from '../format/reencryption-record.js';
-import { readEncryption } from '../guards/encryption-parts.js';
-import type { EncryptionContext, RunContext } from '../run/run-context.js';
-import { readRunOptions, type RunOptions } from '../run/run-options.js';
+import { readEncryption } from '../guards/guards.js';
+import {
+  type EncryptionContext,
+  type RunContext,
+  readRunOptions,
+  type RunOptions,
+} from '../run/run-context.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
 import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
 import {

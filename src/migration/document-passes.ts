@@ -1,8 +1,7 @@
 /** Scans of a migration over all documents of a collection. @module */
 import { hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { runPass, runPasses, type PassPlan } from '../run/passes.js';
-import type { RunTally, Sums } from '../run/run-counter.js';
+import { runPass, runPasses, type PassPlan, type RunTally, type Sums } from '../run/passes.js';
 import type { PassEvent } from '../run/run-event.js';
 import {
   documentPages,

@@ -7,7 +7,7 @@ import { timestampOf } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { readEncryption } from '../guards/encryption-parts.js';
+import { readEncryption } from '../guards/guards.js';
 import {
   type EncryptionContext,
   runContext,
@@ -17,7 +17,7 @@ import {
 } from '../run/run-context.js';
 import { MeteredDocumentStore } from '../run/metered-document-store.js';
 import { finishRun, RunPublisher } from '../run/run-publisher.js';
-import { RunTally } from '../run/run-counter.js';
+import { RunTally } from '../run/passes.js';
 import type { RunName } from '../run/run-event.js';
 import type { AnyDocumentStore } from '../run/scanned-document.js';
 import { refuseReservedFields } from '../store/reserved-properties.js';

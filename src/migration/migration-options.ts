@@ -13,8 +13,12 @@ import {
   requireIntegerBetween,
 } from '../guards/guards.js';
 import type { MeteredDocumentStore } from '../run/metered-document-store.js';
-import type { RunContext } from '../run/run-context.js';
-import { readRunOptions, type RunOptions, type RunRequest } from '../run/run-options.js';
+import {
+  type RunContext,
+  readRunOptions,
+  type RunOptions,
+  type RunRequest,
+} from '../run/run-context.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 
 export interface MigrationOptions extends RunOptions {

@@ -2,12 +2,10 @@
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
-import { plaintextToReseal } from '../cipher/resealing.js';
-import { planWrite } from '../cipher/write-plan.js';
-import type { Dek } from '../dek/dek.js';
+import { plaintextToReseal, planWrite } from '../cipher/write-plan.js';
+import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../format/key-scope.js';
-import type { ShredToken } from '../dek/shred-token.js';
 import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';

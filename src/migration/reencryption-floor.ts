@@ -7,7 +7,7 @@ import { contended, hasCode } from '../errors/errors.js';
 import { leaseScopeId } from '../format/lease.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { FenceEvent } from '../run/run-event.js';
-import { dekRowPages } from '../run/scanned-row.js';
+import { dekRowPages } from '../run/change-row.js';
 import { waitForReads } from '../run/wait-for-writers.js';
 import { requireNoMac } from '../format/item-shape.js';
 import type { MigrationContext } from './migration-options.js';

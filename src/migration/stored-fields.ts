@@ -1,9 +1,9 @@
 /** The sealed fields of a stored document, and their DEKs. @module */
 import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
-import { planRead } from '../cipher/read-plan.js';
+import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
 import { draftOf } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/document-place.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { AnyDocument } from '../run/scanned-document.js';

@@ -2,8 +2,8 @@
 import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
 import type { DekSource, DocumentWriter } from '../cipher/document-writer.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { ShredToken } from '../dek/shred-token.js';
-import type { Settled } from '../run/run-counter.js';
+import type { ShredToken } from '../dek/dek.js';
+import type { Settled } from '../run/passes.js';
 import {
   lookUpDocument,
   type AnyDocument,

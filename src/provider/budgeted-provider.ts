@@ -9,7 +9,7 @@ import type {
   KeyProviderOptions,
   WrapKeyOptions,
 } from './key-provider.js';
-import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/dek-row.js';
 import type { VaultThrottle } from './vault-throttle.js';
 
 /**

@@ -21,7 +21,7 @@ import {
   type KeyWrap,
   type MekReference,
   type WrapAlgorithm,
-} from '../format/key-wrap.js';
+} from '../format/dek-row.js';
 
 export interface KeyCallOptions extends KeyProviderOptions {
   /** The DEK, for subscribers of diagnostics channels; the provider does not receive it. */

@@ -1,7 +1,7 @@
 /** A MEK held by the process itself, for development, tests and small installations. @module */
 import type { KeyObject } from 'node:crypto';
-import { aesUnwrapKey, aesWrapKey } from '../crypto/aes-key-wrap.js';
-import { decodeBase64url, encodeBase64url } from '../crypto/encoding.js';
+import { aesUnwrapKey, aesWrapKey } from '../crypto/aes.js';
+import { decodeBase64url, encodeBase64url } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards/guards.js';
 import type {
@@ -11,7 +11,7 @@ import type {
   LocalMek,
   WrapKeyOptions,
 } from './key-provider.js';
-import { describeMek, type KeyWrap } from '../format/key-wrap.js';
+import { describeMek, type KeyWrap } from '../format/dek-row.js';
 import { envMekVersionOf, importMek } from './mek-bytes.js';
 
 export interface EnvKeyProviderOptions {

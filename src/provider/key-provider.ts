@@ -1,5 +1,5 @@
 /** The contract between the library and the service that holds the MEK. @module */
-import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/dek-row.js';
 
 export interface KeyProviderOptions {
   /** Stops the call within one attempt; it rejects with `signal.reason`. */

@@ -1,7 +1,7 @@
 /** The one MEK version that a caller names, among those that are configured. @module */
 import { ownProperties, readOptions, requireIdentifier } from '../guards/guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
-import { isMekVersion, type MekReference } from '../format/key-wrap.js';
+import { isMekVersion, type MekReference } from '../format/dek-row.js';
 
 /** A MEK version as callers name it. */
 export interface NamedMek {

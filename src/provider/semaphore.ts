@@ -1,5 +1,5 @@
 /** Limits concurrent calls by a limit that changes. @module */
-import { untilAborted } from '../async/until-aborted.js';
+import { untilAborted } from '../async/abort.js';
 
 export class Semaphore {
   readonly #limit: () => number;

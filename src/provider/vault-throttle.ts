@@ -1,7 +1,7 @@
 /** Throttles a run's key-service calls. @module */
 import type { Clock } from '../async/clock.js';
 import { KeyProviderError } from '../errors/errors.js';
-import { ONCE, ownController, ownSignal } from '../async/own-signal.js';
+import { ONCE, ownController, ownSignal } from '../async/abort.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 import { RateLimiter } from './rate-limiter.js';
 import { Semaphore } from './semaphore.js';

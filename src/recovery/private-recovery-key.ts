@@ -1,6 +1,6 @@
 /** The private half of a recovery key, in memory only during a recovery. @module */
 import type { KeyObject } from 'node:crypto';
-import { decodeBase64url } from '../crypto/encoding.js';
+import { decodeBase64url } from '../crypto/key-schedule.js';
 import {
   holdsPrivateKey,
   privateKeyIn,
@@ -8,7 +8,7 @@ import {
   rsaOaep256Unwrap,
 } from '../crypto/rsa-oaep.js';
 import type { RecoveryWrap } from '../format/dek-row.js';
-import { recoveryKeyIdOf } from '../dek/recovery-key.js';
+import { recoveryKeyIdOf } from '../dek/dek-wraps.js';
 import { describeType } from '../guards/guards.js';
 
 const HOW_TO = 'the private recovery key as PEM, "-----BEGIN PRIVATE KEY-----"';

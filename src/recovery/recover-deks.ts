@@ -1,14 +1,16 @@
 /** Recovers the DEKs when every version of the MEK is lost. @module */
-import { readEncryption } from '../guards/encryption-parts.js';
-import { readOptions } from '../guards/guards.js';
-import { rotate } from '../rotation/rewrap-all-deks.js';
+import { readEncryption, readOptions } from '../guards/guards.js';
+import {
+  rotate,
+  readRewrapOptions,
+  type RewrapAllDeksOptions,
+} from '../rotation/rewrap-all-deks.js';
 import type {
   RewrapEvent,
   RewrapSummary,
   DekLossReason,
   RewrapStepEvent,
 } from '../rotation/rewrap-event.js';
-import { readRewrapOptions, type RewrapAllDeksOptions } from '../rotation/rewrap-options.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import type { FinishedEvent } from '../run/run-event.js';
 import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';

@@ -1,14 +1,20 @@
 /** Opens DEKs from their recovery wraps, and decides which of them are lost. @module */
 import { deriveCommitment } from '../crypto/key-schedule.js';
-import { commitsTo, unwrapDekBytes } from '../dek/dek-unwrapper.js';
+import { commitsTo, unwrapDekBytes } from '../dek/dek-wraps.js';
 import { DEK_BYTES } from '../dek/dek.js';
 import { FieldEncryptionError, hasCode, type ErrorDetails } from '../errors/errors.js';
-import { isLive, type LiveDekRow, type PreviousWrap, primaryWrap } from '../format/dek-row.js';
-import { isSameMek, wrapIn } from '../format/key-wrap.js';
+import {
+  isLive,
+  type LiveDekRow,
+  type PreviousWrap,
+  primaryWrap,
+  isSameMek,
+  wrapIn,
+} from '../format/dek-row.js';
 import type { DekLoss, DekLossReason } from '../rotation/rewrap-event.js';
-import type { RotationContext } from '../rotation/rewrap-options.js';
+import type { RotationContext } from '../rotation/rewrap-all-deks.js';
 import type { DekOpening, OpenedDek } from '../rotation/row-rewrapper.js';
-import { dekRowPages, rowIn } from '../run/scanned-row.js';
+import { dekRowPages, rowIn } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { PrivateRecoveryKey } from './private-recovery-key.js';
 

@@ -1,15 +1,14 @@
 /** Reports what a rotation would do with a row, opens its DEK, and writes nothing. @module */
-import { isLive, type LiveDekRow } from '../format/dek-row.js';
+import { isLive, type LiveDekRow, isSameMek, mekIn } from '../format/dek-row.js';
 import { hasCode, TamperedError } from '../errors/errors.js';
-import { isSameMek, mekIn } from '../format/key-wrap.js';
-import type { Settled } from '../run/run-counter.js';
-import { idOf, rowIn } from '../run/scanned-row.js';
+import type { Settled } from '../run/passes.js';
+import { idOf, rowIn } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { failedOutcome, openDek, opensFromPrevious } from './row-rewrapper.js';
 import { RewrapEstimator, type RewrapEstimate } from './rewrap-estimate.js';
 import type { RowOutcome } from './rewrap-event.js';
 import { requireRotatable, superseded, decide, rowAhead, type Destination } from './rotation.js';
-import type { RotationContext } from './rewrap-options.js';
+import type { RotationContext } from './rewrap-all-deks.js';
 
 export class RewrapDryRun {
   readonly destination: Destination;

@@ -1,9 +1,8 @@
 /** Estimates what a rewrap will take. @module */
-import type { LiveDekRow } from '../format/dek-row.js';
+import { type LiveDekRow, mekIn, type MekReference } from '../format/dek-row.js';
 import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
-import { mekIn, type MekReference } from '../format/key-wrap.js';
 import type { OpenedDek, RowPolicy, VerifyMode } from './row-rewrapper.js';
-import type { RotationContext } from './rewrap-options.js';
+import type { RotationContext } from './rewrap-all-deks.js';
 
 /**
  * What the same call without `dryRun` will take, provided that no other process writes meanwhile and nothing

@@ -1,5 +1,5 @@
 /** The events and the summary of a rotation. @module */
-import type { MekReference } from '../format/key-wrap.js';
+import type { MekReference } from '../format/dek-row.js';
 import type {
   FenceEvent,
   FinishedEvent,
@@ -11,7 +11,7 @@ import type {
   RunSummary,
 } from '../run/run-event.js';
 import type { RewrapEstimate } from './rewrap-estimate.js';
-import type { RewrapShard } from './rewrap-passes.js';
+import type { RewrapShard } from './rewrap-run.js';
 
 interface RowEvent extends ItemEvent {
   readonly dekId: string;

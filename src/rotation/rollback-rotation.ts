@@ -1,8 +1,7 @@
 /** Goes back to an earlier MEK version. @module */
 import type { EncryptionContext } from '../run/run-context.js';
-import { rotate } from './rewrap-all-deks.js';
+import { rotate, readRollbackOptions, type RollbackRotationOptions } from './rewrap-all-deks.js';
 import type { RewrapEvent, RewrapSummary } from './rewrap-event.js';
-import { readRollbackOptions, type RollbackRotationOptions } from './rewrap-options.js';
 
 /**
  * Brings every DEK of a product back under an earlier MEK version, beside live traffic: for a rotation that

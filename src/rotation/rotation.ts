@@ -1,15 +1,20 @@
 /** A rotation that this process takes part in: how it begins, moves on, and decides on a row. @module */
 import { timestampOf } from '../async/clock.js';
-import { requireCredible } from '../dek/generation-bound.js';
+import { requireCredible } from '../dek/dek-bounds.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import type { LiveDekRow } from '../format/dek-row.js';
+import {
+  type LiveDekRow,
+  describeMek,
+  mekIn,
+  type MekReference,
+  isSameMek,
+} from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
-import { describeMek, mekIn, type MekReference, isSameMek } from '../format/key-wrap.js';
 import { type RotationRecord, begunRecord } from '../format/rotation-record.js';
 import { tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { DekStore } from '../store/dek-store.js';
-import type { RotationContext } from './rewrap-options.js';
+import type { RotationContext } from './rewrap-all-deks.js';
 
 export class Rotation {
   readonly epoch: number;

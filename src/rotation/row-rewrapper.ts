@@ -1,8 +1,6 @@
 /** Opens the DEK of one row and rewraps it. @module */
 import { timestampOf } from '../async/clock.js';
-import { unwrapDekBytes } from '../dek/dek-unwrapper.js';
-import { wrapDek, type DekWraps } from '../dek/dek-wraps.js';
-import { cameBackChanged } from '../dek/mek-round-trip.js';
+import { unwrapDekBytes, wrapDek, type DekWraps, cameBackChanged } from '../dek/dek-wraps.js';
 import { hasCode } from '../errors/errors.js';
 import {
   isLive,
@@ -12,15 +10,21 @@ import {
   rewrappedRow,
   type PreviousWrap,
   primaryWrap,
+  mekIn,
+  wrapIn,
 } from '../format/dek-row.js';
-import { mekIn, wrapIn } from '../format/key-wrap.js';
-import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
-import type { Settled } from '../run/run-counter.js';
-import { idOf } from '../run/scanned-row.js';
+import {
+  changeRow,
+  type RowAttempt,
+  type RowChange,
+  type RowKind,
+  idOf,
+} from '../run/change-row.js';
+import type { Settled } from '../run/passes.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RowOutcome, DekLoss } from './rewrap-event.js';
-import type { RotationContext } from './rewrap-options.js';
-import type { PassStage } from './rewrap-passes.js';
+import type { RotationContext } from './rewrap-all-deks.js';
+import type { PassStage } from './rewrap-run.js';
 import { type Rotation, decide, type RowChoice, type RowDecision } from './rotation.js';
 
 /** Which new wraps are unwrapped again before they replace the old ones. */

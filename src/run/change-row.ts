@@ -1,12 +1,44 @@
 /** Changes one DEK row at a time, under the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
-import { parseDekRow, type DekRow } from '../format/dek-row.js';
-import { contended } from '../errors/errors.js';
+import { contended, brokenContract } from '../errors/errors.js';
+import { parseDekRow, type DekRow, dekIdIn, NO_DEK_ID } from '../format/dek-row.js';
+import { alteredItem } from '../format/item-shape.js';
 import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
-import type { DekStore, StoredItem } from '../store/dek-store.js';
-import { idOf, rowIn } from './scanned-row.js';
-import type { Settled } from './run-counter.js';
+import type { DekStore, StoredItem, DekRowFilter } from '../store/dek-store.js';
+import type { Settled } from './passes.js';
 import type { ItemOutcome } from './run-event.js';
+
+const PAGE_SIZE = 200;
+
+export async function* dekRowPages(
+  dekStore: DekStore,
+  filter: DekRowFilter,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly StoredItem[], void, void> {
+  let continuation: string | undefined;
+  do {
+    signal?.throwIfAborted();
+    const page = await dekStore.list(filter, { pageSize: PAGE_SIZE, continuation, signal });
+    yield page.items;
+    if (page.continuation !== undefined && page.continuation === continuation) {
+      throw brokenContract('DEK store', 'S7', 'list returned the same continuation again');
+    }
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+}
+
+/** For events: the dekId, if it is known. */
+export function idOf({ value, error }: StoredItem): string {
+  return dekIdIn(value) ?? error?.dekId ?? NO_DEK_ID;
+}
+
+/** @throws The failure of the item; only its id may then be known. */
+export function rowIn({ value, error }: StoredItem, product: string): DekRow {
+  if (error) throw error;
+  const row = parseDekRow(value);
+  if (row.product !== product) throw alteredItem(`DEK row ${row.id}`, 'product');
+  return row;
+}
 
 /** The decision on a row as it was read; `undefined` where the row has changed since. */
 export type RowChange<Outcome> =

@@ -1,8 +1,108 @@
 /** Scans over the items of a store, repeated until one finds nothing to do. @module */
-import { contended } from '../errors/errors.js';
 import { settleConcurrently, type WorkLimit } from '../async/concurrency.js';
-import { PassCounter, type RunTally, type Settled, type Sums } from './run-counter.js';
+import { contended } from '../errors/errors.js';
 import type { ItemOutcome, PassedEvent, PassEvent, RunCounts } from './run-event.js';
+
+/** One finished item. */
+export interface Settled<Outcome extends ItemOutcome = ItemOutcome> {
+  readonly outcome: Outcome;
+  /** Another process wrote the item in the meantime. */
+  readonly lostRace: boolean;
+  /** Part of the item was written, although it counts as `unchanged`. @default false */
+  readonly hasWritten?: boolean;
+}
+
+/** Sums of a run in addition to the counts, by name. */
+export type Sums = Readonly<Record<string, number>>;
+
+const COUNT_OF: Readonly<Record<ItemOutcome['type'], keyof RunCounts>> = {
+  changed: 'changed',
+  unchanged: 'unchanged',
+  skipped: 'skipped',
+  failed: 'failed',
+  'would-change': 'wouldChange',
+};
+
+/** Skipped for now: another process, or a later scan, will change it. */
+const LEFT_FOR_LATER = ['other-shard', 'other-version'];
+
+const NOTHING = { scanned: 0, changed: 0, unchanged: 0, skipped: 0, failed: 0, wouldChange: 0 };
+
+export class PassCounter {
+  readonly #counts = { ...NOTHING };
+  /** Items that were written, or that another process wrote first. */
+  disturbed = 0;
+  /** Items that are not yet in the final state of the run. */
+  left = 0;
+  readonly sums: Record<string, number> = {};
+
+  add({ outcome, lostRace, hasWritten = false }: Settled, sums: Sums = {}): void {
+    const { type } = outcome;
+    this.#counts.scanned += 1;
+    this.#counts[COUNT_OF[type]] += 1;
+    if (lostRace || hasWritten || type === 'changed') this.disturbed += 1;
+    if (isLeft(outcome)) this.left += 1;
+    addSums(this.sums, sums);
+  }
+
+  get counts(): RunCounts {
+    return { ...this.#counts };
+  }
+
+  /** Nothing was done, and nothing is left to do. */
+  get isClean(): boolean {
+    return this.disturbed === 0 && this.left === 0;
+  }
+}
+
+export class RunTally {
+  readonly #sums: Record<string, number> = {};
+  #passes = 0;
+  #changed = 0;
+  #last: PassCounter | undefined;
+
+  get passes(): number {
+    return this.#passes;
+  }
+
+  add(counter: PassCounter): void {
+    this.#passes += 1;
+    this.#changed += counter.counts.changed;
+    addSums(this.#sums, counter.sums);
+    this.#last = counter;
+  }
+
+  /** The last pass found every item in its final state. */
+  get isClean(): boolean {
+    return this.#last?.isClean === true;
+  }
+
+  /** Over all passes. */
+  sum(name: string): number {
+    return this.#sums[name] ?? 0;
+  }
+
+  /** Of the last pass. */
+  lastSum(name: string): number {
+    return this.#last?.sums[name] ?? 0;
+  }
+
+  /** The counts of the last pass, with `changed` over all passes. */
+  get counts(): RunCounts & { readonly passes: number } {
+    const last = this.#last?.counts ?? NOTHING;
+    return { passes: this.#passes, ...last, changed: this.#changed };
+  }
+}
+
+/** Whether an item is not yet in the final state of the run. */
+export function isLeft({ type, reason }: ItemOutcome): boolean {
+  if (type === 'skipped') return reason !== undefined && LEFT_FOR_LATER.includes(reason);
+  return type === 'failed' || type === 'would-change';
+}
+
+function addSums(sums: Record<string, number>, more: Sums): void {
+  for (const [name, value] of Object.entries(more)) sums[name] = (sums[name] ?? 0) + value;
+}
 
 /** One scan. */
 export interface PassPlan<Item, Outcome extends ItemOutcome> {

@@ -1,25 +1,87 @@
 /** The internal context of a run, created from the caller's. @module */
 import { systemClock, type Clock } from '../async/clock.js';
+import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekCache } from '../dek/dek-cache.js';
-import { epochsSeenBy, type EpochsSeen } from '../dek/epochs-seen.js';
+import { readRecoveryKey, type RecoveryKey } from '../dek/dek-wraps.js';
+import { epochsSeenBy, type EpochsSeen } from '../dek/dek-bounds.js';
 import { RecordReader } from '../dek/record-reader.js';
-import { readRecoveryKey, type RecoveryKey } from '../dek/recovery-key.js';
-import type { MekReference } from '../format/key-wrap.js';
+import type { MekReference } from '../format/dek-row.js';
 import {
   DEFAULT_FENCE_TTL_MS,
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
 } from '../format/rotation-record.js';
-import { readEncryption } from '../guards/encryption-parts.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
+import {
+  readEncryption,
+  requireIdentifier,
+  requireIntegerBetween,
+  requireBoolean,
+} from '../guards/guards.js';
+import {
+  BUDGET_OPTIONS,
+  readBudgetOptions,
+  type VaultBudgetLimits,
+  type VaultBudgetOptions,
+} from '../provider/budget-options.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { VaultBudget } from '../provider/vault-budget.js';
 import { type DekStore, originOf } from '../store/dek-store.js';
 import { meteredDekStore, RunCharge } from '../store/metered-dek-store.js';
-import type { RunTally } from './run-counter.js';
+import type { RunTally } from './passes.js';
 import type { RunName, RunSummary, RunEstimate } from './run-event.js';
-import type { RunRequest } from './run-options.js';
+
+/** The options of every run that changes something. */
+export interface RunOptions extends CallOptions, VaultBudgetOptions {
+  /**
+   * Most items in flight, 1 to 1 000. When the key service throttles, all of them wait as long as it asks;
+   * half as many continue, and one more after each round that succeeded.
+   *
+   * @default 8
+   */
+  readonly concurrency?: number;
+  /** Reads every item, and writes nothing. @default false */
+  readonly dryRun?: boolean;
+}
+
+export interface RunRequest {
+  readonly concurrency: number;
+  readonly limits: VaultBudgetLimits;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+const RUN_OPTIONS: readonly (keyof RunOptions)[] = ['concurrency', 'dryRun', ...BUDGET_OPTIONS];
+const DEFAULT_CONCURRENCY = 8;
+const MOST_CONCURRENCY = 1_000;
+
+/**
+ * @param more - Names of options that only this run has, and validates itself.
+ * @returns The options' own properties, and the request that they describe.
+ * @throws TypeError or RangeError for invalid options.
+ */
+export function readRunOptions<Options extends RunOptions>(
+  options: Options,
+  more: readonly (keyof Options & string)[] = [],
+): { readonly own: Options; readonly request: RunRequest } {
+  const own = ownCallOptions(options, [...more, ...RUN_OPTIONS]);
+  const { dryRun = false, signal } = own;
+  const concurrency = readConcurrency(own.concurrency);
+  requireBoolean('dryRun', dryRun);
+  const request = {
+    concurrency,
+    limits: readBudgetOptions(own),
+    dryRun,
+    signal,
+  };
+  return { own, request };
+}
+
+/** The number of items that a run, or a search, has in flight. */
+export function readConcurrency(concurrency: number = DEFAULT_CONCURRENCY): number {
+  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+  return concurrency;
+}
 
 /** The context that every run works in; a `FieldEncryptor` is one. */
 export interface EncryptionContext {

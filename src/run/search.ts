@@ -1,17 +1,16 @@
 /** A scan that reports findings, counts everything, and writes nothing. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { readEncryption } from '../guards/encryption-parts.js';
-import { ownCallOptions, type CallOptions } from '../async/call-options.js';
-import { requireIdentifier } from '../guards/guards.js';
+import { readEncryption, requireIdentifier } from '../guards/guards.js';
+import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { meteredDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
-import { endOnAbort } from './end-on-abort.js';
+import { endOnAbort } from './run-publisher.js';
 import { MeteredDocumentStore } from './metered-document-store.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
-import { readConcurrency } from './run-options.js';
+import { readConcurrency } from './run-context.js';
 import type { AnyDocumentStore } from './scanned-document.js';
 
 /** The context of a search; a `FieldEncryptor` is one. */

@@ -13,8 +13,8 @@ import {
   readCallOptions,
   readListOptions,
   readRowFilter,
+  KeyedDekStore,
 } from '../store/dek-store.js';
-import { KeyedDekStore } from '../store/keyed-dek-store.js';
 import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
 import {
   newEtag,

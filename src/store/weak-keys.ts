@@ -1,7 +1,7 @@
 /** Keys that were not generated at random: what they must not be used for, and the warnings. @module */
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import { describeMek, type MekReference } from '../format/key-wrap.js';
+import { describeMek, type MekReference } from '../format/dek-row.js';
 import type { ReadinessWarning } from '../provider/readiness-warning.js';
 import type { DekStore } from './dek-store.js';
 import { recordKeysOf } from './authenticate-records.js';

@@ -6,7 +6,7 @@ import { DEK_BYTES } from '../dek/dek.js';
 import { hasCode, isFieldEncryptionError } from '../errors/errors.js';
 import { isOpsPerSecond } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
-import type { KeyWrap } from '../format/key-wrap.js';
+import type { KeyWrap } from '../format/dek-row.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import {
   type SubjectCase,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { DEK_BYTES } from '../dek/dek.js';
-import type { KeyWrap, WrapAlgorithm } from '../format/key-wrap.js';
+import type { KeyWrap, WrapAlgorithm } from '../format/dek-row.js';
 import type { LocalMek } from '../provider/key-provider.js';
 import { assertHonoursAbort, assertRejectsWith } from './contract-assertions.js';
 import {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DEK_BYTES } from '../dek/dek.js';
 import { randomBytes } from 'node:crypto';
-import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from '../format/key-wrap.js';
+import { isMekVersion, isWrappedDek, WRAP_ALGORITHMS, type KeyWrap } from '../format/dek-row.js';
 import type { SubjectCase, KeyProviderSubject } from './contract-case.js';
 
 const CALLERS = 20;

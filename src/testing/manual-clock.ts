@@ -1,8 +1,8 @@
 /** A clock that moves when a test moves it. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { readOptions } from '../guards/guards.js';
-import { ONCE } from '../async/own-signal.js';
-import { ownSignal } from '../async/own-signal.js';
+import { ONCE } from '../async/abort.js';
+import { ownSignal } from '../async/abort.js';
 
 export interface ManualClockOptions {
   /** The initial time of the wall clock. @default 2026-01-01T00:00:00.000Z */

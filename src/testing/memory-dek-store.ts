@@ -10,12 +10,13 @@ import {
   readCallOptions,
   readListOptions,
   readRowFilter,
+  KeyedDekStore,
+  type KeyedItem,
 } from '../store/dek-store.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import { requireIntegerBetween } from '../guards/guards.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import { isNoRow } from '../format/item-shape.js';
-import { KeyedDekStore, type KeyedItem } from '../store/keyed-dek-store.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;

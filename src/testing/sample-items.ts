@@ -1,5 +1,5 @@
 /** Valid rows and other items for contract kits; they hold no real keys. @module */
-import { encodeBase64url } from '../crypto/encoding.js';
+import { encodeBase64url } from '../crypto/key-schedule.js';
 import {
   tombstoneOf,
   type ActiveDekRow,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RecentMap } from '../../src/async/recent-map.js';
+import { RecentMap } from '../../src/async/expiring-map.js';
 
 function counting(): { readonly made: string[]; readonly make: (key: string) => string } {
   const made: string[] = [];

@@ -1,8 +1,7 @@
 import { constants } from 'node:buffer';
 import { describe, expect, it, vi } from 'vitest';
-import { encodeFieldValue } from '../../src/cipher/field-value.js';
-import { requireSealableLength } from '../../src/cipher/value-length.js';
-import { MOST_PAYLOAD_BYTES } from '../../src/crypto/aead.js';
+import { encodeFieldValue, requireSealableLength } from '../../src/cipher/field-cipher.js';
+import { MOST_PAYLOAD_BYTES } from '../../src/crypto/aes.js';
 import { MOST_FIELDS } from '../../src/document/document-draft.js';
 import { encryptAny, KEY, note, setup, type Loose } from '../support/encryptor.js';
 import { failure, failureOf, type Failure } from '../support/failure.js';

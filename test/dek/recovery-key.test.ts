@@ -2,7 +2,7 @@ import { readRotationItem } from '../../src/store/dek-store.js';
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { parseRecoveryKey, RecoveryKey } from '../../src/dek/recovery-key.js';
+import { parseRecoveryKey, RecoveryKey } from '../../src/dek/dek-wraps.js';
 import {
   backfillDocuments,
   createFieldEncryptor,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ShredTokens } from '../../src/dek/shred-tokens.js';
+import { ShredTokens } from '../../src/dek/dek.js';
 import { collectGarbage } from '../support/collect-garbage.js';
 
 describe('what a process remembers of its shreds', () => {

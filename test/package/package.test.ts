@@ -52,9 +52,9 @@ describe('the sources', () => {
         .map((specifier) => `${file.replace(/(src\/azure\/[^/]+)\/.*/, '$1')}: ${specifier}`),
     );
     expect([...new Set(foreign)].sort()).toEqual([
+      'src/async/expiring-map.ts: lru-cache',
       'src/azure/cosmos: @azure/cosmos',
       'src/azure/key-vault: @azure/keyvault-keys',
-      'src/dek/expiring-map.ts: lru-cache',
     ]);
   });
 

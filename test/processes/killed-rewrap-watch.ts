@@ -2,7 +2,7 @@ import { readRotationItem } from '../../src/store/dek-store.js';
 import { createSecretKey } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { deriveCommitment } from '../../src/crypto/key-schedule.js';
-import { parseDekRow, primaryWrap } from '../../src/format/dek-row.js';
+import { parseDekRow, primaryWrap, isSameMek } from '../../src/format/dek-row.js';
 import type {
   DekRow,
   KeyWrap,
@@ -11,7 +11,6 @@ import type {
   StoredItem,
 } from '../../src/adapters.js';
 import type { KeyProvider } from '../../src/index.js';
-import { isSameMek } from '../../src/format/key-wrap.js';
 import { parseRotationRecord } from '../../src/format/rotation-record.js';
 import type { SqliteDekStore } from '../../src/sqlite/index.js';
 import { PRODUCT } from '../support/encryptor.js';

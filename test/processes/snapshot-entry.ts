@@ -1,7 +1,7 @@
 /** Seals while a V8 startup snapshot is built, and again in each process that starts from it. @module */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { startupSnapshot } from 'node:v8';
-import { sealToText } from '../../src/crypto/aead.js';
+import { sealToText } from '../../src/crypto/aes.js';
 import { newEtag } from '../../src/sqlite/stored-json.js';
 
 const NONCE_LENGTH = 16;

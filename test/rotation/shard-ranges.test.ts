@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idRangeOf, inOwnOrder, isOfRound } from '../../src/rotation/rewrap-passes.js';
+import { idRangeOf, inOwnOrder, isOfRound } from '../../src/rotation/rewrap-run.js';
 import { isIn } from '../support/fleet.js';
 
 describe('the shards of a fleet', () => {

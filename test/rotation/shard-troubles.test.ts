@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DekRow, KeyWrap, LiveDekRow } from '../../src/adapters.js';
-import { isOfRound } from '../../src/rotation/rewrap-passes.js';
+import { isOfRound } from '../../src/rotation/rewrap-run.js';
 import { contentsOf, type Setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';
 import { fleet, inTurns, isIn, NOTES, requireSettled, writeAgain } from '../support/fleet.js';

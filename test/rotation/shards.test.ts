@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DekRowFilter, LiveDekRow } from '../../src/adapters.js';
 import type { RewrapShard } from '../../src/index.js';
-import { isOfRound } from '../../src/rotation/rewrap-passes.js';
+import { isOfRound } from '../../src/rotation/rewrap-run.js';
 import { contentsOf, decryptAny, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import {
   finishedIn,

@@ -1,7 +1,6 @@
 import type { Moment } from '../../src/async/clock.js';
-import { Dek } from '../../src/dek/dek.js';
+import { Dek, ShredToken } from '../../src/dek/dek.js';
 import { scopeIdIn } from '../../src/format/key-scope.js';
-import { ShredToken } from '../../src/dek/shred-token.js';
 
 const LONG_AGO: Moment = { wallMs: 0, monotonicMs: 0 };
 

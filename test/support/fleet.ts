@@ -7,7 +7,7 @@ import type {
   RewrapShard,
   RewrapTarget,
 } from '../../src/index.js';
-import { idRangeOf } from '../../src/rotation/rewrap-passes.js';
+import { idRangeOf } from '../../src/rotation/rewrap-run.js';
 import { setup, type Setup } from './encryptor.js';
 import {
   envKeys,

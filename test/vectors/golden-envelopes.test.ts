@@ -1,13 +1,11 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseEnvelope } from '../../src/format/envelope.js';
-import { FieldCipher } from '../../src/cipher/field-cipher.js';
-import { declaredField } from '../../src/document/declared-field.js';
-import { decodeFieldValue, encodeFieldValue } from '../../src/cipher/field-value.js';
-import { openText } from '../../src/crypto/aead.js';
-import { deriveFieldKey } from '../../src/crypto/key-schedule.js';
-import { lengthPrefixed, tuple } from '../../src/crypto/encoding.js';
-import { documentPlace } from '../../src/document/document-place.js';
+import { parseEnvelope } from '../../src/format/key-scope.js';
+import { FieldCipher, decodeFieldValue, encodeFieldValue } from '../../src/cipher/field-cipher.js';
+import { declaredField } from '../../src/document/field-tree.js';
+import { openText } from '../../src/crypto/aes.js';
+import { deriveFieldKey, lengthPrefixed, tuple } from '../../src/crypto/key-schedule.js';
+import { documentPlace } from '../../src/document/define-document.js';
 import type { Envelope } from '../../src/index.js';
 import {
   contentsOf,

@@ -1,11 +1,10 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { FieldCipher } from '../../src/cipher/field-cipher.js';
-import { declaredField } from '../../src/document/declared-field.js';
-import { openText } from '../../src/crypto/aead.js';
-import { deriveCommitment, deriveFieldKey } from '../../src/crypto/key-schedule.js';
-import { tuple } from '../../src/crypto/encoding.js';
-import { documentPlace } from '../../src/document/document-place.js';
+import { declaredField } from '../../src/document/field-tree.js';
+import { openText } from '../../src/crypto/aes.js';
+import { deriveCommitment, deriveFieldKey, tuple } from '../../src/crypto/key-schedule.js';
+import { documentPlace } from '../../src/document/define-document.js';
 import {
   dekIdOf,
   isDekId,

@@ -1,8 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { isLive } from '../../src/format/dek-row.js';
-import type { RecoveryKey } from '../../src/dek/recovery-key.js';
-import { parseRecoveryKey } from '../../src/dek/recovery-key.js';
+import { type RecoveryKey, parseRecoveryKey } from '../../src/dek/dek-wraps.js';
 import type { DekRow, RecoveryWrap } from '../../src/adapters.js';
 import { readPrivateRecoveryKey } from '../../src/recovery/private-recovery-key.js';
 import { fromHex, readGolden } from '../support/golden.js';

@@ -2,7 +2,7 @@ import { readLeaseItem } from '../../src/store/dek-store.js';
 import { createHash, createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { isLive, parseDekRow, type LiveDekRow } from '../../src/format/dek-row.js';
-import { unwrapDek } from '../../src/dek/dek-unwrapper.js';
+import { unwrapDek } from '../../src/dek/dek-wraps.js';
 import type { DekRow, KeyWrap, Lease } from '../../src/adapters.js';
 import { DekCache, EnvKeyProvider } from '../../src/index.js';
 import { ConfiguredProviders } from '../../src/provider/configured-providers.js';

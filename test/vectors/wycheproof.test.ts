@@ -7,8 +7,13 @@ import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LEAST_SEALED_BYTES, openBytes, openText } from '../../src/crypto/aead.js';
-import { aesUnwrapKey, aesWrapKey } from '../../src/crypto/aes-key-wrap.js';
+import {
+  LEAST_SEALED_BYTES,
+  openBytes,
+  openText,
+  aesUnwrapKey,
+  aesWrapKey,
+} from '../../src/crypto/aes.js';
 import { hkdf } from '../../src/crypto/key-schedule.js';
 import { rsaOaep256Unwrap } from '../../src/crypto/rsa-oaep.js';
 import { fromHex } from '../support/golden.js';

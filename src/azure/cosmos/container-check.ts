@@ -1,7 +1,7 @@
 /** Checks a container before its first use, so that its answers can be relied on. @module */
 import type { ConsistencyLevel, ContainerDefinition } from '@azure/cosmos';
 import { elapsedMs, momentOf, type Moment } from '../../async/clock.js';
-import { untilAborted } from '../../async/until-aborted.js';
+import { untilAborted } from '../../async/abort.js';
 import type { CallOptions, CosmosConnection } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf, type ContainerRemedy } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';

@@ -1,7 +1,7 @@
 /** Sends requests through the SDK: each limited in time and reported, and reads retried. @module */
 import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../async/clock.js';
-import { withDeadline } from '../../async/deadline.js';
+import { withDeadline } from '../../async/abort.js';
 import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
 import {

@@ -14,8 +14,9 @@ import {
   readCallOptions,
   readListOptions,
   readRowFilter,
+  KeyedDekStore,
+  type KeyedItem,
 } from '../../store/dek-store.js';
-import { KeyedDekStore, type KeyedItem } from '../../store/keyed-dek-store.js';
 import { ContainerCheck } from './container-check.js';
 import {
   CosmosConnection,

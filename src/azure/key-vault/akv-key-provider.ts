@@ -1,7 +1,7 @@
 /** A MEK in Azure Key Vault or Managed HSM. @module */
 import { timingSafeEqual } from 'node:crypto';
 import { systemClock } from '../../async/clock.js';
-import { decodeBase64url, encodeBase64url } from '../../crypto/encoding.js';
+import { decodeBase64url, encodeBase64url } from '../../crypto/key-schedule.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import { ownProperties } from '../../guards/guards.js';
@@ -17,7 +17,7 @@ import {
   isWrappedDek,
   type KeyWrap,
   type WrapAlgorithm,
-} from '../../format/key-wrap.js';
+} from '../../format/dek-row.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
 import { isManagedHsm, type MekState } from './mek-state.js';

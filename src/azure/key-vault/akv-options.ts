@@ -8,7 +8,7 @@ import {
   requireOneOf,
   requirePlainObject,
 } from '../../guards/guards.js';
-import type { WrapAlgorithm } from '../../format/key-wrap.js';
+import type { WrapAlgorithm } from '../../format/dek-row.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/vault-names.js';
 import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
 

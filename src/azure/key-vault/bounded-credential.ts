@@ -1,5 +1,5 @@
 /** A credential that answers in time, and whose failures are distinct from those of the vault. @module */
-import { withDeadline } from '../../async/deadline.js';
+import { withDeadline } from '../../async/abort.js';
 import type { VaultCredential } from './vault-clients.js';
 
 /** There is no token; `cause` is the credential's own error, which may hold anything. */

@@ -1,12 +1,11 @@
 /** Reads versions of the MEK from the vault, each at most once per lifetime. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import { momentOf, type Clock } from '../../async/clock.js';
-import { ExpiringMap } from '../../dek/expiring-map.js';
-import { SingleFlight } from '../../async/single-flight.js';
+import { ExpiringMap } from '../../async/expiring-map.js';
+import { SingleFlight, untilAborted } from '../../async/abort.js';
 import { KeyProviderError } from '../../errors/errors.js';
-import { describeMek } from '../../format/key-wrap.js';
+import { describeMek } from '../../format/dek-row.js';
 import { isVaultKeyVersion } from '../../provider/vault-names.js';
-import { untilAborted } from '../../async/until-aborted.js';
 import type { AkvSettings } from './akv-options.js';
 import { mekStateOf, requireWrappable, type MekState } from './mek-state.js';
 import type { VaultCalls } from './vault-calls.js';

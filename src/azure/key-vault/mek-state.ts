@@ -3,7 +3,7 @@ import type { KeyVaultKey } from '@azure/keyvault-keys';
 import type { KeyObject } from 'node:crypto';
 import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS, importRsaPublicKey } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
-import type { WrapAlgorithm } from '../../format/key-wrap.js';
+import type { WrapAlgorithm } from '../../format/dek-row.js';
 
 export interface MekState {
   readonly mekVersion: string;

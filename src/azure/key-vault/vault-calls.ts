@@ -2,7 +2,7 @@
 import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
 import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
-import { withDeadline } from '../../async/deadline.js';
+import { withDeadline } from '../../async/abort.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';

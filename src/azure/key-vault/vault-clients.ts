@@ -6,7 +6,7 @@ import {
   type KeyVaultKey,
 } from '@azure/keyvault-keys';
 import type { Clock } from '../../async/clock.js';
-import { RecentMap } from '../../async/recent-map.js';
+import { RecentMap } from '../../async/expiring-map.js';
 import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory, RefusedTokens } from './challenge-memory.js';
 

@@ -8,9 +8,8 @@ import {
   systemClock,
   takeCensus,
 } from '../../../src/index.js';
-import { withDeadline } from '../../../src/async/deadline.js';
+import { withDeadline, untilAborted } from '../../../src/async/abort.js';
 import { SqliteDocumentStore } from '../../../src/sqlite/index.js';
-import { untilAborted } from '../../../src/async/until-aborted.js';
 import { ManualClock } from '../../../src/testing/index.js';
 import { VaultWorld } from '../../azure/key-vault/vault-world.js';
 import { LockedFile } from '../../sqlite/locked-file.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { untilAborted } from '../../../src/async/until-aborted.js';
+import { untilAborted } from '../../../src/async/abort.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { rejection } from '../../support/failure.js';
 

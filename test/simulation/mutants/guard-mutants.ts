@@ -114,7 +114,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'the epoch that a process is configured with is not looked at',
     patches: [
       {
-        file: 'dek/epochs-seen.ts',
+        file: 'dek/dek-bounds.ts',
         from: 'this.#least = minimumEpoch;',
         to: 'this.#least = Math.min(minimumEpoch, 1);',
       },
@@ -154,7 +154,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     name: 'the epochs of rows count for nothing',
     patches: [
       {
-        file: 'dek/epochs-seen.ts',
+        file: 'dek/dek-bounds.ts',
         from: "if (this.#isHigher(epoch, item)) this.#set(epoch, { from: 'row', dekId });",
         to: "if (this.#isHigher(epoch, item) && epoch < 1) this.#set(epoch, { from: 'row', dekId });",
       },

@@ -72,7 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a cache put without a generation check',
     patches: [
       {
-        file: 'async/single-flight.ts',
+        file: 'async/abort.ts',
         from: 'if (this.#flights.get(key) === flight) keep(value);',
         to: 'keep(value);',
       },
@@ -87,12 +87,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a cache that never forgets',
     patches: [
       {
-        file: 'dek/expiring-map.ts',
+        file: 'async/expiring-map.ts',
         from: 'if (elapsedBetween(entry.since, now) < this.#ttlMs) return entry.value;',
         to: 'if (now) return entry.value;',
       },
       {
-        file: 'dek/expiring-map.ts',
+        file: 'async/expiring-map.ts',
         from: '{ ttl: left }',
         to: '{ ttl: 86_400_000 }',
       },
@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'each of concurrent misses asks the vault',
     patches: [
       {
-        file: 'async/single-flight.ts',
+        file: 'async/abort.ts',
         from: 'this.#flights.get(key) ?? this.#start(key, work, keep)',
         to: 'this.#start(key, work, keep)',
       },
@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no commitment check',
     patches: [
       {
-        file: 'dek/dek-unwrapper.ts',
+        file: 'dek/dek-wraps.ts',
         from: 'return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));',
         to: 'return timingSafeEqual(Buffer.from(commitment), Buffer.from(commitment)) || !row;',
       },
@@ -132,12 +132,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no scan to verify',
     patches: [
       {
-        file: 'rotation/rewrap-passes.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'return before.isClean || !last.isClean;',
         to: 'return true;',
       },
       {
-        file: 'rotation/rewrap-passes.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'if (this.#before && isOver(this.#before, counter)) return true;',
         to: 'if (isOver(this.#before ?? counter, counter)) return true;',
       },
@@ -287,7 +287,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'mode strict lets plaintext through',
     patches: [
       {
-        file: 'cipher/read-plan.ts',
+        file: 'cipher/document-reader.ts',
         from: 'if (passesPlaintext) return 1;',
         to: 'if (passesPlaintext || path) return 1;',
       },
@@ -297,7 +297,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a nonce is used again',
     patches: [
       {
-        file: 'crypto/aead.ts',
+        file: 'crypto/aes.ts',
         from: 'return nonces[used++] as Uint8Array;',
         to: 'used += 1; return nonces[0] as Uint8Array;',
       },

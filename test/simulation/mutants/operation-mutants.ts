@@ -181,7 +181,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a worker that is done with its shard takes the rotation for done',
     patches: [
       {
-        file: 'rotation/rewrap-passes.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'if (counter.disturbed === 0) this.#stages.shift();\n      return false;',
         to: 'if (counter.disturbed > 0) return false;\n      this.#stages.shift();\n      return true;',
       },
@@ -191,12 +191,12 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     name: 'a worker leaves what was dealt to others for good',
     patches: [
       {
-        file: 'rotation/rewrap-passes.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'if (this.#before && isOver(this.#before, counter)) return true;',
         to: 'if (counter.disturbed === 0) return true;',
       },
       {
-        file: 'rotation/rewrap-passes.ts',
+        file: 'rotation/rewrap-run.ts',
         from: 'return [{ shard }, ...deals, everything]',
         to: 'return [{ shard }, ...deals, ...deals.slice(0, everything ? 1 : 0)]',
       },

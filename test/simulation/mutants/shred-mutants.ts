@@ -16,7 +16,7 @@ export const SHRED_MUTANTS: readonly Mutant[] = [
     name: 'a shred leaves the ids of creates that are on their way',
     patches: [
       {
-        file: 'dek/shred-tokens.ts',
+        file: 'dek/dek.ts',
         from: 'pendingCreates: () => [...(this.#creates.get(scopeId) ?? [])],',
         to: 'pendingCreates: () => [...(this.#creates.get(scopeId) ?? [])].slice(0, 0),',
       },

@@ -4,7 +4,7 @@ import type { ActiveDekRow, DekRow } from '../../../src/adapters.js';
 import { authenticateRecords, resealRecords, takeCensus } from '../../../src/index.js';
 import { MemoryDekStore } from '../../../src/testing/index.js';
 import { maintainRows, type NextRow } from '../../../src/maintenance/maintain-rows.js';
-import { readRunOptions } from '../../../src/run/run-options.js';
+import { readRunOptions } from '../../../src/run/run-context.js';
 import {
   contentsOf,
   decryptAny,

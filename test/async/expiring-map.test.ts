@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ExpiringMap } from '../../src/dek/expiring-map.js';
+import { ExpiringMap } from '../../src/async/expiring-map.js';
 import { ManualClock } from '../support/clock.js';
 
 const TTL_MS = 60_000;

@@ -1,6 +1,6 @@
 /** A bounded map whose entries expire; the only file that uses `lru-cache`. @module */
 import { LRUCache } from 'lru-cache';
-import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from '../async/clock.js';
+import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from './clock.js';
 
 interface Expiring<V> {
   readonly value: V;
@@ -78,5 +78,28 @@ export class ExpiringMap<V> {
 
   #remove(key: string, reason: RemovalReason): void {
     if (this.#lru.delete(key)) this.#onRemoved?.(key, reason);
+  }
+}
+
+export class RecentMap<V> {
+  readonly #round: number;
+  #current = new Map<string, V>();
+  #earlier = new Map<string, V>();
+
+  /** Holds at least the last `round` entries used, and at most twice as many. */
+  constructor(round: number) {
+    this.#round = round;
+  }
+
+  getOrMake(key: string, make: () => V): V {
+    const known = this.#current.get(key);
+    if (known !== undefined) return known;
+    const value = this.#earlier.get(key) ?? make();
+    if (this.#current.size >= this.#round) {
+      this.#earlier = this.#current;
+      this.#current = new Map();
+    }
+    this.#current.set(key, value);
+    return value;
   }
 }

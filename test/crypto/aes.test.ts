@@ -1,6 +1,6 @@
 import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
-import { openText, sealToText } from '../../src/crypto/aead.js';
+import { openText, sealToText } from '../../src/crypto/aes.js';
 
 const key = createSecretKey(randomBytes(32));
 const aad = randomBytes(64);
