@@ -14,6 +14,7 @@ import {
   type Loose,
 } from '../support/encryptor.js';
 import { failure, refused } from '../support/failure.js';
+import { perLane } from '../support/lane.js';
 
 describe('a stored document with changes', () => {
   it('is sealed in its changes alone, under the same DEK, and decrypts to both', async () => {
@@ -99,7 +100,7 @@ describe('a document that is made again after a shred', () => {
         expect(await decryptAny(encryptor, latest)).toEqual({ ...KEY, body: 'latest' });
         expect(await memory.count({ product: PRODUCT })).toBe(shreds + 1);
       }),
-      { numRuns: 20 },
+      { numRuns: perLane(5, 20) },
     );
   });
 });

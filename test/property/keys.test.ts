@@ -10,6 +10,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { anyText } from '../support/arbitraries.js';
 import { decryptAny, encryptAny, KEY, looseDefinition, note, setup } from '../support/encryptor.js';
 import { failedField, failure } from '../support/failure.js';
+import { perLane } from '../support/lane.js';
 
 describe('tuples', () => {
   const parts = fc.array(anyText, { maxLength: 4 });
@@ -113,7 +114,7 @@ describe('the DEKs of many documents under one MEK', () => {
         }
         expect(reader.provider.calls).toEqual({ unwrapKey: some.length });
       }),
-      { numRuns: 20 },
+      { numRuns: perLane(5, 20) },
     );
   });
 });

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'vitest';
 import type { LiveDekRow } from '../../src/adapters.js';
 import type {
@@ -20,6 +19,7 @@ import {
   writeNotes,
   type Rewrapped,
 } from './rotations.js';
+import { PAIR } from './recovery-pairs.js';
 import { RsaKeyProvider } from './rsa-key-provider.js';
 
 export const NOTES = 60;
@@ -37,9 +37,7 @@ export async function fleetOnRsa(
 ): Promise<readonly [Setup, readonly Setup[], RewrapTarget]> {
   const before = setup();
   await writeNotes(before, NOTES);
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const rsa = new RsaKeyProvider({ privateKeyPem, versions: ['v1'] });
+  const rsa = new RsaKeyProvider({ privateKeyPem: PAIR.privateKey, versions: ['v1'] });
   const worker = () => setup({ beside: before, keyProviders: [envKeys('a'), rsa] });
   const target = { keyProvider: rsa.id, mekVersion: 'v1' };
   return [before, Array.from({ length: count }, worker), target];

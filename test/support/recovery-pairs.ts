@@ -17,7 +17,13 @@ export const PAIR = pairOf(
   readGolden<{ readonly rsaPrivateKeyPem: string }>('dek-rows.json').rsaPrivateKeyPem,
 );
 
-export const OTHER_PAIR: RecoveryPair = pairOf(newPrivateKey());
+export const OTHER_PAIR: RecoveryPair = pairOf(otherPrivateKey());
+
+function otherPrivateKey(): string {
+  type Golden = { readonly cases: readonly { readonly privateKeyPem: string }[] };
+  const [first] = readGolden<Golden>('recovery-keys.json').cases;
+  return first?.privateKeyPem ?? '';
+}
 
 export function newPrivateKey(modulusLength = 2048): string {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength });

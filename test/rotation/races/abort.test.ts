@@ -52,47 +52,56 @@ async function abortAt(nth: number, concurrency: number): Promise<Aborted> {
   return { watch, driven, hanging: seen.hanging, after: seen.after };
 }
 
-async function eachAbort(check: (aborted: Aborted, concurrency: number) => unknown): Promise<void> {
+/** One for each call of the rewrap that is the first to hang. */
+async function aborts(): Promise<readonly (readonly [Aborted, concurrency: number])[]> {
+  const all: (readonly [Aborted, number])[] = [];
   for (const concurrency of [1, 3]) {
     for (let nth = 1; ; nth += 1) {
       const aborted = await abortAt(nth, concurrency);
       if (!aborted.hanging) break;
-      await check(aborted, concurrency);
+      all.push([aborted, concurrency]);
     }
   }
+  return all;
 }
 
 const LAST_CALLS = ['getRotation', 'replaceRotation'];
 
 describe('an abort while calls hang', () => {
-  it('is what the rewrap ends with, unless just its last write was left, and a rerun goes on', async () => {
-    await eachAbort(async ({ watch, driven, after }) => {
-      if (driven.summary)
-        expect(after.every(({ method }) => LAST_CALLS.includes(method))).toBe(true);
-      else expect(driven.error).toBe(REASON);
-      await watch.check();
-      await requireConvergence(watch);
-    });
+  let all: Awaited<ReturnType<typeof aborts>>;
+
+  beforeAll(async () => {
+    all = await aborts();
   });
 
-  it('calls the provider no more, and writes no more than the rows under way', async () => {
-    await eachAbort(({ after, hanging }, concurrency) => {
+  it('calls the provider no more, and writes no more than the rows under way', () => {
+    expect(all.length).toBeGreaterThan(20);
+    for (const [{ after, hanging }, concurrency] of all) {
       expect(after.filter(({ subject }) => subject === 'provider')).toEqual([]);
       const writes = after.filter(({ method }) => method === 'replace');
       expect(writes.length).toBeLessThanOrEqual(concurrency);
       expect(after.length, hanging?.method).toBeLessThanOrEqual(3 * concurrency);
-    });
+    }
   });
 
-  it('begins no rotation that had not begun', async () => {
-    await eachAbort(({ watch, after }) => {
+  it('begins no rotation that had not begun', () => {
+    for (const [{ after }] of all) {
       const begun = after.filter(
         ({ method, args }) =>
           method === 'replaceRotation' && (args[0] as { state: string }).state === 'fencing',
       );
       expect(begun).toEqual([]);
-      return watch.check();
-    });
+    }
+  });
+
+  it('is what the rewrap ends with, unless just its last write was left, and a rerun goes on', async () => {
+    for (const [{ watch, driven, after }] of all) {
+      if (driven.summary)
+        expect(after.every(({ method }) => LAST_CALLS.includes(method))).toBe(true);
+      else expect(driven.error).toBe(REASON);
+      await watch.check();
+      await requireConvergence(watch);
+    }
   });
 });
 
