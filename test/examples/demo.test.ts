@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ScriptRun } from './script-run.js';
 
 const SCRIPT = 'factbook/demo.ts';
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 1_200_000;
 
 describe('the demo', { timeout: PATIENCE_MS }, () => {
   it.each([[['--azure', '--notes']], [['--notes']]])('refuses %j', async (parameters) => {

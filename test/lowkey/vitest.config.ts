@@ -6,7 +6,7 @@ export default defineConfig({
     root: join(import.meta.dirname, '../..'),
     // Not *.test.ts: `npm test` has no vault for them.
     include: ['test/lowkey/*.suite.ts'],
-    testTimeout: 60_000,
+    testTimeout: 600_000,
     hookTimeout: 60_000,
   },
 });

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 1_200_000;
 const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-test-'));
 const [clone, project] = [join(folder, 'clone'), join(folder, 'project')];
 let tarball = '';

@@ -14,7 +14,7 @@ import { hasPreviousBuild, previousBuild, type PreviousBuild } from '../support/
 import { RECORD_KEY } from '../support/records.js';
 import { AutoClock } from '../support/rotation/auto-clock.js';
 
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 1_200_000;
 const PRODUCT = 'notelett';
 const RECORD_KEYS = [
   { name: 'without a record key', recordKey: undefined },

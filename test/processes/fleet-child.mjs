@@ -12,7 +12,7 @@ import Database from 'libsql';
 /** Rows take long enough for all to be at work at once, and no two of them alike. */
 const LONGEST_ANSWER_MS = 8;
 /** Should the test be gone, nobody is left to kill this process. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 600_000;
 
 const { file, keys, target, shard, parkAfter, clockStepMs } = JSON.parse(process.argv[2]);
 const [key, ...previousKeys] = keys;

@@ -11,7 +11,7 @@ const KILLED = 1;
 /** Well before the end of a shard, and after the first rows. */
 const ROWS_UNTIL_KILL = 10;
 const UNDER_WAY = 2;
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 1_200_000;
 
 interface Write {
   readonly id: string;

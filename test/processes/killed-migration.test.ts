@@ -19,7 +19,7 @@ const SIDE_BY_SIDE = 5;
 /** Of a child: so many documents more may be done when it is killed. */
 const CONCURRENCY = 3;
 /** Most of it is waiting for leases and fences. */
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 1_200_000;
 
 interface Kill {
   /** Some documents were done then, and some were not. */

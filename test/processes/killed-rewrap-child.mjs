@@ -9,7 +9,7 @@ import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
 
 /** Should the test be gone, nobody is left to kill this process. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 600_000;
 /** A vault and a database far away answer in no order: rows under way are then at any step. */
 const LONGEST_ANSWER_MS = 2;
 

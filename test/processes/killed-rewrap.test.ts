@@ -17,7 +17,7 @@ interface JournalEntry {
 
 /** In the fast lane a rollback is killed beside the same traffic. */
 const ROUNDS = 2;
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 1_200_000;
 const LEAST_AMONG_ROWS = 0.8;
 
 it.runIf(isSlow)(

@@ -5,7 +5,7 @@ import { makeWorld, versionOf } from './killed-rewrap-world.js';
 import { KilledRotation } from './killed-rotation.js';
 import { Traffic } from './traffic-process.js';
 
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 1_200_000;
 
 const STEPS: readonly Step[] = [
   // The round trip wraps and unwraps; the next unwrap is of a wrap that is stored.
