@@ -12,7 +12,6 @@ const UNCHECKED = [
   'test/tools/prose.test.ts',
   'CHANGELOG.md',
   'bench/',
-  'docs/',
   'examples/',
   'test/',
 ];
