@@ -10,7 +10,6 @@ const CHECKED = /\.(md|ts|mts|js|mjs)$/;
 const UNCHECKED = [
   'tools/plain-words.mjs',
   'test/tools/prose.test.ts',
-  'CHANGELOG.md',
   'bench/',
   'examples/',
   'test/',
