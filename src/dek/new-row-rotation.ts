@@ -6,7 +6,7 @@ import {
   isSameMek,
   isLive,
   parseDekRow,
-  retiredRow,
+  neverUsedRow,
   type ActiveDekRow,
   type LiveDekRow,
   primaryWrap,
@@ -68,7 +68,7 @@ async function nextRow(
   const moved = row.epoch < record.epoch ? await movedRow(context, dek, row, record) : row;
   if (moved.state === 'active' && moved.generation < record.generationFloor) {
     requireNoMac(row, `DEK row ${row.id}`);
-    return retiredRow(moved, timestampOf(context.clock));
+    return neverUsedRow(moved);
   }
   return moved === row ? undefined : moved;
 }

@@ -260,6 +260,19 @@ export function retiredRow(row: ActiveDekRow, retiredAt: string): RetiredDekRow 
   return { ...row, state: 'retired', retiredAt };
 }
 
+/**
+ * A row that its own writer retires, because it was created too late to be used. Other writers may have seen
+ * it active for a moment, and cannot tell when that ended.
+ */
+export function neverUsedRow(row: ActiveDekRow): RetiredDekRow {
+  return retiredRow(row, row.createdAt);
+}
+
+/** Whether a row may be one of {@link neverUsedRow}: retired at an unknown time. */
+export function isNeverUsed(row: LiveDekRow): boolean {
+  return row.state === 'retired' && row.retiredAt === row.createdAt;
+}
+
 interface Rewrap {
   readonly wrap: KeyWrap;
   readonly epoch: number;

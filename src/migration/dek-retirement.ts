@@ -47,16 +47,22 @@ export async function retireOld(
   return { retired: changed, generations };
 }
 
-/** @returns The dekIds that this call shredded; a DEK that is active by now is not shredded. */
+/**
+ * @param mayBeInUse - Whether writers may still seal under a retired row: it is not shredded.
+ * @returns The dekIds that this call shredded; a DEK that is active by now is not shredded.
+ */
 export async function shredRetired(
   context: MigrationContext,
   scope: KeyScope,
-  read: ReadGenerations,
+  {
+    read,
+    mayBeInUse,
+  }: { readonly read: ReadGenerations; readonly mayBeInUse: (row: LiveDekRow) => boolean },
 ): Promise<readonly string[]> {
   const { changed } = await changeAll<LiveDekRow>(context, scope, {
     what: 'Shredding',
     read,
-    left: ({ old }) => old.filter(({ row }) => row.state === 'retired'),
+    left: ({ old }) => old.filter(({ row }) => row.state === 'retired' && !mayBeInUse(row)),
     changed: tombstoneOf,
   });
   return changed;

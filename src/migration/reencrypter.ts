@@ -1,4 +1,5 @@
 /** Moves documents, one after the other, to a fresh DEK. @module */
+import { isNeverUsed, type LiveDekRow } from '../format/dek-row.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
@@ -45,6 +46,9 @@ export class Reencrypter {
   readonly #retired = new Set<string>();
   /** By scope: the time of retirement is unknown, and so is the end of the wait. */
   readonly #doubts = new Map<string, unknown>();
+  /** Rows that their own writers retired, by dekId: found since the last wait, and found before it. */
+  readonly #found = new Set<string>();
+  readonly #waited = new Set<string>();
   #hasWaited = false;
   readonly #context: MigrationContext;
   readonly #source: DekLoader | undefined;
@@ -62,6 +66,8 @@ export class Reencrypter {
   beginRound(): void {
     this.#hasWaited = true;
     this.#retired.clear();
+    for (const dekId of this.#found) this.#waited.add(dekId);
+    this.#found.clear();
   }
 
   /** DEKs that were retired since the last wait need a wait too. */
@@ -85,15 +91,27 @@ export class Reencrypter {
     const { scopeId } = scope;
     if (settled.outcome.type === 'skipped' || this.#retired.has(scopeId)) return settled;
     const generations = await this.#read(scope);
-    if (generations.old.length === 0) return settled;
+    const inUse = generations.old.filter(({ row }) => this.#mayBeInUse(row));
+    if (generations.old.length === inUse.length) return settled;
     if (this.#doubts.has(scopeId)) throw this.#doubts.get(scopeId);
     const isStored = await this.#touch(key);
     if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
-    const shredded = await shredRetired(this.#context, scope, this.#read);
+    const shredded = await shredRetired(this.#context, scope, {
+      read: this.#read,
+      mayBeInUse: this.#mayBeInUse,
+    });
     const fields = settled.outcome.type === 'changed' ? settled.outcome.fields : 0;
     const outcome = { type: 'changed', key, fields, shredded, ...reportOf(generations) } as const;
     return { outcome, lostRace: settled.lostRace };
   }
+
+  /** Whether the row was retired by its own writer, which may have been during the last wait. */
+  readonly #mayBeInUse = (row: LiveDekRow): boolean => {
+    if (!isNeverUsed(row) || this.#waited.has(row.id)) return false;
+    this.#found.add(row.id);
+    this.#retired.add(row.scopeId);
+    return true;
+  };
 
   /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
   async dryRun({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {

@@ -1,12 +1,13 @@
 import { readLeaseItem } from '../../src/store/dek-store.js';
 import { describe, expect, it } from 'vitest';
-import type { DekRow, Lease } from '../../src/adapters.js';
+import type { ActiveDekRow, DekRow, Lease } from '../../src/adapters.js';
 import {
   EnvKeyProvider,
   reencryptDocuments,
   removeEncryption,
   StoreError,
   type AnyDefinition,
+  type MigrationEvent,
 } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 import {
@@ -15,6 +16,7 @@ import {
   KEY,
   looseDefinition,
   MEK_HEX,
+  note,
   setup,
   type Loose,
   type Setup,
@@ -34,7 +36,7 @@ import {
   type Migrated,
   type Notes,
 } from '../support/migrations.js';
-import { alterRow, envKeys, rewrap } from '../support/rotations.js';
+import { alterRow, envKeys, pull, rewrap, rows } from '../support/rotations.js';
 
 const WIDE = looseDefinition('notes', ['workspaceId', 'id'], ['title', 'body']);
 const NARROW = looseDefinition('notes', ['workspaceId', 'id'], ['title']);
@@ -188,6 +190,47 @@ async function takeLease(made: Setup): Promise<void> {
   const lease = { ...(item?.value as Lease), owner: 'another' };
   await made.memory.replaceItem(lease, String(item?.etag));
 }
+
+/** A document, and its DEK row as its writer retires it that created it late: it was never in use. */
+async function lateRow(): Promise<{ readonly document: Loose; readonly row: DekRow }> {
+  const elsewhere = setup();
+  const document = await encryptAny(elsewhere.encryptor, { ...KEY, id: 'late', body: 'text' });
+  const [row] = await rows(elsewhere);
+  const { createdAt } = row as ActiveDekRow;
+  return { document, row: { ...(row as ActiveDekRow), state: 'retired', retiredAt: createdAt } };
+}
+
+describe('a DEK that was created late, and retired by its writer during the wait', () => {
+  it('is shredded after a wait of its own: another writer may use it until then', async () => {
+    const [made, collection] = await sealedNotes(1);
+    const { document, row } = await lateRow();
+    made.clock.advance(1_000);
+    const options = { createdBefore: new Date(made.clock.wallMs()), shred: true };
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const events: MigrationEvent[] = [];
+    let waits = 0;
+    const waitsAtShred: Record<string, number> = {};
+    made.store.before = (method, [next]) => {
+      const { state, scope } = (next ?? {}) as Partial<DekRow>;
+      if (method === 'replace' && state === 'shredded') waitsAtShred[scope?.at(-1) ?? ''] = waits;
+    };
+    for (;;) {
+      const { done, value } = await pull(migration, made.clock);
+      if (done) break;
+      const isFirst = value.type === 'fence' && events.at(-1)?.type !== 'fence';
+      if (isFirst) waits += 1;
+      if (isFirst && waits === 1) {
+        await made.memory.create(row as ActiveDekRow);
+        await put(collection, document);
+      }
+      events.push(value);
+    }
+    expect(waitsAtShred).toEqual({ 'note-0': 1, late: 2 });
+    expect(events.at(-1)).toMatchObject({ summary: { complete: true, shredded: 2 } });
+    expect(await statesOf(made, 'late')).toEqual(['1 shredded', '2 active']);
+    expect(await opened(made, collection, 'late')).toMatchObject({ body: 'text' });
+  });
+});
 
 describe('a shred whose answer is lost', () => {
   it('is counted, and its key is gone from the cache of the encryptor', async () => {

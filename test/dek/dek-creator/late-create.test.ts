@@ -98,7 +98,9 @@ describe('a create that lands after a whole rotation', () => {
     gate.resolve();
     const stored = await writing;
     const [late, made5] = (await rows(made)).filter(({ scope }) => scope.includes('late'));
-    expect(late).toMatchObject({ generation: 1, state: 'retired' });
+    // The time of its creation: it was never used.
+    const retired = { state: 'retired', retiredAt: late?.createdAt };
+    expect(late).toMatchObject({ generation: 1, ...retired });
     expect(made5).toMatchObject({ generation: 5, state: 'active' });
     expect(stored['body']).toMatchObject({ dekId: made5?.id });
   });
