@@ -27,6 +27,8 @@ export type {
   LocalMek,
   WrapKeyOptions,
 } from './provider/key-provider.js';
+export { limitKeyProvider, type LimitKeyProviderOptions } from './provider/limit-key-provider.js';
+export type { OpsLimitOptions } from './provider/limited-calls.js';
 export type {
   DekRowFilter,
   DekRowPage,

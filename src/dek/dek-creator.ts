@@ -3,7 +3,7 @@ import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { momentOf, timestampOf } from '../async/clock.js';
 import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
 import { readUntilShown } from '../async/read-until-shown.js';
-import type { RecordReader } from './record-reader.js';
+import type { RecordCopy, RecordReader } from './record-reader.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DekContext } from './dek-context.js';
@@ -95,15 +95,17 @@ export class DekCreator {
     above: number,
   ): Promise<SealableListing | number | undefined> {
     const { product, dekCache, clock } = this.#context;
-    const copy = await this.#records.fresh();
-    const generation = nextGeneration(scope.scopeId, copy.record, known.highestGeneration, above);
+    const wrappedBy = await this.#records.fresh();
+    const { record } = wrappedBy;
+    const generation = nextGeneration(scope.scopeId, record, known.highestGeneration, above);
     const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), {
       unwrappedAt: momentOf(clock),
       token,
     });
-    const row = await this.#newRow(scope, generation, dek, copy.record);
+    const row = await this.#newRow(scope, generation, dek, record);
     // Checked last before the create: a rotation may have begun while the key was being wrapped.
-    if (!this.#records.isFresh(copy)) return undefined;
+    const copy = await this.#stillFollowed(wrappedBy);
+    if (!copy) return undefined;
     token.throwIfShredded();
     const readAt = momentOf(clock);
     const written = await this.#write(row);
@@ -121,6 +123,16 @@ export class DekCreator {
     };
     this.#scopeRows.put(created);
     return created;
+  }
+
+  /**
+   * The record that a row was made by, read again where the wrap took so long that the copy is old; `undefined`
+   * where it is another one by now. A wrap may wait in a queue for longer than any copy may be acted on.
+   */
+  async #stillFollowed(copy: RecordCopy): Promise<RecordCopy | undefined> {
+    if (this.#records.isFresh(copy)) return copy;
+    const now = await this.#records.fresh();
+    return now.etag === copy.etag && this.#records.isFresh(now) ? now : undefined;
   }
 
   /** `undefined` when another creator took the id. */

@@ -15,6 +15,7 @@ import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/require-backfilled.js';
 import { requireBoolean } from '../guards/guards.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
+import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limited-calls.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { unreadWarnings } from '../provider/readiness-warning.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -27,7 +28,8 @@ export interface AzureCredential {
   ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
 }
 
-export interface InitEncryptionOptions extends CallOptions, InsecureAllowances {
+/** The limit of operations is for `akv`. */
+export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, OpsLimitOptions {
   readonly dekStore: DekStore;
   /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
   readonly credential?: AzureCredential;
@@ -77,6 +79,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   'previousRecordKeys',
   'recoveryKey',
   'collections',
+  ...OPS_LIMIT_OPTIONS,
   'onPlaintextRead',
   'fenceTtlMs',
   'clock',
@@ -195,8 +198,10 @@ async function keyProvidersFor(
 
 async function loadAkvKeyProvider(
   { vaultUrl, mekName, mekVersion }: VaultSettings,
-  { credential, insecureAllowLoopbackVault = false, clock }: InitEncryptionOptions,
+  options: InitEncryptionOptions,
 ): Promise<KeyProvider> {
+  const { credential, insecureAllowLoopbackVault = false, clock } = options;
+  const { maxOpsPerSecond, maxQueued } = options;
   const adapter = import('../azure/key-vault/index.js');
   const { AkvKeyProvider } = await needed('@azure/keyvault-keys', adapter);
   return new AkvKeyProvider({
@@ -205,6 +210,8 @@ async function loadAkvKeyProvider(
     credential: credential ?? (await defaultCredential()),
     insecureAllowLoopback: insecureAllowLoopbackVault,
     ...(mekVersion !== undefined && { mekVersion }),
+    ...(maxOpsPerSecond !== undefined && { maxOpsPerSecond }),
+    ...(maxQueued !== undefined && { maxQueued }),
     ...(clock && { clock }),
   });
 }

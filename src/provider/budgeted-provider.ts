@@ -1,7 +1,7 @@
 /**
  * A key provider within the budget of a run: calls wait their turn, and throttled calls are retried. @module
  */
-import { KeyProviderError } from '../errors/errors.js';
+import { callInTurn, type Pacer } from './call-in-turn.js';
 import type {
   DocumentedOpsOptions,
   KeyOperation,
@@ -63,37 +63,24 @@ export class BudgetedProvider implements KeyProvider {
     return this.localCalls.includes(operation) ? work({}) : this.#inTurn(work, signal);
   }
 
-  async #inTurn<T>(
+  #inTurn<T>(
     work: (pacing: KeyProviderOptions) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    for (let attempts = 1; ; attempts += 1) {
-      let pass = await this.#throttle.enter(signal);
-      let refusal: unknown;
-      const beforeRetry = async (): Promise<void> => {
-        try {
-          pass = await this.#throttle.turn(signal);
-        } catch (error) {
-          refusal = error;
-          throw error;
-        }
-      };
-      try {
-        const answer = await work({ beforeRetry });
-        this.#throttle.served(pass);
-        return answer;
-      } catch (error) {
-        // The throttle itself rejected the call; no service refused it.
-        if (error === refusal || !isThrottling(error)) throw error;
-        this.#throttle.throttle(pass, error.retryAfterMs);
-        if (attempts === MOST_ATTEMPTS) throw error;
-      } finally {
-        this.#throttle.leave();
-      }
-    }
+    const throttle = this.#throttle;
+    const pacer: Pacer = {
+      enter: () => throttle.enter(signal),
+      turn: () => throttle.turn(signal),
+      leave: () => {
+        throttle.leave();
+      },
+      served: (pass) => {
+        throttle.served(pass);
+      },
+      throttle: (pass, retryAfterMs) => {
+        throttle.throttle(pass, retryAfterMs);
+      },
+    };
+    return callInTurn(pacer, MOST_ATTEMPTS, work);
   }
-}
-
-function isThrottling(error: unknown): error is KeyProviderError {
-  return error instanceof KeyProviderError && error.code === 'KEY_PROVIDER_THROTTLED';
 }

@@ -12,6 +12,8 @@ export interface VaultGateOptions {
   readonly concurrency: number;
   /** `undefined` for no limit of the rate. */
   readonly callsPerSecond: number | undefined;
+  /** A longer pause is not waited for: calls are refused here until it is over. @default 600 000 */
+  readonly mostPauseMs?: number;
 }
 
 /** The number of pauses that had occurred when a call's turn came. */
@@ -19,7 +21,6 @@ export type Pass = number;
 
 const FIRST_PAUSE_MS = 1_000;
 const MOST_GUESSED_PAUSE_MS = 16_000;
-/** The longest pause that is waited for; during a longer one, calls are refused here. */
 const MOST_PAUSE_MS = 600_000;
 /** Node's timers allow 24 days at most. */
 const MOST_SLEEP_MS = 3_600_000;
@@ -27,6 +28,7 @@ const SPREAD = 0.25;
 
 export class VaultThrottle {
   readonly #clock: Clock;
+  readonly #mostPauseMs: number;
   readonly #limit: AdaptiveLimit;
   readonly #semaphore: Semaphore;
   readonly #rateLimiter: RateLimiter | undefined;
@@ -40,8 +42,9 @@ export class VaultThrottle {
   readonly #sleepers = new Set<AbortController>();
   #isClosed = false;
 
-  constructor({ clock, concurrency, callsPerSecond }: VaultGateOptions) {
+  constructor({ clock, concurrency, callsPerSecond, mostPauseMs }: VaultGateOptions) {
     this.#clock = clock;
+    this.#mostPauseMs = mostPauseMs ?? MOST_PAUSE_MS;
     this.#limit = new AdaptiveLimit(concurrency);
     this.#semaphore = new Semaphore(() => this.#limit.now);
     this.#rateLimiter =
@@ -144,12 +147,12 @@ export class VaultThrottle {
 
   #guessedPauseMs(): number {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#streak - 1), MOST_GUESSED_PAUSE_MS);
-    return pauseMs * (1 + SPREAD * this.#clock.jitter());
+    return Math.min(pauseMs * (1 + SPREAD * this.#clock.jitter()), this.#mostPauseMs);
   }
 
   #requireShortPause(): void {
     const retryAfterMs = Math.ceil(this.#resumeAtMs - this.#clock.monotonicMs());
-    if (retryAfterMs <= MOST_PAUSE_MS) return;
+    if (retryAfterMs <= this.#mostPauseMs) return;
     throw new KeyProviderError(
       'KEY_PROVIDER_THROTTLED',
       `The key service was not called: it is throttling, and accepts no request for ${String(retryAfterMs)} ms; run again after that`,

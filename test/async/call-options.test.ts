@@ -184,7 +184,7 @@ describe.each(CALLS)('$of', (of) => {
     expect(await rejection(call({ signal: {} as never }))).toMatchObject({
       message: '"signal" expected an AbortSignal, got an object',
     });
-    const { message } = (await rejection(call({ signl: signal } as never))) as Error;
-    expect(message).toMatch(/^"signl" is no option: expected .*; did you mean "signal"\?$/);
+    const { message } = (await rejection(call({ signall: signal } as never))) as Error;
+    expect(message).toMatch(/^"signall" is no option: expected .*; did you mean "signal"\?$/);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as cosmos from '../../src/azure/cosmos/index.js';
 import * as keyVault from '../../src/azure/key-vault/index.js';
+import * as adapters from '../../src/adapters.js';
 import * as core from '../../src/index.js';
 import * as sqlite from '../../src/sqlite/index.js';
 import * as testing from '../../src/testing/index.js';
@@ -123,7 +124,9 @@ describe('what is no object', () => {
 
 describe('the table of what takes options', () => {
   it('knows every export', () => {
-    const all = [core, sqlite, testing, cosmos, keyVault].flatMap((each) => Object.keys(each));
+    const all = [core, adapters, sqlite, testing, cosmos, keyVault].flatMap((each) =>
+      Object.keys(each),
+    );
     const known = new Set([...WITHOUT_OPTIONS, ...OPTION_BAGS.map((bag) => bag.of)]);
     expect(all.filter((name) => !known.has(name))).toEqual([]);
   });

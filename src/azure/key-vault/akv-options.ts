@@ -1,6 +1,7 @@
 /** Options of an AKV provider, validated before any request to the vault. @module */
 import type { Clock } from '../../async/clock.js';
 import {
+  ownProperties,
   readOptions,
   requireBoolean,
   requireIdentifier,
@@ -9,10 +10,15 @@ import {
   requirePlainObject,
 } from '../../guards/guards.js';
 import type { WrapAlgorithm } from '../../format/dek-row.js';
+import {
+  OPS_LIMIT_OPTIONS,
+  requireOpsLimit,
+  type OpsLimitOptions,
+} from '../../provider/limited-calls.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/vault-names.js';
 import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
 
-export interface AkvKeyProviderOptions {
+export interface AkvKeyProviderOptions extends OpsLimitOptions {
   /** `https://<name>.vault.azure.net`, or a Managed HSM's address. */
   readonly vaultUrl: string;
   /** Name of the key, without a version. */
@@ -71,31 +77,33 @@ export interface AkvSettings {
   readonly attemptTimeoutMs: number;
   readonly maxAttempts: number;
   readonly maxRetryDelayMs: number;
+  readonly opsLimit: OpsLimitOptions;
   readonly clientOptions: VaultClientOptions;
   readonly verifiesChallenge: boolean;
 }
 
-const OPTIONS: Readonly<Record<keyof AkvKeyProviderOptions, true>> = {
-  vaultUrl: true,
-  mekName: true,
-  credential: true,
-  id: true,
-  wrapAlgorithm: true,
-  wrapMode: true,
-  mekVersion: true,
-  stateTtlMs: true,
-  attemptTimeoutMs: true,
-  maxAttempts: true,
-  maxRetryDelayMs: true,
-  clientOptions: true,
-  insecureAllowLoopback: true,
-  clock: true,
-};
+const OPTIONS: Readonly<Record<Exclude<keyof AkvKeyProviderOptions, keyof OpsLimitOptions>, true>> =
+  {
+    vaultUrl: true,
+    mekName: true,
+    credential: true,
+    id: true,
+    wrapAlgorithm: true,
+    wrapMode: true,
+    mekVersion: true,
+    stateTtlMs: true,
+    attemptTimeoutMs: true,
+    maxAttempts: true,
+    maxRetryDelayMs: true,
+    clientOptions: true,
+    insecureAllowLoopback: true,
+    clock: true,
+  };
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
 /** @throws TypeError or RangeError for invalid options. */
 export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
-  const own = readOptions(options, Object.keys(OPTIONS));
+  const own = readOptions(options, [...Object.keys(OPTIONS), ...OPS_LIMIT_OPTIONS]);
   const { id = 'akv', wrapAlgorithm = 'RSA-OAEP-256', wrapMode = 'vault', mekVersion } = own;
   const { vaultUrl, mekName, credential, clientOptions = {} } = own;
   requireIdentifier('id', id);
@@ -113,8 +121,18 @@ export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
     vaultUrl: new URL(vaultUrl).origin,
     ...{ mekName, credential, id, wrapAlgorithm, wrapMode, mekVersion, clientOptions },
     ...readLimits(own),
+    opsLimit: readOpsLimit(own),
     verifiesChallenge,
   };
+}
+
+function readOpsLimit({ maxOpsPerSecond, maxQueued }: OpsLimitOptions): OpsLimitOptions {
+  const limit = ownProperties({
+    ...(maxOpsPerSecond !== undefined && { maxOpsPerSecond }),
+    ...(maxQueued !== undefined && { maxQueued }),
+  });
+  requireOpsLimit(limit);
+  return limit;
 }
 
 type Limits = Pick<

@@ -3,6 +3,7 @@ import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyv
 import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/abort.js';
+import { LimitedCalls } from '../../provider/limited-calls.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';
@@ -13,16 +14,22 @@ import { vaultFailure, type VaultCall } from './vault-failure.js';
 
 type Operation = VaultCall['operation'];
 type CallOptions = Pick<GetKeyOptions, 'abortSignal' | 'onResponse'>;
+type CryptCall = (
+  client: CryptographyClient,
+  options: CallOptions,
+) => Promise<{ result?: Uint8Array }>;
 
 export class VaultCalls {
   readonly #settings: AkvSettings;
   readonly #clients: VaultClients;
   readonly #clock: Clock;
+  readonly #limited: LimitedCalls;
 
   constructor(settings: AkvSettings, clock: Clock) {
     this.#settings = settings;
     this.#clients = new VaultClients(settings, clock);
     this.#clock = clock;
+    this.#limited = new LimitedCalls(settings.opsLimit, { ...settings, clock });
   }
 
   /** @param mekVersion - `undefined` for the newest version. */
@@ -58,7 +65,18 @@ export class VaultCalls {
     operation: Operation,
     mekVersion: string,
     asked: KeyProviderOptions,
-    call: (client: CryptographyClient, options: CallOptions) => Promise<{ result?: Uint8Array }>,
+    call: CryptCall,
+  ): Promise<Uint8Array> {
+    return this.#limited.inTurn(asked, (pacing) =>
+      this.#cryptInTurn(operation, mekVersion, { ...asked, ...pacing }, call),
+    );
+  }
+
+  #cryptInTurn(
+    operation: Operation,
+    mekVersion: string,
+    asked: KeyProviderOptions,
+    call: CryptCall,
   ): Promise<Uint8Array> {
     const client = this.#clients.of(mekVersion);
     return this.#attempt(operation, mekVersion, asked, async (options) => {

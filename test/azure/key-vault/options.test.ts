@@ -23,7 +23,7 @@ const VERSION_EXPECTED = '"mekVersion" expected 32 lowercase hex digits';
 const ALGORITHMS = '"wrapAlgorithm" expected one of "RSA-OAEP-256", "A256KW", got a string';
 const CREDENTIAL = '"credential" expected a TokenCredential, such as DefaultAzureCredential';
 const NAMES =
-  'vaultUrl, mekName, credential, id, wrapAlgorithm, wrapMode, mekVersion, stateTtlMs, attemptTimeoutMs, maxAttempts, maxRetryDelayMs, clientOptions, insecureAllowLoopback, clock';
+  'vaultUrl, mekName, credential, id, wrapAlgorithm, wrapMode, mekVersion, stateTtlMs, attemptTimeoutMs, maxAttempts, maxRetryDelayMs, clientOptions, insecureAllowLoopback, clock, maxOpsPerSecond, maxQueued';
 
 type ErrorName = 'RangeError' | 'TypeError';
 type BadOption = readonly [name: string, value: unknown, error: ErrorName, message: string];
@@ -104,6 +104,25 @@ const BAD_OPTIONS: readonly BadOption[] = [
     'RangeError',
     `"vaultURL" is no option: expected ${NAMES}; did you mean "vaultUrl"?`,
   ],
+  [
+    'maxOpsPerSecond',
+    0,
+    'RangeError',
+    '"maxOpsPerSecond" expected a number above 0 and up to 1000000, got 0',
+  ],
+  [
+    'maxOpsPerSecond',
+    '5',
+    'TypeError',
+    '"maxOpsPerSecond" expected a number above 0 and up to 1000000, got a string',
+  ],
+  [
+    'maxQueued',
+    10,
+    'RangeError',
+    '"maxQueued" is for calls that "maxOpsPerSecond" lets wait: pass that as well',
+  ],
+  ['maxQueued', 0, 'RangeError', '"maxQueued" expected an integer from 1 to 1000000, got 0'],
   ...limit('stateTtlMs', 1_000, 3_600_000),
   ...limit('attemptTimeoutMs', 100, 600_000),
   ...limit('maxAttempts', 1, 20),

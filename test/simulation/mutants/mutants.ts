@@ -203,8 +203,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'dek/dek-creator.ts',
-        from: 'if (!this.#records.isFresh(copy)) return undefined;',
-        to: '',
+        from: 'if (this.#records.isFresh(copy)) return copy;',
+        to: 'if (copy.etag) return copy;',
       },
     ],
   },

@@ -1,5 +1,6 @@
 /** Options of the adapters. @module */
 import Database from 'libsql';
+import { limitKeyProvider } from '../../../src/adapters.js';
 import { AkvKeyProvider } from '../../../src/azure/key-vault/index.js';
 import {
   CosmosDekStore,
@@ -12,6 +13,12 @@ import { NONE, type OptionBag } from './option-bag.js';
 const COSMOS = ['clock', 'attemptTimeoutMs', 'onRequest'];
 
 export const ADAPTER_BAGS: readonly OptionBag[] = [
+  {
+    of: 'limitKeyProvider',
+    needed: () => ({ maxOpsPerSecond: 100 }),
+    optional: ['maxQueued', 'clock'],
+    use: (options, { keyProvider }) => limitKeyProvider(keyProvider, options),
+  },
   {
     of: 'SqliteDekStore',
     needed: NONE,
@@ -40,6 +47,7 @@ export const ADAPTER_BAGS: readonly OptionBag[] = [
       'attemptTimeoutMs',
       'maxAttempts',
       'maxRetryDelayMs',
+      'maxOpsPerSecond',
       'clientOptions',
       'insecureAllowLoopback',
       'clock',
