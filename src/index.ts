@@ -69,22 +69,14 @@ export type { Environment } from './encryptor/environment-reader.js';
 export type { InsecureAllowances } from './encryptor/environment.js';
 export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
-export {
-  countPlaintext,
-  type CountPlaintextOptions,
-  type PlaintextCount,
-} from './inspection/count-plaintext.js';
+export { countPlaintext, type PlaintextCount } from './inspection/count-plaintext.js';
 export { findMissingDeks } from './inspection/find-missing-deks.js';
 export { findOrphanDeks, type FindOrphanDeksOptions } from './inspection/find-orphan-deks.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
 export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-check.js';
 export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-check.js';
-export {
-  requireBackfilled,
-  type BackfilledCollection,
-  type RequireBackfilledOptions,
-} from './inspection/require-backfilled.js';
+export { requireBackfilled, type BackfilledCollection } from './inspection/require-backfilled.js';
 export {
   reencryptDocuments,
   type ReencryptOptions,
@@ -135,7 +127,6 @@ export type { VerifyMode } from './rotation/row-rewrapper.js';
 export {
   takeCensus,
   type Census,
-  type TakeCensusOptions,
   type UnreadableRow,
   type WrapCensus,
 } from './inspection/take-census.js';

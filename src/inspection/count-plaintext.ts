@@ -7,8 +7,6 @@ import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 
-export type CountPlaintextOptions = CallOptions;
-
 /** Documents and declared values of one collection; everything is sealed where both counts are 0. */
 export interface PlaintextCount {
   /** Documents with at least one declared field in plaintext. */
@@ -48,7 +46,7 @@ export interface PlaintextCount {
 export async function countPlaintext(
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
-  options?: CountPlaintextOptions,
+  options?: CallOptions,
 ): Promise<PlaintextCount> {
   const signal = signalIn(options);
   requireCountable('', { definition, documentStore });

@@ -12,8 +12,6 @@ export interface BackfilledCollection {
   readonly documentStore: DocumentStore<object>;
 }
 
-export type RequireBackfilledOptions = CallOptions;
-
 interface Unfinished extends PlaintextCount {
   readonly collection: string;
 }
@@ -49,7 +47,7 @@ interface Unfinished extends PlaintextCount {
  */
 export async function requireBackfilled(
   collections: readonly BackfilledCollection[],
-  options?: RequireBackfilledOptions,
+  options?: CallOptions,
 ): Promise<void> {
   const signal = signalIn(options);
   requireCollections(collections);

@@ -10,8 +10,6 @@ import { CensusCount } from './census-count.js';
 import { epochsSeenBy } from '../dek/dek-bounds.js';
 import { parseRotationRecord, type RotationState } from '../format/rotation-record.js';
 
-export type TakeCensusOptions = CallOptions;
-
 interface CountedEncryption {
   readonly product: string;
   readonly dekStore: DekStore;
@@ -92,7 +90,7 @@ export interface Census {
  */
 export async function takeCensus(
   encryption: CountedEncryption,
-  options?: TakeCensusOptions,
+  options?: CallOptions,
 ): Promise<Census> {
   const signal = signalIn(options);
   return unlessAborted(signal, () => count(encryption, signal));

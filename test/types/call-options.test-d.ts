@@ -36,7 +36,7 @@ describe('the options of a call', () => {
   it('have a signal in every run and inspection', () => {
     expectTypeOf<
       | core.AssertRetirableOptions
-      | core.CountPlaintextOptions
+      | core.CallOptions
       | core.FindOrphanDeksOptions
       | core.InitEncryptionOptions
       | core.MigrationOptions
