@@ -17,18 +17,8 @@ export {
   type PlaintextReadMessage,
   type RetryMessage,
 } from './diagnostics/diagnostics-channels.js';
-export type {
-  CallErrorCode,
-  CallMessage,
-  StoreMessage,
-  UnwrapMessage,
-  WrapMessage,
-} from './diagnostics/traced-call.js';
-export {
-  defineDocument,
-  type DocumentDefinition,
-  type DocumentShape,
-} from './document/define-document.js';
+export type { StoreMessage, UnwrapMessage, WrapMessage } from './diagnostics/traced-call.js';
+export { defineDocument, type DocumentDefinition } from './document/define-document.js';
 export type {
   AnyDefinition,
   DeclaredPath,
@@ -48,25 +38,18 @@ export {
   StoreError,
   TamperedError,
   type AnyFieldEncryptionError,
-  type ConfigurationProblem,
   type ErrorCode,
-  type ErrorDetails,
-  type KeyProviderErrorCode,
-  type PlainErrorCode,
-  type StoreErrorCode,
 } from './errors/errors.js';
 export { createFieldEncryptor, type FieldEncryptor } from './encryptor/field-encryptor.js';
 export type {
   DecryptDocumentOptions,
   DecryptDocumentsOptions,
   DocumentChange,
-  EncryptionMode,
   FieldEncryptorOptions,
   OpenDocumentOptions,
   UpdateDocumentOptions,
 } from './encryptor/field-encryptor-options.js';
 export type { Environment } from './encryptor/environment-reader.js';
-export type { InsecureAllowances } from './encryptor/environment.js';
 export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
 export { countPlaintext, type PlaintextCount } from './inspection/count-plaintext.js';
@@ -76,21 +59,13 @@ export type { MigrationEvent, MigrationSummary } from './migration/migration-eve
 export type { MigrationOptions } from './migration/migration-options.js';
 export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-check.js';
 export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-check.js';
-export { requireBackfilled, type BackfilledCollection } from './inspection/require-backfilled.js';
-export {
-  reencryptDocuments,
-  type ReencryptOptions,
-  type ReencryptSource,
-} from './migration/reencrypt-documents.js';
+export { requireBackfilled } from './inspection/require-backfilled.js';
+export { reencryptDocuments, type ReencryptOptions } from './migration/reencrypt-documents.js';
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';
-export type { VaultBudgetOptions } from './provider/budget-options.js';
 export type { KeyProvider } from './provider/key-provider.js';
 export type { MekReference } from './format/dek-row.js';
-export type { NamedMek } from './provider/named-mek.js';
-export type { VaultUse } from './provider/vault-use.js';
-export type { Readiness, ReadinessCheck } from './encryptor/readiness.js';
-export type { ReadinessWarning, ReadinessWarningCode } from './provider/readiness-warning.js';
+export type { Readiness } from './encryptor/readiness.js';
 export {
   recoverDeks,
   type RecoverDeksOptions,
@@ -114,28 +89,13 @@ export {
   type RewrapTarget,
   type RollbackRotationOptions,
 } from './rotation/rewrap-all-deks.js';
-export type { RewrapEstimate } from './rotation/rewrap-estimate.js';
-export type {
-  DekLoss,
-  DekLossReason,
-  RewrapEvent,
-  RewrapSummary,
-} from './rotation/rewrap-event.js';
-export type { RewrapShard } from './rotation/rewrap-run.js';
+export type { RewrapEvent, RewrapSummary } from './rotation/rewrap-event.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
-export type { VerifyMode } from './rotation/row-rewrapper.js';
-export {
-  takeCensus,
-  type Census,
-  type UnreadableRow,
-  type WrapCensus,
-} from './inspection/take-census.js';
-export type { RotationState } from './format/rotation-record.js';
+export { takeCensus, type Census } from './inspection/take-census.js';
 export type { EncryptionContext, RunOptions } from './run/run-context.js';
-export type { RunCounts, RunEstimate, RunName, RunSummary } from './run/run-event.js';
+export type { RunCounts, RunName, RunSummary } from './run/run-event.js';
 export type { RunMessage } from './run/run-publisher.js';
-export type { DocumentIdentity } from './run/scanned-document.js';
-export type { SearchedEncryption, SearchOptions } from './run/search.js';
+export type { SearchOptions } from './run/search.js';
 export {
   authenticateRecords,
   type RecordAuthentication,

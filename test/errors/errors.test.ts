@@ -1,3 +1,4 @@
+import type { KeyProviderErrorCode } from '../../src/errors/errors.js';
 import { describe, expect, it } from 'vitest';
 import {
   ConfigurationError,
@@ -10,7 +11,6 @@ import {
   type AnyFieldEncryptionError,
   type Envelope,
   type ErrorCode,
-  type KeyProviderErrorCode,
 } from '../../src/index.js';
 import { initEncryption } from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';

@@ -1,3 +1,4 @@
+import type { EncryptionMode } from '../../src/encryptor/field-encryptor-options.js';
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,6 @@ import {
   createFieldEncryptor,
   defineDocument,
   EnvKeyProvider,
-  type EncryptionMode,
   type FieldEncryptor,
 } from '../../src/index.js';
 import { SqliteDekStore, SqliteDocumentStore } from '../../src/sqlite/index.js';

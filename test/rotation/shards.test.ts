@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DekRowFilter, LiveDekRow } from '../../src/adapters.js';
-import type { RewrapShard } from '../../src/index.js';
+import type { RewrapAllDeksOptions } from '../../src/index.js';
 import { isOfRound } from '../../src/rotation/rewrap-run.js';
 import { contentsOf, decryptAny, PRODUCT, setup, type Setup } from '../support/encryptor.js';
 import {
@@ -24,6 +24,8 @@ import {
   withKeys,
   writeNotes,
 } from '../support/rotations.js';
+
+type RewrapShard = NonNullable<RewrapAllDeksOptions['shard']>;
 
 describe('workers that share a rotation', () => {
   it('rewrap each row once among them, and all end with a complete rotation', async () => {

@@ -1,11 +1,7 @@
+import type { RewrapShard } from '../../src/rotation/rewrap-run.js';
 import { expect } from 'vitest';
 import type { LiveDekRow } from '../../src/adapters.js';
-import type {
-  RewrapAllDeksOptions,
-  RewrapEvent,
-  RewrapShard,
-  RewrapTarget,
-} from '../../src/index.js';
+import type { RewrapAllDeksOptions, RewrapEvent, RewrapTarget } from '../../src/index.js';
 import { idRangeOf } from '../../src/rotation/rewrap-run.js';
 import { setup, type Setup } from './encryptor.js';
 import {

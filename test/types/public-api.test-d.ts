@@ -1,3 +1,5 @@
+import type { CallErrorCode } from '../../src/diagnostics/traced-call.js';
+import type { DekLossReason } from '../../src/rotation/rewrap-event.js';
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   addRecoveryWraps,
@@ -11,8 +13,6 @@ import {
   rollbackRotation,
   takeCensus,
   type CacheMessage,
-  type CallErrorCode,
-  type DekLossReason,
   type DocumentKey,
   type EncryptedDocument,
   type Envelope,

@@ -1,6 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
 import type { StoredDocumentItem } from '../../../src/adapters.js';
-import type { EncryptionMode } from '../../../src/index.js';
+import type { EncryptionMode } from '../../../src/encryptor/field-encryptor-options.js';
 import {
   envelopesIn,
   FIELDS,
