@@ -1,4 +1,4 @@
-/** The notes that are backfilled, as the library is told of them. @module */
+/** The notes of the backfill, as the library needs to know them. @module */
 import { randomBytes } from 'node:crypto';
 import { createFieldEncryptor, defineDocument, EnvKeyProvider } from '@bytelyst/field-encrypt';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
@@ -22,7 +22,7 @@ export function openNotes(file, mekHex) {
   };
 }
 
-/** A file with so many notes in plaintext, and with the product's rotation record. */
+/** A file with the given number of notes in plaintext, and with the product's rotation record. */
 export async function seedNotes(file, count, mekHex) {
   const { database, encryptor, notes } = openNotes(file, mekHex);
   // Makes the record; its own note is not stored.

@@ -7,7 +7,7 @@ import { newMeks } from './rewrap-rotation.mjs';
 import { Side } from './side.mjs';
 import { STEP_NOTES } from './steps.mjs';
 
-// The compiler is done by then; fewer where there are few steps.
+// The compiler has finished after these; fewer where there are few steps.
 const WARM_SHARE = 0.2;
 // Without the disk, however quick it is.
 const QUICK_SHARE = 0.2;

@@ -1,5 +1,5 @@
 /**
- * How near `backfillDocuments` comes to a plain loop, and whether its memory grows with the notes.
+ * Compares `backfillDocuments` with a plain loop, and whether its memory grows with the notes.
  *
  * `backfill100k` is a ratio of times by the clock, as `rewrap100k` in rewrap.mjs is; the library's time
  * is that of both its scans. `sharedKeyRatio` is the one against a loop that keeps no DEKs: it writes

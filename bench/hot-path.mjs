@@ -1,4 +1,4 @@
-/** The cases: what the library does with a DEK at hand, and the plain loop that does the same. @module */
+/** The cases: what the library does with a DEK in memory, and the plain loop that does the same. @module */
 import { deepEqual, equal } from 'node:assert/strict';
 import * as ceiling from './ceiling.mjs';
 import { asciiText, encryptor, note, sampleDocument } from './documents.mjs';

@@ -1,4 +1,4 @@
-/** The rotation that is measured: what both sides are told of it, after docs/format.md. @module */
+/** The rotation that is measured: its parameters for both sides, as in docs/format.md. @module */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { hkdf } from './format.mjs';
 

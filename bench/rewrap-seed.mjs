@@ -8,7 +8,7 @@ import { mekFrom, PRODUCT } from './rewrap-rotation.mjs';
 const DEK_BYTES = 32;
 const NOW = new Date().toISOString();
 
-/** A file with so many rows and their rotation record, all under the MEK. */
+/** A file with the given number of rows and their rotation record, all under the MEK. */
 export async function seedFile(file, count, mekHex) {
   const database = new Database(file);
   // The library makes the table, so that it is the one that it would use.

@@ -8,7 +8,7 @@ import { seedFile } from './rewrap-seed.mjs';
 import { Side } from './side.mjs';
 import { STEP_ROWS } from './steps.mjs';
 
-// The compiler is done by then.
+// The compiler has finished after these.
 const WARM_STEPS = 20;
 // Without the disk, however quick it is.
 const QUICK_STEPS = 20;

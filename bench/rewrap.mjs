@@ -1,5 +1,5 @@
 /**
- * How near `rewrapAllDeks` comes to a plain loop, and whether its memory grows with the rows.
+ * Compares `rewrapAllDeks` with a plain loop, and whether its memory grows with the rows.
  *
  * `rewrap100k` is a ratio of times by the clock. What a rotation mostly waits for is the disk: both
  * sides have each row on it before the next, and processor time would not show a side that waits more

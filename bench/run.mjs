@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: how near the library comes to the fastest plain loop on the machine at hand.
+ * `npm run bench`: compares the library with the fastest plain loop on this machine.
  *
  * The figures are ratios within one interleaved run, never absolute speeds. Options: `--json` prints
  * one JSON object; `--rounds <n>` measures for longer or shorter, 31 by default. Instead of all that,

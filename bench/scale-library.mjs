@@ -44,11 +44,11 @@ function rewrap(name, handle) {
   );
 }
 
-/** Compiled by then. */
+/** Warms up the compiler. */
 async function warmedUp() {
   const handle = new Database(warmUp);
   for await (const { type } of rewrap(warmUp, handle)) {
-    // By then the store has set the file up, as durable as it ever is.
+    // The store has now set the file up, with its final durability.
     if (type === 'begun') handle.exec('PRAGMA synchronous=OFF');
   }
   handle.close();

@@ -91,7 +91,7 @@ class Run {
     return run;
   }
 
-  /** So many steps, or what is left of them. */
+  /** The given number of steps, or the remaining ones. */
   async take(steps) {
     for (let taken = 0; this.#side && taken < steps; taken += 1) {
       const step = await this.#side.step(false);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 /** One listener for all of them: there may be more than Node takes for a leak. */
 const running = new Set();
-// Ahead of whoever removes the files that they write.
+// Before the code that removes the files that they write.
 process.prependOnceListener('exit', () => {
   for (const each of running) each.kill('SIGKILL');
 });
@@ -15,7 +15,7 @@ export class Side {
   #ended;
 
   /**
-   * @param job - What the script is told as its argument.
+   * @param job - The argument of the script.
    * @param seesMemory - Whether its steps say how much memory there is without garbage.
    */
   constructor(script, job, seesMemory = false) {

@@ -5,7 +5,7 @@ export const STEP_ROWS = 1_000;
 /** Two fsyncs each: turns are to be many on a slow disk, too. */
 export const STEP_NOTES = 200;
 
-/** @param steps - An iterator over `database`; what it gives back becomes part of the answer. */
+/** @param steps - An iterator over `database`; its results become part of the answer. */
 export function serveSteps(database, steps) {
   let isDurable = true;
   process.once('disconnect', () => process.exit());

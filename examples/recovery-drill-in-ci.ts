@@ -1,4 +1,4 @@
-/** Runs recovery-drill.ts on a file of its own, mends what it finds, loses the MEK, and recovers. */
+/** Runs recovery-drill.ts on a separate file, repairs what it finds, loses the MEK, and recovers. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';

@@ -35,7 +35,7 @@ async function drill([file = '', key = '', ...others]: readonly string[]): Promi
   });
   for await (const event of run) {
     if (event.type === 'failed') {
-      const scope = event.loss?.scope?.join('/') ?? 'nobody knows which document';
+      const scope = event.loss?.scope?.join('/') ?? 'an unknown document';
       console.error(`Would be lost: ${event.dekId} of ${scope}: ${String(event.error)}`);
     }
     if (event.type !== 'finished') continue;

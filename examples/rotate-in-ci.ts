@@ -1,4 +1,4 @@
-/** Runs rotate.ts on a file of its own: stopped half-way, to the end, and once more for nothing. */
+/** Runs rotate.ts on a file of its own: stopped midway, to the end, and once more without effect. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -3,13 +3,13 @@ import { argv } from 'node:process';
 import { AzureSetting } from './azure-setting.js';
 import { perform } from './perform.js';
 
-// It rotates a key and writes notes: never in a vault and an account that somebody happens to have.
+// It rotates a key and writes notes: never in a vault and an account of another application.
 if (!process.connected) {
   console.error('Run it by: npm run demo -- --azure');
   process.exit(2);
 }
 
-/** Whoever runs the emulators has ended, or wants an end. */
+/** The process that runs the emulators has ended, or asks for the end. */
 function leave(): void {
   process.exit(1);
 }

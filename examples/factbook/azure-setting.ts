@@ -47,7 +47,7 @@ export class AzureSetting implements Setting {
     return Promise.resolve();
   }
 
-  /** The processes find it in the vault: none of them is told. */
+  /** The processes find it in the vault; no message names it. */
   async addNewKey(): Promise<Variables> {
     await this.#operator.rotateKey();
     return process.env;

@@ -8,7 +8,7 @@ import { SqliteSetting } from './sqlite-setting.js';
 
 const { azure, json } = readArguments();
 if (azure) {
-  // Nobody else waits for its packages.
+  // Loaded here alone, so that other settings do not wait for its packages.
   const { performOnAzure } = await import('./perform-on-azure.js');
   await performOnAzure(process.argv.slice(2));
 } else {

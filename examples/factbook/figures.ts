@@ -19,7 +19,7 @@ export interface Figures {
   readonly unwrapsNew: number;
   /** Keys that the re-encryption of one workspace destroyed. */
   readonly shredded: number;
-  /** Seeded notes and acknowledged writes that the new key alone does not give back. */
+  /** Seeded notes and acknowledged writes that the new key alone does not open. */
   readonly lost: number;
   /** Request units of the rotation, where the store has a price. */
   readonly requestCharge?: number;

@@ -12,7 +12,7 @@ export interface Forgery {
   readonly isRefused: boolean;
 }
 
-/** Tries to read notes that whoever can write the database could have forged out of these two. */
+/** Tries to read notes that a writer of the database could have forged out of these two. */
 export async function forge(
   encryptor: FieldEncryptor,
   mine: EncryptedNote,

@@ -11,7 +11,7 @@ export interface Opened {
   readonly opened: number;
   /** Notes that cannot be opened. */
   readonly refused: number;
-  /** Notes that nobody reported to have written. */
+  /** Notes that no process reported as written. */
   readonly unexpected: number;
   /** Notes that were written and are gone, refused, or of other values than were written last. */
   readonly lost: number;

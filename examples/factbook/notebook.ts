@@ -21,7 +21,7 @@ export async function openNotebook(
   place: string,
   env: Readonly<NodeJS.ProcessEnv> = process.env,
 ): Promise<Notebook> {
-  // Nobody waits for the packages of the other.
+  // Neither setting waits for the packages of the other.
   if (!place.startsWith('https://')) {
     return (await import('./sqlite-notebook.js')).openSqliteNotebook(place, env);
   }

@@ -1,6 +1,6 @@
 /**
  * The second process of the demo: reads the seeded notes, and creates, edits and reads its own, until
- * it is told to stop. Says `reading` once it does, and last what it did, as one line of JSON.
+ * it is asked to stop. Prints `reading` once it does, and last what it did, as one line of JSON.
  */
 import { argv, stdin } from 'node:process';
 import { createInterface } from 'node:readline';

@@ -4,7 +4,7 @@ import type { Say } from './stage.js';
 
 type Counts = Readonly<Record<string, number>>;
 
-/** What nobody but the servers knows. */
+/** What only the servers know. */
 export interface ServerFigures {
   readonly vaultRequests: Counts;
   /** Those that were granted, by MEK version. */

@@ -35,7 +35,7 @@ export interface Setting {
   /** Those of the passages that are in clear in anything that is stored. */
   findInClear(passages: readonly string[]): Promise<readonly string[]>;
 
-  /** The last act: what nobody but the setting knows. */
+  /** The last act: what only the setting knows. */
   observe(): Promise<Observations>;
 }
 

@@ -29,7 +29,7 @@ export class SqliteSetting implements Setting {
     return this.#keys.oldKeyAlone;
   }
 
-  /** SQLite overwrites neither pages that it frees nor its log, until it is told to. */
+  /** SQLite overwrites neither pages that it frees nor its log, until it has to. */
   eraseWhatWasReplaced(): Promise<void> {
     const database = new Database(this.place);
     database.exec('VACUUM');

@@ -9,7 +9,7 @@ const AT_ONCE = 16;
 export interface StoredInClear {
   readonly claim: Claim;
   readonly notes: number;
-  /** Of the notes, to be looked for in what is stored. */
+  /** From the notes, to search for in what is stored. */
   readonly passages: readonly string[];
 }
 
@@ -29,6 +29,6 @@ export async function storeInClear({ setting, say }: Stage): Promise<StoredInCle
   const found = (await setting.findInClear(passages)).length;
   const counts = `${String(found)} of ${String(passages.length)} passages`;
   // One that lies across two pages of a file is not found.
-  const claim = `whoever reads the database reads the notes, at first: ${counts} found`;
+  const claim = `a reader of the database can read the notes, at first: ${counts} found`;
   return { claim: [claim, found > passages.length / 2], notes: plain.length, passages };
 }

@@ -19,7 +19,7 @@ it.each([0, -5_000, 1_000])(
     const monotonicMs = vi.spyOn(clock, 'monotonicMs').mockReturnValue(startMs);
     const removed: string[] = [];
     const onRemoved = (key: string, reason: string): void => {
-      removed.push(`${key} ${reason}`);
+      removed.push(`${key}: ${reason}`);
     };
     const map = new ExpiringMap<number>({ maxEntries: 3, ttlMs: TTL_MS, clock, onRemoved });
     map.set('a', 1);
@@ -28,7 +28,7 @@ it.each([0, -5_000, 1_000])(
     monotonicMs.mockReturnValue(startMs + TTL_MS + 1);
     // One millisecond more ends the timer by which the map limits its readings of the clock.
     vi.advanceTimersByTime(3);
-    expect({ size: map.size, removed }).toEqual({ size: 0, removed: ['a expired'] });
+    expect({ size: map.size, removed }).toEqual({ size: 0, removed: ['a: expired'] });
     expect(vi.getTimerCount()).toBe(0);
   },
 );

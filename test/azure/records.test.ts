@@ -48,7 +48,7 @@ function processWith(options: Partial<FieldEncryptorOptions> = {}): FieldEncrypt
   });
 }
 
-/** Has the public key of the MEK, as anybody may, and writes to the container. */
+/** Has the public key of the MEK, as anyone may, and writes to the container. */
 async function plant(generation: number): Promise<DekRow> {
   const client = new KeyClient(vault.url, vault.credential(), {
     ...vault.clientOptions(),

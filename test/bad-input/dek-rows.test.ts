@@ -327,7 +327,7 @@ describe('a wrap', () => {
     expect(process.provider.calls).toEqual({});
   });
 
-  it('of a DEK that somebody else chose opens nothing that was sealed before', async () => {
+  it('of a DEK that an attacker chose opens nothing that was sealed before', async () => {
     const keyProvider = new EnvKeyProvider({ key: MEK_HEX });
     const planted = await activeRow({
       parts: row.scope,

@@ -36,7 +36,7 @@ function hidden(properties: object): object {
   return value;
 }
 
-/** Says of itself that it has no such property, and gives it all the same. */
+/** Says of itself that it has no such property, and returns it anyway. */
 function denying(properties: object): object {
   return new Proxy(properties, {
     getOwnPropertyDescriptor: (target, name) => {
@@ -143,7 +143,7 @@ describe("an envelope of the document's own beside its declared fields", () => {
   const forms: readonly [name: string, value: Loose][] = [
     ['sound', { ...own }],
     ['of a generation that was never made', { ...own, dekId: `${own.dekId.slice(0, 32)}.77` }],
-    ['that names nothing but its DEK', { _enc: 1, dekId: own.dekId }],
+    ['that names only its DEK', { _enc: 1, dekId: own.dekId }],
     ['malformed', { _enc: 'x', dekId: own.dekId, more: 1 }],
   ];
 

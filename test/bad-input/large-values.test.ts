@@ -55,7 +55,7 @@ describe('a value beyond the longest string', () => {
     expect(refusal).toEqual(tooLong('body'));
   });
 
-  it('is told by its bytes, not by its characters', () => {
+  it('is measured in bytes, not in characters', () => {
     const fits = (text: string): boolean => {
       try {
         requireSealableLength(text, 'body', 12);
@@ -92,7 +92,7 @@ describe('a list of declared fields', () => {
     expect(store.calls['create']).toBe(1);
   });
 
-  it('is looked at once for each element', async () => {
+  it('is checked once for each element', async () => {
     const { encryptor } = setup();
     let reads = 0;
     const seen = (length: number): Loose => {

@@ -93,7 +93,7 @@ describe('a function "toJSON"', () => {
     expect(read).toEqual({ ...PLAIN, toJSON });
   });
 
-  it('that somebody put on the prototype of all objects or arrays changes nothing', async () => {
+  it('that was put on the prototype of all objects or arrays changes nothing', async () => {
     for (const prototype of [Object.prototype, Array.prototype] as object[]) {
       onTestFinished(() => void Reflect.deleteProperty(prototype, 'toJSON'));
       Object.defineProperty(prototype, 'toJSON', { value: () => 'other', configurable: true });

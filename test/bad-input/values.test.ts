@@ -231,7 +231,7 @@ describe('a value that JSON can hold', () => {
     expect(await roundTrip(body)).toEqual({ a: 1 });
   });
 
-  it('is not changed by a toJSON that somebody put on a prototype', async () => {
+  it('is not changed by a toJSON on a prototype', async () => {
     for (const prototype of [Object.prototype, Array.prototype] as object[]) {
       onTestFinished(() => void Reflect.deleteProperty(prototype, 'toJSON'));
       Object.defineProperty(prototype, 'toJSON', { value: () => 'other', configurable: true });

@@ -256,7 +256,7 @@ export const BROKEN_KEY_PROVIDERS: readonly Breakage[] = [
   }),
   {
     rule: 'K11',
-    name: 'a local call has a name that nobody knows',
+    name: 'a local call has an unknown name',
     methods: () => property({ localCalls: ['unwrap'] }),
   },
   {

@@ -60,7 +60,7 @@ export function later(): Promise<void> {
   return new Promise(setImmediate);
 }
 
-/** The options bag without its signal, wherever it stands among the arguments. */
+/** The options bag without its signal, at any place in the arguments. */
 export function withoutSignal(args: readonly unknown[]): readonly unknown[] {
   const isBag = (each: unknown): each is object =>
     typeof each === 'object' && each !== null && 'signal' in each;

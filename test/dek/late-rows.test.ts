@@ -62,7 +62,7 @@ describe('a row that a read does not show, where reads may lag', () => {
     expect(reader.store.calls['get']).toBeLessThanOrEqual(12);
   });
 
-  it.each(['get', 'readLagMs'])('is looked for again where %s was answered late', async (slow) => {
+  it.each(['get', 'readLagMs'])('is read again where %s was answered late', async (slow) => {
     const [made, stored] = await written();
     const reader = late(made, LAG_MS);
     reader.store.after = (method, result) => {
@@ -127,7 +127,7 @@ describe('a row that a read does not show, where reads may lag', () => {
     expect(reader.provider.calls).toEqual({ unwrapKey: 1 });
   });
 
-  it('is looked for no longer by the signal of one caller of many', async () => {
+  it('is not given up because of the signal of one caller of many', async () => {
     const made = setup();
     const list = await writeNotes(made, 3);
     const reader = late(made, Infinity);

@@ -120,17 +120,22 @@ describe('the option recoveryKey', () => {
       'TypeError',
       '"recoveryKey" expected an RSA public key as PEM, "-----BEGIN PUBLIC KEY-----", got null',
     ],
-  ])('is looked at by all that take it, before anything happens', async (value, name, message) => {
-    const recoveryKey = value as string;
-    const expected = { name, message };
-    expect(failureOf(() => createFieldEncryptor({ ...parts, recoveryKey }))).toEqual(expected);
-    const encryption = { ...parts, recoveryKey };
-    const rewrapping = rewrapAllDeks(encryption, { target: await targetOf('a') });
-    expect(await failure(rewrapping.next())).toEqual(expected);
-    const documents = new MemoryDocumentStore({ key: note.key });
-    expect(await failure(backfillDocuments(encryption, note, documents).next())).toEqual(expected);
-    expect(await readRotationItem(parts.dekStore, PRODUCT)).toBeUndefined();
-  });
+  ])(
+    'is checked by all functions that take it, before anything happens',
+    async (value, name, message) => {
+      const recoveryKey = value as string;
+      const expected = { name, message };
+      expect(failureOf(() => createFieldEncryptor({ ...parts, recoveryKey }))).toEqual(expected);
+      const encryption = { ...parts, recoveryKey };
+      const rewrapping = rewrapAllDeks(encryption, { target: await targetOf('a') });
+      expect(await failure(rewrapping.next())).toEqual(expected);
+      const documents = new MemoryDocumentStore({ key: note.key });
+      expect(await failure(backfillDocuments(encryption, note, documents).next())).toEqual(
+        expected,
+      );
+      expect(await readRotationItem(parts.dekStore, PRODUCT)).toBeUndefined();
+    },
+  );
 });
 
 describe('FIELD_ENCRYPT_RECOVERY_KEY', () => {

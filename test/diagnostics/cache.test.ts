@@ -81,7 +81,7 @@ describe('the cache', () => {
     expect(reader.dekCache.size).toBe(1);
   });
 
-  it('tells of a DEK that nobody asked for again', async () => {
+  it('publishes a DEK that was never requested again', async () => {
     const { writer, body } = await written();
     const dekCache = new DekCache({ ttlMs: 5 });
     const { memory: dekStore, keyProvider } = writer;

@@ -1,4 +1,4 @@
-/** What is told of each call to a key provider and a store, and in which order. @module */
+/** What is published about each call to a key provider and a store, and in which order. @module */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
@@ -289,7 +289,7 @@ describe('a subscriber', () => {
     expect(reported[`tracing:${wrap}:start`]).toBe(reported[`tracing:${wrap}:asyncEnd`]);
   });
 
-  it('that freezes or changes what it is told fails no call', async () => {
+  it('that freezes or changes its message fails no call', async () => {
     const { reader, body } = await written();
     onMessage<'unwrap'>(`${UNWRAP}:start`, (message) => {
       Object.assign(message, { product: 'other', mekVersion: 'other' });
@@ -304,7 +304,7 @@ describe('a subscriber', () => {
     expect(await decryptAny(reader.encryptor, { ...KEY, body })).toEqual({ ...KEY, body: 'text' });
   });
 
-  it('is told nothing that was not asked for: without any, time is not looked at', async () => {
+  it('gets only what it subscribed to: without a subscriber, the clock is not read', async () => {
     const { writer, body } = await written();
     const clock = new ManualClock();
     const looks: string[] = [];

@@ -237,7 +237,7 @@ describe('pass-throughs', () => {
     expect(messages[0]).toEqual({ product: PRODUCT, collection: 'notes', path: 'meta' });
   });
 
-  it('are told of where nobody else listens', async () => {
+  it('are published without other subscribers', async () => {
     const made = setup({ mode: 'migrate' });
     const messages = hear('plaintextRead');
     const open = await made.encryptor.openDocument(note, KEY);

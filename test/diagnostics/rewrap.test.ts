@@ -1,4 +1,4 @@
-/** What is told of a rewrap, against what its caller pulls. @module */
+/** What is published about a rewrap, against what its caller pulls. @module */
 import { describe, expect, it } from 'vitest';
 import type { ActiveDekRow, DekStoreOptions } from '../../src/adapters.js';
 import {
@@ -36,7 +36,7 @@ function typesOf(messages: readonly RunMessage[]): string[] {
 }
 
 describe('a rewrap', () => {
-  it('is told event by event as its caller gets it, between "started" and "finished"', async () => {
+  it('is published event by event as its caller gets it, between "started" and "finished"', async () => {
     const { process } = await rotating();
     const messages = hear('run');
     const { events } = await rewrap(process);
@@ -49,7 +49,7 @@ describe('a rewrap', () => {
     expect(messages.find(({ total }) => total !== undefined)?.event.type).toBe('pass');
   });
 
-  it('is not begun, and nothing told of it, before it is pulled or with options that make no sense', async () => {
+  it('is not begun, and not published, before it is pulled or with invalid options', async () => {
     const { process } = await rotating();
     const messages = hear('run');
     rewrapAllDeks(process.encryptor, { target: await targetOf('b') });
@@ -153,7 +153,7 @@ describe('a rewrap', () => {
     expect(ofCalls).toBe(summary.requestCharge);
   });
 
-  it('gets to its caller as it was, whatever a subscriber does to what it is told', async () => {
+  it('gets to its caller as it was, whatever a subscriber does to the message', async () => {
     const plain = await rotating();
     await breakRow(plain.writer);
     const { events, summary } = await rewrap(plain.process);
@@ -168,7 +168,7 @@ describe('a rewrap', () => {
     expect(spoilt.events).toEqual(events);
   });
 
-  it('counts what is left also while nobody listens', async () => {
+  it('counts what is left also without a subscriber', async () => {
     const { process } = await rotating();
     const rewrapping = await start(process);
     await secretWatch.unheard(() => pullUntil(rewrapping, process.clock, 'changed'));

@@ -169,7 +169,7 @@ describe('adapters that quote all that they were sent', () => {
     expect(secretWatch.findings()).toEqual([]);
   });
 
-  it('get nothing of it into what is told of a rewrap', async () => {
+  it('get nothing of it into the messages about a rewrap', async () => {
     const writer = setup();
     await writeNotes(writer, 3);
     const process = withKeys(writer, ['b', 'a']);

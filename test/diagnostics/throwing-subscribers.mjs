@@ -1,4 +1,4 @@
-/** A child process in which every subscriber throws; prints what came of its calls all the same. @module */
+/** A child process in which every subscriber throws; prints the outcomes of its calls anyway. @module */
 import { randomBytes } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
 import { setImmediate } from 'node:timers/promises';

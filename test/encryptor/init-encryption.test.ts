@@ -285,7 +285,7 @@ describe('record keys in the environment', () => {
     );
   });
 
-  it('are not the MEK, which would then be known to whoever checks macs', async () => {
+  it('are not the MEK, which would then be known to every process that checks macs', async () => {
     for (const recordKey of [KEY, OLD_KEY]) {
       const env = {
         ...VALID,

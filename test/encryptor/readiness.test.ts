@@ -68,7 +68,7 @@ describe('checkReadiness', () => {
     expect(checks.map(({ durationMs }) => durationMs)).toEqual([40, 7]);
   });
 
-  it('reports a store that fails, and tries the provider all the same', async () => {
+  it('reports a store that fails, and still tries the provider', async () => {
     const made = setup();
     const outage = new StoreError('STORE_UNAVAILABLE', 'down');
     made.store.before = () => Promise.reject(outage);
@@ -98,7 +98,7 @@ describe('checkReadiness', () => {
     },
   );
 
-  it('reports a provider that gives back other bytes', async () => {
+  it('reports a provider that returns other bytes', async () => {
     for (const bytes of [Buffer.alloc(32), Buffer.alloc(31), Buffer.alloc(0)]) {
       const made = setup();
       made.provider.after = (method, result) => (method === 'unwrapKey' ? bytes : result);

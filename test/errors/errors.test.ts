@@ -356,15 +356,15 @@ describe('an error', () => {
 
   it('of the configuration lists every problem', () => {
     const problems = [
-      { variable: 'A', problem: 'is missing' },
-      { variable: 'B', problem: 'is odd' },
+      { variable: 'ONE', problem: 'is missing' },
+      { variable: 'TWO', problem: 'is odd' },
     ];
     const error = new ConfigurationError(problems);
     expect(error.problems).toEqual(problems);
-    expect(error.message).toBe('Encryption is not configured:\n- A is missing\n- B is odd');
+    expect(error.message).toBe('Encryption is not configured:\n- ONE is missing\n- TWO is odd');
   });
 
-  it('is told apart from others', () => {
+  it('is distinguished from others', () => {
     for (const other of [new Error('x'), { code: 'TAMPERED' }, null, undefined, 'TAMPERED']) {
       expect(isFieldEncryptionError(other)).toBe(false);
     }

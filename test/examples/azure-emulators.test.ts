@@ -57,7 +57,7 @@ describe('the Azure emulators', () => {
     const names = [...exports.matchAll(/^export (\w+)='.*'$/gm)].map(([, name]) => name);
     expect(names.sort()).toEqual(NAMES);
 
-    // Whoever is behind a proxy has it in the environment.
+    // A machine behind a proxy has it in the environment.
     const proxy = 'HTTPS_PROXY=http://127.0.0.1:9';
     const printed = await inShell(exports, `${proxy} node --import tsx examples/azure-note.ts`);
     expect(printed).toMatch(/^At rest: [^]*_enc: 1[^]*^In clear: [^]*title: 'Plans'/m);
@@ -93,7 +93,7 @@ describe('the Azure emulators', () => {
     expect(emulators.filesLeft).toEqual([]);
   });
 
-  it('pass a configuration that is in force where they run on to nobody', async () => {
+  it('pass a configuration that is in force where they run to no other process', async () => {
     process.env['FIELD_ENCRYPT_MEK_VERSION'] = 'none of theirs';
     const emulators = new ScriptRun(SCRIPT, 'printenv', 'FIELD_ENCRYPT_MEK_VERSION');
     delete process.env['FIELD_ENCRYPT_MEK_VERSION'];

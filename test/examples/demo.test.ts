@@ -27,7 +27,7 @@ describe('the demo', { timeout: PATIENCE_MS }, () => {
     expect(demo.filesLeft).toEqual([]);
   });
 
-  it('on Azure ends all its processes when its first one is told to', async () => {
+  it('on Azure ends all its processes when its first one is asked to', async () => {
     const demo = new ScriptRun(SCRIPT, '--azure');
     await demo.untilPrinted('1. Storing 537 notes');
     demo.signal('SIGTERM');

@@ -23,7 +23,7 @@ afterAll(() => {
 async function empty(target: TestContainer): Promise<void> {
   agent.mend();
   const { others } = await target.sweep(ledger);
-  if (others > 0) throw new Error(`Somebody else writes into ${target.name}`);
+  if (others > 0) throw new Error(`Another process writes into ${target.name}`);
 }
 
 function makeDekSubject(): DekStoreSubject {

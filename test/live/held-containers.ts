@@ -1,4 +1,4 @@
-/** Takes two containers for the live tests: empty ones, which nobody else uses. @module */
+/** Takes two containers for the live tests: empty ones, which no other process uses. @module */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CosmosDekStore,
@@ -39,14 +39,14 @@ export class HeldContainers {
   /**
    * Makes what is missing. Whether it succeeds or not, call {@link release} afterwards.
    *
-   * @throws Refusal where a container is not empty, cannot be made, or is somebody else's.
+   * @throws Refusal where a container is not empty, cannot be created, or belongs to another process.
    */
   async take(): Promise<void> {
     await this.#make(await this.#look());
     await this.#claim();
   }
 
-  /** Leaves everything as it was found. @returns What is there all the same. */
+  /** Leaves everything as it was found. @returns What is still there. */
   async release(): Promise<Content> {
     const { deks, documents } = this.#access;
     const ledger = new Ledger(this.#ledgerFile);

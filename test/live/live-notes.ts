@@ -31,7 +31,7 @@ const PRODUCT = 'live-tests';
 const WORKSPACE = 'w1';
 const FENCE_TTL_MS = 1_000;
 /** In every title and body: what must not be found in a container. */
-export const SECRET = 'nobody may read this';
+export const SECRET = 'secret text of a note';
 
 export function noteOf(id: number, body = 'first'): LiveNote {
   const text = `${SECRET}: ${String(id)}`;

@@ -1,4 +1,4 @@
-/** What the suites are handed by whoever took the containers for them. @module */
+/** What the suites get from the process that took the containers for them. @module */
 import { Ledger } from './ledger.js';
 import { LiveAzure } from './live-azure.js';
 import { readLiveSettings } from './live-settings.js';
@@ -21,7 +21,7 @@ export function variablesFor(plan: LiveRunPlan): Record<string, string> {
   return { [RUN]: JSON.stringify(plan) };
 }
 
-/** @throws where nobody made sure that the containers are empty ones for tests. */
+/** @throws where it was not verified that the containers are empty ones for tests. */
 export function joinLiveRun(): LiveRun {
   const text = process.env[RUN];
   if (text === undefined) throw new Error('Start the live tests by "npm run test:live"');

@@ -72,7 +72,7 @@ describe('the settings of the live tests', () => {
     );
   });
 
-  it('refuse a vault or account on this machine unless they are told that it is one', () => {
+  it('refuse a vault or account on this machine unless that is allowed', () => {
     const local = {
       AZURE_KEYVAULT_URL: 'https://localhost:8443',
       COSMOS_ENDPOINT: 'https://127.0.0.1:8081/',

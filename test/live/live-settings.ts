@@ -1,4 +1,4 @@
-/** What the live tests are told by environment variables, and which names they refuse. @module */
+/** The settings of the live tests in environment variables, and which names they refuse. @module */
 import { EnvironmentReader, type Environment } from '../../src/encryptor/environment-reader.js';
 import { ConfigurationError } from '../../src/errors/errors.js';
 import { isVaultKeyName, isVaultUrl } from '../../src/provider/vault-names.js';

@@ -119,7 +119,7 @@ function changes(): readonly RecordedRequest[] {
 }
 
 describe('npm run test:live', () => {
-  it('names every variable that is missing, and asks nothing of anybody', async () => {
+  it('names every variable that is missing, and sends no request', async () => {
     const missing = ['AZURE_KEYVAULT_URL', 'FIELD_ENCRYPT_MEK_NAME', 'COSMOS_ENDPOINT'];
     const others = Object.entries(account).filter(([name]) => !missing.includes(name));
     expect(await runLive(Object.fromEntries(others))).toEqual({

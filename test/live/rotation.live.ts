@@ -11,7 +11,7 @@ import { LiveNotes, noteOf, SECRET } from './live-notes.js';
 import { joinLiveRun } from './live-run.js';
 
 const NOTES = 36;
-/** One row in so many is followed by traffic. */
+/** One row in this number is followed by traffic. */
 const TRAFFIC_EVERY = 6;
 
 const run = joinLiveRun();

@@ -60,7 +60,7 @@ async function runOn(azure: LiveAzure): Promise<number> {
   return isSwept && left.others === 0 ? code : 1;
 }
 
-/** In a process of their own, so that there is somebody to clean up after them however they end. */
+/** In a process of their own, so that another process cleans up after them, however they end. */
 async function runSuites(plan: LiveRunPlan): Promise<number> {
   if (stoppedBy) return codeOf(stoppedBy);
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');

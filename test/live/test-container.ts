@@ -15,7 +15,7 @@ export interface Content {
   readonly others: number;
 }
 
-/** Names its own partition, and has none of the properties that anything here is looked for by. */
+/** Names its own partition, and has none of the properties that anything here is searched by. */
 const CLAIM = 'live-tests';
 const DELETES_AT_ONCE = 10;
 const [NOT_FOUND, CONFLICT] = [404, 409];
@@ -45,7 +45,7 @@ export class TestContainer {
     return parts.reduce((total, part) => total + part, 0);
   }
 
-  /** Marks it as in use. @returns Whether nobody else did. */
+  /** Marks it as in use. @returns Whether no other process did. */
   async claim(): Promise<boolean> {
     const claim = { id: CLAIM, [this.partitionKey]: CLAIM, startedAt: new Date().toISOString() };
     try {

@@ -82,7 +82,7 @@ it('the challenge asks for a token for the vault itself', async () => {
   expect([status, challenge]).toEqual([401, expect.stringContaining(`resource="${vaultUrl}"`)]);
 });
 
-it('which the SDK does not send, unless it is told not to check', async () => {
+it('which the SDK does not send, unless its check is off', async () => {
   const keys = vaultKeys({ disableChallengeResourceVerification: false });
   await expect(keys.getKey('any')).rejects.toThrow('does not match the requested domain');
 });

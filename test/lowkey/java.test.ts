@@ -35,7 +35,7 @@ describe('the newest Java', () => {
     return join(folder, home);
   }
 
-  it('is looked for in JAVA_HOME, in PATH and in folders of many', async () => {
+  it('is searched in JAVA_HOME, in PATH and in common folders', async () => {
     const home = await install('home', 'openjdk version "17.0.1"');
     const inPath = await install('path', 'openjdk version "21.0.1"');
     await install('many/one', 'openjdk version "25.0.1"');

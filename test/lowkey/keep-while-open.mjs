@@ -1,4 +1,4 @@
-/** Runs a command until it ends, or standard input is closed: nobody outlives who started it. */
+/** Runs a command until it ends, or standard input is closed: it never outlives the process that started it. */
 import { spawn } from 'node:child_process';
 
 const PATIENCE_MS = Number(process.env.KEEP_PATIENCE_MS ?? 10_000);
@@ -9,7 +9,7 @@ child.on('error', ({ message }) => {
   console.error(message);
   process.exit(127);
 });
-// 128 and more, as a shell has it, for whoever was killed.
+// 128 and more, as a shell has it, for a killed process.
 child.on('exit', (code) => process.exit(code ?? 128));
 
 let isStopping = false;

@@ -8,7 +8,7 @@ import type { Java } from './java.js';
 export interface Keystore {
   readonly file: string;
   readonly password: string;
-  /** The certificate in PEM, for whoever is to trust it. */
+  /** The certificate in PEM, for clients that have to trust it. */
   readonly caFile: string;
 }
 

@@ -92,7 +92,7 @@ function run(jar: string, java: Java, { port, keystore, log }: RunOptions): Kept
     ...['-XX:TieredStopAtLevel=1', '-Xmx512m', '-jar', jar],
     '--server.address=127.0.0.1',
     `--server.port=${String(port)}`,
-    // Nobody asks there: any free port is one that is not taken.
+    // No client connects there: any free port is one that is not taken.
     '--app.token.port=0',
     '--server.ssl.key-store-type=PKCS12',
     `--server.ssl.key-store=file:${keystore.file}`,

@@ -15,7 +15,7 @@ const serviceVersion = variable('LOWKEY_VAULT_API_VERSION');
 
 type Credential = AkvKeyProviderOptions['credential'];
 
-/** Lowkey Vault checks no token: there is nobody to get one from. */
+/** Lowkey Vault checks no token: there is no identity provider. */
 export function credentialFor(token = 'not-looked-at'): Credential {
   const HOUR_MS = 3_600_000;
   return {

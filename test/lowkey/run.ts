@@ -95,7 +95,7 @@ function skip(reason: string): number {
   return required ? 1 : 0;
 }
 
-/** Whoever is told to stop first stops all that was started. */
+/** The first process that is stopped stops everything that was started. */
 async function untilStopped(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

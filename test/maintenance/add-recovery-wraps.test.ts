@@ -163,7 +163,7 @@ describe('addRecoveryWraps', () => {
     }
   });
 
-  it('goes on where it stopped, at whichever call of store or MEK that was', async () => {
+  it('goes on where it stopped, at any call of store or MEK', async () => {
     const whole = await mixed();
     await addWraps(whole.operator);
     const { list = 0, replace = 0 } = whole.operator.store.calls;

@@ -237,7 +237,7 @@ describe('a backfill', () => {
     });
   });
 
-  it('ends where the store gives the same page for ever', async () => {
+  it('ends where the store returns the same page forever', async () => {
     const [made, collection] = [setup(), notes()];
     collection.probe.after = (method, result) =>
       method === 'list' ? { items: [], continuation: 'again' } : result;

@@ -151,7 +151,7 @@ describe('a re-encryption', () => {
 describe('a function that selects', () => {
   it.each([
     ['a promise', () => Promise.resolve(false)],
-    ['a promise', () => Promise.reject(new Error('nobody waits for this'))],
+    ['a promise', () => Promise.reject(new Error('unhandled'))],
     ['undefined', () => undefined],
     ['a number', () => 1],
   ])('and gives %s fails each document that it was asked about', async (got, select) => {

@@ -78,7 +78,7 @@ interface Subject {
   readonly start: Start;
   /** How a second run in the race is started. */
   readonly startNext: (race: Race) => Start;
-  /** About as much as it does if nobody is in its way. */
+  /** About as much as it does without other processes. */
   readonly does: Readonly<Record<Ending['as'], number>>;
   readonly reader: 'migrate' | 'strict';
   readonly besideOldProcess: boolean;
@@ -113,7 +113,7 @@ async function requireSound({ world, documents, ledger }: Race): Promise<readonl
   return rows;
 }
 
-/** Before anybody runs anything again. @returns Those that were complete. */
+/** Before anything is run again. @returns Those that were complete. */
 function requireEnds({ ends, then }: Way, runs: readonly Run[]): readonly Run[] {
   const complete = runs.filter(({ summary }) => summary?.complete && summary.failed === 0);
   const contested = then === 'rival' ? runs : ends === 'stuck' ? runs.slice(0, 1) : [];

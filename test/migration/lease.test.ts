@@ -143,7 +143,7 @@ describe('the lease of a collection', () => {
     expect(eventsOf(await backfill(made, collection), 'lease')).toEqual([]);
   });
 
-  it('is given back by a run that fails, too', async () => {
+  it('is released by a run that fails, too', async () => {
     const [made, collection] = [setup(), notes()];
     collection.probe.before = (method) => {
       if (method === 'list') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');
@@ -225,7 +225,7 @@ describe('the lease of a collection', () => {
     expect(await rejection(migrate(run, made.clock))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  it('is still its owner’s after a heartbeat of which nobody could say what became', async () => {
+  it('is still its owner’s after a heartbeat with an unknown outcome', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 5);
     const run = await begun(collection, made);

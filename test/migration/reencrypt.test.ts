@@ -208,7 +208,7 @@ describe('a re-encryption', () => {
     expect(await statesOf(made, 'late')).toEqual(['1 shredded', '2 active']);
   });
 
-  it('shreds nothing of a row whose retirement nobody confirmed', async () => {
+  it('shreds nothing of a row whose retirement was not confirmed', async () => {
     const [made, collection] = await sealedNotes(1);
     made.store.before = (method, [row]) => {
       const { state } = (row ?? {}) as { state?: string };
@@ -221,7 +221,7 @@ describe('a re-encryption', () => {
     expect(await statesOf(made, 'note-0')).toEqual(['1 active', '2 active']);
   });
 
-  it('shreds nothing of a document in a run in which nobody could say when its row was retired', async () => {
+  it('shreds nothing of a document in a run in which the time of its retirement is unknown', async () => {
     const [made, collection] = await sealedNotes(2);
     const isRetirement = (method: string, [row]: readonly unknown[]): boolean =>
       method === 'replace' && (row as DekRow).state === 'retired';

@@ -20,7 +20,7 @@ interface Run {
   readonly summary: Charged;
 }
 
-/** From here on both stores have a price, and tell it to whoever asks. */
+/** From here on both stores have a price, and report it to callers. */
 function bill(made: Setup, collection: Notes): { units: number } {
   const sum = { units: 0 };
   const charge = (_method: string, args: readonly unknown[]): void => {

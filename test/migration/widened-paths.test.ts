@@ -197,7 +197,7 @@ describe('what only looks like an envelope of the document, and was stored by an
     { _enc: 'x', dekId, mekVersion: 'v', ct: 'x' },
   ];
 
-  it('keeps nobody from re-encrypting, backfilling or opening the document', async () => {
+  it('prevents no process from re-encrypting, backfilling or opening the document', async () => {
     const [made, collection] = [setup(), notes()];
     const sealed = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const document = { ...sealed, meta: { color: planted(envelopeAt(sealed, 'body').dekId) } };

@@ -188,7 +188,7 @@ describe.skipIf(!isHere)('two versions over one store', { timeout: PATIENCE_MS }
     }
 
     it.each(RECORD_KEYS)(
-      'the one before reads and writes all the same, above the floor, $name',
+      'the one before still reads and writes, above the floor, $name',
       async ({ recordKey }) => {
         const [before, after] = await reencrypted(recordKey);
         expect(await before.read('1')).toBe('text');

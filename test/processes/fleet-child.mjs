@@ -1,7 +1,7 @@
 /**
- * A child process: one worker of a fleet that rewraps the DEKs of a file. Tells of each row that it was
- * told is done, and at the end what came out and how often it had a DEK wrapped. After so many rows it
- * stands still, all of it at once, to be killed just there.
+ * A child process: one worker of a fleet that rewraps the DEKs of a file. Prints each finished
+ * row, and at the end the outcome and the number of wraps. After a number of rows it pauses completely, to be
+ * killed at that point.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import Database from 'libsql';
 
 /** Rows take long enough for all to be at work at once, and no two of them alike. */
 const LONGEST_ANSWER_MS = 8;
-/** Should the test be gone, nobody is left to kill this process. */
+/** If the test is gone, no process is left to kill this one. */
 const PATIENCE_MS = 600_000;
 
 const { file, keys, target, shard, parkAfter, clockStepMs } = JSON.parse(process.argv[2]);

@@ -19,7 +19,7 @@ type Message = Finish | 'parked' | 'ready' | { readonly dekId: string };
 export interface FleetPlan {
   readonly target: string;
   readonly count: number;
-  /** One that stands still after so many rows. */
+  /** One that pauses after the given number of rows. */
   readonly parks?: { readonly index: number; readonly rows: number };
 }
 

@@ -47,7 +47,7 @@ async function startFleet(
   return workers;
 }
 
-/** Each row was written once, under a new wrap, and whoever wrote it said so. */
+/** Each row was written once, under a new wrap, and its writer reported it. */
 function requireOnce(world: World, workers: readonly FleetWorker[]): void {
   const writes = writesIn(world);
   expect(new Set(writes.map(({ id }) => id)).size).toBe(world.seeded.length);

@@ -84,7 +84,7 @@ export class World {
     });
   }
 
-  /** Edits notes until it is told to stop. */
+  /** Edits notes until it is asked to stop. */
   async write(): Promise<void> {
     const encryptor = this.encryptor('migrate');
     for (let edit = 1; this.#isWriting; edit += 1) {

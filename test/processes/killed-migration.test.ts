@@ -16,7 +16,7 @@ import { perLane } from '../support/lane.js';
 const KILLS = perLane(5, 40);
 const LEAST_MIDWAY = KILLS * 0.8;
 const SIDE_BY_SIDE = 5;
-/** Of a child: so many documents more may be done when it is killed. */
+/** This number of further documents may be done when a child is killed. */
 const CONCURRENCY = 3;
 /** Most of it is waiting for leases and fences. */
 const TIMEOUT_MS = 1_200_000;
@@ -39,7 +39,7 @@ async function many(run: (index: number) => Promise<Kill>): Promise<number> {
 interface Killing {
   readonly input: MigrationInput;
   readonly point: KillPoint;
-  /** Steps that are still to be done, of so many. */
+  /** The remaining steps out of all. */
   readonly left: () => Promise<number>;
   readonly of: number;
 }

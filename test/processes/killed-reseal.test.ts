@@ -52,7 +52,7 @@ it.each([
     { recordKey: RECORD_KEY, previousRecordKeys: [PREVIOUS_RECORD_KEY] },
   ],
 ] as const)(
-  'one that %s is finished by the next, and nobody is refused meanwhile',
+  'one that %s is finished by the next, and no call is refused meanwhile',
   async (_what, before, during) => {
     const directory = mkdtempSync(join(tmpdir(), 'field-encrypt-'));
     const database = new Database(join(directory, 'store.db'));

@@ -8,7 +8,7 @@ import { EnvKeyProvider, rewrapAllDeks, rollbackRotation } from '@bytelyst/field
 import { SqliteDekStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
 
-/** Should the test be gone, nobody is left to kill this process. */
+/** If the test is gone, no process is left to kill this one. */
 const PATIENCE_MS = 600_000;
 /** A vault and a database far away answer in no order: rows under way are then at any step. */
 const LONGEST_ANSWER_MS = 2;

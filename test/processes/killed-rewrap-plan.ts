@@ -10,13 +10,13 @@ export interface Step {
 export interface Point extends Step {
   /** It stands still at this call of the step, at the latest. */
   readonly nth: number;
-  /** It is killed earlier, while it runs: so long after so many rows. */
+  /** It is killed earlier, while it runs: a time after a number of rows. */
   readonly moment?: { readonly rows: number; readonly delayMs: number };
 }
 
 const ROTATIONS = 5;
 const LONGEST_DELAY_MS = 12;
-/** Of the first child that gets to the rows: with eight under way, the first are written by then. */
+/** Of the first child that gets to the rows: with eight under way, the first are written at that point. */
 const FIRST_ROWS = 20;
 
 const BEFORE_ROWS: readonly Step[] = [...both('begin'), after('fence'), ...both('fenced')];

@@ -117,7 +117,7 @@ export class DekWatch {
     }
     this.#check(row.epoch >= before.epoch, row.id, 'fell back behind its epoch');
     if (row.state === 'shredded') {
-      this.#check(!this.#seeded?.has(row.id), row.id, 'was shredded by nobody');
+      this.#check(!this.#seeded?.has(row.id), row.id, 'was never shredded');
       return;
     }
     this.#check(isDeepStrictEqual(lasting(row), lasting(before)), row.id, 'lost what it was');

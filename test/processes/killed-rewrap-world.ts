@@ -39,7 +39,7 @@ export interface World {
   readonly keys: readonly [string, string, string];
   /** Holds them all. */
   readonly provider: EnvKeyProvider;
-  /** Notes that nobody writes any more: `body of …`, in the workspace `seeded`. */
+  /** Notes that no process writes any more: `body of …`, in the workspace `seeded`. */
   readonly seeded: readonly string[];
   /** The children roll back, instead of rewrapping. */
   readonly back?: boolean;

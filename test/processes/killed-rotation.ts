@@ -20,7 +20,7 @@ interface Scene {
   readonly watch: DekWatch;
 }
 
-/** One rotation: a child is killed at each of the steps, and what was to hold is looked at each time. */
+/** One rotation: a child is killed at each of the steps, and the invariants are checked each time. */
 export class KilledRotation {
   readonly #scene: Scene;
   readonly #target: string;
@@ -54,7 +54,7 @@ export class KilledRotation {
     return landings;
   }
 
-  /** @returns What the traffic had done by then. */
+  /** @returns What the traffic had done at that time. */
   async finish(): Promise<TrafficCounts> {
     const { world, traffic } = this.#scene;
     this.summary = await finishRewrap(world, this.#target);

@@ -1,6 +1,6 @@
 /**
  * A child process: reads notes that were there before it, and makes, edits, reads and shreds its own,
- * until it is told to stop. Whatever was acknowledged goes into a journal; whatever fails is reported.
+ * until it is asked to stop. Whatever was acknowledged goes into a journal; whatever fails is reported.
  */
 import { appendFileSync } from 'node:fs';
 import { once } from 'node:events';

@@ -48,7 +48,7 @@ describe('any document', () => {
     );
   });
 
-  it('holds nothing but envelopes at its declared paths once stored', async () => {
+  it('holds only envelopes at its declared paths once stored', async () => {
     await fc.assert(
       fc.asyncProperty(anyNote, async (document) => {
         const stored = await encryptAny(encryptor, document);

@@ -23,7 +23,7 @@ const OF_BEFORE = [
   'decrypt a list',
 ];
 
-/** It goes on from document to document, each as it is stored by then; one runs at a time. */
+/** It goes on from document to document, each as it is stored at that time; one runs at a time. */
 const MIGRATION = 'backfill';
 
 function wayOf({ name }: Call): string {

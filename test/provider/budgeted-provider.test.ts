@@ -15,7 +15,7 @@ function outage(): KeyProviderError {
   return new KeyProviderError('KEY_PROVIDER_UNAVAILABLE', 'down', { retryable: true });
 }
 
-/** Providers under a budget of one call a second, over one whose wrapKey does as it is told. */
+/** Providers under a budget of one call a second, over one with a scripted wrapKey. */
 function budgeted(wrapKey: KeyProvider['wrapKey'], changes: Partial<KeyProvider> = {}) {
   const clock = runningClock();
   const env = envKeys('a');

@@ -79,7 +79,7 @@ describe('a queue of calls', () => {
     expect(served).toEqual(['first', 'next']);
   });
 
-  it('sleeps for nobody, and lets those in that come later', async () => {
+  it('sleeps for no call, and lets those in that come later', async () => {
     const { clock, served, call } = queueOf();
     const controller = new AbortController();
     const first = call('first', 'traffic');

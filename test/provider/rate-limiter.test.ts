@@ -52,7 +52,7 @@ describe('maxVaultOpsPerSecond', () => {
     for (const gap of gaps) expect(gap).toBeGreaterThan(20_000);
   });
 
-  it('saves nothing up while nobody asks', async () => {
+  it('saves nothing up while no call is made', async () => {
     const world = await budgetWorld(3);
     await ran(world, { maxVaultOpsPerSecond: 20, reserveForTraffic: 0 });
     const [roundTrip, , first] = world.vault.ops;

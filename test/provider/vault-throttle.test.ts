@@ -12,7 +12,7 @@ interface Options {
 function gate({ concurrency = 8, callsPerSecond }: Options = {}) {
   const clock = runningClock();
   const made = new VaultThrottle({ clock, concurrency, callsPerSecond });
-  /** How long somebody who comes now has to wait. */
+  /** How long a call that comes now has to wait. */
   const wait = async (): Promise<number> => {
     const startMs = clock.monotonicMs();
     const progress = { isIn: false };
@@ -110,7 +110,7 @@ describe('VaultThrottle', () => {
     expect(turns).toEqual([10_000, 12_000, 14_000, 16_000]);
   });
 
-  it('that is closed lets nobody through, neither those who wait nor those who come', async () => {
+  it('that is closed lets no call through, neither waiting nor new ones', async () => {
     const { gate: it, clock } = gate({ callsPerSecond: 0.1 });
     await it.enter(undefined);
     const waiting = it.enter(undefined);
@@ -123,7 +123,7 @@ describe('VaultThrottle', () => {
     expect(it.calls).toBe(1);
   });
 
-  it('gives the place of whoever is aborted to others', async () => {
+  it('gives the place of an aborted call to others', async () => {
     const { gate: it, clock } = gate({ concurrency: 1, callsPerSecond: 1 });
     const reason = new Error('enough');
     await it.enter(undefined);

@@ -163,13 +163,13 @@ async function runAndCompare(made: readonly Made[], dryRun: boolean): Promise<vo
       continue;
     }
     expect(now).toMatchObject({ mekVersion, epoch: 2 });
-    // That one is on the target, so nobody has to open it, and nobody looks.
+    // That one is on the target, so it need not be opened, and is not read.
     if (each.primary !== 'target') expect(openWrap(now as LiveDekRow).toString('hex')).toBe(dek);
   }
 }
 
 describe('the report of a recovery', () => {
-  it('names exactly the rows that nothing at hand opens, each with its reason', async () => {
+  it('names exactly the rows that nothing available opens, each with its reason', async () => {
     const some = fc.array(description, { minLength: 1, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(some, fc.boolean(), async (descriptions, dryRun) => {

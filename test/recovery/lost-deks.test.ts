@@ -101,7 +101,7 @@ describe('a DEK that is lost', () => {
   it('in a row that cannot be read is named with its document, as far as the row tells', async () => {
     const { made, stored, operator } = await recoverable();
     await alter(made, 'note-0', { state: 'paused' });
-    await alter(made, 'note-1', { state: 'paused', scope: 'nobody knows' });
+    await alter(made, 'note-1', { state: 'paused', scope: 'unknown' });
     const { events, summary } = await recover(operator);
     expect(summary).toMatchObject({ complete: false, failed: 2, lost: 2, recovered: 1 });
     expect(summary.losses).toMatchObject({ 'unreadable-row': 2 });
@@ -118,7 +118,7 @@ describe('a DEK that is lost', () => {
     await expectReadable(made, stored.slice(2));
   });
 
-  it('keeps nobody from writing, nor from finishing once its document is shredded', async () => {
+  it('prevents no process from writing, or from finishing once its document is shredded', async () => {
     const { made, stored, operator } = await recoverable();
     await strip(made, 'note-0');
     expect((await recover(operator)).summary.complete).toBe(false);

@@ -113,7 +113,7 @@ describe('what recoverDeks is given', () => {
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
     [{ target: undefined }, 'TypeError', '"target" expected a plain object, got undefined'],
-  ])('is looked at before anything happens', async (options, name, message) => {
+  ])('is checked before anything happens', async (options, name, message) => {
     const { made, operator } = await recoverable(1);
     const before = await contentsOf(made.memory);
     expect(await failure(recover(operator, options as object))).toEqual({ name, message });

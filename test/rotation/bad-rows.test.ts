@@ -101,7 +101,7 @@ describe('one bad row', () => {
     expect(result.summary).toMatchObject({ complete: false, failed: 1 });
   });
 
-  it('is taken again by the next run, once it was mended', async () => {
+  it('is taken again by the next run, once it was repaired', async () => {
     const [before, operator, row] = await written();
     await alterRow(before, row.id, { commitment: OTHER_COMMITMENT });
     await rewrap(operator);
@@ -205,7 +205,7 @@ describe('the rotation record', () => {
     });
   });
 
-  it('at the last epoch there is is not raised beyond it', async () => {
+  it('at the last possible epoch is not raised beyond it', async () => {
     const [before, operator] = await written();
     await alterRecord(before, { epoch: Number.MAX_SAFE_INTEGER });
     await expect(rewrap(operator)).rejects.toMatchObject({

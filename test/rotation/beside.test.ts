@@ -25,7 +25,7 @@ import {
   writeNotes,
 } from '../support/rotations.js';
 
-/** From now on the process is told that a version is switched off. */
+/** From now on the process gets errors that a version is disabled. */
 async function disable(made: Setup, version: string): Promise<void> {
   const off = new KeyProviderError('MEK_DISABLED', 'That version is disabled');
   made.provider.before = (method, args) => {

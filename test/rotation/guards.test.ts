@@ -221,7 +221,7 @@ describe('the guard', () => {
     expect(await rows(before)).toEqual(contents);
   });
 
-  it('of the fresh row: nobody seals under a row that was read a fence ago', async () => {
+  it('of the fresh row: no process seals under a row that was read a fence ago', async () => {
     const made = setup();
     const first = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const cipher = await made.encryptor.openDocument(note, KEY);

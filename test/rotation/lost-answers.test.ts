@@ -74,7 +74,7 @@ describe('an answer that was lost after the write', () => {
     expect((await takeCensus(before.encryptor)).settled).toBe(true);
   });
 
-  it('and that comes back as a lost race is told from one', async () => {
+  it('and that comes back as a lost race is distinguished from one', async () => {
     const [, operator] = await written();
     let calls = 0;
     operator.store.after = (method, result) => {
@@ -130,7 +130,7 @@ describe('a look-up that fails as well', () => {
     expect(result.summary).toMatchObject({ complete: true, failed: 0, unchanged: 4 });
   });
 
-  it('after a lost race has the row looked at again by the next pass', async () => {
+  it('after a lost race has the row read again by the next pass', async () => {
     const before = setup();
     await writeNotes(before, 1);
     const operator = withKeys(before, ['b', 'a']);
@@ -213,7 +213,7 @@ describe('a write that did not happen', () => {
 });
 
 describe('a store that breaks its contract', () => {
-  it('by giving the same continuation for ever does not keep the rewrap for ever', async () => {
+  it('by returning the same continuation forever does not hold the rewrap forever', async () => {
     const [, operator] = await written();
     operator.store.after = (method, result) =>
       method === 'list' ? { ...(result as object), continuation: 'again' } : result;
@@ -224,7 +224,7 @@ describe('a store that breaks its contract', () => {
     });
   });
 
-  it('by acknowledging what it does not write does not keep the rewrap for ever', async () => {
+  it('by acknowledging what it does not write does not hold the rewrap forever', async () => {
     const [before] = await written();
     const operator = withKeys(before, ['b', 'a'], {
       dekStore: new Proxy(before.memory, {

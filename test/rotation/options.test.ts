@@ -178,7 +178,7 @@ describe('options that make no sense', () => {
     expect(await memory.getRotation('notelett')).toBeUndefined();
   });
 
-  it('do not come from a prototype that somebody polluted', async () => {
+  it('do not come from a polluted prototype', async () => {
     const operator = await operatorOf();
     Object.assign(Object.prototype, { dryRun: true });
     try {

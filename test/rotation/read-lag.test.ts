@@ -82,7 +82,7 @@ describe('a store whose reads may lag', () => {
     await rewrap(operator);
     await rewrap(operator, { dryRun: true });
     expect(asked).toHaveLength(2);
-    // Not the signal itself, which so many calls at once must not listen to, but one that follows it.
+    // Not the signal itself, which this number of concurrent calls must not listen to, but one that follows it.
     expect(asked[0]).toMatchObject({ aborted: false });
     const reason = new Error('enough');
     controller.abort(reason);
@@ -184,7 +184,7 @@ class LaggingReads {
   }
 }
 
-describe('a writer that is told late of a rotation', () => {
+describe('a writer that reads late of a rotation', () => {
   it('leaves no DEK behind, however late it creates it and however late that is seen', async () => {
     const before = setup({ fenceTtlMs: FENCE_MS });
     await writeNotes(before, 1);
@@ -214,7 +214,7 @@ describe('a writer that is told late of a rotation', () => {
 });
 
 describe('a shred', () => {
-  /** An eraser that is told of no row before it is so old. */
+  /** An eraser that sees a row only at this age. */
   async function eraserOf(before: Setup, lagMs: number): Promise<Setup> {
     const madeAtMs = before.clock.monotonicMs();
     await writeNotes(before, 1);

@@ -8,7 +8,7 @@ import { ofType, pullUntil, rewrap, start, withKeys, writeNotes } from '../suppo
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Listener = (units: number) => void;
 
-/** What a call costs, and what becomes of it once that is told. */
+/** What a call costs, and its outcome after the report. */
 interface Terms {
   readonly unitsOf?: (method: string) => number;
   readonly after?: (method: string) => void;
@@ -96,7 +96,7 @@ describe('the request charge of a rewrap', () => {
     expect(events.at(-1)).not.toHaveProperty('requestCharge');
   });
 
-  it('is told of a dry run, too', async () => {
+  it('is reported for a dry run, too', async () => {
     const [operator, bill] = await billedOperator(3);
     const { events, summary } = await rewrap(operator, { dryRun: true });
     expect(summary.requestCharge).toBeCloseTo(1 + 2.79 + 2.83, 6);
@@ -117,7 +117,7 @@ describe('the request charge of a rewrap', () => {
     expect(second?.requestCharge).toBeCloseTo(10.29 + 0.1, 6);
   });
 
-  it('was told up to where the store ended the run', async () => {
+  it('was reported up to where the store ended the run', async () => {
     const down = new StoreError('STORE_UNAVAILABLE', 'The database is down');
     const [operator, bill] = await billedOperator(1, {
       after: (method) => {

@@ -146,7 +146,7 @@ describe('a rollback', () => {
     expect(await contentsOf(made.memory)).toEqual(contents);
   });
 
-  it('goes on where it was stopped, whoever finishes it', async () => {
+  it('continues where it was stopped, in any process', async () => {
     const [made, operator] = await rotated(6);
     const target = await targetOf('a');
     const stopped = rollbackRotation(operator.encryptor, { target, concurrency: 1 });
@@ -156,7 +156,7 @@ describe('a rollback', () => {
     expect(summary).toMatchObject({ complete: true, epoch: 3, changed: 5, flipped: 5 });
   });
 
-  it('needs the version that it leaves for nothing but rows that never were under the other', async () => {
+  it('needs the version that it leaves only for rows that never were under the other', async () => {
     const [made, operator] = await rotated(3);
     await encryptAny(operator.encryptor, { ...KEY, id: 'since', body: 'text' });
     const without = withKeys(made, ['a']);

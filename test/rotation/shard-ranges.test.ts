@@ -48,7 +48,7 @@ describe('the shards of a fleet', () => {
     expect(idRangeOf({ index: 0, count: 1 })).toEqual({});
   });
 
-  it('are dealt out once more, three times, each time to other workers', () => {
+  it('are assigned three more times, each time to other workers', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[0-9a-f]{32}\.1$/), shards, (id, { count }) => {
         const all = Array.from({ length: count }, (_each, index) => ({ index, count }));

@@ -38,7 +38,7 @@ describe('workers that share a rotation', () => {
     expect(rewrapped).toHaveLength(NOTES);
     expect(ended.map(({ summary }) => summary.complete)).toEqual([true, true, true, true]);
     expect(ended.reduce((sum, { summary }) => sum + summary.changed, 0)).toBe(NOTES);
-    // At this pace nobody meets anybody: a wrap for each row, and one each to prove the target.
+    // At this pace no two workers meet: a wrap for each row, and one each to prove the target.
     const wraps = workers.map(({ provider }) => provider.calls['wrapKey'] ?? 0);
     expect(wraps.reduce((sum, calls) => sum + calls)).toBe(NOTES + workers.length);
     await requireSettled(before);
@@ -73,7 +73,7 @@ describe('workers that share a rotation', () => {
     expect(passes).toEqual([
       ['change', own, shard],
       ['change', own, shard],
-      // What is dealt to this one, three times; and then whatever the others left.
+      // What is assigned to this one, three times; and then what the others left.
       ['change', NOTES, undefined],
       ['change', NOTES, undefined],
       ['change', NOTES, undefined],
@@ -105,7 +105,7 @@ describe('workers that share a rotation', () => {
     ]);
   });
 
-  it('take what nobody was dealt in an order of their own, so that two are not at the same rows', async () => {
+  it('take what was assigned to none in different orders, so that two are not at the same rows', async () => {
     const [, workers] = await fleet(2);
     const shards = [6, 7].map((index) => ({ index, count: 8 }));
     const ended = await inTurns(workers, shards);
@@ -232,7 +232,7 @@ describe('workers that share a rotation', () => {
     expect((alone as Setup).provider.calls).toEqual((plain as Setup).provider.calls);
   });
 
-  it('ask the store for nothing but their range while they are in it', async () => {
+  it('ask the store only for their range while they are in it', async () => {
     const [before, [worker]] = await fleet(1);
     const filters: unknown[] = [];
     (worker as Setup).store.before = (method, [filter]) => {

@@ -66,7 +66,7 @@ describe('before the first pull', () => {
     expect(await contentsOf(before.memory)).toEqual(contents);
   });
 
-  it('a target version that nobody has is refused', async () => {
+  it('an unknown target version is refused', async () => {
     const [before, operator] = await written(1);
     const contents = await contentsOf(before.memory);
     const target = await targetOf('c');
@@ -116,7 +116,7 @@ describe('the fence', () => {
     expect(await record(before)).toMatchObject({ fenceTtlMs: 1_000, drainTtlMs: 60_000 });
   });
 
-  it('is waited out whole by whoever finds it, however long it has been there', async () => {
+  it('is waited out whole by each process that finds it, however old it is', async () => {
     const [, operator] = await written(1);
     await (await start(operator)).next();
     operator.clock.advance(29_000);
@@ -278,7 +278,7 @@ describe('an abort', () => {
     expect(await record(before)).toMatchObject({ state: 'fencing' });
   });
 
-  it('among the rows lets finish what was sent, and starts nothing new', async () => {
+  it('among the rows awaits what was sent, and starts nothing new', async () => {
     const [before, operator] = await written(20);
     const stop = new AbortController();
     const rewrapping = await start(operator, { signal: stop.signal, concurrency: 4 });

@@ -16,7 +16,7 @@ import type { Call } from './wire.js';
 
 const MIGRATIONS = ['backfill', 're-encrypter'];
 
-/** What must hold of documents, whoever writes them: I1, I3, I15 and I19. */
+/** What must hold of documents, by any writer: I1, I3, I15 and I19. */
 export class DocumentChecks {
   readonly #oracle = new Oracle();
   readonly #stored = new Map<string, SimDocument>();
@@ -24,7 +24,7 @@ export class DocumentChecks {
   readonly #everSent = new Set<string>();
   readonly #ciphertexts = new Map<string, string>();
   readonly #rowOf: (dekId: string) => DekRow | undefined;
-  /** Erased on purpose, by whoever owns the document. */
+  /** Erased on purpose, by the owner of the document. */
   readonly #isErased: (dekId: string) => boolean;
 
   constructor(rowOf: (dekId: string) => DekRow | undefined, isErased: (dekId: string) => boolean) {

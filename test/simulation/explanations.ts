@@ -20,7 +20,7 @@ const LOST_TO_OTHERS = [
   'ROTATION_UNFINISHED',
 ];
 
-/** Whether what a caller is told has happened indeed: an error for nothing is a violation. */
+/** Whether the reported failure really occurred: an error without a cause is a violation. */
 export class Explanations {
   readonly #sim: Simulation;
 
@@ -40,7 +40,7 @@ export class Explanations {
     this.#sim.tally.add(`told ${process.role}: ${code}`, true);
     if (LOST_TO_OTHERS.includes(code)) return code;
     if (OUTAGES.includes(code)) {
-      ok(process.faults > since.faults, `I7: ${process.name} was told ${code} for nothing`);
+      ok(process.faults > since.faults, `I7: ${process.name} got ${code} without a cause`);
       return code;
     }
     this.#requireCause(process, error, code, since);
@@ -55,7 +55,7 @@ export class Explanations {
     switch (code) {
       case 'MEK_DISABLED':
       case 'MEK_VERSION_UNKNOWN':
-        ok(vault.wasDisturbedSince(atMs), `I12: ${name} was told ${code}, and none was off`);
+        ok(vault.wasDisturbedSince(atMs), `I12: ${name} got ${code}, and none was off`);
         return;
       case 'DEK_SHREDDED':
         if (dekId === '') {
@@ -67,24 +67,27 @@ export class Explanations {
         ok(dekStore.row(dekId)?.state === 'shredded', `I5: ${name} took ${dekId} for shredded`);
         return;
       case 'RangeError':
-        ok(lateRecords > since.lateRecords, `I4: ${name} was told that there is no way back`);
+        ok(
+          lateRecords > since.lateRecords,
+          `I4: ${name} got the error that no rollback is possible`,
+        );
         return;
       case 'MEK_STILL_NEEDED':
         ok(process.role === 'operator', `I11: ${name} retires nothing`);
         ok(
           lateRecords > since.lateRecords || !saysAhead(error),
-          `I4: ${name} was told that rows are ahead: ${String(error)}`,
+          `I4: ${name} got the error that rows are ahead: ${String(error)}`,
         );
         return;
       case 'CIPHER_STALE':
         ok(['careful writer', 'shredder'].includes(process.role), `I5: ${name} holds no cipher`);
         return;
       case 'DEK_NOT_FOUND':
-        ok(process.role === 'shredder', `I1: ${name} was told that ${dekId} is not there`);
+        ok(process.role === 'shredder', `I1: ${name} got the error that ${dekId} is absent`);
         ok(this.#isMissedByCipher(dekId, atMs), `I1: ${name} did not find ${dekId}`);
         return;
       default:
-        fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} was told ${String(error)}`);
+        fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} got ${String(error)}`);
     }
   }
 

@@ -58,7 +58,7 @@ export class FakeVault {
     return ALL_MEKS.filter((name) => this.stateOf(name) !== 'absent');
   }
 
-  /** Whether one of the versions may have looked unusable to somebody since then. */
+  /** Whether one of the versions may have seemed unusable to a process since then. */
   wasDisturbedSince(atMs: number, names: readonly MekName[] = this.made): boolean {
     const since = atMs - this.#lagMs;
     const isUnusable = (name: MekName): boolean =>

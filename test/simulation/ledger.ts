@@ -18,7 +18,7 @@ export interface DocumentOperation {
   readonly id: string;
   readonly field: Field;
   hasLanded: boolean;
-  /** A write of it landed and was answered with a lost race: nobody can tell once it is written over. */
+  /** A write of it landed and was answered with a lost race: unknown once it is overwritten. */
   wasRepeated: boolean;
   /** Of the envelopes that were sent for it. */
   readonly ciphertexts: Set<string>;

@@ -20,9 +20,9 @@ const TRIED = [
   'a nonce is used again',
   'a flip brings back the epoch of the wrap that it brings back',
   'previous wraps are pruned while a rotation is under way',
-  'the mac of a record is not looked at',
+  'the mac of a record is not checked',
   'what is lost is counted in every scan',
-  'a worker leaves what was dealt to others for good',
+  'a worker never takes what was assigned to others',
   'a create that is about to be sent does not look for a shred',
 ];
 /** On a machine that is busy with much else. */

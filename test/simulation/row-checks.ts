@@ -23,7 +23,7 @@ interface RowRead {
   readonly kept: string | undefined;
 }
 
-/** What must hold of rows and the record after every step, whoever did it. */
+/** What must hold of rows and the record after every step, by any process. */
 export class RowChecks {
   /** Rows that may be behind a finished rotation: their create came too late, or they were restored. */
   readonly lateCreates = new Set<string>();
@@ -80,7 +80,7 @@ export class RowChecks {
     return this.#epochs.at(-1)?.epoch ?? 0;
   }
 
-  /** The epoch that nobody can have missed who read the record then. */
+  /** The epoch that no reader of the record can have missed then. */
   epochKnownAt(atMs: number): number {
     return this.#epochs.findLast((each) => each.atMs <= atMs - this.#lagMs)?.epoch ?? 0;
   }
@@ -199,7 +199,7 @@ export class RowChecks {
     this.#history.set(row.id, lines);
   }
 
-  /** I4: nobody moves a row that was read when the epoch was over already, and known to be. */
+  /** I4: no process moves a row that was read when the epoch was over already, and known to be. */
   #requireEpochAtRead({ process, args }: Call, row: DekRow): void {
     const epochAtRead = this.#readOf(process, row, args[1] as string)?.epoch;
     ok(epochAtRead !== undefined, `I4: ${process.name} wrote ${row.id} over an unknown etag`);
@@ -255,7 +255,7 @@ export class RowChecks {
     if (role !== 'rewrapper') return;
     ok(
       this.#isRecent(process.recordToldAtMs),
-      `I4: ${name} moves ${id}, and has not looked at the record for long`,
+      `I4: ${name} moves ${id}, and has not read the record for long`,
     );
     if (record?.epoch !== epoch) return;
     ok(record.state !== 'fencing', `I11: ${name} moves ${id} before the fence is over`);
@@ -273,14 +273,14 @@ export class RowChecks {
       ok(record.epoch <= this.recordEpoch, `I4: ${process.name} raised an epoch with the floor`);
       return;
     }
-    // Whoever has restored writes the record as it was.
+    // The operator who has restored writes the record as it was.
     if (record.state !== 'rewrapping' || process.role === 'operator') return;
     const sawAtMs = process.sawFencingAtMs.get(record.epoch) ?? Infinity;
     const wholeMs = longestFenceMs(record) + 2 * this.#lagMs;
     ok(sentAtMs - sawAtMs >= wholeMs, `I11: ${process.name} cut the fence short`);
   }
 
-  /** A re-encryption destroys what was out of use for as long as anybody may go by older rows. */
+  /** A re-encryption destroys what was out of use for as long as any process may use older rows. */
   #requireAgedRetirement({ name, role }: SimProcess, dekId: string): void {
     if (role !== 're-encrypter') return;
     const retiredAtMs = this.#retiredAtMs.get(dekId) ?? Infinity;
@@ -291,7 +291,7 @@ export class RowChecks {
   }
 }
 
-/** The longest that anybody may still act on a copy of a record or of a row. */
+/** The longest time for which any process may still act on a copy of a record or of a row. */
 export function longestFenceMs({ fenceTtlMs, drainTtlMs = 0 }: RotationRecord): number {
   return Math.max(fenceTtlMs, drainTtlMs);
 }
@@ -301,7 +301,7 @@ interface Macs {
   readonly macKeyId?: string;
 }
 
-/** What it says, whoever vouches for it. */
+/** Its content, whatever authenticates it. */
 export function withoutMac<Row extends DekRow>(row: Row): Row {
   return without(row as Row & Macs, 'mac', 'macKeyId');
 }

@@ -39,7 +39,7 @@ export async function requirePruned(sim: Simulation): Promise<void> {
   await requireStillNeeded(sim, current, isUsed ? ['current-target', 'rows'] : ['current-target']);
 }
 
-/** I11: a row on the target is behind all the same where its epoch is; a create that landed late leaves such rows. */
+/** I11: a row on the target is still behind where its epoch is; a create that landed late leaves such rows. */
 async function requireBehindNamed(sim: Simulation, name: MekName | undefined): Promise<void> {
   const row = liveRows(sim).find(({ epoch }) => epoch > 1);
   if (!row || sim.weather.hasRecordKey) return;

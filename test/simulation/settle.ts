@@ -19,7 +19,7 @@ import { liveRows, recordOf, untilSeen } from './stored-records.js';
 
 const EVERYTHING_LANDED_MS = 20_000;
 
-/** After the storm: everything is enabled and run again, and what must hold at rest is looked at. */
+/** At the end: everything is enabled and run again, and what must hold at rest is checked. */
 export const judge: Actor = {
   name: 'judge',
   role: 'judge',

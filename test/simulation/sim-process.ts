@@ -25,7 +25,7 @@ export class SimProcess {
   isCutOff = false;
   calls = 0;
   diesAtCall = Infinity;
-  /** Faults that it was told of. */
+  /** Faults that it received. */
   faults = 0;
   /** Reads of the record that were answered with an earlier one. */
   lateRecords = 0;
@@ -37,7 +37,7 @@ export class SimProcess {
   verifiesFirst = false;
   /** Rows may go back to the wrap that they kept, without a look at it. */
   mayFlip = false;
-  /** It was told to stop: it may finish what it began, and begin nothing. */
+  /** It was asked to stop: it may finish what it began, and begin nothing. */
   isAborted = false;
   /** It is to write nothing. */
   isRehearsing = false;
@@ -98,7 +98,7 @@ export class SimProcess {
     return this.#mayActOn(({ fenceMs, readAtMs }) => nowMs - readAtMs < fenceMs);
   }
 
-  /** Whether it may act on what it was told so long ago; a DEK is held for a fence after the record was read. */
+  /** Whether it may still act on what it read then; a DEK is held for a fence after the record was read. */
   mayActOn(ageMs: number, nowMs: number): boolean {
     return this.#mayActOn(
       ({ fenceMs, readAtMs }) => ageMs < fenceMs && nowMs - readAtMs < 2 * fenceMs,

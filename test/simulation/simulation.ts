@@ -52,7 +52,7 @@ interface Part {
   isOver: boolean;
 }
 
-/** Whoever can only write the database does not have it. */
+/** An attacker who can only write the database does not have it. */
 export const RECORD_KEY = '62CM+yeoZqvNfpP572LDHmj9Eb+MdHm4zJBBKjpYkiM=';
 
 const MOST_STEPS = 60_000;
@@ -80,7 +80,7 @@ export class Simulation {
   wanted: MekName = 'a';
   /** MEK versions that no row needed any more when they were disabled, and when. */
   readonly outOfUse = new Map<string, number>();
-  /** Nobody comes back before it is over. */
+  /** No process restarts before it is over. */
   isHalted = false;
   readonly #parts: Part[] = [];
   readonly #processes: SimProcess[] = [];
@@ -119,7 +119,7 @@ export class Simulation {
     return this.#revs;
   }
 
-  /** The first violation; whoever finds one goes on, and the run ends after this step. */
+  /** The first violation; the process that finds one continues, and the run ends after this step. */
   fail(error: unknown): void {
     this.#failure ??= { error };
   }
@@ -136,7 +136,7 @@ export class Simulation {
       const hasStepped = await this.timeline.step();
       if (this.#failure) throw this.#failure.error;
       ok(this.timeline.steps < MOST_STEPS, 'I10: it never ends');
-      if (!hasStepped) fail(`I10: waiting for ever: ${this.#unfinished()}`);
+      if (!hasStepped) fail(`I10: waiting forever: ${this.#unfinished()}`);
     }
   }
 
@@ -181,7 +181,7 @@ export class Simulation {
     return running.filter(({ role }) => role !== 'operator' && role !== 'judge');
   }
 
-  /** A process of its own, which nobody kills. */
+  /** A separate process, which is never killed. */
   spawn(name: string, role: Role, options: Partial<FieldEncryptorOptions> = {}): Life {
     const { library, timeline, random, weather, wire } = this;
     const skewMs = role === 'judge' ? 0 : random.int(-weather.skewMs, weather.skewMs);
@@ -216,7 +216,7 @@ export class Simulation {
     };
   }
 
-  /** Some processes are deployed with the epoch that is known by then. */
+  /** Some processes are deployed with the epoch that is known at that time. */
   #pinnedEpoch(role: Role): number {
     const { random, weather, dekStore } = this;
     const isPinned = role !== 'judge' && random.chance(weather.pinRate);

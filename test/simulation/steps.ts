@@ -140,7 +140,7 @@ export class Steps implements WireHooks {
     if (epoch !== this.#sim.dekStore.record?.epoch) process.lateRecords += 1;
   }
 
-  /** I11: nobody comes to need a version that a census found out of use. */
+  /** I11: no row starts to need a version that a census found out of use. */
   #requireInUse({ method, args, sentAtMs }: Call): void {
     const row = args[0] as DekRow;
     const sinceMs = row.state === 'shredded' ? undefined : this.#sim.outOfUse.get(row.mekVersion);
@@ -177,7 +177,7 @@ export class Steps implements WireHooks {
     if (call.subject === 'store') this.#sawRows(process, outcome.value, sentAtMs);
   }
 
-  /** Acknowledged later than the row allows for: it has to be looked at again. */
+  /** Acknowledged later than the row allows for: it has to be read again. */
   #landed({ process, sealed }: Call): void {
     for (const [ct, dekId] of sealed) {
       const sawAtMs = process.sawActiveAtMs.get(dekId) ?? -Infinity;

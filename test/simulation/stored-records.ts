@@ -2,7 +2,7 @@ import type { DekRow, LiveDekRow } from '../../src/adapters.js';
 import { PRODUCT } from '../support/encryptor.js';
 import type { Life, Simulation } from './simulation.js';
 
-/** Until everybody is given what was written, and the vault knows what it was told. */
+/** Until every read shows what was written, and the vault has applied every change. */
 export async function untilSeen({ sim, process }: Life): Promise<void> {
   await process.clock.sleep(sim.weather.lagMs + sim.weather.vaultLagMs);
 }

@@ -42,7 +42,7 @@ export class Timeline {
     return stop;
   }
 
-  /** Nothing more will happen: whoever waits holds on to nothing. */
+  /** Nothing more will happen: waiting calls hold no resources. */
   end(): void {
     this.#queue = [];
     // Whatever a timer of a cache finds later has expired, and is dropped.

@@ -13,11 +13,11 @@ export interface Report {
   readonly complain: (line: string) => void;
 }
 
-/** So many at once bring about everything that a seed can, or it is a failure. */
+/** This number of seeds has to cause every event that a seed can cause. */
 export const MANY_SEEDS = 100;
 const SEEDS_PER_REPORT = 500;
 
-/** Each seed once, in so many processes; what is said does not depend on their number. */
+/** Each seed once, in the given number of processes; the output does not depend on their number. */
 export async function trySeeds(
   seeds: readonly number[],
   jobs: number,

@@ -1,4 +1,4 @@
-/** Holds the write lock of a SQLite file until it is told to let go: node lock-holder.mjs <file> */
+/** Holds the write lock of a SQLite file until it is asked to release it: node lock-holder.mjs <file> */
 import Database from 'libsql';
 
 const database = new Database(process.argv[2]);

@@ -17,7 +17,7 @@ export class ManualClock extends BothScales {
     this.#wallAheadMs += durationMs;
   }
 
-  /** Time passes, and somebody holds the wall clock. */
+  /** Time passes, while the wall clock stands still. */
   advanceMonotonic(durationMs: number): void {
     this.advance(durationMs);
     this.#wallAheadMs -= durationMs;

@@ -24,7 +24,7 @@ interface Messages {
 type Name = keyof Messages;
 type Phase = 'asyncEnd' | 'asyncStart' | 'end' | 'error' | 'start';
 
-/** What is told on a plain channel from now on, until the test is over. */
+/** What is published on a plain channel from now on, until the test is over. */
 export function hear<N extends 'cache' | 'plaintextRead' | 'retry' | 'run'>(
   name: N,
 ): readonly Messages[N][] {

@@ -213,7 +213,7 @@ async function requireNoPlaintext({ documents }: Real): Promise<void> {
 interface Step {
   readonly name: string;
   readonly check?: (model: Readonly<Model>) => boolean;
-  /** What is told of it in the tally. */
+  /** Its entry in the tally. */
   readonly kind: string;
   readonly run: (model: Model, real: Real) => Promise<void>;
 }

@@ -39,7 +39,7 @@ export class Ledger {
   }
 
   /**
-   * Judges what was read. Whoever has seen a write that is under way must not see the value before it
+   * Judges what was read. A reader that has seen a write in flight must not see the value before it
    * again.
    */
   requireSeen(id: string, { acknowledged, underWay }: Sight, seen: Loose): void {
@@ -49,7 +49,7 @@ export class Ledger {
         !isDeepStrictEqual(seen[name], acknowledged[name]),
     );
     const change = Object.fromEntries(early.map((name) => [name, underWay[name]]));
-    deepEqual(seen, { ...acknowledged, ...change }, `${id} was read as nobody wrote it`);
+    deepEqual(seen, { ...acknowledged, ...change }, `${id} was read as it was never written`);
     const now = this.#underWay.get(id) ?? {};
     for (const name of early) {
       if (isDeepStrictEqual(now[name], underWay[name])) {

@@ -9,7 +9,7 @@ export interface MortalOptions {
 }
 
 /**
- * A process that stops with a call on its way. Where it dies, what it has sent by then may still be
+ * A process that stops with a call on its way. Where it dies, what it has already sent may still be
  * executed, and no answer reaches it any more.
  */
 export class Mortal {

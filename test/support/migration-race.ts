@@ -19,7 +19,7 @@ import { World } from './rotation/world.js';
 
 /** Of documents that are written all the time. */
 const BUSY = ['note-0', 'note-1', 'note-3'];
-/** Nobody but a migration writes the third: whatever is to be done there, no writer does it. */
+/** Only a migration writes the third: whatever is to be done there, no writer does it. */
 export const IDS = ['note-0', 'note-1', 'note-2', 'note-3'];
 /** As long as a fence, so that it can run out in a race. */
 const LEASE_TTL_MS = 1_000;
@@ -102,7 +102,7 @@ export class Race {
     });
   }
 
-  /** Whatever it finds is what somebody wrote, unless the document was rewritten since. */
+  /** Everything that it finds was written by a process, unless the document was rewritten since. */
   read(mode: 'migrate' | 'strict'): void {
     const name = 'reader';
     const { product, keyProviders, dekStore, clock } = this.world.process(name).encryptor;
@@ -262,7 +262,7 @@ export class Race {
     });
   }
 
-  /** Once another has begun, nobody writes who has not asked for the lease since. */
+  /** Once another has begun, no process writes that has not read the lease since. */
   #requireMayWrite(name: string): void {
     const run = this.runs.find((each) => each.name === name);
     if (!run || run.begun === 0 || run.begun === this.#begun || run.heard === this.#begun) return;
@@ -285,7 +285,7 @@ export class Race {
     if (state === 'shredded') this.#check(requireAllRows(this.documents, this.world.watch.memory));
   }
 
-  /** A lease that was not given back changes hands only after a whole period without a word. */
+  /** A lease that was not released changes hands only after a whole period without a word. */
   #sawLease({ process, method, args: [lease] }: Call): void {
     if (method === 'getLease') return;
     const value = lease as Lease;

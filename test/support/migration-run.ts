@@ -26,7 +26,7 @@ export interface Ending {
    * that takes long; or `stuck` for as long as such a write takes, and then alive again.
    */
   readonly as: 'cut-off' | 'dead' | 'left' | 'stuck';
-  /** So many events, calls or writes. */
+  /** A number of events, calls or writes. */
   readonly after: number;
 }
 

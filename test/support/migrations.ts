@@ -60,7 +60,7 @@ export interface Migrated {
   readonly summary: MigrationSummary;
 }
 
-/** Pulls to the end; whoever sleeps is woken. */
+/** Pulls to the end, and wakes all sleepers. */
 export async function migrate(
   migration: Migration,
   clock: Pick<ManualClock, 'advance' | 'sleeping'>,

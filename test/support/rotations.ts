@@ -61,7 +61,7 @@ export async function writeNotes({ encryptor }: Setup, count: number): Promise<L
 
 type Rewrapping = AsyncGenerator<RewrapEvent, RewrapSummary, void>;
 
-/** The next event; whoever sleeps meanwhile is woken in half seconds. */
+/** The next event; sleepers are woken every half second meanwhile. */
 export function pull<Event, Summary>(
   rewrapping: AsyncGenerator<Event, Summary, void>,
   clock: Pick<ManualClock, 'advance' | 'sleeping'>,
@@ -69,7 +69,7 @@ export function pull<Event, Summary>(
   return ended(rewrapping.next(), clock);
 }
 
-/** What comes of the work; whoever sleeps meanwhile is woken in half seconds. */
+/** The outcome of the work; sleepers are woken every half second meanwhile. */
 export async function ended<T>(
   work: Promise<T>,
   clock: Pick<ManualClock, 'advance' | 'sleeping'>,

@@ -37,7 +37,7 @@ export function update(
 
 const STEP_MS = 20;
 
-/** Lets time pass in small steps, as long as somebody sleeps and the work is not done. */
+/** Lets time pass in small steps, while a process sleeps and the work is not done. */
 export async function passing<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
   const progress = { isOver: false };
   const done = work.finally(() => {

@@ -32,7 +32,7 @@ describe('ManualClock', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('jumps over the second sleep of somebody whom advance wakes', async () => {
+  it('jumps over the second sleep of a sleeper that advance wakes', async () => {
     const clock = new ManualClock();
     const woken = sleepTwice(clock);
     clock.advance(10_000);

@@ -272,7 +272,7 @@ describe('messages', () => {
     expectTypeOf<UnwrapMessage['mekVersion']>().toEqualTypeOf<string>();
     expectTypeOf<UnwrapMessage['durationMs']>().toEqualTypeOf<number | undefined>();
     expectTypeOf<StoreMessage['method']>().toExtend<string>();
-    // @ts-expect-error -- neither results nor errors are told
+    // @ts-expect-error -- neither results nor errors are published
     expectTypeOf<UnwrapMessage['result']>();
   });
 

@@ -139,7 +139,7 @@ describe('golden rotation records', () => {
 describe('golden leases', () => {
   const { cases } = readGolden<{ cases: { name: string; lease: Lease }[] }>('leases.json');
 
-  it.each(cases)('$name stands where a lease is looked for', async ({ lease }) => {
+  it.each(cases)('$name is stored where a lease is expected', async ({ lease }) => {
     const collection = lease.id.slice('lease:'.length);
     expect(leaseId(collection)).toBe(lease.id);
     expect(leaseScopeId(lease.product)).toBe(lease.scopeId);

@@ -106,7 +106,7 @@ describe('the look at account and container', () => {
     expect(await second).toBeUndefined();
   });
 
-  it('keeps nobody who leaves while it hangs', async () => {
+  it('holds no caller that leaves while it hangs', async () => {
     const store = await freshStore();
     const [abort, reason] = [new AbortController(), new Error('enough')];
     server.script({ on: 'container', hang: true });

@@ -107,7 +107,7 @@ describe('a delete', () => {
     expect((await store.get(KEY))?.document).toEqual(NEWER);
   });
 
-  it('that may have been done, and cannot be looked for, is neither claimed nor denied', async () => {
+  it('that may have been done, and cannot be checked, is neither claimed nor denied', async () => {
     const etag = await createNote();
     server.script({ on: 'delete', resetAfter: true }, { on: 'read', status: 403 });
     expect(await failure(store.delete(KEY, etag))).toEqual({

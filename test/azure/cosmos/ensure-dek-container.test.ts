@@ -73,7 +73,7 @@ describe('ensureDekContainer', () => {
     expect(server.requests.map(({ kind }) => kind)).toEqual(['container']);
   });
 
-  it('asks for throughput where it is told to', async () => {
+  it('requests throughput where it is passed', async () => {
     await ensureDekContainer(database, { id: 'fast', throughput: 4_000 });
     const made = server.requests.findLast(({ kind }) => kind === 'create-container');
     expect(made?.throughput).toBe('4000');
@@ -91,7 +91,7 @@ describe('ensureDekContainer', () => {
     expect(server.requests.map(({ kind }) => kind)).toEqual(['container']);
   });
 
-  it('refuses a container that somebody else has just made in another way', async () => {
+  it('refuses a container that another process has just created differently', async () => {
     const meanwhile = () => server.container({ name: 'raced', partitionKeyPath: '/id' });
     server.script({ on: 'create-container', meanwhile });
     expect(await failure(ensureDekContainer(database, { id: 'raced' }))).toMatchObject({

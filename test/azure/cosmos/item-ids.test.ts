@@ -29,7 +29,7 @@ describe('the id under which an item is stored', () => {
   });
 
   it.each(['~', '~~', '~2f', '~2', 'a~41', '~FF', '~2E', '~C3', 'lease:~zz'])(
-    'that nobody here wrote is given as it is, or as the one name that has it: %s',
+    'that this library did not write is returned unchanged, or as the one name that has it: %s',
     (id) => {
       const name = fromItemId(id);
       expect(name === id || toItemId(name) === id).toBe(true);

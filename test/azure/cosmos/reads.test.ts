@@ -73,7 +73,7 @@ describe('a read', () => {
 });
 
 describe('a read that meets a passing failure', () => {
-  it.each(PASSING)('(%s) is made again, whichever read it is', async (_name, fault) => {
+  it.each(PASSING)('(%s) is retried, for every read', async (_name, fault) => {
     for (const [name, read] of READS) {
       const expected = await read();
       server.clearRequests();
@@ -203,7 +203,7 @@ describe('a read that hangs', () => {
   });
 });
 
-describe('throttling for ever (429)', () => {
+describe('permanent throttling (429)', () => {
   it.each([
     ['with the time to wait', { retryAfterMs: 1 }],
     ['without the time to wait', {}],

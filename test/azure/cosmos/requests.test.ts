@@ -47,7 +47,7 @@ describe('onRequestCharge', () => {
     expect(charged).toEqual([1, 6, 1, 1, 6, 6, 10]);
   });
 
-  it('is called for the look at the container by whoever comes first', async () => {
+  it('is called for the check of the container by the first caller', async () => {
     const store = new CosmosDekStore(await server.container());
     const charged: number[] = [];
     await store.get(ROW.id, { onRequestCharge: (units) => charged.push(units) });
@@ -80,7 +80,7 @@ describe('onRequestCharge', () => {
 });
 
 describe('onRequest', () => {
-  it('is told of every request, with nothing of any item in it', async () => {
+  it('is called for every request, without data of any item', async () => {
     const requests: CosmosRequest[] = [];
     const { store, container } = await dekBench(server, {
       onRequest: (request) => requests.push(request),

@@ -295,7 +295,7 @@ describe('a rotation that Cosmos DB stops', () => {
     await expectAllReadable();
   }
 
-  it('by throttling every write for ever names each row, changes none, and goes on in a rerun', async () => {
+  it('by throttling every write forever names each row, changes none, and continues in a rerun', async () => {
     const before = await storedRows();
     const { summary, events } = await rotate(
       onFirstPass(() => {
@@ -312,7 +312,7 @@ describe('a rotation that Cosmos DB stops', () => {
 
   it.each([
     [
-      'by throttling every query for ever',
+      'by throttling every query forever',
       { on: 'query', status: 429, times: Infinity },
       'STORE_UNAVAILABLE',
     ],

@@ -137,7 +137,7 @@ describe('a write that was not done because', () => {
     ]);
   });
 
-  it.each(NOT_DONE)('%s: is sent five times and not for ever', async (_name, fault) => {
+  it.each(NOT_DONE)('%s: is sent five times and not forever', async (_name, fault) => {
     await createOld();
     server.script({ on: 'replace', ...fault, times: Infinity });
     expect(await failure(store.replace(NEW, etag))).toEqual(unconfirmed());
@@ -148,7 +148,7 @@ describe('a write that was not done because', () => {
 });
 
 describe('a write that may have been done', () => {
-  it('counts as lost where somebody else has written since', async () => {
+  it('counts as lost where another process has written since', async () => {
     await createOld();
     server.script({ on: 'replace', resetBefore: true, meanwhile: overtake });
     expect(await failure(store.replace(NEW, etag))).toEqual(refusedTo(MISMATCH));
@@ -156,7 +156,7 @@ describe('a write that may have been done', () => {
     expect(await storedItem(bench, OLD)).toEqual(sampleRow({ epoch: 7 }));
   });
 
-  it('counts as lost where somebody else has created the item with other content', async () => {
+  it('counts as lost where another process has created the item with other content', async () => {
     const meanwhile = () => bench.other.items.create({ ...sampleRow({ epoch: 7 }) });
     server.script({ on: 'create', resetBefore: true, meanwhile });
     expect(await failure(store.create(OLD))).toEqual(refusedTo('already exists'));
@@ -197,7 +197,7 @@ describe('a write that may have been done', () => {
     expect(answers.map(({ status }) => status)).toEqual([undefined, 409, 201]);
   });
 
-  it('is looked for again where the first look was at a replica that lags', async () => {
+  it('is checked again where the first read was from a lagging replica', async () => {
     await createOld();
     server.script({ on: 'replace', resetAfter: true }, { on: 'read', stale: true });
     const replaced = await store.replace(NEW, etag);
@@ -211,7 +211,7 @@ describe('a write that may have been done', () => {
     ]);
   });
 
-  it('is not sent for ever where a later sending is refused for good', async () => {
+  it('is not sent forever where a later attempt is refused permanently', async () => {
     await createOld();
     server.script(
       { on: 'replace', resetBefore: true },
@@ -248,7 +248,7 @@ describe('a write that may have been done', () => {
     expect(await storedItem(bench, OLD)).toEqual(NEW);
   });
 
-  it('is looked for where the SDK sent it twice by itself and the second was refused', async () => {
+  it('is checked where the SDK sent it twice by itself and the second was refused', async () => {
     await createOld();
     // The region that it was sent to takes it, and then says that it takes no writes.
     server.script({ on: 'replace', applied: true, status: 403, substatus: 3 });

@@ -55,7 +55,7 @@ describe('an answer about another key', () => {
     ]);
   });
 
-  it('is no state of the version that was looked at', async () => {
+  it('is no state of the version that was read', async () => {
     const { server } = world;
     const { provider, dek } = await world.warm();
     server.script({ on: 'get', wrongKid: true });
@@ -195,7 +195,7 @@ describe('a wrap that is none', () => {
     },
   );
 
-  it('for it has another size is refused also where the key cannot be looked at', async () => {
+  it('for it has another size is refused also where the key cannot be read', async () => {
     const { get } = world.server.permissions;
     world.server.permissions.get = false;
     try {
@@ -295,7 +295,7 @@ function failingLookup(code: string): VaultClientOptions {
 describe('a vault that cannot be reached', () => {
   const version = '0'.repeat(32);
 
-  it('because its name is unknown is looked for again, and told', async () => {
+  it('because its name is unknown is retried, and reported', async () => {
     const options = { vaultUrl: 'https://kv1.invalid', clientOptions: failingLookup('ENOTFOUND') };
     const provider = world.provider(options);
     expect(await failure(provider.wrapKey(Buffer.alloc(32), { mekVersion: version }))).toEqual({
@@ -306,7 +306,7 @@ describe('a vault that cannot be reached', () => {
     expect(world.clock.sleeps).toEqual([281.25, 562.5, 1_125, 2_250]);
   });
 
-  it('because DNS does not answer is told likewise', async () => {
+  it('because DNS does not answer is reported likewise', async () => {
     const options = { vaultUrl: 'https://kv1.invalid', clientOptions: failingLookup('EAI_AGAIN') };
     expect(await failure(world.provider(options).currentVersion())).toEqual({
       name: 'KeyProviderError',
@@ -316,7 +316,7 @@ describe('a vault that cannot be reached', () => {
     expect(world.clock.sleeps).toHaveLength(4);
   });
 
-  it('because nobody listens is told, and a store is left as it is', async () => {
+  it('because no server listens is reported, and a store is not changed', async () => {
     const gone = await VaultWorld.start();
     const provider = gone.provider();
     const { memory, encryptor, stored } = await gone.product(provider, 1);

@@ -55,7 +55,7 @@ export class BudgetWorld implements AsyncDisposable {
     this.#during = during;
   }
 
-  /** So many DEKs under the first version of a MEK that has a second one. */
+  /** The given number of DEKs under the first version of a MEK that has a second one. */
   static async start(rows: number, clock: Clock, during: During): Promise<BudgetWorld> {
     const server = await KeyVaultServer.start({ clock });
     const world = new BudgetWorld(server, clock, during);

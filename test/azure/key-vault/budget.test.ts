@@ -25,7 +25,7 @@ async function measured(options: Partial<RewrapAllDeksOptions>): Promise<Figures
 describe.runIf(isSlow)(
   'a rewrap beside a reader on a vault of 50 operations a second, over HTTPS',
   () => {
-    it('uses up the quota, has nobody throttled, and leaves the reader its share', async () => {
+    it('uses up the quota, is never throttled, and leaves the reader its share', async () => {
       const figures = await measured({ maxVaultOpsPerSecond: QUOTA_PER_SECOND });
       expect(figures.usedShare).toBeGreaterThan(0.95);
       expect(figures.usedShare).toBeLessThanOrEqual(1);

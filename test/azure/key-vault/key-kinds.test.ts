@@ -105,7 +105,7 @@ describe.each(MISFITS)('a key of the kind "$name"', ({ name, key, misfit, option
   });
 });
 
-/** Wraps with the public part alone, as whoever can read it may. */
+/** Wraps with the public part alone, as any reader of it can. */
 async function wrapOutside(
   mekName: string,
   mekVersion: string,

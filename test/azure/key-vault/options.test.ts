@@ -196,7 +196,7 @@ describe('an AkvKeyProvider', () => {
     }
   });
 
-  it('asks nothing of anybody when it is made', () => {
+  it('sends no request when it is created', () => {
     let asked = 0;
     const getToken = (): Promise<null> => Promise.resolve(null).finally(() => (asked += 1));
     world.forget();
@@ -279,7 +279,7 @@ describe('what a row names as a version', () => {
     expect(world.server.count()).toBe(0);
   });
 
-  it('keeps no client for ever, but those in use', async () => {
+  it('keeps no client forever, except those in use', async () => {
     const { wrap, dek } = await world.warm();
     let tokens = 0;
     const credential = world.server.credential();

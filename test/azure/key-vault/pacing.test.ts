@@ -112,7 +112,7 @@ describe('documentedOpsPerSecond', () => {
     expect(await provider.documentedOpsPerSecond({ mekVersion })).toBe(400);
   });
 
-  it('costs no request where the version was looked at a moment ago', async () => {
+  it('costs no request where the version was read just before', async () => {
     const { provider } = await world.warm();
     expect(await provider.documentedOpsPerSecond({ mekVersion: world.first })).toBe(400);
     expect(world.server.count()).toBe(0);

@@ -38,7 +38,7 @@ function byRbac(use: string, mekVersion?: string): object {
 const DENIALS = ['ForbiddenByRbac', 'ForbiddenByPolicy'] as const;
 
 describe('without keys/get', () => {
-  it.each(DENIALS)('(%s) the current version is told to be pinned', async (denial) => {
+  it.each(DENIALS)('(%s) the error asks to pin the current version', async (denial) => {
     world.server.behaviour.denial = denial;
     allow({ get: false });
     const provider = world.provider();
@@ -101,7 +101,7 @@ describe('without keys/get', () => {
     expect(operations()).toEqual(['get 403', 'wrapKey 200', 'unwrapKey 200']);
   });
 
-  it('nothing is wrapped locally, and the reason is told', async () => {
+  it('nothing is wrapped locally, and the error says why', async () => {
     allow({ get: false });
     const provider = world.provider({ wrapMode: 'local', mekVersion: world.first });
     const wrapping = (): Promise<unknown> =>

@@ -13,7 +13,7 @@ interface Refusal {
   readonly problem: (use: Use) => string;
   /** @default both */
   readonly uses?: readonly Use[];
-  /** How many requests are refused before it is told, where the vault has not refused it before. @default 1 */
+  /** How many requests are refused before it is reported, where the vault has not refused it before. @default 1 */
   readonly requests?: number;
 }
 
@@ -157,7 +157,7 @@ function call({ provider, dek, wrap }: Warm, use: Use): Promise<unknown> {
 describe.each(REFUSALS)('$name', (refusal) => {
   const { fault, code, problem, uses = ['wrapKey', 'unwrapKey'], requests = 1 } = refusal;
 
-  it('is told after as few requests as can be, and is over when the vault is well again', async () => {
+  it('is reported after as few requests as possible, and ends when the vault works again', async () => {
     const warm = await world.warm();
     for (const use of uses) {
       world.fault(fault, use);

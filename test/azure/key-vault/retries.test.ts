@@ -304,7 +304,7 @@ describe('a long call', () => {
     expect(world.clock.sleeps[0]).toBe(281.25);
   });
 
-  it('that never ends is told as such, and writes nothing', async () => {
+  it('that never ends is reported as such, and writes nothing', async () => {
     const { memory } = await world.product(world.provider({ mekVersion: world.first }), 1);
     const provider = world.provider({ attemptTimeoutMs: 100, maxAttempts: 2 });
     world.fault({ hang: true }, ({ authorized }) => authorized);

@@ -82,7 +82,7 @@ describe.each(['vault', 'local'] as const)('a rotation with wrapMode %s', (wrapM
     await world.expectReadable(made, world.provider());
   });
 
-  it('that is finished asks the vault for nothing but the round trip', async () => {
+  it('that is finished sends the vault only the round trip', async () => {
     const made = await product();
     await rotate(made);
     world.forget();

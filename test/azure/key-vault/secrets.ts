@@ -8,7 +8,7 @@ export class Secrets {
   readonly #bytes: Buffer[] = [];
   readonly #texts = new Set<string>();
 
-  /** Bytes are looked for in every spelling. */
+  /** Bytes are searched in every spelling. */
   add(...secrets: readonly (string | Uint8Array)[]): void {
     for (const secret of secrets) {
       if (typeof secret === 'string') this.#texts.add(secret);

@@ -36,7 +36,7 @@ class TakesNoClaims {
     this.#credential = make();
   }
 
-  /** Somebody signed in again. */
+  /** A user signed in again. */
   forget(): void {
     this.#credential = this.#make();
   }
@@ -161,7 +161,7 @@ describe('a token that the vault refuses', () => {
     expect(identityProvider.tokenRequests).toBe(tokenRequests + 2);
   });
 
-  it('because a clock is wrong, is told as such', async () => {
+  it('because a clock is wrong, is reported as such', async () => {
     const { identityProvider } = world.server;
     identityProvider.tokenLifetimeMs = 0;
     identityProvider.claimedLifetimeMs = 3_600_000;
@@ -189,7 +189,7 @@ describe('a token that the vault refuses', () => {
 });
 
 describe('an identity provider', () => {
-  it('that refuses is told as such, whatever the call, and asked once', async () => {
+  it('that refuses is reported as such, for any call, and called once', async () => {
     const credential = world.server.identityProvider.credential({ clientSecret: 'another secret' });
     for (const wrapMode of ['vault', 'local'] as const) {
       const provider = world.provider({ credential, wrapMode });
@@ -248,7 +248,7 @@ describe('an identity provider', () => {
     expect(world.clock.sleeps.length).toBeGreaterThan(0);
   });
 
-  it('that hangs for ever is told in time', async () => {
+  it('that hangs forever is reported in time', async () => {
     world.server.identityProvider.hangNext(9);
     const credential = world.server.credential();
     const provider = world.provider({ credential, attemptTimeoutMs: 100, maxAttempts: 2 });
@@ -273,18 +273,21 @@ const BAD_CREDENTIALS: readonly (readonly [string, () => unknown])[] = [
 ];
 
 describe('a credential', () => {
-  it.each(BAD_CREDENTIALS)('that %s is told as such, and not quoted', async (_name, getToken) => {
-    world.secrets.add(SECRET_OF_CREDENTIAL);
-    const provider = world.provider({ credential: { getToken } as VaultCredential });
-    expect(await world.failure(provider.currentVersion())).toEqual({
-      code: 'KEY_PROVIDER_DENIED',
-      message: problem('get', NO_TOKEN),
-      retryable: false,
-    });
-    expect(world.server.requests.map(({ authorized }) => authorized)).toEqual([false]);
-  });
+  it.each(BAD_CREDENTIALS)(
+    'that %s is reported as such, and not quoted',
+    async (_name, getToken) => {
+      world.secrets.add(SECRET_OF_CREDENTIAL);
+      const provider = world.provider({ credential: { getToken } as VaultCredential });
+      expect(await world.failure(provider.currentVersion())).toEqual({
+        code: 'KEY_PROVIDER_DENIED',
+        message: problem('get', NO_TOKEN),
+        retryable: false,
+      });
+      expect(world.server.requests.map(({ authorized }) => authorized)).toEqual([false]);
+    },
+  );
 
-  it('is not asked for ever by those who wait for the same token', async () => {
+  it('is not called forever by callers that wait for the same token', async () => {
     let asked = 0;
     const getToken = (): Promise<null> => {
       asked += 1;
@@ -298,7 +301,7 @@ describe('a credential', () => {
     expect(world.server.requests).toHaveLength(1);
   });
 
-  it('that hangs and heeds no signal holds up nobody who comes later', async () => {
+  it('that hangs and ignores signals delays no later caller', async () => {
     const real = world.server.credential();
     let asked = 0;
     const provider = world.provider({

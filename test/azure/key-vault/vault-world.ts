@@ -29,7 +29,7 @@ import { rejection } from '../../support/failure.js';
 import { AutoClock } from '../../support/rotation/auto-clock.js';
 import { Secrets } from './secrets.js';
 
-/** Sleeps take no time, and are told afterwards. */
+/** Sleeps take no time, and are reported afterwards. */
 export class RecordingClock extends AutoClock {
   readonly sleeps: number[] = [];
 

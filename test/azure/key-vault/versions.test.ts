@@ -142,7 +142,7 @@ describe('dates', () => {
     expect(dek.equals(await provider.unwrapKey(wrap))).toBe(true);
   });
 
-  it('that begin later by the vault’s clock are waited for by nobody', async () => {
+  it('that begin later by the vault’s clock are not waited for', async () => {
     const ours = await skewed(AHEAD, (now) => ({ notBefore: new Date(now + 5 * MINUTE_MS) }));
     const provider = world.provider({ clock: ours });
     const wrapping = provider.wrapKey(world.dek(), { mekVersion: world.first });
@@ -150,7 +150,7 @@ describe('dates', () => {
     expect(world.server.count('wrapKey')).toBe(1);
   });
 
-  it('are looked at for each wrap, however lately the version was looked up', async () => {
+  it('are checked for each wrap, however recently the version was read', async () => {
     const clock = new RecordingClock();
     const expiresOn = new Date(clock.wallMs() + HOUR_MS / 2);
     await start({ clock, key: { expiresOn } });
@@ -214,7 +214,7 @@ describe('a disabled version', () => {
     },
   );
 
-  it('is looked at again, and wraps as soon as it is enabled', async () => {
+  it('is read again, and wraps as soon as it is enabled', async () => {
     const { server, first } = await start({ behaviour: { getOfDisabled: 'allowed' } });
     server.updateKey(MEK_NAME, first, { enabled: false });
     const provider = world.provider();
@@ -228,7 +228,7 @@ describe('a disabled version', () => {
     await provider.wrapKey(world.dek(), { mekVersion: first });
   });
 
-  it('is proved by an unwrap where nobody may look, and refused where that fails', async () => {
+  it('is proved by an unwrap where reading is denied, and refused where that fails', async () => {
     const { server, first } = await start({ behaviour: { wrapOnDisabled: 'allowed' } });
     const provider = world.provider({ mekVersion: first });
     const { memory, encryptor } = await world.product(provider, 1);
@@ -250,7 +250,7 @@ describe('a disabled version', () => {
     );
   });
 
-  it('is not told from an enabled one by a stale replica; the vault refuses, and nothing is written', async () => {
+  it('is not distinguished from an enabled one by a stale replica; the vault refuses, and nothing is written', async () => {
     const { server, first } = await start();
     const provider = world.provider({ mekVersion: first });
     const { memory, encryptor } = await world.product(provider, 1);

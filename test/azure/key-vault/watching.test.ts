@@ -1,4 +1,4 @@
-/** What is told of a key vault, against the log of the vault. @module */
+/** What is published about a key vault, against the log of the vault. @module */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { note, PRODUCT } from '../../support/encryptor.js';
 import { hear, hearCalls } from '../../support/hear.js';

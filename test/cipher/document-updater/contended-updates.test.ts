@@ -43,7 +43,7 @@ function failuresIn(outcomes: readonly PromiseSettledResult<unknown>[]): unknown
   return failed.map(({ reason }): unknown => reason);
 }
 
-/** Without anybody who lets time pass. */
+/** Without letting time pass. */
 function begin(
   { made, store }: Writing,
   change: AnyChange,
@@ -93,7 +93,7 @@ describe('fifty calls of updateDocument on one document', () => {
     expect(calls).toBe(WRITERS);
   });
 
-  it('all land from fifty processes, which share nothing but the store', async () => {
+  it('all land from fifty processes, which share only the store', async () => {
     const made = setup();
     const { clock } = made;
     const random = new Random(7);

@@ -26,7 +26,7 @@ function watched(change: Change): { readonly change: Change; readonly calls: () 
   };
 }
 
-/** Whoever is on the way sends each replace twice: the first is done, the second is refused. */
+/** A proxy sends each replace twice: the first is done, the second is refused. */
 function repeatReplaces({ probe, notes }: Writing): void {
   let sent: readonly unknown[] = [];
   probe.before = (_method, args) => {
@@ -71,7 +71,7 @@ describe('a change whose write is repeated on the way', () => {
     expect(await storedIn(all)).toMatchObject({ edits: 1 });
   });
 
-  it('is told apart by its shortest envelope, and leaves the others as they were', async () => {
+  it('is identified by its shortest envelope, and leaves the others as they were', async () => {
     const all = writing();
     await update(all, start);
     const before = await storedIn(all);
@@ -100,7 +100,7 @@ describe('a change whose write is repeated on the way', () => {
     expect(await storedIn(all)).toEqual({ ...before, edits: 1 });
   });
 
-  it('cannot be told apart in a document without sealed fields, and may be made twice', async () => {
+  it('cannot be identified in a document without sealed fields, and may be made twice', async () => {
     const all = writing();
     await update(all, () => ({ ...KEY, edits: 0 }));
     repeatReplaces(all);

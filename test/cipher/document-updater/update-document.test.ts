@@ -191,7 +191,7 @@ describe('updateDocument', () => {
     expect(await rejection(update(all, () => ({ ...KEY, body: 'x' })))).toBe(down);
   });
 
-  it('gives up when others are faster for ever', async () => {
+  it('gives up when others are always faster', async () => {
     const all = writing();
     await update(all, () => ({ ...KEY, body: 'x' }));
     all.probe.before = (method) => {

@@ -126,7 +126,7 @@ describe('the TTL', () => {
     expect(cache.size).toBe(0);
   });
 
-  it('counts from the unwrap, not from when the cache was told', async () => {
+  it('counts from the unwrap, not from when the cache was notified', async () => {
     const { cache, clock } = cacheWith();
     const each = unwrapped(clock);
     clock.advance(TTL_MS - 1);

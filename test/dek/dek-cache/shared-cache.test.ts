@@ -66,7 +66,7 @@ describe('a DekCache', () => {
     expect(createFieldEncryptor({ ...parts, product: 'another' }).dekCache).toBe(dekCache);
   });
 
-  it('serves several encryptors over one store, whichever wrapper of the library each has', async () => {
+  it('serves several encryptors over one store, with any wrapper of the library', async () => {
     const dekStore = new MemoryDekStore();
     const dekCache = new DekCache();
     const { keyProvider } = setup();
@@ -106,7 +106,7 @@ describe('a DekCache', () => {
     },
   );
 
-  it('of the encryptor itself is told of its rewrap', async () => {
+  it('of the encryptor itself is notified of its rewrap', async () => {
     const made = setup();
     await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const target = { mekVersion: MEK_VERSION };
@@ -156,7 +156,7 @@ describe('a cached DEK whose row commits to another key', () => {
     expect(other.dekCache.size).toBe(0);
   });
 
-  it('seals nothing where both are at hand and fresh', async () => {
+  it('seals nothing where both are in memory and fresh', async () => {
     const made = setup();
     const stored = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
     const { dekId } = envelopeAt(stored, 'body');

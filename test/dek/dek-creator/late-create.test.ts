@@ -72,7 +72,7 @@ function retireBeforeReplace(
 }
 
 describe('a create that lands after a whole rotation', () => {
-  it('is brought to the rotation by its writer, who has the DEK at hand', async () => {
+  it('is brought to the rotation by its writer, who has the DEK in memory', async () => {
     const { made, writer, gate, writing } = await lateCreate();
     await rewrap(withKeys(made, ['b', 'a']));
     writer.provider.reset();
@@ -305,7 +305,7 @@ describe('a create that lands after a whole rotation', () => {
 });
 
 describe('a DEK that was left on a MEK version which is gone', () => {
-  it('is reported by whoever loads it, with what to do', async () => {
+  it('is reported by each process that loads it, with what to do', async () => {
     const { made, writer, gate, writing } = await lateCreate();
     writer.provider.before = () => undefined;
     gate.resolve();

@@ -225,7 +225,7 @@ describe('a stored envelope of a generation that is too high', () => {
 });
 
 describe('a DEK that another process made a moment ago', () => {
-  it('is looked for in the store, and not taken for lost', async () => {
+  it('is read from the store, and does not count as lost', async () => {
     const all = writing();
     await update(all, () => ({ ...KEY, body: 'x' }));
     const other = setup({ beside: all.made });

@@ -33,7 +33,7 @@ const inScope = refused(
   `Scope ${scopeId} has more than 256 DEKs, and one to three are normal: read the document with decryptDocument, which loads only what it names, and find out who wrote the rows`,
 );
 
-/** A document with one tag under each of so many DEKs, all of them sound. */
+/** A document with one tag under each of the given number of DEKs, all of them valid. */
 async function withGenerations(made: Setup, count: number): Promise<Loose> {
   const place = note.placeOf(PRODUCT, KEY);
   const { keyProvider } = made;
@@ -53,7 +53,7 @@ async function withGenerations(made: Setup, count: number): Promise<Loose> {
   return { ...KEY, tags };
 }
 
-/** What a writer of the database makes of one envelope: so many, each under a DEK of its own. */
+/** What a writer of the database makes of one envelope: many, each under a DEK of its own. */
 async function forged(made: Setup, count: number, onRead: () => void): Promise<Loose> {
   const stored = await encryptAny(made.encryptor, { ...KEY, body: 'text' });
   const envelope = envelopeAt(stored, 'body');
@@ -82,7 +82,7 @@ describe('a document under many DEKs', () => {
     expect(reader.store.mostInFlight['get']).toBeLessThanOrEqual(AT_ONCE);
   });
 
-  it('is refused above that, before any read and before the rest is looked at', async () => {
+  it('is refused above that, before any read and before the rest is checked', async () => {
     const made = setup();
     let reads = 0;
     const stored = await forged(made, 20_000, () => {

@@ -51,7 +51,7 @@ const SEEN = behind('which this process has read before');
 const MINIMUM = behind('the "minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) of this process');
 
 interface Attacked {
-  /** Under the newer MEK, with the older at hand. */
+  /** Under the newer MEK, with the older configured. */
   readonly made: Setup;
   readonly stored: Loose;
   /** Puts the record back to the one from before the rotation. */
@@ -195,7 +195,7 @@ describe('what one encryptor has seen', () => {
     expect((await restarted.encryptor.checkReadiness()).ready).toBe(true);
   });
 
-  it('is told to it by the runs that it is passed to', async () => {
+  it('is passed to it by the runs that use it', async () => {
     const before = setup();
     await another(before, 'first');
     const old = await before.memory.getRotation(PRODUCT);

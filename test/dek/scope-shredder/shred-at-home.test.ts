@@ -64,7 +64,7 @@ async function statesOf({ memory }: Setup): Promise<readonly DekRow['state'][]> 
 }
 
 describe('what began before a shred of its own process', () => {
-  it('prepares a DEK for nobody: a write from after it does not join', async () => {
+  it('prepares no DEK: a write from after it does not join', async () => {
     const { made, gate, stored } = await cold();
     const before = encryptAny(made.encryptor, { ...KEY, body: 'before' });
     await turn();

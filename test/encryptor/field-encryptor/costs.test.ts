@@ -122,7 +122,7 @@ describe('opening many', () => {
     },
   );
 
-  it('unwraps 16 side by side if not told otherwise', async () => {
+  it('unwraps 16 concurrently by default', async () => {
     const [writer, list] = await many(40);
     const reader = setup({ beside: writer });
     reader.provider.before = () => new Promise((resolve) => setImmediate(resolve));
@@ -273,7 +273,7 @@ describe('sealing', () => {
     expect(other.provider.calls).toEqual({ unwrapKey: 1 });
   });
 
-  it('a document without plain fields costs nothing but what opening costs', async () => {
+  it('a document without plain fields costs only what opening costs', async () => {
     const [writer, stored] = await written();
     const other = setup({ beside: writer });
     expect(await encryptAny(other.encryptor, stored)).toEqual(stored);

@@ -135,7 +135,7 @@ describe('a version that is still needed', () => {
     expect(await ask(operator)).toMatchObject({ census: { settled: true, behind: 0 } });
   });
 
-  it('is told at once, without a wait', async () => {
+  it('is reported at once, without a wait', async () => {
     const [, operator] = await rotated(2);
     operator.store.reset();
     const startMs = operator.clock.monotonicMs();

@@ -44,7 +44,7 @@ async function prune(encryptor: FieldEncryptor): Promise<void> {
 }
 
 describe('a version that is disabled as soon as it may be retired', () => {
-  it('is needed by nobody any more, whoever writes, rotates and prunes meanwhile', async () => {
+  it('is needed no more, with concurrent writers, rotations and prunings', async () => {
     const tally = new Tally();
     const property = fc.asyncProperty(schedules, async (schedule) => {
       const world = await World.over(seed, schedule);

@@ -271,7 +271,7 @@ describe('a search for missing DEKs', () => {
     expect(orphans).toMatchObject([{ summary: { scanned: 250, present: 250 } }]);
   });
 
-  it('names a document whose envelopes cannot be told, and goes on', async () => {
+  it('names a document whose envelopes are unknown, and continues', async () => {
     const [made, collection] = await sealedForAnHour(2);
     await put(collection, { ...(await stored(collection, 'note-0')), body: { _enc: 1 } });
     const events = await drained(findMissingDeks(made.encryptor, note, collection.store));

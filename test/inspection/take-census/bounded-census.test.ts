@@ -33,7 +33,7 @@ describe('a census of rows that name ever other MEK versions', () => {
     expect(census).toMatchObject({ rows: MANY, active: MANY, behind: MANY, settled: false });
   });
 
-  it('counts those of the rotation record apart, wherever they are met', async () => {
+  it('counts those of the rotation record separately, at any place', async () => {
     const made = await forged((index) =>
       index === MANY - 2 ? {} : { mekVersion: index === MANY - 1 ? 'past' : `v-${String(index)}` },
     );

@@ -49,7 +49,7 @@ describe('pruning beside a rotation', () => {
     expect(await rows(made)).toEqual(before);
   });
 
-  it('stops when one began while nobody pulled, before the next row', async () => {
+  it('stops when one began while it was not pulled, before the next row', async () => {
     const [made, operator] = await rotated(4);
     operator.clock.advance(1);
     const rewrappedBefore = new Date(operator.clock.wallMs());

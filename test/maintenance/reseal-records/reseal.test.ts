@@ -264,9 +264,9 @@ describe('a row without a mac', () => {
     );
   });
 
-  it('may be planted all the same: that it is whole does not say who made it', async () => {
+  it('may still be planted: that it is intact does not show who made it', async () => {
     const [before] = await seeded();
-    await encryptAny(before.encryptor, { ...KEY, id: 'planted', body: 'by whoever has the MEK' });
+    await encryptAny(before.encryptor, { ...KEY, id: 'planted', body: 'by a holder of the MEK' });
     expect((await reseal(setup({ beside: before, ...accepting }))).summary).toMatchObject({
       complete: true,
       changed: 5,

@@ -107,7 +107,7 @@ async function drained(run: AsyncIterable<unknown>, made: ReturnType<typeof setu
 }
 
 describe('a key', () => {
-  it.each(WEAK)('that is %s is seen to be weak', (_what, bytes, weakness) => {
+  it.each(WEAK)('that is %s is detected as weak', (_what, bytes, weakness) => {
     expect(bytes).toHaveLength(32);
     expect(weaknessOf(bytes)).toBe(weakness);
   });

@@ -5,7 +5,7 @@ import { budgetWorld, pass, run, type BudgetWorld, type Run } from './budgets.js
 
 const reason = new Error('enough');
 
-/** Lets time go by until somebody waits for what is to come. */
+/** Lets time pass until a call waits. */
 async function until(isIt: () => boolean, { clock }: BudgetWorld): Promise<void> {
   for (let step = 0; step < 1_000; step += 1) {
     if (isIt()) return;
@@ -14,7 +14,7 @@ async function until(isIt: () => boolean, { clock }: BudgetWorld): Promise<void>
   throw new Error('It never came to that');
 }
 
-/** It ends at once, with no time gone by, and nobody is left who sleeps or asks. */
+/** It ends at once, without time passing, and no call is left that sleeps or is sent. */
 async function expectEnded(work: Promise<Run>, { vault, clock }: BudgetWorld): Promise<void> {
   const asked = vault.ops.length;
   const nowMs = clock.monotonicMs();

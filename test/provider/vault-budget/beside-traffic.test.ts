@@ -12,7 +12,7 @@ interface Reader {
   stop: () => void;
 }
 
-/** Opens cold documents, so many a second, whatever became of those before. */
+/** Opens uncached documents at the given rate, whatever became of those before. */
 function startReading({ operator, vault, clock, stored }: BudgetWorld, perSecond: number): Reader {
   const keyProviders = [vault.provider('reader')];
   const { encryptor } = setup({ beside: operator, keyProviders });
@@ -77,7 +77,7 @@ async function beside(options: Partial<RewrapAllDeksOptions>) {
 }
 
 describe('a rewrap beside a reader, on a vault of 50 operations a second', () => {
-  it('uses up the quota, has nobody throttled, and leaves the reader its share', async () => {
+  it('uses up the quota, is never throttled, and leaves the reader its share', async () => {
     const result = await beside({ maxVaultOpsPerSecond: QUOTA_PER_SECOND, concurrency: 8 });
     expect(result.summary).toMatchObject({ complete: true, changed: ROWS, failed: 0 });
     expect(result.seconds).toBeGreaterThan(20);

@@ -21,7 +21,7 @@ export interface BudgetWorld {
   readonly stored: readonly Loose[];
 }
 
-/** So many DEKs under MEK `a`, none of them in any cache of the operator. */
+/** The given number of DEKs under MEK `a`, none of them in any cache of the operator. */
 export async function budgetWorld(rows: number): Promise<BudgetWorld> {
   const before = setup({ fenceTtlMs: 1_000 });
   before.clock.advance(1_000);

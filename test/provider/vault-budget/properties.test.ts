@@ -6,7 +6,7 @@ import { partOfRuns, requireAllMet } from '../../support/rotation/runs.js';
 import { Tally } from '../../support/rotation/tally.js';
 import { budgetWorld, pass, run } from './budgets.js';
 
-/** How a vault behaves, and what the run was told. */
+/** How a vault behaves, and the options of the run. */
 const SITUATION = fc.record({
   rows: fc.integer({ min: 1, max: 25 }),
   concurrency: fc.integer({ min: 1, max: 12 }),
@@ -22,7 +22,7 @@ const SITUATION = fc.record({
   ),
 });
 
-/** Sent while the service wanted nobody to ask: after a refusal arrived, and before its time was over. */
+/** Sent while the service wanted no request: after a refusal arrived, and before its time was over. */
 function sentInPauses(
   ops: readonly VaultOp[],
   pauseOf: ReadonlyMap<number, number>,
@@ -37,7 +37,7 @@ function sentInPauses(
   );
 }
 
-it('asks nobody in a pause, keeps to its budget, and rewraps every row in the end', async () => {
+it('sends nothing in a pause, keeps to its budget, and rewraps every row in the end', async () => {
   const tally = new Tally();
   for (const name of ['throttled', 'budget', 'both', 'failed rows']) tally.add(name, false);
   const property = fc.asyncProperty(SITUATION, async (situation) => {

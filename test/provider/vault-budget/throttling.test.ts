@@ -129,7 +129,7 @@ describe('a throttled rewrap', () => {
     expect(summary.throttled).toBe(2 * 2 * 6);
   });
 
-  it('does not wait for more than ten minutes: it asks nobody, and says when to come back', async () => {
+  it('does not wait for more than ten minutes: it sends nothing, and says when to retry', async () => {
     const world = await budgetWorld(5);
     const { vault, clock } = world;
     vault.refuse = (count) => (count <= 2 ? undefined : { retryAfterMs: 3_600_000 });

@@ -58,7 +58,7 @@ describe.each(SCENARIOS)('%s that crashes', (_name, make) => {
     }
   });
 
-  it('and whose rerun crashes too, ends there all the same', async () => {
+  it('and whose rerun crashes too, ends there too', async () => {
     const scenario = await make();
     const { calls, end } = await undisturbed(scenario);
     const points: fc.Arbitrary<CrashPoint> = fc.record({

@@ -62,7 +62,7 @@ async function write(watch: Watch, { encryptor }: Process): Promise<boolean> {
   }
 }
 
-/** Whoever did not finish tries again, as a fresh process. */
+/** A process that did not finish tries again, as a fresh one. */
 async function requireRecovery({ watch, isWritten }: Crossed): Promise<void> {
   const again = watch.process('writer again', { clock: new AutoClock() });
   if (!isWritten) expect(await write(watch, again)).toBe(true);
@@ -85,7 +85,7 @@ const EVERY = perLane(4, 1);
 const CREATE = 4;
 
 describe('a DEK that is made while a rotation goes past', () => {
-  it('is where it belongs without a rerun, wherever the rotation comes', async () => {
+  it('is where it belongs without a rerun, at any point of the rotation', async () => {
     const { calls } = await cross({ at: 1 });
     expect(calls.writer).toBeGreaterThan(3);
     for (let at = 1; at <= calls.writer + 1; at += 1) {
@@ -98,7 +98,7 @@ describe('a DEK that is made while a rotation goes past', () => {
     }
   });
 
-  it('is there once and opens, whichever call its writer crashes at', async () => {
+  it('is there once and opens, if its writer crashes at any call', async () => {
     const { calls } = await cross({ at: 1 });
     for (let at = 1; at <= calls.writer + 1; at += 1) {
       for (let call = 1 + (at % EVERY); call <= calls.writer; call += EVERY) {
@@ -109,7 +109,7 @@ describe('a DEK that is made while a rotation goes past', () => {
     }
   });
 
-  it('is there once and opens, whichever call the rotation crashes at', async () => {
+  it('is there once and opens, if the rotation crashes at any call', async () => {
     const { calls } = await cross({ at: CREATE });
     for (let call = 1; call <= calls.rotator; call += EVERY) {
       const crossed = await cross({ at: CREATE, rotator: { call, crash: 'after' } });

@@ -94,7 +94,7 @@ describe('a provider that handles another key once', () => {
     }
   });
 
-  it('where nobody looks leaves the wrap before, from which the next rotation mends the row', async () => {
+  it('where it is not verified leaves the previous wrap, from which the next rotation repairs the row', async () => {
     for (const verify of ['none', 'first'] as const) {
       const watch = await Watch.overBroken(seed);
       const options = { ...TO_B, verify, concurrency: 1 };

@@ -23,7 +23,7 @@ interface Rotate {
   readonly verify: 'all' | 'first' | 'none';
   readonly takeOver: boolean;
   readonly only: MekName | undefined;
-  /** Events after which it is left or aborted; beyond the last one, it comes to its end. */
+  /** Events after which it is left or aborted; beyond the last one, it runs to its end. */
   readonly events: number;
   readonly stop: 'abort' | 'leave';
 }

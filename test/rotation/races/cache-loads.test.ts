@@ -61,7 +61,7 @@ function wrapIn(row: unknown): unknown {
 }
 
 describe('a cache load that finishes late', () => {
-  it('is shared by whoever waits, and a rewrap in between costs one more at most', async () => {
+  it('is shared by all waiting callers, and a rewrap in between costs one more at most', async () => {
     const tally = new Tally();
     const property = (isLate: boolean): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, async (schedule) => {

@@ -28,7 +28,7 @@ async function raiseTtl({ encryptor }: Process): Promise<void> {
 }
 
 describe('a record that someone else changes under a rotation', () => {
-  it('keeps the change, and the fence is waited for anew, as long as the record says by then', async () => {
+  it('keeps the change, and the fence is waited for again, as long as the record then says', async () => {
     const property = (state: string): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, async (schedule) => {
         const world = await World.over(seed, schedule);
@@ -66,7 +66,7 @@ describe('a record that someone else changes under a rotation', () => {
 });
 
 describe('a rotation that was left in its fence', () => {
-  it('has its fence waited for anew, and whole, by whoever goes on with it', async () => {
+  it('has its whole fence waited for again, by the process that continues it', async () => {
     await fc.assert(
       fc.asyncProperty(schedules, fc.integer({ min: 1, max: 3 }), async (schedule, events) => {
         const world = await World.over(seed, schedule);

@@ -77,7 +77,7 @@ describe('a create that lands after the rotation', () => {
     requireAllMet(tally);
   });
 
-  it('may be moved by the next rotation before its writer comes to it', async () => {
+  it('may be moved by the next rotation before its writer moves it', async () => {
     const tally = new Tally();
     const property = (isTight: boolean): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, async (schedule) => {
@@ -134,7 +134,7 @@ describe('a create that lands after the rotation', () => {
     requireAllMet(tally);
   });
 
-  it('and whose writer hears no answer stays behind, which a rerun mends', async () => {
+  it('and whose writer hears no answer stays behind, which a rerun repairs', async () => {
     const tally = new Tally();
     await fc.assert(
       fc.asyncProperty(schedules, async (schedule) => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 const TTL_MS = 1_000;
 
 describe('a load that has been under way for longer than the time of the cache', () => {
-  it('is not joined: whoever comes then has the DEK unwrapped anew', async () => {
+  it('is not joined: later callers have the DEK unwrapped again', async () => {
     const watch = await Watch.over(seed);
     const clock = runningClock();
     const answer = deferred();

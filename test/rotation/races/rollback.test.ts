@@ -86,10 +86,10 @@ describe('a rollback while the first job sleeps with an etag in hand', () => {
 });
 
 const UNREACHABLE = new StoreError('STORE_UNAVAILABLE', 'connection reset');
-const FAILURES = ['once', 'for ever', 'after it was written'] as const;
+const FAILURES = ['once', 'forever', 'after it was written'] as const;
 type Failure = (typeof FAILURES)[number];
 
-/** What happens to writes that move nothing but an epoch. */
+/** What happens to writes that move only an epoch. */
 function failingEpochMoves(failure: Failure): { readonly faults: Faults; count: number } {
   const failed = {
     count: 0,
@@ -97,7 +97,7 @@ function failingEpochMoves(failure: Failure): { readonly faults: Faults; count: 
       if (process !== 'two' || method !== 'replace') return undefined;
       const row = args[0] as LiveDekRow;
       const isMoved = nameOf(row) === 'a' && row.previousWrap === undefined;
-      if (!isMoved || (failure !== 'for ever' && failed.count > 0)) return undefined;
+      if (!isMoved || (failure !== 'forever' && failed.count > 0)) return undefined;
       failed.count += 1;
       return failure === 'after it was written' ? { after: UNREACHABLE } : { before: UNREACHABLE };
     },
@@ -106,7 +106,7 @@ function failingEpochMoves(failure: Failure): { readonly faults: Faults; count: 
 }
 
 describe('an epoch-only move that fails', () => {
-  it('leaves the rotation incomplete until it succeeds, whoever still holds an etag', async () => {
+  it('leaves the rotation incomplete until it succeeds, while any process holds an etag', async () => {
     const tally = new Tally();
     const property = (failure: Failure): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, rows, async (schedule, nth) => {
@@ -121,10 +121,10 @@ describe('an epoch-only move that fails', () => {
         await world.run();
         expect(moves.count).toBeGreaterThan(0);
         expect(endOf(one.driven)).toBe('ROTATION_SUPERSEDED');
-        const isLost = failure === 'for ever';
+        const isLost = failure === 'forever';
         expect(endOf(two.driven)).toBe(isLost ? 'incomplete' : 'complete');
         expect(journal.record?.state).toBe(isLost ? 'rewrapping' : 'complete');
-        // A write whose answer was lost is looked for before it is judged.
+        // A write whose answer was lost is read again before it is judged.
         const failed = two.driven.events.filter(({ type }) => type === 'failed');
         expect(failed.length > 0).toBe(failure !== 'after it was written');
         const late = journal

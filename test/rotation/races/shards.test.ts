@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 describe('workers with a shard each', () => {
-  it('finish one rotation together, whoever is slow, and whoever leaves', async () => {
+  it('finish one rotation together, with slow ones, and ones that leave', async () => {
     const tally = new Tally();
     const property = (way: string): fc.IAsyncProperty<unknown> =>
       fc.asyncProperty(schedules, fc.constantFrom(...LEAVES_AFTER), async (schedule, events) => {

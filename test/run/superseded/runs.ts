@@ -97,7 +97,7 @@ async function pullAll(work: AsyncGenerator, { step }: Stepped): Promise<void> {
   }
 }
 
-/** One rotation after another, each to its end or until so many rows were rewrapped. */
+/** One rotation after another, each to its end or until a number of rows were rewrapped. */
 async function rotate(world: Setup, to: MekName, { rows: most = Infinity } = {}): Promise<void> {
   const { encryptor } = withKeys(world, ['c', 'b', 'a'], { ...ALL_KEYS });
   const options = { target: await targetOf(to), concurrency: 1, takeOver: true };
@@ -292,7 +292,7 @@ const lateWriter = (to: MekName, kind: WriteKind): Run => ({
         }
         await before(method, args);
       };
-      stored.push(await encryptAny(made.encryptor, { ...KEY, id: 'late', body: 'of late' }));
+      stored.push(await encryptAny(made.encryptor, { ...KEY, id: 'late', body: 'late text' }));
     };
     return plain(world, stored, run);
   },

@@ -30,7 +30,7 @@ export interface RowWrite {
   readonly before: DekRow | undefined;
   readonly recordEpoch: number;
   readonly isAfterHold: boolean;
-  /** The hold was between the call and its effect: nothing but the etag could stop it. */
+  /** The hold was between the call and its effect: only the etag could stop it. */
   readonly wasUnderWay: boolean;
 }
 
@@ -49,7 +49,7 @@ export interface Stepped {
 }
 
 /**
- * Where a process can be held: at a write on its way; wherever it goes on after an answer; or there until
+ * Where a process can be held: at a write on its way; at any place where it continues after an answer; or there until
  * its copy of the record is old, and then at the answer by which it looks at the record again.
  */
 export type HoldAt = 'answers about the record' | 'between calls' | 'row writes';

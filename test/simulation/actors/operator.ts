@@ -120,7 +120,7 @@ function isInUse({ dekStore, wanted }: Life['sim'], name: MekName): boolean {
   return wanted === name || dekStore.record?.mekVersion === targetAt(name).mekVersion;
 }
 
-/** Whoever runs the rotation gets some time for it. */
+/** The process that rotates gets some time for it. */
 async function untilSettled(life: Life): Promise<void> {
   const { dekStore } = life.sim;
   for (let looks = 0; looks < 8 && dekStore.record?.state !== 'complete'; looks += 1) {
@@ -171,7 +171,7 @@ const erase: Action = async (life) => {
     const item = await documents.get(keyOf(id)).catch(() => undefined);
     if (item) await documents.delete(keyOf(id), item.etag).catch(() => undefined);
     const reading = item && decrypt(life, item.document).catch(() => undefined);
-    // Somebody who did not know of DEKs.
+    // A person who did not know of DEKs.
     if (isNew && sim.random.chance(0.35)) return;
     const startMs = sim.timeline.nowMs;
     await encryptor.shred(sim.definition, keyOf(id));
@@ -215,7 +215,7 @@ function decrypt({ sim, encryptor }: Life, document: SimDocument): Promise<unkno
   return encryptor.decryptDocument(sim.definition, document as never);
 }
 
-/** The old fence is waited out as well, until nobody goes by a copy of the record that has it. */
+/** The old fence is waited out as well, until no process uses a copy of the record that has it. */
 const shortenFence: Action = async (life) => {
   const { sim, process } = life;
   const next = Math.min(...sim.weather.fencesMs);
@@ -278,7 +278,7 @@ export const restore: Action = async (life) => {
   sim.isHalted = sim.wire.isCalm = false;
 };
 
-/** Whoever restores has what records are authenticated with. */
+/** The operator who restores has the record key. */
 async function raiseFloor(life: Life, generationFloor: number): Promise<void> {
   await alterRecord(life, (record) => {
     const highest = Math.max(record.generationFloor, generationFloor);
@@ -286,7 +286,7 @@ async function raiseFloor(life: Life, generationFloor: number): Promise<void> {
   });
 }
 
-/** Nobody is given the record without the floor any more, nor acts on a copy from before. */
+/** No process reads the record without the floor any more, or acts on a copy from before. */
 async function untilKnown({ sim, process }: Life): Promise<void> {
   await process.clock.sleep(fenceMs(sim) + 2 * sim.weather.lagMs);
 }

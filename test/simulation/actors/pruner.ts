@@ -102,7 +102,7 @@ function see(
   sim.explanations.require(process, event.error, since);
 }
 
-/** I9: what is reported is durable, if nobody has rewrapped it since. */
+/** I9: what is reported is durable, if no process has rewrapped it since. */
 function requirePruned({ rows, tally }: Life['sim'], dekId: string): void {
   ok(rows.pruned.has(dekId), `I9: ${dekId} is reported as pruned, and is not`);
   tally.add('previous wraps that were pruned', true);

@@ -90,7 +90,7 @@ export function requireRead(
   sim.tally.add('documents that were read', true);
   for (const field of FIELDS) {
     const expected = valueOf(field, stored.revs[field]);
-    equal(plain[field], expected, `I1: ${stored.id} was read as nobody wrote it`);
+    equal(plain[field], expected, `I1: ${stored.id} was read as it was never written`);
     requireSealed(mode, stored, field);
   }
   for (const [, { dekId }] of envelopesIn(stored)) {
@@ -127,7 +127,7 @@ function requireRefusal(
   ok(isReplaced || isErased, `I1: ${document.id} cannot be read any more`);
 }
 
-/** I12: another process may have rewrapped it, so that its row is looked at once more. */
+/** I12: another process may have rewrapped it, so that its row is read once more. */
 function requireReadAgain({ name, readAgain }: SimProcess, document: SimDocument): void {
   const hasLooked = envelopesIn(document).some(([, { dekId }]) => readAgain.has(dekId));
   ok(hasLooked, `I12: ${name} gave up on ${document.id} without another look at the row`);

@@ -98,7 +98,7 @@ function wayBack({ dekStore, random }: Simulation, name: MekName): DriveOptions[
   return { verifyFlips: random.chance(0.5) };
 }
 
-/** Whoever pulls may be slow; a rehearsal is read by people. */
+/** The caller may be slow; people read the events of a dry run. */
 function mostPauseMs({ dryRun }: RewrapAllDeksOptions, random: Random): number {
   if (dryRun) return 900;
   return random.chance(0.05) ? 1_800 : 15;

@@ -11,7 +11,7 @@ const IDS = ['s0', 's1'];
 interface Shred {
   /** Of the timeline, when it resolved. */
   readonly atStep: number;
-  /** Every DEK that the document had by then. */
+  /** Every DEK that the document had at that time. */
   readonly dekIds: ReadonlySet<string>;
 }
 

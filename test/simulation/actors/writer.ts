@@ -20,7 +20,7 @@ export function writer(name: string, rounds: number): Actor {
   const act = async (life: Life): Promise<void> => {
     const { sim } = life;
     for (; left > 0; left -= 1) {
-      // Somebody who types writes the same document again and again.
+      // A person who types writes the same document repeatedly.
       const isAgain = id !== '' && sim.random.chance(0.5);
       if (!isAgain) id = sim.random.pick(IDS);
       await sim.pause(life, 0, isAgain ? 150 : 600);
@@ -79,7 +79,7 @@ export function begun(
   return operation;
 }
 
-/** I11: whoever made a row too late has seen to it, before anybody relies on it. */
+/** I11: the creator of a late row has handled it, before any process relies on it. */
 function requireKeptUp({ sim, process }: Life): void {
   for (const [dekId, atMs] of process.lateRows) {
     sim.tally.add('rows that were made late', true);
@@ -92,7 +92,7 @@ function requireKeptUp({ sim, process }: Life): void {
   }
 }
 
-/** I5: what landed late was not acknowledged before its row was looked at once more. */
+/** I5: what landed late was not acknowledged before its row was read once more. */
 function requireConfirmed({ sim, process }: Life, id: string): void {
   const stored = sim.documents.find(id);
   for (const [ct, { dekId, atMs }] of process.toConfirm) {

@@ -11,7 +11,7 @@ const WORKER = join(import.meta.dirname, 'worker.ts');
 export type Settled = { readonly outcome: Outcome } | { readonly error: unknown };
 
 /**
- * Performs the tasks in so many processes, and gives their outcomes in the order of the tasks, whatever
+ * Performs the tasks in the given number of processes, and returns their outcomes in the order of the tasks, whatever
  * order they end in. One job is this very process.
  */
 export async function* outcomesOf(

@@ -111,7 +111,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the epoch that a process is configured with is not looked at',
+    name: 'the configured epoch of a process is not checked',
     patches: [
       {
         file: 'dek/dek-bounds.ts',
@@ -121,7 +121,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a row that a late read does not show is not looked for again',
+    name: 'a row that a late read does not show is not read again',
     patches: [
       {
         file: 'dek/late-rows.ts',

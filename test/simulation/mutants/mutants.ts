@@ -10,7 +10,7 @@ export interface Patch {
   readonly to: string;
 }
 
-/** A fault that somebody might build in, and that a seed has to find. */
+/** A possible fault in the code that a seed has to find. */
 export interface Mutant {
   readonly name: string;
   readonly patches: readonly Patch[];
@@ -199,7 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a DEK is made by whatever copy of the record is at hand',
+    name: 'a DEK is created with any cached copy of the record',
     patches: [
       {
         file: 'dek/dek-creator.ts',
@@ -209,7 +209,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a create that was answered late is not looked after',
+    name: 'a create that was answered late is not handled',
     patches: [
       {
         file: 'dek/new-row-rotation.ts',

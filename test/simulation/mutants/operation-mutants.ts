@@ -138,7 +138,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the mac of a record is not looked at',
+    name: 'the mac of a record is not checked',
     patches: [
       {
         file: 'store/record-seal.ts',
@@ -188,7 +188,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a worker leaves what was dealt to others for good',
+    name: 'a worker never takes what was assigned to others',
     patches: [
       {
         file: 'rotation/rewrap-run.ts',

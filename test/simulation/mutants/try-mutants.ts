@@ -2,7 +2,7 @@ import { outcomesOf, type Settled } from '../jobs/outcomes.js';
 import type { Counts } from '../try-seeds.js';
 import { MUTANTS, type Mutant } from './mutants.js';
 
-/** Within so many seeds a mutant has to be found, and a copy that is not changed must not. */
+/** The number of seeds within which a mutant has to be found, and a copy that is not changed must not. */
 const MOST_SEEDS = 300;
 const CONTROL_SEEDS = 5;
 const CONTROL: Mutant = { name: 'no mutant: a copy that is left as it is', patches: [] };
@@ -41,7 +41,7 @@ export async function tryMutants(
   return counts;
 }
 
-/** `undefined` where nobody can tell: the patch does not apply, or its process died. */
+/** `undefined` where it is unknown: the patch does not apply, or its process died. */
 function isFound(settled: Settled): boolean | undefined {
   return 'outcome' in settled ? settled.outcome.failure !== undefined : undefined;
 }

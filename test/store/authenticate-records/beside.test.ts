@@ -67,7 +67,7 @@ async function turningOn(): Promise<Setup> {
 }
 
 describe('a process without the record key, where records have macs', () => {
-  it('opens documents: a mac that nobody checks protects nothing, and stops nobody', async () => {
+  it('opens documents: a mac that is not checked protects nothing, and stops no process', async () => {
     const made = setup(required);
     const [stored] = await writeNotes(made, 1);
     expect(await decryptAny(setup({ beside: made }).encryptor, stored)).toMatchObject({
@@ -200,7 +200,7 @@ describe('a process without the record key, where records have macs', () => {
 });
 
 describe('a process with the record key, where records have no macs yet', () => {
-  it('refuses them, and is not ready: nobody knows whether they were taken away', async () => {
+  it('refuses them, and is not ready: it is unknown whether they were removed', async () => {
     const before = setup();
     const [stored] = await writeNotes(before, 1);
     const { encryptor } = setup({ beside: before, ...required });
@@ -212,7 +212,7 @@ describe('a process with the record key, where records have no macs yet', () => 
     });
   });
 
-  it('accepts them if it is told to, and gives a mac to whatever it writes', async () => {
+  it('accepts them if that is allowed, and gives a mac to whatever it writes', async () => {
     const before = setup();
     const [stored] = await writeNotes(before, 2);
     const keyed = setup({ beside: before, ...accepting });
@@ -289,7 +289,7 @@ describe('a record key that is changed', () => {
     expect(await after.encryptor.checkReadiness()).toMatchObject({ ready: true });
   });
 
-  it('and is missing somewhere is told apart from tampering, and listed row by row', async () => {
+  it('and is missing somewhere is distinguished from tampering, and listed row by row', async () => {
     const made = setup(required);
     await writeNotes(made, 2);
     const { encryptor } = setup({ beside: made, recordKey: OTHER_RECORD_KEY });

@@ -9,7 +9,7 @@ import { accepting, required, reseal } from '../../support/resealing.js';
 
 const PAGE = readFileSync(new URL('../../../docs/records.md', import.meta.url), 'utf8');
 
-it('a lost record key is got over as docs/records.md says', async () => {
+it('a lost record key is replaced as docs/records.md describes', async () => {
   const database = new Database(':memory:');
   const dekStore = new SqliteDekStore(database);
   const before = setup({ dekStore, recordKey: PREVIOUS_RECORD_KEY });

@@ -24,7 +24,7 @@ const pem = { type: 'pkcs8', format: 'pem' } as const;
 const privateKeyPem = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export(pem);
 const publicKeyPem = createPublicKey(privateKeyPem).export({ type: 'spki', format: 'pem' });
 
-/** Knows what anybody may know of the MEK, and writes to the database. */
+/** Knows what anyone may know of the MEK, and writes to the database. */
 const attacker = {
   id: 'akv',
   mekName: 'notelett-mek',
@@ -78,7 +78,7 @@ function refusal(dekId: string): ReturnType<typeof tampered> {
 }
 
 describe('a DEK that was wrapped with the public key and planted', () => {
-  it('is sealed under, and read by whoever planted it, without a record key', async () => {
+  it('is sealed under, and read by the attacker who planted it, without a record key', async () => {
     const [victim, planted] = await withPlanted({});
     const stored = await encryptAny(victim.encryptor, { ...KEY, body: 'a secret' });
     const envelope = stored['body'] as Envelope;

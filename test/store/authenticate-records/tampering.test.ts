@@ -165,7 +165,7 @@ describe('a row', () => {
     expect(await decryptAny(reader.encryptor, stored)).toMatchObject({ body: 'of note-0' });
   });
 
-  it('under an unknown key is told apart, by a key id and nothing else', async () => {
+  it('under an unknown key is distinguished, by a key id and nothing else', async () => {
     const made = await rewrapped(1);
     const [row] = (await rows(made)) as [LiveDekRow];
     const { dekStore } = setup({ beside: made, recordKey: OTHER_RECORD_KEY }).encryptor;
@@ -178,7 +178,7 @@ describe('a row', () => {
     }
   });
 
-  it('under a key of one’s own, made by whoever does not have ours, is refused', async () => {
+  it('under another key, made by an attacker without ours, is refused', async () => {
     const made = setup(authenticated);
     const forger = setup({ beside: made, recordKey: OTHER_RECORD_KEY });
     await encryptAny(setup(authenticated).encryptor, { ...KEY, body: 'x' });
@@ -255,7 +255,7 @@ describe('the rotation record', () => {
     );
   });
 
-  it('is refused without its mac, and by whoever is to write under it', async () => {
+  it('is refused without its mac, also by a writer', async () => {
     const made = await rewrapped(1);
     await alterRecord(made, { mac: undefined, macKeyId: undefined });
     const refusal = tampered(bare(NAME));

@@ -66,14 +66,14 @@ describe('a client secret credential', () => {
     expect(provider.tokenRequests).toBe(2);
   });
 
-  it('is told when its secret is wrong', async () => {
+  it('gets an error for a wrong secret', async () => {
     expect(await refusalOf(provider.credential({ clientSecret: 'another-secret' }))).toContain(
       '7000215',
     );
     expect(provider.requests.at(-1)).toMatchObject({ kind: 'token', status: 401 });
   });
 
-  it('is told when its client or its tenant is unknown', async () => {
+  it('gets an error for an unknown client or tenant', async () => {
     const { tenantId, clientSecret, url: authorityHost, ca } = provider;
     const options = { authorityHost, disableInstanceDiscovery: true, tlsOptions: { ca } };
     const stranger = new ClientSecretCredential(tenantId, 'stranger', clientSecret, options);
@@ -93,7 +93,7 @@ describe('a client secret credential', () => {
     expect(provider.requests).toEqual([]);
   });
 
-  it('fails as often as the provider was told to fail, and then gets its token', async () => {
+  it('fails as often as the provider is set to fail, and then gets its token', async () => {
     provider.failNext(400, 2);
     await refusalOf(provider.credential());
     await refusalOf(provider.credential());
@@ -162,7 +162,7 @@ describe('a token', () => {
     expect((short.exp ?? 0) - (short.iat ?? 0)).toBe(600);
   });
 
-  it('can be issued when it has expired already, whatever the client is told', async () => {
+  it('can be issued when it has expired already, whatever the client is sent', async () => {
     provider.tokenLifetimeMs = -10_000;
     provider.claimedLifetimeMs = 3_600_000;
     const credential = provider.credential();
@@ -189,7 +189,7 @@ describe('a token', () => {
   });
 });
 
-describe('a process that has nothing but its environment', () => {
+describe('a process that has only its environment', () => {
   it.each(['DefaultAzureCredential', 'EnvironmentCredential'])(
     'gets a token by %s',
     async (name) => {

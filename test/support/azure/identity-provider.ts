@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * Issues signed tokens to one client. {@link credential} is for this process, {@link environment}
- * for one that has nothing but its environment.
+ * for one that has only its environment.
  */
 export class IdentityProvider implements AsyncDisposable, Realm {
   readonly tenantId: string = randomUUID();
@@ -33,7 +33,7 @@ export class IdentityProvider implements AsyncDisposable, Realm {
   readonly clientSecret: string = `secret-of-${randomUUID()}`;
   /** Of the tokens issued from now on. */
   tokenLifetimeMs: number;
-  /** What clients are told, where it is not the truth: as if a clock were wrong. */
+  /** What clients are sent, where it differs from the truth: as if a clock were wrong. */
   claimedLifetimeMs: number | undefined;
   readonly #tokens: IdentityTokens;
   readonly #endpoints: IdentityEndpoints;

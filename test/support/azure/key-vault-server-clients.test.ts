@@ -31,7 +31,7 @@ describe('clients', () => {
     expect(String(await rejection(lost.getKey('mek')))).toContain('does not match');
   });
 
-  it('can be processes that have nothing but their environment', async () => {
+  it('can be processes that have only their environment', async () => {
     const version = await server.createKey('mek', SMALL);
     const env = server.environment();
     const { stdout } = await promisify(execFile)(process.execPath, [PRINT_KEY_ID, 'mek'], { env });

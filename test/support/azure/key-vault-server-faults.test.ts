@@ -65,7 +65,7 @@ describe('the script', () => {
     ]);
   });
 
-  it('befalls every request until it is told to stop', async () => {
+  it('befalls every request until it is asked to stop', async () => {
     const fault = server.script({ status: 404, times: Infinity });
     for (let count = 0; count < 3; count += 1) {
       expect(await surfaced(unwrap())).toEqual([404, 'KeyNotFound']);
@@ -154,7 +154,7 @@ describe('a fault', () => {
     expect(other.requests).toMatchObject([{ operation: 'get', keyName: 'mek', authorized: false }]);
   });
 
-  it('holds a request for ever, until its client gives up', async () => {
+  it('holds a request until its client gives up', async () => {
     server.script({ hang: true });
     const controller = new AbortController();
     const arrived = server.nextRequest('unwrapKey');

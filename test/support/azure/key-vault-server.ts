@@ -119,7 +119,7 @@ export class KeyVaultServer implements AsyncDisposable {
     return this.requests.filter(({ authorized }) => !authorized).length;
   }
 
-  /** Requests without a token that carried a body all the same: perhaps a plaintext DEK. */
+  /** Requests without a token that carried a body anyway: perhaps a plaintext DEK. */
   get unauthorizedBodies(): number {
     return this.requests.filter(({ authorized, hasBody }) => !authorized && hasBody).length;
   }

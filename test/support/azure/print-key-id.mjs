@@ -1,4 +1,4 @@
-/** Prints the id of the newest version of a key, as a process with nothing but its environment reads it. @module */
+/** Prints the id of the newest version of a key, as a process with only its environment reads it. @module */
 import { DefaultAzureCredential } from '@azure/identity';
 import { KeyClient } from '@azure/keyvault-keys';
 

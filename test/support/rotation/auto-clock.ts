@@ -7,7 +7,7 @@ export function runningClock(): ManualClock {
   return clock;
 }
 
-/** Whoever sleeps is woken at once, and finds the whole time gone. */
+/** Sleepers wake at once, after the whole time has passed. */
 export class AutoClock extends ManualClock {
   constructor() {
     super();

@@ -92,7 +92,7 @@ function to(name: MekName): RotateOptions {
   return { target: targetAt(name), concurrency: 2 };
 }
 
-/** A rotation to `b` that was left when so many rows were rewrapped. */
+/** A rotation to `b` that was left after the given number of rewrapped rows. */
 async function leftAfter(rows: number, seedOptions: SeedOptions = SOME_ROWS): Promise<Seed> {
   const watch = await Watch.over(await seedOf(seedOptions));
   const process = watch.process('left', { clock: new AutoClock() });

@@ -18,7 +18,7 @@ export interface TurnsOptions {
   /** Documents on a page of `list`. @default as the caller asks */
   readonly pageSize?: number;
   readonly onSent?: (method: string) => void;
-  /** Nobody else takes a turn before it resolves. */
+  /** No other process takes a turn before it resolves. */
   readonly onExecuted?: (call: DocumentCall) => Promise<void> | void;
 }
 

@@ -71,12 +71,12 @@ export class Documents {
       deepEqual(await open(this.#reader, text), plain, 'I1: a document reads differently');
       return;
     }
-    ok(this.#shredded.has(row.scopeId), `I1: nobody shredded ${dekId}`);
+    ok(this.#shredded.has(row.scopeId), `I1: no process shredded ${dekId}`);
     equal(await codeOfOpening(this.#reader, text), 'DEK_SHREDDED', 'I5: it opens though shredded');
   }
 }
 
-/** Out of the database: nobody else holds the object. */
+/** From the database: no other code holds the object. */
 function open(reader: FieldEncryptor, text: string): Promise<Loose> {
   return decryptAny(reader, JSON.parse(text));
 }

@@ -125,7 +125,7 @@ export class EventCheck {
   }
 }
 
-/** The write may have been executed all the same, and only its answer lost. */
+/** The write may have been executed anyway, and only its answer lost. */
 function isUnreachable(error: unknown): boolean {
   return (error as { readonly code?: unknown }).code === 'STORE_UNAVAILABLE';
 }

@@ -36,7 +36,7 @@ export function intercepted<T extends object>(
   });
 }
 
-/** The signal that a call was given, in whichever argument. */
+/** The signal that a call was given, in any argument. */
 export function signalOf({ args }: Call): AbortSignal | undefined {
   const options = args.at(-1) as { readonly signal?: unknown } | null | undefined;
   return options?.signal instanceof AbortSignal ? options.signal : undefined;

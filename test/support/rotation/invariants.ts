@@ -10,8 +10,8 @@ import type { RowItem, Snapshot } from './snapshot.js';
 const STATES = ['fencing', 'rewrapping', 'complete'];
 
 /**
- * What must hold of rows and record after every step, whoever did it: I2, I4, I5, I6, and that a
- * rotation is complete only over rows that are. Only what changed is looked at anew.
+ * What must hold of rows and record after every step, by any process: I2, I4, I5, I6, and that a
+ * rotation is complete only over rows that are. Only changed rows are checked again.
  */
 export class Invariants {
   readonly #journal: Pick<Journal, 'lateCreates'>;

@@ -22,7 +22,7 @@ interface RowWrite {
 /** What every process did to a store, in the order in which it happened. */
 export class Journal {
   readonly executions: Execution[] = [];
-  /** DEKs created under an older epoch than the record's: their writers have yet to see to them. */
+  /** DEKs created under an older epoch than the record's: their writers still have to handle them. */
   readonly lateCreates = new Set<string>();
   record: RotationRecord | undefined;
   readonly #epochsAtRead = new Map<string, number>();
@@ -68,7 +68,7 @@ export class Journal {
     });
   }
 
-  /** Whether anybody ever wrote the row at the epoch. */
+  /** Whether any process ever wrote the row at the epoch. */
   wrote(dekId: string, epoch: number): boolean {
     return this.#writes.has(`${dekId} ${String(epoch)}`);
   }
@@ -84,7 +84,7 @@ export class Journal {
     this.#requireEpochAtRead(call, row);
   }
 
-  /** I4: nobody moves a row that was read when the epoch was over already. */
+  /** I4: no process moves a row that was read when the epoch was over already. */
   #requireEpochAtRead({ process, args }: Call, row: DekRow): void {
     const epochAtRead = this.#epochsAtRead.get(`${process} ${row.id} ${String(args[1])}`);
     ok(epochAtRead !== undefined, `${process} wrote ${row.id} over an etag that it never read`);

@@ -12,7 +12,7 @@ import { Quota, type QuotaOptions } from '../azure/key-vault/quota.js';
 export interface VaultOp {
   readonly operation: 'unwrapKey' | 'wrapKey';
   readonly atMs: number;
-  /** Whoever asked, where that was told. */
+  /** The caller, where it is known. */
   readonly by: string;
   readonly throttled: boolean;
 }
@@ -113,7 +113,7 @@ function throttling(retryAfterMs: number | undefined): KeyProviderError {
 
 const WINDOW_MS = 10_000;
 
-/** The most operations that any ten seconds had, wherever they begin. */
+/** The most operations in any ten seconds. */
 export function mostInTenSeconds(ops: readonly VaultOp[]): number {
   let [most, first] = [0, 0];
   for (const [at, { atMs }] of ops.entries()) {

@@ -17,7 +17,7 @@ export class Tally {
     for (const [name, count] of Object.entries(counts)) this.add(name, count);
   }
 
-  /** @throws AssertionError naming what never came about. */
+  /** @throws AssertionError naming what never occurred. */
   requireAll(): void {
     for (const [name, count] of this.#counts) ok(count > 0, `It never happened: ${name}`);
   }

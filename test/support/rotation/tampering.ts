@@ -8,7 +8,7 @@ import { storeFrom } from './seeds.js';
 import type { Snapshot } from './snapshot.js';
 import { readerOver, type Watch } from './watch.js';
 
-/** I14: whatever rotations have done to the rows, a changed row or envelope is told from a good one. */
+/** I14: whatever rotations have done to the rows, a changed row or envelope is detected. */
 export async function requireTamperingFound({ snapshot, documents }: Watch): Promise<void> {
   const live = [...snapshot.rows.values()]
     .map(({ row }) => row)
@@ -28,7 +28,7 @@ export async function requireTamperingFound({ snapshot, documents }: Watch): Pro
   }
 }
 
-/** A row copied under another id, with everything in it that is not authenticated put right. */
+/** A row copied under another id, with everything adapted that is not authenticated. */
 export function inPlaceOf(
   { id, scopeId, scope, generation }: DekRow,
   other: LiveDekRow,

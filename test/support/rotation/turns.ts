@@ -91,7 +91,7 @@ export class Turns {
     });
   }
 
-  /** False when there is nobody to give a turn to. */
+  /** False when no process can take a turn. */
   async giveOne(): Promise<boolean> {
     const due = this.#held.filter(({ until }) => until());
     this.#held = this.#held.filter((each) => !due.includes(each));
@@ -102,7 +102,7 @@ export class Turns {
     return true;
   }
 
-  /** Nothing else can go on: whoever is slow goes first, and only then who waits for something. */
+  /** Nothing else can continue: slow processes go first, and then waiting ones. */
   #letNextGo(): void {
     const [next] = [...this.#held].sort((one, other) => one.dueTurn - other.dueTurn);
     this.#held = this.#held.filter((each) => each !== next);
@@ -130,7 +130,7 @@ export class Turns {
 /** What an actor waits for before it begins. */
 export const START = 'start';
 
-/** A call that is given up when its signal aborts, wherever it is. */
+/** A call that is given up when its signal aborts, at any point. */
 function untilAborted(
   signal: AbortSignal | undefined,
   start: (resolve: () => void) => void,

@@ -30,7 +30,7 @@ export interface ProcessOptions {
   /** The first is current. @default all, or what the seed says */
   readonly keys?: readonly MekName[];
   readonly intercept?: Intercept;
-  /** Whoever is given one cache is in one process, and has one store. */
+  /** All users of one cache are in one process, and have one store. */
   readonly dekCache?: DekCache;
   /** @default none */
   readonly recoveryKey?: string;

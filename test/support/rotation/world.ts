@@ -22,9 +22,9 @@ export class World {
   readonly watch: Watch;
   readonly clock = runningClock();
   faults: Faults = () => undefined;
-  /** Told of each call as it leaves; what it returns is told when the call is over. */
+  /** Called for each call as it leaves; its result is called when the call is over. */
   onSent: (call: Call) => () => void = () => () => undefined;
-  /** Told of each call when it was executed and did what it was to do. */
+  /** Called for each call that was executed successfully. */
   onExecuted: (call: Call) => void = () => undefined;
   readonly #turns: Turns;
   readonly #plan: Plan;
@@ -73,7 +73,7 @@ export class World {
     void this.#perform(actor, work);
   }
 
-  /** Rewraps as an actor that may be slow to pull, and leaves after so many events. */
+  /** Rewraps as an actor that may be slow to pull, and leaves after the given number of events. */
   rewrap(process: Process, options: RotateOptions, leaveAfter = Infinity): Job {
     const job = new Job();
     const { name } = process;
@@ -106,12 +106,12 @@ export class World {
     return this.#turns.wait(process, what);
   }
 
-  /** Until everybody is done; fails where somebody waits for ever, and where an invariant breaks. */
+  /** Until every process is done; fails where one waits forever, and where an invariant breaks. */
   async run(): Promise<void> {
     try {
       while (await this.#takeStep());
       const stuck = this.#actors.filter(({ done }) => !done).map(({ name }) => name);
-      if (stuck.length > 0) throw new Error(`Waiting for ever: ${stuck.join(', ')}`);
+      if (stuck.length > 0) throw new Error(`Waiting forever: ${stuck.join(', ')}`);
     } catch (error) {
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
       throw new Error(`${said}\nafter:\n${this.#turns.trace.slice(-80).join('\n')}`, {
@@ -129,7 +129,7 @@ export class World {
     return this.#turns.giveOne();
   }
 
-  /** Time passes while somebody sleeps, and everybody else may be faster or slower than that. */
+  /** Time passes while a process sleeps, and the others may be faster or slower. */
   #scheduleTick(): void {
     if (this.#isTicking) return;
     this.#isTicking = true;

@@ -26,7 +26,7 @@ export class SecretIndex {
     this.#starts.clear();
   }
 
-  /** A key, in whichever spelling it may come back. */
+  /** A key, in any spelling that may occur. */
   addBytes(bytes: Uint8Array): void {
     if (bytes.length < START_BYTES) return;
     const start = Buffer.from(bytes.buffer, bytes.byteOffset, START_BYTES);
@@ -35,14 +35,14 @@ export class SecretIndex {
     this.#starts.add(start.toString('base64url'));
   }
 
-  /** Plaintext or ciphertext. What is too short to be told from other words is not looked for. */
+  /** Plaintext or ciphertext. Text that is too short to be distinguished from other words is not searched. */
   addText(text: string): void {
     if (text.length >= WINDOW) this.#starts.add(text.slice(0, WINDOW));
   }
 
   /**
    * Every text and all bytes in a document, and none of its getters asked; of an envelope the ciphertext
-   * alone, for ids are told.
+   * alone, since ids are published.
    */
   addDocument(value: unknown, depth = 0): void {
     if (typeof value === 'string') this.addText(value);

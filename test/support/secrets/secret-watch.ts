@@ -39,7 +39,7 @@ export class SecretWatch {
     }
   }
 
-  /** Runs work to which nobody listens, as it is in production where no metrics are taken. */
+  /** Runs work without a subscriber, as in production without metrics. */
   async unheard<T>(work: () => Promise<T>): Promise<T> {
     for (const channel of CHANNELS) unsubscribe(channel, this.#listen);
     try {

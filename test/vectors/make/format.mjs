@@ -44,7 +44,7 @@ function hkdf(key, ...info) {
   return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), tuple(...info), 32));
 }
 
-// Derived, not random: whoever runs this in an empty directory gets the same bytes, RSA parts excepted.
+// Derived, not random: every run in an empty directory gives the same bytes, RSA parts excepted.
 export function sample(label, length = 32) {
   return createHash('shake256', { outputLength: length }).update(`field-encrypt ${label}`).digest();
 }

@@ -1,4 +1,4 @@
-/** What the Cosmos server answers: the emulator's answers, put right or made wrong. @module */
+/** What the Cosmos server answers: the emulator's answers, corrected or distorted. @module */
 import type { CosmosEmulator } from './cosmos-emulator.js';
 import type { CosmosKind, RawAnswer, RawRequest, RecordedRequest } from './cosmos-exchange.js';
 import { asEmulatorTakesIt, asServiceAnswers, isTooLarge } from './deviations.js';
@@ -29,7 +29,7 @@ export interface AccountSettings {
   consistency: string;
   /** @default false */
   multipleWriteRegions: boolean;
-  /** Whether a missing container is told apart from a missing item. @default true */
+  /** Whether a missing container is distinguished from a missing item. @default true */
   saysOwnerIsMissing: boolean;
   /** Items on a page, however many were asked for; a service has limits of its own. @default none */
   mostItemsOnPage: number;

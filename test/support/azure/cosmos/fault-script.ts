@@ -33,7 +33,7 @@ export interface CosmosFault {
   readonly message?: string;
   /** This text instead of a JSON body. */
   readonly text?: string;
-  /** With `status` or `hang`: it was done all the same. */
+  /** With `status` or `hang`: it was done anyway. */
   readonly applied?: boolean;
 
   /** A read or page as it was before the newest write of each item. */

@@ -42,7 +42,7 @@ function codeFor(status: number): string {
   return CODES.get(status) ?? 'InternalServerError';
 }
 
-/** What is sent of an answer, whoever made it. */
+/** The sent parts of an answer, from any source. */
 export function toResponse({ status, body, headers = {} }: Answer): Response {
   if (body === undefined) return new Response(null, { status, headers });
   return Response.json(body, { status, headers });
@@ -55,7 +55,7 @@ export function scriptedBody({ body, status = 200, headers = {} }: BodyFault): R
   });
 }
 
-/** The work was done; its result is not told as it is. */
+/** The work was done; its result is not sent unchanged. */
 export function spoiled(action: FaultAction, answer: Answer): Answer {
   if (answer.status !== 200) return answer;
   if ('wrongKid' in action) return withWrongKid(answer, action.wrongKid);

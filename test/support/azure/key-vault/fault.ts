@@ -75,7 +75,7 @@ export interface WrongKidFault {
   readonly wrongKid: true | string;
 }
 
-/** Does the work, then answers so many random bytes for its result. */
+/** Does the work, then answers the given number of random bytes as its result. */
 export interface WrongDekLengthFault {
   readonly wrongDekLength: number;
 }

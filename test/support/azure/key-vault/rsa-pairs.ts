@@ -24,7 +24,7 @@ export const AS_PEM = {
 /** So that a vault never gets the keys of those that were stopped just before it started. */
 const RESTING_VAULTS = 2;
 
-/** Given back, by vault; the process's own. */
+/** Returned ones, by vault; the process's own. */
 let returned: readonly (readonly Loan[])[] = [];
 
 /** What one vault has on loan: no other that is open has any of it. */
