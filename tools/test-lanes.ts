@@ -22,6 +22,7 @@ const NOT_UNIT_FOLDERS = [
   'package',
   'processes',
   'simulation',
+  'tools',
 ];
 
 /** What does more in the slow lane: a test file that imports one of these, itself or through files of `test`. */
