@@ -67,7 +67,7 @@ export function untilAborted<T>(work: Promise<T>, given: AbortSignal | undefined
   });
 }
 
-/** The same for work that does not begin where the signal has aborted already. */
+/** The same for work that does not begin where the signal has already aborted. */
 export function unlessAborted<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,

@@ -126,8 +126,8 @@ export class DekCreator {
   }
 
   /**
-   * The record that a row was made by, read again where the wrap took so long that the copy is old; `undefined`
-   * where it is another one by now. A wrap may wait in a queue for longer than any copy may be acted on.
+   * The record that a row was created with, read again where the wrap took so long that the copy is stale; `undefined`
+   * where another one has replaced it. A wrap may wait in a queue for longer than any copy may be used.
    */
   async #stillFollowed(copy: RecordCopy): Promise<RecordCopy | undefined> {
     if (this.#records.isFresh(copy)) return copy;

@@ -1,4 +1,4 @@
-/** Lets the calls of a process through to one key service, one after another and no faster than it may. @module */
+/** Queues the calls of a process to one key service, and limits their rate. @module */
 import type { Clock } from '../async/clock.js';
 import { ownController, untilAborted } from '../async/abort.js';
 import { KeyProviderError } from '../errors/errors.js';
@@ -7,13 +7,13 @@ import { VaultThrottle, type Pass } from './vault-throttle.js';
 export interface CallQueueOptions {
   readonly clock: Clock;
   readonly callsPerSecond: number;
-  /** Calls of live traffic that wait at most. */
+  /** Most waiting calls of live traffic. */
   readonly maxQueued: number;
-  /** A longer pause is not waited for. */
+  /** The longest pause that is waited for. */
   readonly mostPauseMs: number;
 }
 
-/** Who waits: further attempts go first, and runs, which leave room for others, go last. */
+/** The kinds of waiting calls: retries go first, and runs, which leave room for others, go last. */
 export type CallKind = 'retry' | 'traffic' | 'run';
 
 interface Waiting {
@@ -32,7 +32,7 @@ export class CallQueue {
     run: new Set(),
   };
   #isServing = false;
-  #nap: AbortController | undefined;
+  #sleeper: AbortController | undefined;
 
   constructor({ clock, callsPerSecond, maxQueued, mostPauseMs }: CallQueueOptions) {
     this.#throttle = new VaultThrottle({ clock, concurrency: 1, callsPerSecond, mostPauseMs });
@@ -43,8 +43,8 @@ export class CallQueue {
   /**
    * Waits until the call may be made.
    *
-   * @throws The signal's reason, and the call waits no longer. KeyProviderError `KEY_PROVIDER_THROTTLED` where
-   * too many wait, or the service wants no call for longer than any caller waits.
+   * @throws The signal's reason, and the call waits no longer. KeyProviderError `KEY_PROVIDER_THROTTLED`
+   *   where too many calls wait, or the service accepts no call for longer than any caller waits.
    */
   async turn(kind: CallKind, signal: AbortSignal | undefined): Promise<Pass> {
     signal?.throwIfAborted();
@@ -57,8 +57,8 @@ export class CallQueue {
       return await untilAborted(called, signal);
     } finally {
       line.delete(waiting);
-      // Nothing is to be slept for any more.
-      if (this.#queued === 0) this.#nap?.abort();
+      // No waiting call is left to sleep for.
+      if (this.#queued === 0) this.#sleeper?.abort();
     }
   }
 
@@ -80,7 +80,7 @@ export class CallQueue {
     this.#isServing = true;
     while (this.#queued > 0) {
       const nap = ownController();
-      this.#nap = nap;
+      this.#sleeper = nap;
       try {
         const pass = await this.#throttle.turn(nap.signal);
         this.#next()?.go(pass);

@@ -1,4 +1,4 @@
-/** Keeps the calls of a process on one key provider within a rate. @module */
+/** Keeps the calls of a process to one key provider within a rate. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { ownProperties, readOptions } from '../guards/guards.js';
 import type { KeyWrap, WrapAlgorithm } from '../format/dek-row.js';
@@ -19,7 +19,7 @@ import {
 
 export interface LimitKeyProviderOptions extends OpsLimitOptions {
   readonly maxOpsPerSecond: number;
-  /** Times the waits. @default systemClock */
+  /** The source of time for waits. @default systemClock */
   readonly clock?: Clock;
 }
 
@@ -27,15 +27,15 @@ const MAX_ATTEMPTS = 5;
 const MAX_RETRY_DELAY_MS = 30_000;
 
 /**
- * The same provider, whose calls wait in a queue so that all of them together keep within a rate.
+ * Returns the same provider, with calls that wait in a queue so that all of them together keep within a rate.
  *
- * For a key service with a quota whose provider has no such option; `AkvKeyProvider` has its own. Share what
- * this returns among everything in the process that uses the key service. Calls that the provider names in
- * `localCalls` do not wait. Where the service still throttles, every call waits as long as it asks, up to
- * 30 s, and is tried five times at most.
+ * For a key service with a quota whose provider has no such option; `AkvKeyProvider` has its own. Share the
+ * returned provider among everything in the process that uses the key service. Calls that the provider names
+ * in `localCalls` do not wait. Where the service still throttles, every call waits as long as it asks, up to
+ * 30 s, and is tried at most five times.
  *
- * @throws TypeError or RangeError for options that make no sense. `wrapKey` and `unwrapKey` reject with
- * KeyProviderError `KEY_PROVIDER_THROTTLED` where `maxQueued` calls wait already: try again later.
+ * @throws TypeError or RangeError for invalid options. `wrapKey` and `unwrapKey` reject with KeyProviderError
+ *   `KEY_PROVIDER_THROTTLED` where `maxQueued` calls are already waiting: try again later.
  *
  * @example
  * ```ts

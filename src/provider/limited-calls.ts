@@ -1,23 +1,23 @@
-/** A rate that all calls of a process on one key provider keep together. @module */
+/** A rate limit for all calls of a process to one key provider. @module */
 import type { Clock } from '../async/clock.js';
 import { requireIntegerBetween, requireNumber } from '../guards/guards.js';
 import { callInTurn, type Pacer } from './call-in-turn.js';
 import { CallQueue, type CallKind } from './call-queue.js';
 import type { KeyProviderOptions } from './key-provider.js';
 
-/** For a key provider that asks a key service with a quota. */
+/** For a key provider that uses a key service with a quota. */
 export interface OpsLimitOptions {
   /**
-   * Operations a second that this process may ask of the key service through this provider, above 0 and up
-   * to 1 000 000, as ten seconds have ten times as many: the quota of the vault, divided by the processes that
-   * share it. Calls are spread evenly, and wait in a queue. Live traffic and runs share the rate, and live traffic
-   * goes first.
+   * Operations per second of this process on the key service through this provider, averaged over ten
+   * seconds, above 0 and up to 1 000 000: the quota of the vault, divided by the processes that share it.
+   * Calls are spread evenly, and wait in a queue. Live traffic and runs share the rate, and live traffic has
+   * priority.
    *
-   * @default none: a call is made at once
+   * @default none: calls do not wait
    */
   readonly maxOpsPerSecond?: number;
   /**
-   * Calls of live traffic that wait at most, 1 to 1 000 000. One more is refused at once with
+   * Most waiting calls of live traffic, 1 to 1 000 000. A further one is refused at once with
    * `KEY_PROVIDER_THROTTLED`, `retryable`. Needs `maxOpsPerSecond`. @default 1 000
    */
   readonly maxQueued?: number;
@@ -30,9 +30,9 @@ export const OPS_LIMIT_OPTIONS: readonly (keyof OpsLimitOptions)[] = [
 
 interface CallLimits {
   readonly clock: Clock;
-  /** Of a call that is throttled. */
+  /** Attempts of a throttled call. */
   readonly maxAttempts: number;
-  /** A longer pause is not waited for. */
+  /** The longest pause that is waited for. */
   readonly maxRetryDelayMs: number;
 }
 
@@ -40,14 +40,12 @@ const DEFAULT_MAX_QUEUED = 1_000;
 const MOST_QUEUED = 1_000_000;
 const MOST_OPS_PER_SECOND = 1_000_000;
 
-/** @throws TypeError or RangeError for options that make no sense. */
+/** @throws TypeError or RangeError for invalid options. */
 export function requireOpsLimit({ maxOpsPerSecond, maxQueued }: OpsLimitOptions): void {
   if (maxQueued !== undefined) requireIntegerBetween('maxQueued', maxQueued, 1, MOST_QUEUED);
   if (maxOpsPerSecond === undefined) {
     if (maxQueued === undefined) return;
-    throw new RangeError(
-      '"maxQueued" is for calls that "maxOpsPerSecond" lets wait: pass that as well',
-    );
+    throw new RangeError('"maxQueued" limits the queue of "maxOpsPerSecond": pass that as well');
   }
   requireNumber(
     'maxOpsPerSecond',
@@ -57,12 +55,12 @@ export function requireOpsLimit({ maxOpsPerSecond, maxQueued }: OpsLimitOptions)
   );
 }
 
-/** Of one provider: everything in the process that uses it shares them. */
+/** For one provider, shared by everything in the process that uses it. */
 export class LimitedCalls {
   readonly #queue: CallQueue | undefined;
   readonly #maxAttempts: number;
 
-  /** @param limit - As `requireOpsLimit` lets it pass. */
+  /** @param limit - A limit that `requireOpsLimit` accepts. */
   constructor(
     { maxOpsPerSecond, maxQueued = DEFAULT_MAX_QUEUED }: OpsLimitOptions,
     { clock, maxAttempts, maxRetryDelayMs: mostPauseMs }: CallLimits,
@@ -80,7 +78,7 @@ export class LimitedCalls {
     work: (pacing: KeyProviderOptions) => Promise<T>,
   ): Promise<T> {
     if (!this.#queue) return work({});
-    // A run paces its own calls, and tries those that are throttled again itself.
+    // A run paces its own calls, and retries throttled ones itself.
     const mostAttempts = options.beforeRetry ? 1 : this.#maxAttempts;
     return callInTurn(pacerOf(this.#queue, options), mostAttempts, work);
   }

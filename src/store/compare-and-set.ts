@@ -1,15 +1,16 @@
-/** Writes over what was read, and tries again where another write came first. @module */
+/** Replaces what was read, and retries where another write came first. @module */
 import { contended, hasCode } from '../errors/errors.js';
 
-/** More than that, and something writes the same item all the time. */
+/** After this many lost races, some process writes the same item all the time. */
 export const MOST_ATTEMPTS = 8;
 
 /**
- * Sends a write once, and recognizes it where it landed and only its answer was lost.
+ * Sends a write once, and recognises it where it landed and only its answer was lost.
  *
- * @param landed - Reads again: what the write would have answered, or `undefined` where it did not land.
+ * @param landed - Reads again: returns what the write would have returned, or `undefined` where it did not
+ *   land.
  * @returns `undefined` where another write came first.
- * @throws What the write failed with, where it neither landed nor lost a race.
+ * @throws The failure of the write, where it neither landed nor lost a race.
  */
 export async function tryWrite<T>(
   write: () => Promise<T>,
@@ -26,10 +27,10 @@ export async function tryWrite<T>(
 }
 
 /**
- * Reads, decides and writes anew until an attempt gives something.
+ * Reads, decides and writes again until an attempt returns a result.
  *
- * @param what - For the message: "Completing the rotation".
- * @throws FieldEncryptionError `CONTENDED` where no attempt did.
+ * @param what - The operation, for the message: "Completing the rotation".
+ * @throws FieldEncryptionError `CONTENDED` where no attempt succeeded.
  */
 export async function untilDone<T>(
   what: string,

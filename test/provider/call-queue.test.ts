@@ -114,7 +114,7 @@ describe('a queue of calls', () => {
     });
   });
 
-  it('asks nothing where the signal has aborted before', async () => {
+  it('makes no call where the signal has already aborted', async () => {
     const { clock, call } = queueOf();
     const reason = new Error('enough');
     expect(await rejection(call('a', 'traffic', AbortSignal.abort(reason)))).toBe(reason);

@@ -82,7 +82,7 @@ describe('maxVaultOpsPerSecond', () => {
     expect(Math.max(...gaps)).toBeLessThan(1_200);
   });
 
-  it('leaves alone what asks nothing of a key service', async () => {
+  it('does not limit calls that use no key service', async () => {
     const before = setup();
     await writeNotes(before, 5);
     const { summary } = await rewrap(withKeys(before, ['b', 'a']), { maxVaultOpsPerSecond: 0.001 });

@@ -91,7 +91,7 @@ describe('a throttled rewrap', () => {
     expect(pauses).toEqual([1_125, 2_250, 4_500, 9_000, 18_000]);
   });
 
-  it('takes a wait of 0 ms, or one that makes no sense, for one that was not named', async () => {
+  it('treats a wait of 0 ms, or an invalid one, as a missing one', async () => {
     for (const retryAfterMs of [0, -5, NaN]) {
       const world = await budgetWorld(1);
       const { vault, clock } = world;
