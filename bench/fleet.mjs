@@ -55,7 +55,7 @@ export function printFleet(turns) {
   console.log(`1 process      ${rate('one').toFixed(1)} rows/s`);
   console.log(`${WORKERS} processes    ${rate('fleet').toFixed(1)} rows/s`);
   console.log(`ratio          ${ratio.toFixed(2)}`);
-  console.log(`wraps in vain  ${wasted} of ${ROWS + wasted}`);
+  console.log(`wasted wraps   ${wasted} of ${ROWS + wasted}`);
 }
 
 /** The rows of the env provider, moved into the vault before anything is measured. */

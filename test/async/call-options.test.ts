@@ -16,7 +16,7 @@ import { deferred, turn } from '../support/deferred.js';
 import { rejection } from '../support/failure.js';
 import { ended } from '../support/rotations.js';
 
-/** Functions of the package that ask nothing of a store or a key service. */
+/** Functions of the package that use no store and no key service. */
 const WITHOUT_IO = [
   'authenticateRecords',
   'createFieldEncryptor',

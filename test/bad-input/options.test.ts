@@ -11,7 +11,7 @@ const sound = {
 };
 const NO_ID = '"keyProviders[].id" expected a non-empty string, got';
 
-describe('options of an encryptor that make no sense', () => {
+describe('invalid options of an encryptor', () => {
   it.each([
     [{ product: '' }, '"product" expected a non-empty string, got an empty one'],
     [{ product: undefined }, '"product" expected a non-empty string, got undefined'],

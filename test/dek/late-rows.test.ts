@@ -172,7 +172,7 @@ describe('many rows that a bulk read does not show', () => {
     expect(reader.provider.calls).toEqual({ unwrapKey: 100 });
   });
 
-  it('are each retryable where the wait was in vain; those that are there open', async () => {
+  it('are each retryable where they did not appear; existing ones open', async () => {
     const made = setup();
     const list = await writeNotes(made, 40);
     const dekIds = list.map((stored) => envelopeAt(stored, 'body').dekId);

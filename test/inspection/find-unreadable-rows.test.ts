@@ -112,7 +112,7 @@ describe('a search for rows that cannot be read', () => {
     expect(await rejection(searching.next())).toBe(reason);
   });
 
-  it('refuses what makes no sense', async () => {
+  it('refuses invalid arguments', async () => {
     const { dekStore, encryptor } = setup();
     expect(await failure(findUnreadableRows({ product: '', dekStore }).next())).toEqual({
       name: 'TypeError',

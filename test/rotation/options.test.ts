@@ -145,7 +145,7 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   ],
 ];
 
-describe('options that make no sense', () => {
+describe('invalid options', () => {
   it.each(UNEXPECTED)('%j: %s', async (options, name, message) => {
     const operator = await operatorOf();
     const contents = await contentsOf(operator.memory);

@@ -37,7 +37,8 @@ export async function requireOldRecordFound(sim: Simulation): Promise<void> {
   sim.dekStore.put(record.id, record);
   await untilSeen(witness);
   sim.rows.resume();
-  if (document) equal(await sealed(witness, document), 'sealed', 'I12: the record is back in vain');
+  if (document)
+    equal(await sealed(witness, document), 'sealed', 'I12: the record was restored without effect');
 }
 
 /** One whose DEK needs not be made anew. */

@@ -18,7 +18,7 @@ import { PauseClock } from './rotation/auto-clock.js';
 
 const OTHER_KEY = { ...KEY, id: 'note-2' };
 
-/** What became of a call, and whether that was known before the shred resolved. */
+/** The outcome of a call, and whether it was known before the shred resolved. */
 export interface Call {
   readonly name: string;
   readonly begunAfter: boolean;

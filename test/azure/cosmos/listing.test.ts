@@ -149,7 +149,7 @@ describe('a listing', () => {
   });
 
   it.each(['', 'x', 'cosmos:', 'cosmos:a\nb', 'cosmos:ä', '["a","b"]', 'COSMOS:a'])(
-    'refuses the continuation %j, which is none of its own, and asks nothing',
+    'refuses the continuation %j, which is not its own, and sends nothing',
     async (continuation) => {
       await expect(store.list({ product: PRODUCT }, { continuation })).rejects.toThrow(
         new RangeError('"continuation" expected one that list returned, got another text'),
@@ -261,7 +261,7 @@ describe('getMany', () => {
     for (const row of rows) expect(found.get(row.id)?.value).toMatchObject(row);
   });
 
-  it('asks nothing for nothing', async () => {
+  it('sends no request for an empty list', async () => {
     expect((await store.getMany([])).size).toBe(0);
     expect(server.requests).toEqual([]);
   });

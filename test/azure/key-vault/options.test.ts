@@ -120,7 +120,7 @@ const BAD_OPTIONS: readonly BadOption[] = [
     'maxQueued',
     10,
     'RangeError',
-    '"maxQueued" is for calls that "maxOpsPerSecond" lets wait: pass that as well',
+    '"maxQueued" limits the queue of "maxOpsPerSecond": pass that as well',
   ],
   ['maxQueued', 0, 'RangeError', '"maxQueued" expected an integer from 1 to 1000000, got 0'],
   ...limit('stateTtlMs', 1_000, 3_600_000),

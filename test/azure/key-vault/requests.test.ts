@@ -73,7 +73,7 @@ describe('a warm provider', () => {
     expect(server.count('get')).toBe(4);
   });
 
-  it('refuses a version that expires between two looks at it, and asks nothing for that', async () => {
+  it('refuses a version that expires between two reads, without a further request', async () => {
     const clock = new AutoClock();
     const provider = akvProvider(server, { clock, wrapMode: 'local' });
     const expiresOn = new Date(clock.wallMs() + 30_000);
@@ -94,7 +94,7 @@ describe('a warm provider', () => {
     expect(operations()).toEqual([]);
   });
 
-  it('asks nothing for a pinned current version', async () => {
+  it('sends no request for a pinned current version', async () => {
     const provider = akvProvider(server, { mekVersion: first });
     expect(await provider.currentVersion()).toBe(first);
     const reason = new Error('enough');

@@ -216,7 +216,7 @@ export class VaultWorld {
     return { events, summary: last.summary, errors };
   }
 
-  /** How a call fails, and that it gives nothing away. */
+  /** How a call fails, and that the error reveals nothing. */
   async failure(work: Promise<unknown>): Promise<Told> {
     const error = await rejection(work);
     expect(error).toBeInstanceOf(KeyProviderError);

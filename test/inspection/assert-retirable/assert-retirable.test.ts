@@ -355,15 +355,12 @@ describe('options of a retirement', () => {
       'TypeError',
       '"signal" expected an AbortSignal, got a number',
     ],
-  ])(
-    'that make no sense are refused before anything is read: %j',
-    async (options, name, message) => {
-      const [, operator] = await left();
-      expect(await failure(assertRetirable(operator.encryptor, options as never))).toEqual({
-        name,
-        message,
-      });
-      expect(operator.store.calls).toEqual({});
-    },
-  );
+  ])('that are invalid are refused before anything is read: %j', async (options, name, message) => {
+    const [, operator] = await left();
+    expect(await failure(assertRetirable(operator.encryptor, options as never))).toEqual({
+      name,
+      message,
+    });
+    expect(operator.store.calls).toEqual({});
+  });
 });

@@ -192,16 +192,13 @@ describe('options of pruning', () => {
       'TypeError',
       '"dryRun" expected a boolean, got a number',
     ],
-  ])(
-    'that make no sense are refused before anything happens: %j',
-    async (options, name, message) => {
-      const [, operator] = await rotated(1);
-      operator.store.reset();
-      const pruning = prunePreviousWraps(operator.encryptor, options as never);
-      expect(await failure(pruning.next())).toEqual({ name, message });
-      expect(operator.store.calls).toEqual({});
-    },
-  );
+  ])('that are invalid are refused before anything happens: %j', async (options, name, message) => {
+    const [, operator] = await rotated(1);
+    operator.store.reset();
+    const pruning = prunePreviousWraps(operator.encryptor, options as never);
+    expect(await failure(pruning.next())).toEqual({ name, message });
+    expect(operator.store.calls).toEqual({});
+  });
 
   it('may not leave open which of several providers is meant', async () => {
     const made = setup();

@@ -168,7 +168,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a DEK whose recovery wrap is of no use is given up',
+    name: 'a DEK whose recovery wrap does not open is given up',
     patches: [
       {
         file: 'recovery/recovery-opening.ts',

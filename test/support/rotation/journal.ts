@@ -4,7 +4,7 @@ import { isFieldEncryptionError } from '../../../src/index.js';
 import type { Call } from './intercepted.js';
 import type { Snapshot } from './snapshot.js';
 
-/** What became of a call where it was executed, whether or not its caller ever hears of it. */
+/** The outcome of a call where it was executed, whether or not its caller receives it. */
 export type Result =
   { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 

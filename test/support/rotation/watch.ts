@@ -97,7 +97,7 @@ export class Watch {
     return { name, encryptor };
   }
 
-  /** Executes a call and writes down what became of it; its outcome comes out of what is returned. */
+  /** Executes a call and records its outcome, which the returned promise has too. */
   async execute(call: Call, execute: Execute): Promise<() => unknown> {
     const result = await settled(execute);
     // A read changes nothing, and there are many.
