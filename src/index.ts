@@ -3,7 +3,11 @@
  *
  * @module
  */
-export type { DecryptOutcome } from './cipher/document-reader.js';
+export type {
+  DecryptDocumentOptions,
+  DecryptDocumentsOptions,
+  DecryptOutcome,
+} from './cipher/document-reader.js';
 export type { DocumentWrite } from './cipher/document-write.js';
 export type { Envelope } from './format/key-scope.js';
 export type { OpenDocument } from './cipher/open-document.js';
@@ -42,8 +46,6 @@ export {
 } from './errors/errors.js';
 export { createFieldEncryptor, type FieldEncryptor } from './encryptor/field-encryptor.js';
 export type {
-  DecryptDocumentOptions,
-  DecryptDocumentsOptions,
   DocumentChange,
   FieldEncryptorOptions,
   OpenDocumentOptions,

@@ -1,16 +1,15 @@
 /** Decrypts whole documents. @module */
 import { mapConcurrently } from '../async/concurrency.js';
-import type { CallOptions } from '../async/abort.js';
+import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import { DEKS_AT_ONCE, DistinctDeks } from '../dek/dek-bounds.js';
-import { draftOf, type DocumentDraft } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/define-document.js';
-import type { AnyDefinition } from '../document/typed-document.js';
+import { draftOf, type DocumentDraft, type DocumentPlace } from '../document/define-document.js';
+import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
-import { requireIdentifier, requirePlainObject } from '../guards/guards.js';
+import { requireIdentifier, requireIntegerBetween, requirePlainObject } from '../guards/guards.js';
 import { fieldCipher, type FieldCipher, tamperedField } from './field-cipher.js';
 import {
   reportsPlaintext,
@@ -89,6 +88,42 @@ function misplacedEnvelope(path: string): TamperedError {
     `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
     { path },
   );
+}
+
+export interface DecryptDocumentOptions<D extends AnyDefinition> extends CallOptions {
+  /**
+   * Key parts that the caller knows from another source, such as the route or the session: a document with
+   * other values is refused. Never take them from the document itself.
+   */
+  readonly expect?: Partial<DocumentKey<D>>;
+}
+
+export interface DecryptDocumentsOptions<
+  D extends AnyDefinition,
+> extends DecryptDocumentOptions<D> {
+  /** Most concurrent unwraps. @default 16 */
+  readonly concurrency?: number;
+}
+
+/** Shared by all calls without options: some calls are made for each document. */
+const NONE: object = Object.freeze(Object.create(null) as object);
+const DEFAULT_CONCURRENCY = 16;
+const MOST_CONCURRENCY = 1_000;
+
+export function readDecryptOptions<D extends AnyDefinition>(
+  options: DecryptDocumentOptions<D> | undefined,
+): DecryptDocumentOptions<D> {
+  return options === undefined ? NONE : ownCallOptions(options, ['expect']);
+}
+
+export function readDecryptListOptions<D extends AnyDefinition>(
+  options: DecryptDocumentsOptions<D>,
+): DecryptDocumentsOptions<D> & { readonly concurrency: number } {
+  const own = ownCallOptions(options, ['expect', 'concurrency']);
+  const { concurrency = DEFAULT_CONCURRENCY } = own;
+  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
+  // Not spread into a literal, which would inherit from `Object.prototype` again.
+  return Object.assign(own, { concurrency });
 }
 
 /** Expected key parts, by name. */

@@ -5,10 +5,14 @@ import type { ShredToken } from '../dek/dek.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { refuseToJson } from '../document/document-draft.js';
+import { refuseToJson } from '../document/define-document.js';
 import { tryWrite } from '../store/compare-and-set.js';
-import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
-import { refuseReservedFields, refuseReservedProperties } from '../store/reserved-properties.js';
+import {
+  type DocumentStore,
+  type StoredDocumentItem,
+  refuseReservedFields,
+  refuseReservedProperties,
+} from '../store/document-store.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
 import type { DekSource, DocumentWriter } from './document-writer.js';

@@ -1,7 +1,7 @@
 /** Unwrapped DEKs in memory, so that a hot document costs no call to the MEK. @module */
 import { hash } from 'node:crypto';
 import { momentOf, systemClock, type Clock, type Moment } from '../async/clock.js';
-import { publishDekUse, publishEviction } from '../diagnostics/diagnostics-channels.js';
+import { cacheChannel, type CacheMessage } from '../diagnostics/diagnostics-channels.js';
 import { TamperedError } from '../errors/errors.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
 import type { KeyWrap, LiveDekRow } from '../format/dek-row.js';
@@ -107,7 +107,7 @@ export class DekCache {
   /** @internal The DEK, if it was unwrapped less than `ttlMs` ago; the call counts as a hit. */
   get(dekId: string, now?: Moment): Dek | undefined {
     const dek = this.peek(dekId, now);
-    if (dek) publishDekUse('hit', dekId);
+    if (dek && cacheChannel.hasSubscribers) publish({ type: 'hit', dekId });
     return dek;
   }
 
@@ -174,7 +174,7 @@ export class DekCache {
   }
 
   async #load(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
-    publishDekUse(this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId);
+    publish({ type: this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId });
     const { dek } = await this.#loads.run(dekId, load, (unwrapped) => {
       this.#set(unwrapped);
     });
@@ -203,7 +203,7 @@ export function wrapDigest({ keyProvider, mekName, mekVersion, wrappedDek }: Key
 }
 
 function publishRemoval(dekId: string, reason: RemovalReason): void {
-  publishEviction(dekId, reason === 'deleted' ? 'invalidated' : reason);
+  publish({ type: 'evicted', dekId, reason: reason === 'deleted' ? 'invalidated' : reason });
 }
 
 function anotherStore(product: string): RangeError {
@@ -223,4 +223,8 @@ function anotherKey(dekId: string): TamperedError {
     `The commitment of DEK row ${dekId} has changed, and a DEK never changes: restore the row from a backup`,
     { dekId },
   );
+}
+
+function publish(message: CacheMessage): void {
+  if (cacheChannel.hasSubscribers) cacheChannel.publish(message);
 }

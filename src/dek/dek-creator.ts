@@ -1,8 +1,7 @@
 /** Creates the next DEK of a scope, and its row. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
-import { momentOf, timestampOf } from '../async/clock.js';
+import { momentOf, timestampOf, readUntilShown } from '../async/clock.js';
 import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
-import { readUntilShown } from '../async/read-until-shown.js';
 import type { RecordCopy, RecordReader } from './record-reader.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';

@@ -1,7 +1,6 @@
 /** Waits for DEK rows that a lagging store may show late. @module */
-import type { Clock } from '../async/clock.js';
+import { type Clock, readUntilShown } from '../async/clock.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import { readUntilShown } from '../async/read-until-shown.js';
 import type { DekStore, StoredItem } from '../store/dek-store.js';
 import { RecentMap } from '../async/expiring-map.js';
 

@@ -1,11 +1,17 @@
 /** The rotation record for writers: a copy of limited age. @module */
 import { readRotationItem, type DekStore } from '../store/dek-store.js';
-import { type Clock, elapsedBetween, type Moment, momentOf, timestampOf } from '../async/clock.js';
+import {
+  type Clock,
+  elapsedBetween,
+  type Moment,
+  momentOf,
+  timestampOf,
+  readUntilShown,
+} from '../async/clock.js';
 import { hasCode } from '../errors/errors.js';
 import type { DekRow, MekReference } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { untilDone } from '../store/compare-and-set.js';
-import { readUntilShown } from '../async/read-until-shown.js';
 import { type EpochsSeen, recordBehind } from './dek-bounds.js';
 import {
   firstRotationRecord,

@@ -71,18 +71,7 @@ export type CacheMessage =
       readonly reason: 'expired' | 'full' | 'invalidated';
     };
 
-type EvictionReason = Extract<CacheMessage, { readonly type: 'evicted' }>['reason'];
-
-const cache = channel(diagnosticsChannels.cache);
-
-export function publishDekUse(type: 'hit' | 'joined' | 'miss', dekId: string): void {
-  if (cache.hasSubscribers) cache.publish({ type, dekId } satisfies CacheMessage);
-}
-
-export function publishEviction(dekId: string, reason: EvictionReason): void {
-  if (cache.hasSubscribers)
-    cache.publish({ type: 'evicted', dekId, reason } satisfies CacheMessage);
-}
+export const cacheChannel: Channel = channel(diagnosticsChannels.cache);
 
 /**
  * A declared field was plaintext and was passed through; one message for each one that `plaintextReads`

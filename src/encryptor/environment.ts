@@ -12,7 +12,7 @@ import {
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { requireList, requireText } from '../guards/guards.js';
 import { parseMekBytes } from '../provider/mek-bytes.js';
-import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../provider/vault-names.js';
+import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../provider/named-mek.js';
 
 /** What production allows only when the code asks for it. */
 export interface InsecureAllowances {

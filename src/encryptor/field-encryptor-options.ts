@@ -90,21 +90,6 @@ export interface FieldEncryptorOptions {
   readonly clock?: Clock;
 }
 
-export interface DecryptDocumentOptions<D extends AnyDefinition> extends CallOptions {
-  /**
-   * Key parts that the caller knows from another source, such as the route or the session: a document with
-   * other values is refused. Never take them from the document itself.
-   */
-  readonly expect?: Partial<DocumentKey<D>>;
-}
-
-export interface DecryptDocumentsOptions<
-  D extends AnyDefinition,
-> extends DecryptDocumentOptions<D> {
-  /** Most concurrent unwraps. @default 16 */
-  readonly concurrency?: number;
-}
-
 export interface OpenDocumentOptions extends CallOptions {
   /** Creates the document's DEK if it has none, so that it can be sealed. @default false */
   readonly createDek?: boolean;
@@ -165,27 +150,7 @@ function refuseInProduction(): void {
   );
 }
 
-/** Shared by all calls without options: some calls are made for each document. */
-const NONE: object = Object.freeze(Object.create(null) as object);
-const DEFAULT_CONCURRENCY = 16;
-const MOST_CONCURRENCY = 1_000;
 const MOST_ATTEMPTS = 1_000;
-
-export function readDecryptOptions<D extends AnyDefinition>(
-  options: DecryptDocumentOptions<D> | undefined,
-): DecryptDocumentOptions<D> {
-  return options === undefined ? NONE : ownCallOptions(options, ['expect']);
-}
-
-export function readDecryptListOptions<D extends AnyDefinition>(
-  options: DecryptDocumentsOptions<D>,
-): DecryptDocumentsOptions<D> & { readonly concurrency: number } {
-  const own = ownCallOptions(options, ['expect', 'concurrency']);
-  const { concurrency = DEFAULT_CONCURRENCY } = own;
-  requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
-  // Not spread into a literal, which would inherit from `Object.prototype` again.
-  return Object.assign(own, { concurrency });
-}
 
 export function readOpenOptions(options: OpenDocumentOptions): Required<OpenDocumentOptions> {
   const { createDek = false, signal } = ownCallOptions(options, ['createDek']);

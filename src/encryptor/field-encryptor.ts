@@ -1,6 +1,13 @@
 /** The main class of the library: encrypts and decrypts documents. @module */
 import { DocumentOpener } from '../cipher/document-opener.js';
-import { DocumentReader, type DecryptOutcome } from '../cipher/document-reader.js';
+import {
+  DocumentReader,
+  type DecryptOutcome,
+  readDecryptListOptions,
+  readDecryptOptions,
+  type DecryptDocumentOptions,
+  type DecryptDocumentsOptions,
+} from '../cipher/document-reader.js';
 import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
 import { DocumentWrite } from '../cipher/document-write.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
@@ -21,15 +28,11 @@ import type {
 } from '../document/typed-document.js';
 import {
   readEncryptorOptions,
-  type DecryptDocumentOptions,
-  type DecryptDocumentsOptions,
   type DocumentChange,
   type EncryptionMode,
   type FieldEncryptorOptions,
   type OpenDocumentOptions,
   type UpdateDocumentOptions,
-  readDecryptListOptions,
-  readDecryptOptions,
   readOpenOptions,
   readUpdateOptions,
   requireKeyAlone,

@@ -1,7 +1,7 @@
 /** Counts what a backfill still has to do. @module */
 import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js';
 import { plaintextPaths } from '../cipher/plaintext-read.js';
-import { draftOf } from '../document/document-draft.js';
+import { draftOf } from '../document/define-document.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { DocumentStore } from '../store/document-store.js';

@@ -2,7 +2,7 @@
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { planRead } from '../cipher/document-reader.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
-import { draftOf } from '../document/document-draft.js';
+import { draftOf } from '../document/define-document.js';
 import { contended } from '../errors/errors.js';
 import { isLive, parseDekRow } from '../format/dek-row.js';
 import { isPlainObject } from '../guards/guards.js';

@@ -15,12 +15,11 @@ import {
   summaryHead,
   runEstimate,
 } from '../run/run-context.js';
-import { MeteredDocumentStore } from '../run/metered-document-store.js';
+import { MeteredDocumentStore, type AnyDocumentStore } from '../run/scanned-document.js';
 import { finishRun, RunPublisher } from '../run/run-publisher.js';
 import { RunTally } from '../run/passes.js';
 import type { RunName } from '../run/run-event.js';
-import type { AnyDocumentStore } from '../run/scanned-document.js';
-import { refuseReservedFields } from '../store/reserved-properties.js';
+import { refuseReservedFields } from '../store/document-store.js';
 import { acquireLease, type LeaseKind, type MigrationLease } from './migration-lease.js';
 import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';

@@ -12,14 +12,13 @@ import {
   requireIdentifier,
   requireIntegerBetween,
 } from '../guards/guards.js';
-import type { MeteredDocumentStore } from '../run/metered-document-store.js';
+import type { MeteredDocumentStore, AnyDocument } from '../run/scanned-document.js';
 import {
   type RunContext,
   readRunOptions,
   type RunOptions,
   type RunRequest,
 } from '../run/run-context.js';
-import type { AnyDocument } from '../run/scanned-document.js';
 
 export interface MigrationOptions extends RunOptions {
   /** Only documents, as stored, for which this returns true. @default all */

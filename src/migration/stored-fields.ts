@@ -2,8 +2,7 @@
 import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
-import { draftOf } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/define-document.js';
+import { draftOf, type DocumentPlace } from '../document/define-document.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { AnyDocument } from '../run/scanned-document.js';

@@ -1,7 +1,7 @@
 /** The one MEK version that a caller names, among those that are configured. @module */
+import { isMekVersion, type MekReference } from '../format/dek-row.js';
 import { ownProperties, readOptions, requireIdentifier } from '../guards/guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
-import { isMekVersion, type MekReference } from '../format/dek-row.js';
 
 /** A MEK version as callers name it. */
 export interface NamedMek {
@@ -64,4 +64,23 @@ export function requireMekVersion(name: string, value: unknown): asserts value i
   throw new RangeError(
     `"${name}" expected 1 to 128 letters, digits, ".", "_" or "-", got another text`,
   );
+}
+
+const KEY_NAME = /^[0-9A-Za-z-]{1,127}$/;
+const KEY_VERSION = /^[0-9a-f]{32}$/;
+
+/** `https://` and a host: nothing that could select another key or service. */
+export function isVaultUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username, password } = new URL(text);
+  return protocol === 'https:' && pathname === '/' && search + hash + username + password === '';
+}
+
+/** A name alone, without a version appended. */
+export function isVaultKeyName(text: string): boolean {
+  return KEY_NAME.test(text);
+}
+
+export function isVaultKeyVersion(text: string): boolean {
+  return KEY_VERSION.test(text);
 }

@@ -22,10 +22,10 @@ import {
   readBudgetOptions,
   type VaultBudgetLimits,
   type VaultBudgetOptions,
-} from '../provider/budget-options.js';
+  VaultBudget,
+} from '../provider/vault-budget.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
-import { VaultBudget } from '../provider/vault-budget.js';
 import { type DekStore, originOf } from '../store/dek-store.js';
 import { meteredDekStore, RunCharge } from '../store/metered-dek-store.js';
 import type { RunTally } from './passes.js';

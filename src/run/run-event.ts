@@ -1,5 +1,5 @@
 /** The events and the summary of every run. @module */
-import type { VaultUse } from '../provider/vault-use.js';
+import type { VaultUse } from '../provider/vault-budget.js';
 import type { ChargedEvent } from '../store/metered-dek-store.js';
 
 /** The name of the function. */

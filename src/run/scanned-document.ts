@@ -2,7 +2,14 @@
 import { checkedItem } from '../cipher/document-updater.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract } from '../errors/errors.js';
-import type { DocumentPage, DocumentStore, StoredDocumentItem } from '../store/document-store.js';
+import type {
+  DocumentPage,
+  DocumentStore,
+  StoredDocumentItem,
+  DocumentKeyProperties,
+  DocumentStoreOptions,
+  ListDocumentsOptions,
+} from '../store/document-store.js';
 
 export type AnyDocument = Record<string, unknown>;
 export type AnyDocumentStore = DocumentStore<AnyDocument>;
@@ -72,4 +79,69 @@ export async function lookUpDocument(
 ): Promise<AnyDocumentItem | undefined> {
   const answer: unknown = await store.get(key, { signal });
   return answer === undefined ? undefined : checkedItem(answer);
+}
+
+interface MeteredDocumentStoreParts {
+  readonly store: AnyDocumentStore;
+  readonly onRequestCharge: (units: number) => void;
+  /** Called before each write; an error prevents the write. */
+  readonly beforeWrite?: () => Promise<void>;
+}
+
+export class MeteredDocumentStore implements AnyDocumentStore {
+  readonly #parts: MeteredDocumentStoreParts;
+
+  constructor(parts: MeteredDocumentStoreParts) {
+    this.#parts = parts;
+  }
+
+  get reservedProperties(): readonly string[] {
+    return this.#parts.store.reservedProperties ?? [];
+  }
+
+  get(
+    key: DocumentKeyProperties,
+    options?: DocumentStoreOptions,
+  ): Promise<AnyDocumentItem | undefined> {
+    return this.#parts.store.get(key, this.#metered(options));
+  }
+
+  list(options?: ListDocumentsOptions): Promise<DocumentPage<AnyDocument>> {
+    return this.#parts.store.list(this.#metered(options));
+  }
+
+  count(options?: DocumentStoreOptions): Promise<number> {
+    return this.#parts.store.count(this.#metered(options));
+  }
+
+  async create(document: AnyDocument, options?: DocumentStoreOptions): Promise<AnyDocumentItem> {
+    return this.#parts.store.create(document, await this.#forWrite(options));
+  }
+
+  async replace(
+    document: AnyDocument,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<AnyDocumentItem> {
+    return this.#parts.store.replace(document, etag, await this.#forWrite(options));
+  }
+
+  async delete(
+    key: DocumentKeyProperties,
+    etag: string,
+    options?: DocumentStoreOptions,
+  ): Promise<void> {
+    await this.#parts.store.delete(key, etag, await this.#forWrite(options));
+  }
+
+  /** Without the signal: a write that was sent is always awaited. */
+  async #forWrite(options: DocumentStoreOptions | undefined): Promise<DocumentStoreOptions> {
+    await this.#parts.beforeWrite?.();
+    options?.signal?.throwIfAborted();
+    return this.#metered({});
+  }
+
+  #metered(options: ListDocumentsOptions | undefined): ListDocumentsOptions {
+    return { ...options, onRequestCharge: this.#parts.onRequestCharge };
+  }
 }

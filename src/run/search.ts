@@ -8,10 +8,9 @@ import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { meteredDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
 import { endOnAbort } from './run-publisher.js';
-import { MeteredDocumentStore } from './metered-document-store.js';
+import { MeteredDocumentStore, type AnyDocumentStore } from './scanned-document.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 import { readConcurrency } from './run-context.js';
-import type { AnyDocumentStore } from './scanned-document.js';
 
 /** The context of a search; a `FieldEncryptor` is one. */
 export interface SearchedEncryption {

@@ -1,7 +1,7 @@
 /** The settings of the live tests in environment variables, and which names they refuse. @module */
 import { EnvironmentReader, type Environment } from '../../src/encryptor/environment-reader.js';
 import { ConfigurationError } from '../../src/errors/errors.js';
-import { isVaultKeyName, isVaultUrl } from '../../src/provider/vault-names.js';
+import { isVaultKeyName, isVaultUrl } from '../../src/provider/named-mek.js';
 import { Refusal } from './refusal.js';
 
 export interface LiveSettings {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CallQueue, type CallKind } from '../../src/provider/call-queue.js';
+import { CallQueue, type CallKind } from '../../src/provider/limited-calls.js';
 import { ManualClock } from '../../src/testing/index.js';
 import { rejection } from '../support/failure.js';
 

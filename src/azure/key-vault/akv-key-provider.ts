@@ -18,7 +18,7 @@ import {
   type KeyWrap,
   type WrapAlgorithm,
 } from '../../format/dek-row.js';
-import { isVaultKeyVersion } from '../../provider/vault-names.js';
+import { isVaultKeyVersion } from '../../provider/named-mek.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
 import { isManagedHsm, type MekState } from './mek-state.js';
 import { MekStateReader } from './mek-state-reader.js';

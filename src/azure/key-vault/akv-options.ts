@@ -15,7 +15,7 @@ import {
   requireOpsLimit,
   type OpsLimitOptions,
 } from '../../provider/limited-calls.js';
-import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/vault-names.js';
+import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/named-mek.js';
 import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
 
 export interface AkvKeyProviderOptions extends OpsLimitOptions {

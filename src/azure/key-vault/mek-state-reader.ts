@@ -5,7 +5,7 @@ import { ExpiringMap } from '../../async/expiring-map.js';
 import { SingleFlight, untilAborted } from '../../async/abort.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import { describeMek } from '../../format/dek-row.js';
-import { isVaultKeyVersion } from '../../provider/vault-names.js';
+import { isVaultKeyVersion } from '../../provider/named-mek.js';
 import type { AkvSettings } from './akv-options.js';
 import { mekStateOf, requireWrappable, type MekState } from './mek-state.js';
 import type { VaultCalls } from './vault-calls.js';

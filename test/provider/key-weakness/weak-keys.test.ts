@@ -9,7 +9,7 @@ import {
   rollbackRotation,
   type FieldEncryptor,
 } from '../../../src/index.js';
-import { weaknessOf } from '../../../src/provider/key-weakness.js';
+import { weaknessOf } from '../../../src/provider/mek-bytes.js';
 import { MemoryDekStore } from '../../../src/testing/index.js';
 import {
   contentsOf,
