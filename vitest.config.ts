@@ -17,6 +17,8 @@ const PROGRAMS = [
 const ALONE = [
   'test/async/until-aborted/unheld-signal.test.ts',
   'test/dek/shred-tokens.test.ts',
+  // The caches of other tests would say what left them while these listen.
+  'test/diagnostics/cache.test.ts',
   'test/diagnostics/secrets.test.ts',
   'test/store/authenticate-records/dek-suites.test.ts',
   'test/store/authenticate-records/maintenance-suites.test.ts',
