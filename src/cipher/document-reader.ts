@@ -38,7 +38,9 @@ export function planRead(
   passesPlaintext: boolean,
 ): ReadPlan {
   const sealed: SealedSlot[] = [];
-  const named = new DistinctDeks();
+  // Most documents name one DEK, and need no set.
+  let dekIds: string[] = [];
+  let named: DistinctDeks | undefined;
   let passedThrough = 0;
   for (const { path, value } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw misplacedEnvelope(path);
@@ -50,11 +52,15 @@ export function planRead(
     if (looksLikeEnvelope(value)) {
       const previous = sealed.at(-1)?.envelope;
       const envelope = envelopeOf(value, field.path, place, previous);
-      if (envelope.dekId !== previous?.dekId) named.add(envelope.dekId);
+      if (!previous) dekIds = [envelope.dekId];
+      else if (envelope.dekId !== previous.dekId) {
+        named ??= new DistinctDeks(dekIds);
+        named.add(envelope.dekId);
+      }
       sealed.push({ slot, envelope });
     } else passedThrough += passPlaintext(field.path, passesPlaintext);
   }
-  return { sealed, dekIds: named.dekIds, passedThrough };
+  return { sealed, dekIds: named?.dekIds ?? dekIds, passedThrough };
 }
 
 /**
@@ -163,18 +169,23 @@ export class DocumentReader {
     this.#onPlaintextRead = onPlaintextRead;
   }
 
-  async read(
+  /** Returns no promise where the document's DEK is at hand: a promise costs as much as a short field. */
+  read(
     definition: AnyDefinition,
     stored: object,
     { expect, signal }: ReadOptions = {},
-  ): Promise<Record<string, unknown>> {
+  ): Promise<Record<string, unknown>> | Record<string, unknown> {
     if (expect !== undefined) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
-    const { context, loader } = this.#deks;
     const [first] = dekIds;
     if (first === undefined || dekIds.length > 1) return this.#readMixed(reading, signal);
-    const dek = context.dekCache.get(first) ?? (await loader.load(first));
+    const dek = this.#deks.context.dekCache.get(first);
+    return dek ? this.#finish(reading, () => dek) : this.#readCold(reading, first);
+  }
+
+  async #readCold(reading: Reading, dekId: string): Promise<Record<string, unknown>> {
+    const dek = await this.#deks.loader.load(dekId);
     return this.#finish(reading, () => dek);
   }
 

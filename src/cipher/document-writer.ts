@@ -1,5 +1,5 @@
 /** Encrypts whole documents. @module */
-import { unlessAborted } from '../async/abort.js';
+import { untilAborted } from '../async/abort.js';
 import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
@@ -71,15 +71,18 @@ export class DocumentWriter {
     this.#isRefused = isRefused;
   }
 
-  /** Returns a copy with every plain declared field sealed; envelopes of the document stay. */
+  /**
+   * Returns a copy with every plain declared field sealed; envelopes of the document stay. No promise where
+   * the DEK is at hand: a promise costs as much as a short field.
+   */
   write(
     definition: AnyDefinition,
     document: object,
     signal?: AbortSignal,
-  ): Promise<WrittenDocument> {
-    const write = (): Promise<WrittenDocument> =>
-      this.#write(definition, document, () => undefined, { signal });
-    return unlessAborted(signal, write);
+  ): Promise<WrittenDocument> | WrittenDocument {
+    signal?.throwIfAborted();
+    const written = this.#write(definition, document, () => undefined, { signal });
+    return written instanceof Promise ? untilAborted(written, signal) : written;
   }
 
   /**
@@ -90,38 +93,46 @@ export class DocumentWriter {
     definition: AnyDefinition,
     document: object,
     parts: WriteParts,
-  ): Promise<WrittenDocument> {
+  ): Promise<WrittenDocument> | WrittenDocument {
     const markIn: MarkIn = ({ plain, carried }) =>
       plain.length === 0 ? shortest(carried) : undefined;
     return this.#write(definition, document, markIn, parts);
   }
 
-  async #write(
+  #write(
     definition: AnyDefinition,
     document: object,
     markIn: MarkIn,
     parts: WriteParts,
-  ): Promise<WrittenDocument> {
+  ): Promise<WrittenDocument> | WrittenDocument {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
     const { token = this.#tokenOf(place), over, signal } = parts;
-    const mark = markIn(plan);
-    const marked: PlainSlot[] = [];
+    const where = { place, token, over, signal };
+    if (plan.carried.length === 0) return this.#sealed(draft.document, where, plan.plain);
+    return this.#writeCarried(draft.document, where, plan, markIn(plan));
+  }
+
+  async #writeCarried(
+    document: Record<string, unknown>,
+    where: SealingParts,
+    plan: WritePlan,
+    mark: SealedSlot | undefined,
+  ): Promise<WrittenDocument> {
+    const { place, token } = where;
+    const plain = [...plan.plain];
     for (const each of plan.carried) {
       const { slot, envelope } = each;
       const open = (dek: Dek): Plaintext =>
         fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
-      const encoded = await this.#openOwn(each, open, { over, signal });
+      const encoded = await this.#openOwn(each, open, where);
       // The envelope that was checked, not the object that was passed in, whose getters could return other
       // values.
       slot.fill(envelope);
-      if (each === mark) marked.push({ slot, encoded });
+      if (each === mark) plain.push({ slot, encoded });
     }
-    const plain = [...plan.plain, ...marked];
-    const where = { place, token, over, signal };
-    const written = await this.#sealed(draft.document, where, plain);
-    return plan.carried.length > 0 ? { ...written, token } : written;
+    return { ...(await this.#sealed(document, where, plain)), token };
   }
 
   /**
@@ -167,21 +178,34 @@ export class DocumentWriter {
     return this.#sealed(draft.document, { place, token, over, signal }, plain);
   }
 
-  async #sealed(
+  #sealed(
+    document: Record<string, unknown>,
+    parts: SealingParts,
+    plain: readonly PlainSlot[],
+  ): Promise<WrittenDocument> | WrittenDocument {
+    if (!this.#enabled || plain.length === 0) {
+      return { document, sealed: [], sealing: undefined, token: undefined };
+    }
+    const sealing = this.#dekAtHand(parts);
+    return sealing
+      ? sealed(document, parts, plain, sealing)
+      : this.#sealedCold(document, parts, plain);
+  }
+
+  async #sealedCold(
     document: Record<string, unknown>,
     parts: SealingParts,
     plain: readonly PlainSlot[],
   ): Promise<WrittenDocument> {
-    if (!this.#enabled || plain.length === 0) {
-      return { document, sealed: [], sealing: undefined, token: undefined };
-    }
-    const { place, token } = parts;
-    const sealing = await this.#sealingDek(parts);
-    const cipher = fieldCipher(sealing.dek, place);
-    for (const { slot, encoded } of plain) {
-      slot.fill(cipher.seal(slot.field, encoded, sealing.mekVersion));
-    }
-    return { document, sealed: plain, sealing, token };
+    return sealed(document, parts, plain, await this.#sealingDek(parts));
+  }
+
+  #dekAtHand({ place: { scope }, token, over, signal }: SealingParts): SealingDek | undefined {
+    const { sealing: deks } = this.#deks;
+    signal?.throwIfAborted();
+    token.throwIfShredded();
+    const named = over?.highest();
+    return named && !deks.hasReached(scope, named) ? undefined : deks.ready(scope);
   }
 
   /** Above every generation that the replaced document names. */
@@ -226,6 +250,19 @@ export class DocumentWriter {
     const { context, loader } = this.#deks;
     return context.dekCache.get(dekId) ?? loader.load(dekId);
   }
+}
+
+function sealed(
+  document: Record<string, unknown>,
+  { place, token }: SealingParts,
+  plain: readonly PlainSlot[],
+  sealing: SealingDek,
+): WrittenDocument {
+  const cipher = fieldCipher(sealing.dek, place);
+  for (const { slot, encoded } of plain) {
+    slot.fill(cipher.seal(slot.field, encoded, sealing.mekVersion));
+  }
+  return { document, sealed: plain, sealing, token };
 }
 
 function shortest(carried: readonly SealedSlot[]): SealedSlot | undefined {

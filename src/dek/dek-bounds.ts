@@ -85,7 +85,11 @@ export const MOST_DEKS_IN_DOCUMENT = 256;
 export const DEKS_AT_ONCE = 16;
 
 export class DistinctDeks {
-  readonly #dekIds = new Set<string>();
+  readonly #dekIds: Set<string>;
+
+  constructor(dekIds: readonly string[] = []) {
+    this.#dekIds = new Set(dekIds);
+  }
 
   /** Each dekId once. */
   get dekIds(): readonly string[] {

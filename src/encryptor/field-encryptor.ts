@@ -12,7 +12,7 @@ import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater
 import { DocumentWrite } from '../cipher/document-write.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import type { OpenDocument } from '../cipher/open-document.js';
-import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
+import { signalIn, type CallOptions, unlessAborted, untilAborted } from '../async/abort.js';
 import { systemClock, type Clock } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices, type DekServices } from '../dek/dek-services.js';
@@ -163,8 +163,9 @@ export class FieldEncryptor {
     document: X,
     options?: CallOptions,
   ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
-    const written = await this.#writer.write(definition, document, signalIn(options));
-    return written.document as EncryptedDocument<D> & OtherProperties<D, X>;
+    const writing = this.#writer.write(definition, document, signalIn(options));
+    const { document: sealed } = writing instanceof Promise ? await writing : writing;
+    return sealed as EncryptedDocument<D> & OtherProperties<D, X>;
   }
 
   /**
@@ -301,7 +302,9 @@ export class FieldEncryptor {
     options?: DecryptDocumentOptions<D>,
   ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
     const own = readDecryptOptions(options);
-    const read = await unlessAborted(own.signal, () => this.#reader.read(definition, stored, own));
+    own.signal?.throwIfAborted();
+    const reading = this.#reader.read(definition, stored, own);
+    const read = reading instanceof Promise ? await untilAborted(reading, own.signal) : reading;
     return read as OtherProperties<D, X> & PlainDocument<D>;
   }
 

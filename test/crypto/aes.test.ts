@@ -40,3 +40,52 @@ it('text and bytes of every length around the scratch buffer come back', () => {
     expect(opened?.subarray(1).equals(bytes), `${String(length)} bytes`).toBe(true);
   }
 });
+
+/** Other texts that Node's decoder reads as the same bytes, or nearly. */
+const FORMS: Readonly<Record<string, (text: string) => string>> = {
+  'a plus in the place of a hyphen': (text) => text.replace('-', '+'),
+  'a slash in the place of an underscore': (text) => text.replace('_', '/'),
+  'a character above 255 with the same low byte': (text) =>
+    text.replace(/[A-Z]/, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0x100)),
+  padding: (text) => `${text}=`,
+  'a line feed at the end': (text) => `${text}\n`,
+  'a space inside': (text) => `${text.slice(0, 8)} ${text.slice(8)}`,
+  'one character more': (text) => `${text}A`,
+  'bits after the last byte': (text) =>
+    text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1),
+};
+
+/** Sealed until the text has every character that a form changes. */
+function sealedText(length: number): string {
+  for (;;) {
+    const sealed = sealToText(key, { marker: 1, payload: 'x'.repeat(length) }, aad);
+    if (/-/.test(sealed) && /_/.test(sealed) && /[A-Z]/.test(sealed) && /[A-Y]$/.test(sealed))
+      return sealed;
+  }
+}
+
+// Of the last characters, one, two and none have bits that are left over.
+it.each(
+  Object.keys(FORMS).flatMap((form) => [198, 199, 200].map((length) => [form, length] as const)),
+)('no text opens but the one that was written: %s, %i characters', (form, length) => {
+  const sealed = sealedText(length);
+  const other = FORMS[form]?.(sealed) ?? '';
+  expect(openText(key, sealed, aad)?.length).toBe(1 + length);
+  expect(other).not.toBe(sealed);
+  expect(openText(key, other, aad)).toBeUndefined();
+});
+
+it('reads a text as canonical exactly where encoding its bytes gives it again', () => {
+  const alphabet = 'AQgwBZ09-_+/=\n .\u0141\u00e9\u{1F600}';
+  for (let seed = 1; seed <= 3_000; seed += 1) {
+    const text = mixed(sealToText(key, { marker: 1, payload: 'x' }, aad), alphabet, seed);
+    const isCanonical = Buffer.from(text, 'base64url').toString('base64url') === text;
+    if (!isCanonical) expect(openText(key, text, aad), JSON.stringify(text)).toBeUndefined();
+  }
+});
+
+/** Replaces one character, chosen by the seed. */
+function mixed(text: string, alphabet: string, seed: number): string {
+  const at = seed % text.length;
+  return text.slice(0, at) + (alphabet[seed % alphabet.length] ?? '') + text.slice(at + 1);
+}
