@@ -169,7 +169,7 @@ export class DocumentReader {
     this.#onPlaintextRead = onPlaintextRead;
   }
 
-  /** Returns no promise where the document's DEK is at hand: a promise costs as much as a short field. */
+  /** Returns no promise where the document's DEK is in memory: a promise costs as much as a short field. */
   read(
     definition: AnyDefinition,
     stored: object,

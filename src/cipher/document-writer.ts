@@ -73,7 +73,7 @@ export class DocumentWriter {
 
   /**
    * Returns a copy with every plain declared field sealed; envelopes of the document stay. No promise where
-   * the DEK is at hand: a promise costs as much as a short field.
+   * the DEK is in memory: a promise costs as much as a short field.
    */
   write(
     definition: AnyDefinition,
