@@ -56,6 +56,9 @@ export const KEY: NoteKey = { workspaceId: 'ws-1', id: 'note-1' };
 
 export type Loose = Record<string, unknown>;
 
+/** More than any test loads; room for 10,000 is set aside as soon as a cache is made, and takes a millisecond. */
+const ENTRIES = 500;
+
 export interface Setup {
   readonly encryptor: FieldEncryptor;
   readonly clock: ManualClock;
@@ -107,7 +110,7 @@ export function setup({ beside, cache, memory: own, ...options }: SetupOptions =
     options.keyProviders?.[0] ?? new EnvKeyProvider({ key: MEK_HEX }),
   );
   const isAuthenticated = recordAuthenticationOf(dekStore) !== 'off';
-  const dekCache = options.dekCache ?? new DekCache({ clock, ...cache });
+  const dekCache = options.dekCache ?? new DekCache({ clock, maxEntries: ENTRIES, ...cache });
   const encryptor = createFieldEncryptor({
     product: PRODUCT,
     clock,
