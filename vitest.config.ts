@@ -19,6 +19,7 @@ const ALONE = [
   'test/dek/shred-tokens.test.ts',
   // The caches of other tests would say what left them while these listen.
   'test/diagnostics/cache.test.ts',
+  'test/diagnostics/figures.test.ts',
   'test/diagnostics/secrets.test.ts',
   'test/store/authenticate-records/dek-suites.test.ts',
   'test/store/authenticate-records/maintenance-suites.test.ts',

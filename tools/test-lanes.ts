@@ -12,6 +12,13 @@ const NOT_UNIT = [
   /^(@azure|@hono|@bytelyst|@vercel)\//,
   /^tsx(\/|$)/,
 ];
+/** They read the build; or are many processes in one, which take seconds. */
+const NOT_UNIT_SUPPORT = [
+  'second-copy.ts',
+  'fleet.ts',
+  'rotation/metered-vault.ts',
+  'rotation/watch.ts',
+].map((name) => join(TEST, 'support', name));
 /** Folders of tests that look at the package, or at more than one of its units. */
 const NOT_UNIT_FOLDERS = [
   'bad-input',
@@ -30,12 +37,15 @@ export function filesOfSlowLane(): readonly string[] {
   return testFilesThat((reached) => MORE_IF_SLOW.some((each) => reached.has(each)));
 }
 
-/** What starts no process and no server, needs no build, and repeats little. */
+/** What starts no process and no server, needs no build, repeats little, and takes few processes at once. */
 export function filesOfUnitLane(): readonly string[] {
   const files = testFilesThat((reached) => {
     const all = [...reached];
     return !all.some(
-      (each) => MORE_IF_SLOW.includes(each) || NOT_UNIT.some((not) => not.test(each)),
+      (each) =>
+        MORE_IF_SLOW.includes(each) ||
+        NOT_UNIT_SUPPORT.includes(each) ||
+        NOT_UNIT.some((not) => not.test(each)),
     );
   });
   return files.filter((file) => !NOT_UNIT_FOLDERS.includes(file.split('/')[1] ?? ''));

@@ -128,6 +128,7 @@ describe('an encryptor over a store of another copy', () => {
         product: PRODUCT,
         keyProviders: [new own.EnvKeyProvider({ key: MEK_HEX })],
         dekStore,
+        dekCache: new own.DekCache({ maxEntries: 1 }),
       }),
     );
     const documents = await Promise.all(

@@ -28,6 +28,10 @@ it.each([
   ['starts processes', 'test/sqlite/busy.test.ts'],
   ['starts a server', 'test/azure/cosmos/reads.test.ts'],
   ['needs the build', 'test/package/package.test.ts'],
+  ['needs it as a second copy', 'test/errors/second-copy.test.ts'],
+  ['has a fleet of workers', 'test/rotation/shards.test.ts'],
+  ['has a vault with a quota', 'test/provider/vault-budget/throttling.test.ts'],
+  ['has the world of a rotation', 'test/rotation/races/abort.test.ts'],
   ['repeats much', 'test/property/round-trip.test.ts'],
 ])('the unit lane has no test file that %s', (_what, file) => {
   expect(units).not.toContain(file);
