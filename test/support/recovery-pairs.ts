@@ -45,12 +45,20 @@ export async function liveRows(made: Setup): Promise<readonly LiveDekRow[]> {
   return (await rows(made)).filter((row): row is LiveDekRow => row.state !== 'shredded');
 }
 
+/** Worlds look at every row at every step, and a wrap never changes what it holds. */
+const opened = new Map<string, string | undefined>();
+
 /** The DEK in a row's recovery wrap in hex, by Node alone; `undefined` where it does not open. */
 export function dekInRecoveryWrap(
   { recoveryWrap }: LiveDekRow,
   { privateKey }: RecoveryPair = PAIR,
 ): string | undefined {
-  return recoveryWrap && rsaUnwrap(privateKey, recoveryWrap.wrappedDek)?.toString('hex');
+  if (!recoveryWrap) return undefined;
+  const name = `${privateKey} ${recoveryWrap.wrappedDek}`;
+  if (!opened.has(name)) {
+    opened.set(name, rsaUnwrap(privateKey, recoveryWrap.wrappedDek)?.toString('hex'));
+  }
+  return opened.get(name);
 }
 
 /** A row as it is but for some properties. */
