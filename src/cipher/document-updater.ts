@@ -6,7 +6,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import { refuseToJson } from '../document/define-document.js';
-import { tryWrite } from '../store/compare-and-set.js';
+import { backOff, tryWrite } from '../store/compare-and-set.js';
 import {
   type DocumentStore,
   type StoredDocumentItem,
@@ -47,8 +47,6 @@ interface Updating extends DocumentUpdate {
 
 /** With the pauses, enough for about fifty other writers that change the same document all the time. */
 const DEFAULT_ATTEMPTS = 24;
-const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 1_000;
 
 export class DocumentUpdater {
   readonly #services: DekServices;
@@ -86,16 +84,9 @@ export class DocumentUpdater {
       const written = write && (await writeOver(update, write, stored?.etag));
       if (written) return this.#untilItStands(update, write, written);
       if (attempt === attempts) throw contended('Updating the document', attempts);
-      await this.#pause(attempt, update);
+      await backOff(this.#services.context.clock, attempt, update.signal);
       stored = await lookUp(update);
     }
-  }
-
-  /** A random length up to a limit that doubles, so that callers that collided once do not collide again. */
-  #pause(attempt: number, { signal }: DocumentUpdate): Promise<void> {
-    const { clock } = this.#services.context;
-    const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
-    return clock.sleep(mostMs * clock.jitter(), signal);
   }
 
   /**
@@ -159,7 +150,7 @@ export class DocumentUpdater {
       if (!again) return stored;
       const replaced = await writeOver(update, again, stored.etag);
       if (replaced) [landed, item] = [again, replaced];
-      else await this.#pause(attempt, update);
+      else await backOff(this.#services.context.clock, attempt, update.signal);
     }
   }
 }

@@ -1,9 +1,10 @@
 /** Changes one DEK row at a time, under the etag that was read. @module */
+import type { Clock } from '../async/clock.js';
 import { isDeepStrictEqual } from 'node:util';
 import { contended, brokenContract } from '../errors/errors.js';
 import { parseDekRow, type DekRow, dekIdIn, NO_DEK_ID } from '../format/dek-row.js';
 import { alteredItem } from '../format/item-shape.js';
-import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
+import { backOff, MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import type { DekStore, StoredItem, DekRowFilter } from '../store/dek-store.js';
 import type { Settled } from './passes.js';
 import type { ItemOutcome } from './run-event.js';
@@ -81,6 +82,7 @@ export interface RowFailure {
 
 interface RowContext {
   readonly product: string;
+  readonly clock: Clock;
   readonly dekStore: Required<DekStore>;
   readonly signal: AbortSignal | undefined;
 }
@@ -103,6 +105,8 @@ export async function changeRow<Outcome extends ItemOutcome>(
       if (settled) return settled;
       lostRaces += 1;
       if (lostRaces === MOST_ATTEMPTS) throw contended(`${kind.what} ${dekId}`, lostRaces);
+      // One lost race is common where workers share the rows; a second one is contention.
+      if (lostRaces > 1) await backOff(context.clock, lostRaces, context.signal);
     }
     return { outcome: kind.removed(dekId), lostRace: true };
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Replaces what was read, and retries where another write came first. @module */
+import type { Clock } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
 
 /** After this many lost races, some process writes the same item all the time. */
@@ -41,4 +42,18 @@ export async function untilDone<T>(
     if (done !== undefined) return done;
   }
   throw contended(what, MOST_ATTEMPTS);
+}
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 1_000;
+
+/**
+ * Waits for a random time up to a limit that doubles with each attempt, so that writers that met once do not
+ * meet again.
+ *
+ * @param attempt - The number of attempts so far, 1 or more.
+ */
+export function backOff(clock: Clock, attempt: number, signal?: AbortSignal): Promise<void> {
+  const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+  return clock.sleep(mostMs * clock.jitter(), signal);
 }
