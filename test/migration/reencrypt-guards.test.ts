@@ -220,7 +220,7 @@ describe('a DEK that was created late, and retired by its writer during the wait
       const isFirst = value.type === 'fence' && events.at(-1)?.type !== 'fence';
       if (isFirst) waits += 1;
       if (isFirst && waits === 1) {
-        await made.memory.create(row as ActiveDekRow);
+        await made.memory.create(row);
         await put(collection, document);
       }
       events.push(value);
