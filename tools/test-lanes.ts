@@ -12,9 +12,10 @@ const NOT_UNIT = [
   /^(@azure|@hono|@bytelyst|@vercel)\//,
   /^tsx(\/|$)/,
 ];
-/** They read the build; or are many processes in one, which take seconds. */
+/** They read the build, are many processes in one, or try every call of the package: seconds each. */
 const NOT_UNIT_SUPPORT = [
   'second-copy.ts',
+  'abortable-calls/abortable-call.ts',
   'fleet.ts',
   'rotation/metered-vault.ts',
   'rotation/watch.ts',
