@@ -1,6 +1,6 @@
 import { ok } from 'node:assert/strict';
 import type { DekRow } from '../../../src/adapters.js';
-import { codeOf } from '../explanations.js';
+import { codeOf, type Since } from '../explanations.js';
 import { FIELDS, isSealed, keyOf, type SimDocument } from '../ledger.js';
 import type { Actor, Life } from '../simulation.js';
 import { update, waysOf, type ShredTarget, type Way } from './shred-ways.js';
@@ -18,6 +18,8 @@ interface Shred {
 interface Race extends ShredTarget {
   /** Those that have resolved. */
   readonly shreds: Shred[];
+  /** A call may join a load that an earlier call of the race began, and fail by what was wrong then. */
+  readonly since: Since;
 }
 
 /** Shreds documents while its own process seals, opens, loads, creates and confirms. */
@@ -50,7 +52,7 @@ async function raceOnce(life: Life, id: string, start: Start): Promise<void> {
   }
   const copy = start === withDek ? sealedCopy(life, id) : undefined;
   if (start === withDek && !copy) return;
-  const race: Race = { ...target, copy, shreds: [] };
+  const race: Race = { ...target, copy, shreds: [], since };
   // So that DEKs are being loaded when the shred begins.
   if (random.chance(0.5)) life.options.dekCache?.clear();
   // Where every call begins first, none may make a DEK after the shred.
@@ -132,12 +134,12 @@ async function call(race: Race, mostMs: number, asked?: Way): Promise<void> {
   const encryptor = random.chance(0.7) ? life.encryptor : library.createFieldEncryptor(options);
   if (mostMs > 0) await sim.pause(life, 0, mostMs);
   const shredsBefore = race.shreds.length;
-  const since = sim.explanations.since(process);
+  const { shredsEnded } = sim.explanations.since(process);
   try {
     const used = await way(race, encryptor);
     requireUnshredded(race, used, `${way.name} of ${id}`, shredsBefore);
   } catch (error) {
-    const code = sim.explanations.require(process, error, since);
+    const code = sim.explanations.require(process, error, { ...race.since, shredsEnded });
     sim.tally.add('calls that a shred has ended', code === 'DEK_SHREDDED');
   }
 }
