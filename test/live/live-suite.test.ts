@@ -222,7 +222,7 @@ describe('npm run test:live', () => {
     const isOfTest = ({ kind, container, id }: RecordedRequest): boolean =>
       kind === 'create' && container === deks.id && id !== 'live-tests';
     cosmos.script({ on: isOfTest, skip: 30, status: 403 });
-    const options = ['cosmos-stores', '-t', 'listScope gives more rows'];
+    const options = ['cosmos-stores', '-t', 'listScope returns more rows'];
     const { code, output } = await runLive(variables, ...options);
     expect(output).toMatch(/Tests +1 failed/);
     expect(code).toBe(1);
@@ -262,7 +262,7 @@ describe('npm run test:live', () => {
 
   it('deletes what it made when it is interrupted, and nothing else', async () => {
     const { deks, documents, variables } = await containers();
-    const child = start(variables, ['cosmos-stores', '-t', 'listScope gives more rows']);
+    const child = start(variables, ['cosmos-stores', '-t', 'listScope returns more rows']);
     let rows = 0;
     cosmos.script({
       on: ({ kind, container }) => kind === 'create' && container === deks.id && (rows += 1) > 30,
