@@ -1,4 +1,4 @@
-/** Signals that any number of calls may listen to at once. @module */
+/** Signals and deadlines of calls, and work that concurrent calls share. @module */
 import { setMaxListeners } from 'node:events';
 import { ownProperties, readOptions, requireSignal } from '../guards/guards.js';
 import { systemClock } from './clock.js';

@@ -1,4 +1,4 @@
-/** A bounded map whose entries expire; the only file that uses `lru-cache`. @module */
+/** Bounded maps, one whose entries expire; the only file that uses `lru-cache`. @module */
 import { LRUCache } from 'lru-cache';
 import { elapsedBetween, elapsedMs, momentOf, type Clock, type Moment } from './clock.js';
 

@@ -1,4 +1,4 @@
-/** Decrypts whole documents. @module */
+/** Decrypts whole documents: the plan, the options, the DEKs. @module */
 import { mapConcurrently } from '../async/concurrency.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekOutcome } from '../dek/dek-loader.js';

@@ -213,8 +213,6 @@ export class DocumentWriter {
     const { sealing: deks } = this.#deks;
     const { scope } = parts.place;
     const { token, over, signal } = parts;
-    signal?.throwIfAborted();
-    token.throwIfShredded();
     const named = over?.highest();
     if (over && named && !deks.hasReached(scope, named)) {
       const highest = (mostCredible: number): string | undefined => over.highest(mostCredible);

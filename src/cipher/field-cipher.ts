@@ -1,4 +1,4 @@
-/** Seals and opens the fields of one document under one DEK. @module */
+/** Seals and opens the fields of one document under one DEK, and encodes their values. @module */
 import { constants } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';

@@ -1,4 +1,4 @@
-/** AES-256-GCM with random 96-bit nonces and 128-bit tags: NIST SP 800-38D. @module */
+/** AES-256-GCM with random 96-bit nonces and 128-bit tags, NIST SP 800-38D; AES key wrap, RFC 3394. @module */
 import { constants } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
 import { startupSnapshot } from 'node:v8';

@@ -1,4 +1,4 @@
-/** Distinguishes generations that this library can have created from forged ones. @module */
+/** What stored rows and records may claim: generations, numbers of DEKs, and epochs. @module */
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import {

@@ -107,6 +107,7 @@ export class DekCache {
   /** @internal The DEK, if it was unwrapped less than `ttlMs` ago; the call counts as a hit. */
   get(dekId: string, now?: Moment): Dek | undefined {
     const dek = this.peek(dekId, now);
+    // No message is made for a hit that is not published: this is the hot path.
     if (dek && cacheChannel.hasSubscribers) publish({ type: 'hit', dekId });
     return dek;
   }
@@ -226,5 +227,5 @@ function anotherKey(dekId: string): TamperedError {
 }
 
 function publish(message: CacheMessage): void {
-  if (cacheChannel.hasSubscribers) cacheChannel.publish(message);
+  cacheChannel.publish(message);
 }

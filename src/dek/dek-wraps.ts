@@ -1,4 +1,4 @@
-/** Wraps a DEK with the MEK, and for the recovery key where there is one. @module */
+/** Wraps a DEK with the MEK, and for the recovery key where there is one, and unwraps it. @module */
 import { timingSafeEqual, randomBytes, type KeyObject } from 'node:crypto';
 import { momentOf } from '../async/clock.js';
 import { encodeBase64url, deriveCommitment } from '../crypto/key-schedule.js';

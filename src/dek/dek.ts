@@ -1,4 +1,4 @@
-/** One DEK in memory. @module */
+/** A DEK in memory, and the tokens that end its use once its scope is shredded. @module */
 import { randomFillSync, type KeyObject } from 'node:crypto';
 import type { Moment } from '../async/clock.js';
 import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';

@@ -148,13 +148,7 @@ export class RecordReader {
     // One wait serves all rows that are ahead: a restored store may have many of them.
     if (epoch > this.#rowAhead.epoch) this.#rowAhead = { epoch, sinceMs: clock.monotonicMs() };
     const endMs = this.#rowAhead.sinceMs + (await dekStore.readLagMs({ signal }));
-    let last: RecordCopy | undefined;
-    const read = async (): Promise<true | undefined> => {
-      last = await this.read();
-      return (last?.record.epoch ?? 0) >= epoch ? true : undefined;
-    };
-    await readUntilShown(read, { clock, endMs, signal });
-    return last;
+    return (await this.#readUntil(endMs, ({ record }) => record.epoch >= epoch)).last;
   }
 
   async #readOnce(): Promise<RecordCopy> {
@@ -193,13 +187,23 @@ export class RecordReader {
     const { product, dekStore, clock, epochs, signal } = this.#options;
     this.#behindSinceMs ??= clock.monotonicMs();
     const endMs = this.#behindSinceMs + (await dekStore.readLagMs({ signal }));
+    const { found, last } = await this.#readUntil(endMs, (copy) => this.#isUpToDate(copy));
+    if (found) return found;
+    throw recordBehind(product, last?.record, epochs);
+  }
+
+  /** Reads until a copy is found that is enough, or reads cannot lag any more; `last` is what was read last. */
+  async #readUntil(
+    endMs: number,
+    isEnough: (copy: RecordCopy) => boolean,
+  ): Promise<{ readonly found: RecordCopy | undefined; readonly last: RecordCopy | undefined }> {
+    const { clock, signal } = this.#options;
     let last: RecordCopy | undefined;
     const read = async (): Promise<RecordCopy | undefined> => {
       last = await this.read();
-      return last && this.#isUpToDate(last) ? last : undefined;
+      return last && isEnough(last) ? last : undefined;
     };
     const found = await readUntilShown(read, { clock, endMs, signal });
-    if (found) return found;
-    throw recordBehind(product, last?.record, epochs);
+    return { found, last };
   }
 }

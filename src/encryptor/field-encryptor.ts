@@ -193,7 +193,7 @@ export class FieldEncryptor {
    *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('base64') })],
    *   dekStore: new MemoryDekStore(),
    * });
-   * const database = new Map<string, object>(); // in earnest: over the etag that was read before
+   * const database = new Map<string, object>(); // in production: over the etag that was read before
    * let write = await encryptor.beginWrite(note, { id: '1', body: 'Hi' });
    * database.set('1', write.document);
    * while (!(await write.confirm())) {

@@ -1,4 +1,4 @@
-/** Which documents share a DEK, and the ids of its generations: docs/format.md, "Key scope". @module */
+/** Key scopes, the ids of their DEKs, and envelopes: docs/format.md, "Key scope" and "Envelope". @module */
 import { hash } from 'node:crypto';
 import { tuple } from '../crypto/key-schedule.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';

@@ -23,7 +23,7 @@ import {
  * Run it once after `recoveryKey` was turned on everywhere. Each DEK is unwrapped with the row's own MEK
  * version and checked against the commitment; nothing else of the row changes, neither its wrap nor its
  * epoch. Rows that already have the recovery wrap are `unchanged` and cost no call for the MEK. It may run
- * beside traffic and a rotation; stop it at any point, and run it again to continue. Another run of a
+ * during live traffic and a rotation; stop it at any point, and run it again to continue. Another run of a
  * finished one writes nothing.
  *
  * Only the private key can show that a recovery wrap opens: `recoverDeks` with `dryRun`.
@@ -41,7 +41,7 @@ import {
  * import { addRecoveryWraps, createFieldEncryptor, EnvKeyProvider } from '@bytelyst/field-encrypt';
  * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
  *
- * const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 }); // in earnest: offline
+ * const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 }); // in production: offline
  * const encryptor = createFieldEncryptor({
  *   product: 'notelett',
  *   keyProviders: [new EnvKeyProvider({ key: randomBytes(32).toString('hex') })],

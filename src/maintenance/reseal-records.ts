@@ -27,7 +27,7 @@ import {
  * re-encryptions a mac under the current record key: after record authentication was turned on, and after the
  * record key was changed.
  *
- * Only the mac changes, and no document is read or written. Run it beside traffic, stop it at any point, run
+ * Only the mac changes, and no document is read or written. Run it during live traffic, stop it at any point, run
  * it again: records with the current mac stay unchanged, and another run of a finished one writes nothing.
  * The rotation record comes first: once it has a mac, processes without the key write no more rows.
  *

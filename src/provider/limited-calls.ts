@@ -82,13 +82,13 @@ export class CallQueue {
     if (this.#isServing) return;
     this.#isServing = true;
     while (this.#queued > 0) {
-      const nap = ownController();
-      this.#sleeper = nap;
+      const sleeper = ownController();
+      this.#sleeper = sleeper;
       try {
-        const pass = await this.#throttle.turn(nap.signal);
+        const pass = await this.#throttle.turn(sleeper.signal);
         this.#next()?.go(pass);
       } catch (error) {
-        if (!nap.signal.aborted) this.#failAll(error);
+        if (!sleeper.signal.aborted) this.#failAll(error);
       }
     }
     this.#isServing = false;

@@ -74,14 +74,10 @@ export class Rotation {
    *
    * @returns `undefined` where another write came first: read it again, and decide anew.
    */
-  replace({ etag }: RecordCopy, next: RotationRecord): Promise<true | undefined> {
+  replace({ etag }: RecordCopy, next: RotationRecord): Promise<unknown> {
     const landed = async (): Promise<true | undefined> =>
       (await this.read()).record.state === next.state ? true : undefined;
-    const write = async (): Promise<true> => {
-      await this.#dekStore.replaceItem(next, etag);
-      return true;
-    };
-    return tryWrite(write, landed);
+    return tryWrite<unknown>(() => this.#dekStore.replaceItem(next, etag), landed);
   }
 }
 
@@ -197,15 +193,11 @@ function tryBegin(
   { dekStore, target, records }: RotationContext,
   next: RotationRecord,
   { etag }: RecordCopy,
-): Promise<true | undefined> {
+): Promise<unknown> {
   const landed = async (): Promise<true | undefined> => {
     const record = (await records.read())?.record;
     if (record?.epoch !== next.epoch || !isSameMek(record, target)) return undefined;
     return record.startedAt === next.startedAt ? true : undefined;
   };
-  const write = async (): Promise<true> => {
-    await dekStore.replaceItem(next, etag);
-    return true;
-  };
-  return tryWrite(write, landed);
+  return tryWrite<unknown>(() => dekStore.replaceItem(next, etag), landed);
 }
