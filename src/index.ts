@@ -55,12 +55,19 @@ export type { Environment } from './encryptor/environment-reader.js';
 export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
 export { countPlaintext, type PlaintextCount } from './inspection/count-plaintext.js';
-export { findMissingDeks } from './inspection/find-missing-deks.js';
-export { findOrphanDeks, type FindOrphanDeksOptions } from './inspection/find-orphan-deks.js';
+export {
+  findMissingDeks,
+  type MissingDeksEvent,
+  type MissingDeksSummary,
+} from './inspection/find-missing-deks.js';
+export {
+  findOrphanDeks,
+  type FindOrphanDeksOptions,
+  type OrphanDeksEvent,
+  type OrphanDeksSummary,
+} from './inspection/find-orphan-deks.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
-export type { MissingDeksEvent, MissingDeksSummary } from './inspection/missing-check.js';
-export type { OrphanDeksEvent, OrphanDeksSummary } from './inspection/orphan-check.js';
 export { requireBackfilled } from './inspection/require-backfilled.js';
 export { reencryptDocuments, type ReencryptOptions } from './migration/reencrypt-documents.js';
 export { removeEncryption } from './migration/remove-encryption.js';

@@ -1,24 +1,69 @@
 /** Finds DEK rows whose document is deleted. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
+import { isLive, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import { requireIntegerBetween } from '../guards/guards.js';
-import { dekRowPages } from '../run/change-row.js';
+import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
+import type { OutcomeOf } from '../run/run-event.js';
+import { type DocumentIdentity, lookUpDocument } from '../run/scanned-document.js';
 import {
+  type DocumentSearchContext,
   documentSearchContext,
+  type Finding,
   readSearchOptions,
   search,
   type SearchedEncryption,
+  type SearchFinishedEvent,
   type SearchOptions,
+  type SearchSummary,
 } from '../run/search.js';
+import type { StoredItem } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import {
-  checkForOrphan,
-  type OrphanDekCounts,
-  type OrphanDekEvent,
-  type OrphanDekFailedEvent,
-  type OrphanDeksEvent,
-  type OrphanDeksSummary,
-  type OrphanOutcome,
-} from './orphan-check.js';
+import type { ChargedEvent } from '../store/metered-dek-store.js';
+
+/** Rows of the product; `scanned` is always the sum of the others. */
+interface OrphanDekCounts {
+  readonly scanned: number;
+  /** Rows whose document is deleted. */
+  readonly orphans: number;
+  /** Rows whose document exists. */
+  readonly present: number;
+  /** Younger than `minAgeMs`: their document may not be written yet. */
+  readonly young: number;
+  /** Tombstones, rows of other collections, and rows of shared scopes. */
+  readonly skipped: number;
+  /** Unknown: the row cannot be read, or its document could not be read. */
+  readonly failed: number;
+}
+
+interface RowEvent extends ChargedEvent {
+  readonly dekId: string;
+  /** Counts so far, this row included. */
+  readonly counts: OrphanDekCounts;
+}
+
+/** The row's document is deleted, and the row is not. */
+interface OrphanDekEvent extends RowEvent {
+  readonly type: 'orphan';
+  /** The key of the deleted document. */
+  readonly key: DocumentIdentity;
+  readonly state: LiveDekRow['state'];
+  readonly createdAt: string;
+}
+
+interface OrphanDekFailedEvent extends RowEvent {
+  readonly type: 'failed';
+  readonly error: unknown;
+}
+
+export interface OrphanDeksSummary extends OrphanDekCounts, SearchSummary {
+  readonly collection: string;
+}
+
+type OrphanDekStepEvent = OrphanDekEvent | OrphanDekFailedEvent;
+
+export type OrphanDeksEvent = OrphanDekStepEvent | SearchFinishedEvent<OrphanDeksSummary>;
+
+type OrphanFinding = Finding<OrphanDekCounts, OutcomeOf<OrphanDekStepEvent>>;
 
 export interface FindOrphanDeksOptions extends SearchOptions {
   /**
@@ -87,15 +132,12 @@ export async function* findOrphanDeks(
     request,
   });
   const { product, dekStore, signal } = context;
-  const { collection } = definition;
   const parts = { ...context, minAgeMs };
   return yield* search(context, {
-    pages: dekRowPages(dekStore, { product }, signal),
-    checks: (items) => Promise.resolve(items.map((item) => () => checkForOrphan(parts, item))),
+    head: { product, collection: definition.collection },
     nothing: NOTHING,
-    counted: withOutcome,
-    eventsOf,
-    summaryOf: (counts): OrphanDeksSummary => ({ product, collection, ...counts }),
+    pages: dekRowPages(dekStore, { product }, signal),
+    check: (item) => checkForOrphan(parts, item),
   });
 }
 
@@ -108,14 +150,61 @@ const NOTHING: OrphanDekCounts = {
   failed: 0,
 };
 
-function withOutcome(counts: OrphanDekCounts, { type }: OrphanOutcome): OrphanDekCounts {
-  const name = type === 'orphan' ? 'orphans' : type;
-  return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
+interface OrphanCheckParts extends DocumentSearchContext {
+  readonly minAgeMs: number;
 }
 
-function* eventsOf(
-  outcome: OrphanOutcome,
-  counts: OrphanDekCounts,
-): Generator<OrphanDekEvent | OrphanDekFailedEvent, void, void> {
-  if (outcome.type === 'orphan' || outcome.type === 'failed') yield { ...outcome, counts };
+/** @throws The signal's reason; any other failure is the row's outcome. */
+async function checkForOrphan(parts: OrphanCheckParts, item: StoredItem): Promise<OrphanFinding> {
+  try {
+    return await findingOf(parts, item);
+  } catch (error) {
+    parts.signal?.throwIfAborted();
+    return { adds: { failed: 1 }, events: [{ type: 'failed', dekId: idOf(item), error }] };
+  }
+}
+
+async function findingOf(parts: OrphanCheckParts, item: StoredItem): Promise<OrphanFinding> {
+  const { product, definition, documentStore, signal } = parts;
+  const row = rowIn(item, product);
+  if (!isOwnRow(row, definition)) return { adds: { skipped: 1 }, events: [] };
+  const key = keyIn(row, definition);
+  if (isYoung(row, parts)) return { adds: { young: 1 }, events: [] };
+  if (await lookUpDocument(documentStore, key, signal)) return { adds: { present: 1 }, events: [] };
+  return goneDocument(parts, row.id, key);
+}
+
+/**
+ * Reads the row again: a caller that deletes a document shreds its DEK after that, and may have done both
+ * since the page was read.
+ */
+async function goneDocument(
+  { product, dekStore, signal }: OrphanCheckParts,
+  dekId: string,
+  key: DocumentIdentity,
+): Promise<OrphanFinding> {
+  const item = await dekStore.get(dekId, { signal });
+  const row = item && rowIn(item, product);
+  if (!row || !isLive(row)) return { adds: { skipped: 1 }, events: [] };
+  const { state, createdAt } = row;
+  return { adds: { orphans: 1 }, events: [{ type: 'orphan', dekId, key, state, createdAt }] };
+}
+
+function isOwnRow(row: DekRow, { collection }: AnyDefinition): row is LiveDekRow {
+  return isLive(row) && row.scopeKind === 'document' && row.scope[0] === collection;
+}
+
+function keyIn({ id, scope }: LiveDekRow, { key, collection }: AnyDefinition): DocumentIdentity {
+  const parts = scope.slice(1);
+  if (parts.length !== key.length) {
+    throw new RangeError(
+      `DEK row ${id} names a document of "${collection}" by ${String(parts.length)} key parts, and the definition has ${String(key.length)}: pass the definition that the document was encrypted with`,
+    );
+  }
+  return Object.fromEntries(key.map((name, index) => [name, parts[index] as string]));
+}
+
+/** A row from the future counts as young: some clock is wrong, and waiting loses nothing. */
+function isYoung({ createdAt }: LiveDekRow, { clock, minAgeMs }: OrphanCheckParts): boolean {
+  return clock.wallMs() - Date.parse(createdAt) < minAgeMs;
 }

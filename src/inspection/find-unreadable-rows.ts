@@ -5,12 +5,16 @@ import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
 import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
 import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
+import type { OutcomeOf } from '../run/run-event.js';
 import {
+  type Finding,
   readSearchOptions,
   search,
   searchContext,
   type SearchedEncryption,
+  type SearchFinishedEvent,
   type SearchOptions,
+  type SearchSummary,
 } from '../run/search.js';
 import { readRotationItem, type DekStore, type StoredItem } from '../store/dek-store.js';
 import type { ChargedEvent } from '../store/metered-dek-store.js';
@@ -33,21 +37,9 @@ interface UnreadableRowEvent extends ChargedEvent {
   readonly counts: UnreadableRowCounts;
 }
 
-export interface UnreadableRowsSummary extends UnreadableRowCounts {
-  readonly product: string;
-  /** Request units of the whole search; absent where the store reported none. */
-  readonly requestCharge?: number;
-}
+export interface UnreadableRowsSummary extends UnreadableRowCounts, SearchSummary {}
 
-/** Always the last event; the same summary is the generator's return value. */
-interface UnreadableRowsFinishedEvent extends ChargedEvent {
-  readonly type: 'finished';
-  readonly summary: UnreadableRowsSummary;
-}
-
-export type UnreadableRowsEvent = UnreadableRowEvent | UnreadableRowsFinishedEvent;
-
-type FoundRow = Pick<UnreadableRowEvent, 'dekId' | 'error' | 'scope'>;
+export type UnreadableRowsEvent = SearchFinishedEvent<UnreadableRowsSummary> | UnreadableRowEvent;
 
 /**
  * Finds every DEK row of a product that cannot be read, for quarantine and repair: altered rows, rows that a
@@ -82,33 +74,28 @@ export async function* findUnreadableRows(
   const { product, dekStore, signal } = context;
   const bound = new GenerationBound(floorSource(dekStore, product, signal));
   return yield* search(context, {
-    pages: dekRowPages(dekStore, { product }, signal),
-    checks: (items) => Promise.resolve(items.map((item) => () => checkOf(item, product, bound))),
+    head: { product },
     nothing: { scanned: 0, readable: 0, unreadable: 0 },
-    counted: (counts, row): UnreadableRowCounts => {
-      const name = row ? 'unreadable' : 'readable';
-      return { ...counts, scanned: counts.scanned + 1, [name]: counts[name] + 1 };
-    },
-    eventsOf,
-    summaryOf: (counts): UnreadableRowsSummary => ({ product, ...counts }),
+    pages: dekRowPages(dekStore, { product }, signal),
+    check: (item) => findingOf(item, product, bound),
   });
 }
 
-function* eventsOf(
-  row: FoundRow | undefined,
-  counts: UnreadableRowCounts,
-): Generator<UnreadableRowEvent, void, void> {
-  if (row) yield { type: 'unreadable', ...row, counts };
-}
-
-/** `undefined` for a readable row. */
-async function checkOf(
+async function findingOf(
   item: StoredItem,
   product: string,
   bound: GenerationBound,
-): Promise<FoundRow | undefined> {
+): Promise<Finding<UnreadableRowCounts, OutcomeOf<UnreadableRowEvent>>> {
   const failure = await failureOf(item, product, bound);
-  return failure && { dekId: idOf(item), ...scopeIn(item, product), error: failure.error };
+  if (!failure) return { adds: { readable: 1 }, events: [] };
+  const { error } = failure;
+  const event = {
+    type: 'unreadable',
+    dekId: idOf(item),
+    ...scopeIn(item, product),
+    error,
+  } as const;
+  return { adds: { unreadable: 1 }, events: [event] };
 }
 
 /** Read once, and only for a row so high that the floor decides; a broken record decides nothing. */
@@ -130,23 +117,20 @@ function floorSource(
   return { freshCopy: () => undefined, read: () => (reading ??= read()) };
 }
 
+/** `undefined` for a readable row. */
 async function failureOf(
   item: StoredItem,
   product: string,
   bound: GenerationBound,
 ): Promise<{ readonly error: unknown } | undefined> {
-  const row = readable(item, product);
-  if ('error' in row) return row;
-  const error = await bound.refusalOf(row.id);
-  return error && { error };
-}
-
-function readable(item: StoredItem, product: string): DekRow | { readonly error: unknown } {
+  let row: DekRow;
   try {
-    return rowIn(item, product);
+    row = rowIn(item, product);
   } catch (error) {
     return { error };
   }
+  const error = await bound.refusalOf(row.id);
+  return error && { error };
 }
 
 /** Only parts that are hashed into the row's own id: other parts could be anything. */

@@ -97,7 +97,7 @@ export interface FinishedEvent<Summary extends RunSummary = RunSummary> extends 
 }
 
 /** An item's event, before the engine adds the counts and the charge. */
-export type OutcomeOf<Event> = Event extends ItemEvent
+export type OutcomeOf<Event> = Event extends { readonly counts: object }
   ? Omit<Event, 'counts' | 'requestCharge'>
   : never;
 

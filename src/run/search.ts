@@ -48,23 +48,41 @@ interface DocumentSearchNeeds {
   readonly request: SearchRequest;
 }
 
+/** What the summaries of all searches have. */
+export interface SearchSummary {
+  readonly product: string;
+  /** Request units of the whole search; absent where the stores reported none. */
+  readonly requestCharge?: number;
+}
+
 /** Always the last event; the same summary is the generator's return value. */
 export interface SearchFinishedEvent<Summary> extends ChargedEvent {
   readonly type: 'finished';
   readonly summary: Summary;
 }
 
-/** What differs between searches. */
-export interface Search<Item, Outcome, Counts, Event, Summary> {
-  readonly pages: AsyncIterable<readonly Item[]>;
-  /** Called for each page: returns how to check each of its items. */
-  readonly checks: (items: readonly Item[]) => Promise<readonly (() => Promise<Outcome>)[]>;
-  readonly nothing: Counts;
-  readonly counted: (counts: Counts, outcome: Outcome) => Counts;
-  /** The events of an outcome; most outcomes are only counted. */
-  readonly eventsOf: (outcome: Outcome, counts: Counts) => Iterable<Event>;
-  readonly summaryOf: (counts: Counts) => Summary;
+/** The outcome of one item. */
+export interface Finding<Counts, Found> {
+  /** Added to the counts, and 1 to `scanned`. */
+  readonly adds: Partial<Counts>;
+  /** The events of the item, without counts; most items are only counted. */
+  readonly events: readonly Found[];
 }
+
+/** What differs between searches. */
+export interface Search<Item, Counts, Found, Head> {
+  /** The part of the summary that is known from the start. */
+  readonly head: Head;
+  readonly nothing: Counts;
+  readonly pages: AsyncIterable<readonly Item[]>;
+  readonly check: (item: Item) => Promise<Finding<Counts, Found>>;
+}
+
+type SearchSteps<Found, Counts, Summary> = AsyncGenerator<
+  (ChargedEvent & Found & { readonly counts: Counts }) | SearchFinishedEvent<Summary>,
+  Summary,
+  void
+>;
 
 /**
  * @param more - Names of options that only this search has, and validates itself.
@@ -113,49 +131,34 @@ export function documentSearchContext(
 }
 
 /** @throws The signal's reason when it aborts, also where a store does not answer. */
-export async function* search<
-  Item,
-  Outcome,
-  Counts,
-  Event extends ChargedEvent,
-  Summary extends ChargedEvent,
->(
+export async function* search<Item, Counts extends object, Found, Head extends object>(
   context: SearchContext,
-  parts: Search<Item, Outcome, Counts, Event, Summary>,
-): AsyncGenerator<Event | SearchFinishedEvent<Summary>, Summary, void> {
+  parts: Search<Item, Counts, Found, Head>,
+): SearchSteps<Found, Counts, Counts & Head> {
   context.signal?.throwIfAborted();
   return yield* context.charge.inEvents(endOnAbort(scan(context, parts), context));
 }
 
-async function* scan<
-  Item,
-  Outcome,
-  Counts,
-  Event extends ChargedEvent,
-  Summary extends ChargedEvent,
->(
+async function* scan<Item, Counts extends object, Found, Head extends object>(
   { charge, concurrency, signal }: SearchContext,
-  {
-    pages,
-    checks,
-    nothing,
-    counted,
-    eventsOf,
-    summaryOf,
-  }: Search<Item, Outcome, Counts, Event, Summary>,
-): AsyncGenerator<Event | SearchFinishedEvent<Summary>, Summary, void> {
+  { head, nothing, pages, check }: Search<Item, Counts, Found, Head>,
+): SearchSteps<Found, Counts, Counts & Head> {
   let counts = nothing;
   for await (const items of pages) {
-    const settling = settleConcurrently(await checks(items), (check) => check(), {
-      concurrency,
-      signal,
-    });
-    for await (const outcome of settling) {
-      counts = counted(counts, outcome);
-      yield* eventsOf(outcome, counts);
+    for await (const found of settleConcurrently(items, check, { concurrency, signal })) {
+      counts = added(counts, found.adds);
+      for (const event of found.events) yield { ...event, counts };
     }
   }
-  const summary = charge.inSummary(summaryOf(counts));
+  const summary = charge.inSummary({ ...head, ...counts });
   yield { type: 'finished', summary };
   return summary;
+}
+
+function added<Counts extends object>(counts: Counts, adds: Partial<Counts>): Counts {
+  const sums = { ...counts } as Record<string, number>;
+  for (const [name, count] of Object.entries<number>({ scanned: 1, ...adds })) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums as Counts;
 }
