@@ -3,10 +3,12 @@ import { constants } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import {
+  keptViews,
   openText,
   sealToText,
   type Plaintext,
   utf8From,
+  viewOf,
   MOST_PAYLOAD_BYTES,
   MOST_UTF8_BYTES,
 } from '../crypto/aes.js';
@@ -185,12 +187,9 @@ export interface ReopenedValue {
 
 // A buffer for additional data, reused by all calls: allocating one for each call is slow.
 const scratch = Buffer.allocUnsafeSlow(2048);
-const scratchViews: (Uint8Array | undefined)[] = [];
-
-function scratchOf(length: number): Uint8Array {
-  if (length > scratch.length) return new Uint8Array(length);
-  return (scratchViews[length] ??= new Uint8Array(scratch.buffer, scratch.byteOffset, length));
-}
+const scratchOf = keptViews((length) =>
+  length > scratch.length ? new Uint8Array(length) : viewOf(scratch, 0, length),
+);
 
 export class FieldCipher {
   readonly dekId: string;

@@ -1,32 +1,47 @@
 /** AES-256-GCM with random 96-bit nonces and 128-bit tags, NIST SP 800-38D; AES key wrap, RFC 3394. @module */
 import { constants } from 'node:buffer';
-import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  randomBytes,
+  randomFillSync,
+  type KeyObject,
+} from 'node:crypto';
 import { startupSnapshot } from 'node:v8';
+import { keepHiddenClasses } from './hidden-classes.js';
 
-/** The methods behind `toString`: in every Node so far, but undocumented. */
-interface TextSlices {
+/** The methods behind `toString` and `write`: in every Node so far, but undocumented. */
+interface TextMethods {
   base64urlSlice(from: number, to: number): string;
   utf8Slice(from: number, to: number): string;
+  base64urlWrite(text: string, at: number): number;
 }
 
 // Checked once: in a Node without these methods the library is slower, not broken.
-const hasSlices = ['base64urlSlice', 'utf8Slice'].every((name) => name in Buffer.prototype);
+const hasTextMethods = ['base64urlSlice', 'utf8Slice', 'base64urlWrite'].every(
+  (name) => name in Buffer.prototype,
+);
 
-function slicesOf(bytes: Buffer): TextSlices {
-  return bytes as unknown as TextSlices;
+function textMethodsOf(bytes: Buffer): TextMethods {
+  return bytes as unknown as TextMethods;
 }
 
-const base64urlOf: (bytes: Buffer, to: number) => string = hasSlices
-  ? (bytes, to) => slicesOf(bytes).base64urlSlice(0, to)
+const base64urlOf: (bytes: Buffer, to: number) => string = hasTextMethods
+  ? (bytes, to) => textMethodsOf(bytes).base64urlSlice(0, to)
   : (bytes, to) => bytes.toString('base64url', 0, to);
 
-export const utf8From: (bytes: Buffer, from: number) => string = hasSlices
-  ? (bytes, from) => slicesOf(bytes).utf8Slice(from, bytes.length)
+export const utf8From: (bytes: Buffer, from: number) => string = hasTextMethods
+  ? (bytes, from) => textMethodsOf(bytes).utf8Slice(from, bytes.length)
   : (bytes, from) => bytes.toString('utf8', from);
+
+const writeBase64url: (bytes: Buffer, text: string) => number = hasTextMethods
+  ? (bytes, text) => textMethodsOf(bytes).base64urlWrite(text, 0)
+  : (bytes, text) => bytes.write(text, 'base64url');
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
 const OVERHEAD = NONCE_BYTES + TAG_BYTES;
 /** The fewest bytes of a sealed value: nonce, one type byte, tag. */
 export const LEAST_SEALED_BYTES: number = OVERHEAD + 1;
@@ -48,14 +63,23 @@ const nonces = Array.from({ length: POOL }, (_each, index) =>
 );
 let used = POOL;
 
-// Every process that starts from a snapshot would reuse the nonces that were drawn while it was built.
-if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.addDeserializeCallback(dropNonces);
+if (startupSnapshot.isBuildingSnapshot()) {
+  // Every process that starts from a snapshot would reuse the nonces that were drawn while it was built.
+  startupSnapshot.addDeserializeCallback(dropNonces);
+} else {
+  // A snapshot cannot contain these: a process that starts from one is slower, not broken.
+  keepHiddenClasses(...usedCiphers());
+}
 
 // Node is fast here when each call allocates few buffers. No data of a call stays in them.
 const SCRATCH_BYTES = 64 * 1024;
+const KEPT_VIEWS = 2048;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 const scratchNonce = viewOf(scratch, 0, NONCE_BYTES);
 const plain = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+const scratchCiphertext = keptViews((length) => viewOf(scratch, NONCE_BYTES, length));
+const scratchTag = keptViews((at) => viewOf(scratch, at, TAG_BYTES));
+const plainBytes = keptViews((length) => viewOf(plain, 0, length));
 /** The most UTF-8 bytes for one UTF-16 code unit. */
 export const MOST_UTF8_BYTES = 3;
 
@@ -89,7 +113,7 @@ export function sealToText(key: KeyObject, plaintext: Plaintext, aad: Uint8Array
 export function openText(key: KeyObject, sealed: string, aad: Uint8Array): Buffer | undefined {
   const most = (sealed.length * 3) >> 2;
   const bytes = most <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(most);
-  const length = bytes.write(sealed, 'base64url');
+  const length = writeBase64url(bytes, sealed);
   return isCanonical(sealed, length) ? openBytes(key, bytes, aad, length) : undefined;
 }
 
@@ -116,11 +140,16 @@ export function openBytes(
   length: number = sealed.length,
 ): Buffer | undefined {
   if (length < LEAST_SEALED_BYTES) return undefined;
-  const nonce = sealed === scratch ? scratchNonce : viewOf(sealed, 0, NONCE_BYTES);
+  const isScratch = sealed === scratch;
+  const nonce = isScratch ? scratchNonce : viewOf(sealed, 0, NONCE_BYTES);
+  const tagAt = length - TAG_BYTES;
+  const tag = isScratch ? scratchTag(tagAt) : viewOf(sealed, tagAt, TAG_BYTES);
+  const bytes = length - OVERHEAD;
+  const ciphertext = isScratch ? scratchCiphertext(bytes) : viewOf(sealed, NONCE_BYTES, bytes);
   const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG_LENGTH);
   decipher.setAAD(aad);
-  decipher.setAuthTag(viewOf(sealed, length - TAG_BYTES, TAG_BYTES));
-  const plaintext = decipher.update(viewOf(sealed, NONCE_BYTES, length - OVERHEAD));
+  decipher.setAuthTag(tag);
+  const plaintext = decipher.update(ciphertext);
   try {
     decipher.final();
   } catch {
@@ -128,6 +157,18 @@ export function openBytes(
     return undefined;
   }
   return plaintext;
+}
+
+/** Ciphers and what they return, one of each class. */
+function usedCiphers(): object[] {
+  const key = randomBytes(KEY_BYTES);
+  const nonce = randomBytes(NONCE_BYTES);
+  const bytes = randomBytes(TAG_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_LENGTH);
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG_LENGTH);
+  for (const each of [cipher, decipher]) each.setAAD(bytes);
+  decipher.setAuthTag(bytes);
+  return [cipher, decipher, cipher.update(bytes), decipher.update(bytes), cipher.final()];
 }
 
 function freshNonce(): Uint8Array {
@@ -147,19 +188,37 @@ function bytesOf({ marker, payload }: Plaintext): Uint8Array {
   const fits = payload.length * MOST_UTF8_BYTES < SCRATCH_BYTES;
   const out = fits ? plain : Buffer.allocUnsafeSlow(1 + Buffer.byteLength(payload));
   out[0] = marker;
-  if (typeof payload === 'string') return viewOf(out, 0, 1 + out.write(payload, 1, 'utf8'));
-  out.set(payload, 1);
-  return viewOf(out, 0, 1 + payload.length);
+  let length = 1;
+  if (typeof payload === 'string') length += out.write(payload, 1, 'utf8');
+  else {
+    out.set(payload, 1);
+    length += payload.length;
+  }
+  return fits ? plainBytes(length) : viewOf(out, 0, length);
+}
+
+/**
+ * Makes each view of a scratch buffer once, up to the first 2 KB: making one for each call takes time, and
+ * collecting it takes time again.
+ *
+ * @param make - Returns the view of this length, or at this offset.
+ */
+export function keptViews(make: (at: number) => Uint8Array): (at: number) => Uint8Array {
+  const kept = new Array<Uint8Array | undefined>(KEPT_VIEWS);
+  return (at) => (at < KEPT_VIEWS ? (kept[at] ??= make(at)) : make(at));
 }
 
 /** A view of part of a buffer; several times as fast to create as a `subarray`. */
-function viewOf({ buffer, byteOffset }: Uint8Array, from: number, length: number): Uint8Array {
+export function viewOf(
+  { buffer, byteOffset }: Uint8Array,
+  from: number,
+  length: number,
+): Uint8Array {
   return new Uint8Array(buffer, byteOffset + from, length);
 }
 
 const KEY_WRAP = 'id-aes256-wrap';
 const DEFAULT_IV = Buffer.alloc(8, 0xa6);
-const KEY_BYTES = 32;
 const WRAPPED_BYTES = KEY_BYTES + 8;
 
 export function aesWrapKey(wrappingKey: KeyObject, key: Uint8Array): Buffer {

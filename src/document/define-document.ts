@@ -1,5 +1,6 @@
 /** Defines which fields of a kind of document are encrypted, and copies a document with places to fill them in. @module */
 import { RecentMap } from '../async/expiring-map.js';
+import { keepHiddenClasses } from '../crypto/hidden-classes.js';
 import { keyScope, type KeyScope, looksLikeEnvelope } from '../format/key-scope.js';
 import {
   readOptions,
@@ -9,6 +10,7 @@ import {
 } from '../guards/guards.js';
 import {
   type DeclaredField,
+  declaredField,
   fieldTree,
   type FieldNode,
   requirePropertyName,
@@ -220,6 +222,8 @@ class Slot implements FieldSlot {
     this.holder[this.at] = value;
   }
 }
+
+keepHiddenClasses(new Slot(declaredField('field'), { field: '' }, 'field'));
 
 interface Walk {
   readonly slots: FieldSlot[];
