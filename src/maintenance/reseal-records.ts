@@ -13,6 +13,7 @@ import {
   readRunOptions,
   type RunOptions,
 } from '../run/run-context.js';
+import { pagesOf } from '../run/passes.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
 import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
 import {
@@ -145,26 +146,22 @@ const SCOPES = ['lease:', 'definition:', 'member:'];
 
 /** @throws The failure of an item: without it, the macs of a product are not complete. */
 async function resealItems(context: RunContext, recordKeyId: string): Promise<void> {
+  const { product, dekStore, signal } = context;
   for (const scope of SCOPES) {
-    for await (const item of itemsOf(context, `${scope}${context.product}`)) {
-      await resealItem(context, recordKeyId, item);
+    const scopeId = `${scope}${product}`;
+    const pages = pagesOf((options) => dekStore.listItems(scopeId, options), {
+      store: 'DEK store',
+      rule: 'S15',
+      signal,
+    });
+    for await (const items of pages) {
+      for (const item of items) {
+        const { value } = item;
+        const hasMac = value === undefined || !hasNoMac(keyOf(value, scopeId));
+        if (hasMac) await resealItem(context, recordKeyId, item);
+      }
     }
   }
-}
-
-async function* itemsOf(
-  { dekStore, signal }: RunContext,
-  scopeId: string,
-): AsyncGenerator<StoredItem, void, void> {
-  let continuation: string | undefined;
-  do {
-    signal?.throwIfAborted();
-    const page = await dekStore.listItems(scopeId, { continuation, signal });
-    yield* page.items.filter(
-      ({ value }) => value === undefined || !hasNoMac(keyOf(value, scopeId)),
-    );
-    continuation = page.continuation;
-  } while (continuation !== undefined);
 }
 
 async function resealItem(

@@ -3,19 +3,19 @@ import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { planWrite } from '../cipher/write-plan.js';
 import { draftToWrite } from '../document/define-document.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
-import type { AnyDocument, AnyDocumentStore } from '../run/scanned-document.js';
-import { migrateDocuments, requireEnabled } from './migrate-documents.js';
 import type { EncryptionContext } from '../run/run-context.js';
+import type { AnyDocument } from '../run/scanned-document.js';
+import type { DocumentStore } from '../store/document-store.js';
+import { rewriteDocuments } from './document-passes.js';
+import { migrateDocuments } from './migrate-documents.js';
+import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import {
   type MigrationContext,
   readMigrationOptions,
   type MigrationOptions,
 } from './migration-options.js';
-import type { DocumentOutcome, MigrationEvent, MigrationSummary } from './migration-event.js';
 import { storedFieldsOf } from './stored-fields.js';
-import { updateStored, type DocumentRewrite, type SettledDocument } from './update-stored.js';
+import type { DocumentRewrite } from './update-stored.js';
 
 /**
  * Encrypts every declared field of a collection that is still plaintext, beside live traffic.
@@ -72,44 +72,30 @@ export async function* backfillDocuments(
   options: MigrationOptions = {},
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   const { request } = readMigrationOptions(options);
-  requireEnabled('backfillDocuments', encryption, true);
   return yield* migrateDocuments({
     run: 'backfillDocuments',
     kind: 'backfill',
+    enabled: true,
     encryption,
     definition,
-    documentStore: documentStore as AnyDocumentStore,
+    documentStore,
     request,
-    wrapsPerDocument: 1,
-    async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, dryRunOf(context));
-      else yield* documentPasses(context, tally, sealing(context));
-    },
+    work: (context, tally) =>
+      rewriteDocuments(context, tally, (document) => sealedOf(context, document)),
   });
 }
 
-function sealing(context: MigrationContext): SettleDocument {
-  return (item, key) => {
-    const rewrite = (document: AnyDocument): DocumentRewrite | undefined => {
-      const { plain } = storedFieldsOf(context, document);
-      return plain > 0 ? { document, fields: plain } : undefined;
-    };
-    return updateStored(context, { item, key, rewrite });
-  };
-}
-
-function dryRunOf(context: MigrationContext): SettleDocument {
-  const { definition, reader } = context;
-  return async ({ document }, key) => {
-    const { place, plain: fields, sealed } = storedFieldsOf(context, document);
-    if (fields === 0) return settled({ type: 'unchanged', key });
+/** `undefined` where nothing is plaintext. */
+async function sealedOf(
+  context: MigrationContext,
+  document: AnyDocument,
+): Promise<DocumentRewrite | undefined> {
+  const { definition, reader, request } = context;
+  const { place, plain, sealed } = storedFieldsOf(context, document);
+  if (request.dryRun && plain > 0) {
     // Called for their refusals: the document can be sealed, and stored with its other properties.
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     if (sealed.length > 0) await reader.read(definition, document);
-    return settled({ type: 'would-change', key, fields });
-  };
-}
-
-function settled(outcome: DocumentOutcome): SettledDocument {
-  return { outcome, lostRace: false };
+  }
+  return plain > 0 ? { document, fields: plain } : undefined;
 }

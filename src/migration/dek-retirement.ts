@@ -3,9 +3,6 @@ import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { timestampOf } from '../async/clock.js';
 import {
   leftUseAt,
-  retiredRow,
-  tombstoneOf,
-  type ActiveDekRow,
   type LiveDekRow,
   type RetiredDekRow,
   type ShreddedDekRow,
@@ -20,75 +17,31 @@ import type { MigrationContext } from './migration-options.js';
 /** Reads the generations of a scope again. */
 export type ReadGenerations = (scope: KeyScope) => Promise<DekGenerations>;
 
-export interface Retirement {
-  /** The dekIds that this call retired. */
-  readonly retired: readonly string[];
-  /** The generations as read after none of the old ones was active any more. */
-  readonly generations: DekGenerations;
-}
-
-/**
- * Retires the old rows that are active, and resolves only once they were read as retired.
- *
- * @param beforeSend - Called before each such write is sent.
- */
-export async function retireOld(
-  context: MigrationContext,
-  scope: KeyScope,
-  { read, beforeSend }: { readonly read: ReadGenerations; readonly beforeSend: () => void },
-): Promise<Retirement> {
-  const { changed, generations } = await changeAll<ActiveDekRow>(context, scope, {
-    what: 'Retiring',
-    read,
-    left: ({ oldActive }) => oldActive,
-    changed: retiredRow,
-    beforeSend,
-  });
-  return { retired: changed, generations };
-}
-
-/**
- * @param mayBeInUse - Whether writers may still seal under a retired row: it is not shredded.
- * @returns The dekIds that this call shredded; a DEK that is active by now is not shredded.
- */
-export async function shredRetired(
-  context: MigrationContext,
-  scope: KeyScope,
-  {
-    read,
-    mayBeInUse,
-  }: { readonly read: ReadGenerations; readonly mayBeInUse: (row: LiveDekRow) => boolean },
-): Promise<readonly string[]> {
-  const { changed } = await changeAll<LiveDekRow>(context, scope, {
-    what: 'Shredding',
-    read,
-    left: ({ old }) => old.filter(({ row }) => row.state === 'retired' && !mayBeInUse(row)),
-    changed: tombstoneOf,
-  });
-  return changed;
-}
-
-interface Change<Row extends LiveDekRow> {
+/** How old rows leave use. */
+export interface OldDekChange<Row extends LiveDekRow> {
+  /** In words, for errors. */
   readonly what: string;
   readonly read: ReadGenerations;
   /** Rows that still have to be changed. */
   readonly left: (generations: DekGenerations) => readonly RowItem<Row>[];
   readonly changed: (row: Row, at: string) => RetiredDekRow | ShreddedDekRow;
-  readonly beforeSend?: () => void;
+  /** Called before each write is sent. */
+  readonly beforeSend: () => void;
 }
 
-interface Changed {
+interface ChangedDeks {
   /** The dekIds that this call changed, including writes whose answer was lost. */
   readonly changed: readonly string[];
+  /** The generations as read after none was left. */
   readonly generations: DekGenerations;
 }
 
 /** Whatever a write returned, only a read shows its effect, and that nothing is left. */
-async function changeAll<Row extends LiveDekRow>(
+export async function changeOldDeks<Row extends LiveDekRow>(
   context: MigrationContext,
   scope: KeyScope,
-  change: Change<Row>,
-): Promise<Changed> {
+  change: OldDekChange<Row>,
+): Promise<ChangedDeks> {
   const sent = new Map<string, string>();
   let failure: { readonly error: unknown } | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
@@ -99,7 +52,7 @@ async function changeAll<Row extends LiveDekRow>(
       requireNoMac(row, `DEK row ${row.id}`);
       const changed = change.changed(row, timestampOf(context.clock));
       await context.requireLease();
-      change.beforeSend?.();
+      change.beforeSend();
       sent.set(row.id, leftUseAt(changed));
       failure = await send(context, changed, etag);
     }

@@ -1,7 +1,7 @@
 /** Scans of a migration over all documents of a collection. @module */
 import { hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { runPass, runPasses, type PassPlan, type RunTally, type Sums } from '../run/passes.js';
+import { runPasses, type PassPlan, type RunTally, type Sums } from '../run/passes.js';
 import type { PassEvent } from '../run/run-event.js';
 import {
   documentPages,
@@ -11,7 +11,12 @@ import {
 } from '../run/scanned-document.js';
 import type { MigrationContext } from './migration-options.js';
 import type { DocumentOutcome, MigrationStepEvent } from './migration-event.js';
-import { NotSelected, type SettledDocument } from './update-stored.js';
+import {
+  NotSelected,
+  type SettledDocument,
+  type StoredUpdate,
+  updateStored,
+} from './update-stored.js';
 
 /** The work of a migration on one document; an error is a failure of that document alone. */
 export type SettleDocument = (
@@ -39,12 +44,33 @@ export async function* documentPasses(
   });
 }
 
-export async function* documentPass(
+/**
+ * Decides on each document alone.
+ *
+ * @param rewrite - Called also in a dry run, which writes nothing.
+ */
+export async function* rewriteDocuments(
   context: MigrationContext,
   tally: RunTally,
-  settle: SettleDocument,
+  rewrite: StoredUpdate['rewrite'],
 ): DocumentPasses {
-  yield* runPass(tally, passOver(context, settle, 'change'));
+  yield* documentPasses(context, tally, async (item, key) => {
+    if (!context.request.dryRun) return updateStored(context, { item, key, rewrite });
+    const next = await rewrite(item.document);
+    if (!next) return { outcome: { type: 'unchanged', key }, lostRace: false };
+    return { outcome: { type: 'would-change', key, fields: next.fields }, lostRace: false };
+  });
+}
+
+/** Renews the lease while something is waited for. */
+export async function* keepLease<Event>(
+  { requireLease }: MigrationContext,
+  events: AsyncIterable<Event>,
+): AsyncGenerator<Event, void, void> {
+  for await (const event of events) {
+    yield event;
+    await requireLease();
+  }
 }
 
 function passOver(

@@ -15,11 +15,11 @@ import {
   summaryHead,
   runEstimate,
 } from '../run/run-context.js';
-import { MeteredDocumentStore, type AnyDocumentStore } from '../run/scanned-document.js';
+import { meteredDocumentStore, type AnyDocumentStore } from '../run/scanned-document.js';
 import { finishRun, RunPublisher } from '../run/run-publisher.js';
 import { RunTally } from '../run/passes.js';
 import type { RunName } from '../run/run-event.js';
-import { refuseReservedFields } from '../store/document-store.js';
+import { type DocumentStore, refuseReservedFields } from '../store/document-store.js';
 import { acquireLease, type LeaseKind, type MigrationLease } from './migration-lease.js';
 import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
@@ -30,12 +30,12 @@ export interface MigrationJob {
   readonly run: RunName;
   /** Stored in the lease. */
   readonly kind: LeaseKind;
+  /** Whether the writers seal: with encryption off, nothing is sealed; with it on, all is sealed again. */
+  readonly enabled: boolean;
   readonly encryption: EncryptionContext;
   readonly definition: AnyDefinition;
-  readonly documentStore: AnyDocumentStore;
+  readonly documentStore: DocumentStore<object>;
   readonly request: MigrationRequest;
-  /** Wraps for each changed document that the dry run does not need. */
-  readonly wrapsPerDocument: number;
   /** The scans; the tally counts each. */
   readonly work: (
     context: MigrationContext,
@@ -60,29 +60,12 @@ const DEK_STORE_METHODS = [
   'replaceItem',
 ] as const;
 
-/**
- * With encryption off, nothing is sealed; with it on, writers would seal again what was opened.
- *
- * @throws RangeError where `enabled` is not the value that the migration needs.
- */
-export function requireEnabled(
-  name: RunName,
-  encryption: EncryptionContext,
-  expected: boolean,
-): void {
-  const { enabled = true } = readEncryption(encryption);
-  if (enabled === expected) return;
-  throw new RangeError(
-    `${name} expected an encryption context with "enabled: ${String(expected)}", like its writers, got "enabled: ${String(enabled)}"`,
-  );
-}
-
 export async function* migrateDocuments(
   job: MigrationJob,
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   requireParts(job);
   const { run, definition, request } = job;
-  const lease = new LeaseSlot();
+  const lease: LeaseSlot = { held: undefined };
   const context = contextOf(job, lease);
   const { collection } = definition;
   const source = { run, product: context.product, collection, dryRun: request.dryRun };
@@ -92,7 +75,14 @@ export async function* migrateDocuments(
   );
 }
 
-function requireParts({ encryption, definition, documentStore }: MigrationJob): void {
+/** @throws RangeError where `enabled` is not the value that the migration needs. */
+function requireParts({ run, enabled, encryption, definition, documentStore }: MigrationJob): void {
+  const { enabled: given = true } = readEncryption(encryption);
+  if (given !== enabled) {
+    throw new RangeError(
+      `${run} expected an encryption context with "enabled: ${String(enabled)}", like its writers, got "enabled: ${String(given)}"`,
+    );
+  }
   requireDekStore('dekStore', DEK_STORE_METHODS, readEncryption(encryption).dekStore);
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', ['list', 'get', 'replace', 'count'], documentStore);
@@ -100,7 +90,7 @@ function requireParts({ encryption, definition, documentStore }: MigrationJob): 
 }
 
 /** Filled once the lease is taken; a dry run writes nothing and needs none. */
-class LeaseSlot {
+interface LeaseSlot {
   held: MigrationLease | undefined;
 }
 
@@ -129,13 +119,14 @@ async function* underLease(
 }
 
 function summaryOf(
-  { run, definition, wrapsPerDocument }: MigrationJob,
+  { run, definition, enabled }: MigrationJob,
   context: MigrationContext,
   tally: RunTally,
 ): MigrationSummary {
   const { dryRun } = context.request;
   const misdated = tally.lastSum('misdated');
-  const wraps = wrapsPerDocument * tally.counts.wouldChange;
+  // A dry run wraps nothing; sealing needs one wrap for each document.
+  const wraps = enabled ? tally.counts.wouldChange : 0;
   return {
     ...summaryHead(context, run),
     collection: definition.collection,
@@ -150,18 +141,17 @@ function summaryOf(
 }
 
 function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
-  const { definition, request, documentStore, encryption } = job;
-  const context = runContext(runParts(encryption), request);
+  const { definition, request, enabled } = job;
+  const context = runContext(runParts(job.encryption), request);
   const { product, providers, dekStore, clock, recoveryKey, fenceTtlMs, epochs, charge } = context;
-  const { enabled = true } = readEncryption(encryption);
   const requireLease = async (): Promise<void> => slot.held?.requireHeld();
   const dekCache = new DekCache({ maxEntries: MOST_DEKS, clock });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const services = dekServices(parts, { fenceTtlMs, epochs });
   // A client may have sent text in the form of an envelope: it is stored already, and stays unchanged.
   const writer = new DocumentWriter(services, enabled, isSoundEnvelope);
-  const store = new MeteredDocumentStore({
-    store: documentStore,
+  const store = meteredDocumentStore({
+    store: job.documentStore as AnyDocumentStore,
     onRequestCharge: charge.add,
     beforeWrite: requireLease,
   });

@@ -12,15 +12,8 @@ interface LeaseCopy {
   readonly etag: string;
 }
 
-interface LeasePlace {
-  readonly product: string;
-  readonly collection: string;
-  readonly dekStore: Required<DekStore>;
-}
-
-/** @throws TamperedError or `ROW_UNSUPPORTED` for an unreadable lease: a migration never replaces it. */
 async function readLease(
-  { product, collection, dekStore }: LeasePlace,
+  { product, collection, dekStore }: LeaseTerms,
   signal?: AbortSignal,
 ): Promise<LeaseCopy | undefined> {
   const item = await readLeaseItem(dekStore, product, collection, { signal });
@@ -33,16 +26,16 @@ async function readLease(
  * @returns Its etag; `undefined` where another write came first.
  */
 async function tryWriteLease(
-  place: LeasePlace,
+  terms: LeaseTerms,
   lease: Lease,
   etag: string | undefined,
 ): Promise<string | undefined> {
-  const { dekStore } = place;
+  const { dekStore } = terms;
   const write = (): Promise<{ readonly etag: string }> =>
     etag === undefined ? dekStore.createItem(lease) : dekStore.replaceItem(lease, etag);
   // Every run has a different owner.
   const landed = async (): Promise<LeaseCopy | undefined> => {
-    const copy = await readLease(place);
+    const copy = await readLease(terms);
     return copy && isSame(copy.lease, lease) ? copy : undefined;
   };
   return (await tryWrite(write, landed))?.etag;
@@ -72,14 +65,8 @@ export interface LeaseTerms {
 const HEARTBEATS = 3;
 
 /** A lease with the present time, as its owner writes it. */
-export function leaseNow({
-  product,
-  collection,
-  kind,
-  owner,
-  leaseTtlMs,
-  clock,
-}: LeaseTerms): Lease {
+function leaseNow(terms: LeaseTerms): Lease {
+  const { product, collection, kind, owner, leaseTtlMs, clock } = terms;
   const heartbeatAt = timestampOf(clock);
   const expiresAt = new Date(Date.parse(heartbeatAt) + leaseTtlMs).toISOString();
   const head = { id: leaseId(collection), scopeId: leaseScopeId(product) };

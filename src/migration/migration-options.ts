@@ -41,7 +41,7 @@ export interface MigrationRequest extends RunRequest {
 
 const OPTIONS = ['select', 'owner', 'leaseTtlMs'] as const;
 const DEFAULT_LEASE_TTL_MS = 30_000;
-export const LEAST_LEASE_TTL_MS = 1_000;
+const LEAST_LEASE_TTL_MS = 1_000;
 export const MOST_LEASE_TTL_MS = 600_000;
 
 /**

@@ -12,13 +12,12 @@ import { requireDekStore, requireKeyProvider } from '../run/required-parts.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import type { RunTally } from '../run/passes.js';
 import type { FenceEvent } from '../run/run-event.js';
-import type { AnyDocumentStore } from '../run/scanned-document.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
-import { migrateDocuments, requireEnabled } from './migrate-documents.js';
+import { documentPasses, keepLease } from './document-passes.js';
+import { migrateDocuments } from './migrate-documents.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
 import {
   type MigrationContext,
@@ -93,15 +92,14 @@ export async function* reencryptDocuments(
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   const { clock = systemClock } = readEncryption(encryption);
   const request = readReencryptOptions(options, clock.wallMs());
-  requireEnabled('reencryptDocuments', encryption, true);
   return yield* migrateDocuments({
     run: 'reencryptDocuments',
     kind: 'reencrypt',
+    enabled: true,
     encryption,
     definition,
-    documentStore: documentStore as AnyDocumentStore,
+    documentStore,
     request,
-    wrapsPerDocument: 1,
     work: (context, tally) => reencrypt(context, tally, request),
   });
 }
@@ -116,18 +114,13 @@ async function* reencrypt(
     ? await previewFloor(context, request.createdBefore)
     : yield* settleFloor(context, request.createdBefore);
   const reencrypter = new Reencrypter(context, oldDeks, source);
-  const settle: SettleDocument = (item, key) => reencrypter.settle(item, key);
-  const shred: SettleDocument = (item, key) => reencrypter.shred(item, key);
-  const dryRun: SettleDocument = (item, key) => reencrypter.dryRun(item, key);
-  if (request.dryRun) {
-    yield* documentPass(context, tally, dryRun);
-    return;
-  }
-  yield* documentPasses(context, tally, settle);
+  const { settle, shred, dryRun } = reencrypter;
+  yield* documentPasses(context, tally, request.dryRun ? dryRun : settle);
+  if (request.dryRun) return;
   // At least once, even without old DEKs: until then some process may have created one below the floor.
   for (let round = 0; ; round += 1) {
-    if (round === MOST_ROUNDS)
-      throw contended(`Re-encrypting "${context.definition.collection}"`, round);
+    const { collection } = context.definition;
+    if (round === MOST_ROUNDS) throw contended(`Re-encrypting "${collection}"`, round);
     yield* waitUnderLease(context);
     reencrypter.beginRound();
     yield* documentPasses(context, tally, request.shred ? shred : settle, 'verify');
@@ -138,10 +131,7 @@ async function* reencrypt(
 /** Waits until no writer acts on what it read before. */
 async function* waitUnderLease(context: MigrationContext): AsyncGenerator<FenceEvent, void, void> {
   const { record } = await context.services.records.readOrCreate();
-  for await (const event of waitForWriters(context, record)) {
-    yield event;
-    await context.requireLease();
-  }
+  yield* keepLease(context, waitForWriters(context, record));
 }
 
 function sourceLoader(
@@ -211,7 +201,6 @@ function readSource(source: unknown): ReencryptSource {
   const { keyProvider, dekStore } = readOptions(source as ReencryptSource, SOURCE, 'source');
   requireKeyProvider('source.keyProvider', keyProvider);
   // An own property, even if undefined: a polluted prototype must not supply one.
-  if (dekStore === undefined) return { keyProvider, dekStore };
-  requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
+  if (dekStore !== undefined) requireDekStore('source.dekStore', ['get', 'getMany'], dekStore);
   return { keyProvider, dekStore };
 }

@@ -1,5 +1,5 @@
 /** Moves documents, one after the other, to a fresh DEK. @module */
-import { isNeverUsed, type LiveDekRow } from '../format/dek-row.js';
+import { isNeverUsed, type LiveDekRow, retiredRow, tombstoneOf } from '../format/dek-row.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
@@ -10,13 +10,9 @@ import type { KeyScope } from '../format/key-scope.js';
 import { draftToWrite } from '../document/define-document.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
+import type { SettleDocument } from './document-passes.js';
 import { DekGenerations, highestGeneration } from './dek-generations.js';
-import {
-  retireOld,
-  shredRetired,
-  type ReadGenerations,
-  type Retirement,
-} from './dek-retirement.js';
+import { changeOldDeks, type ReadGenerations } from './dek-retirement.js';
 import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
@@ -76,16 +72,16 @@ export class Reencrypter {
   }
 
   /** Rewrites the document where it names an old DEK, and then retires the old DEKs. */
-  async settle(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+  readonly settle: SettleDocument = async (item, key) => {
     const { place } = storedFieldsOf(this.#context, item.document);
     const settled = await this.#rewrite(item, key);
     if (settled.outcome.type === 'skipped') return settled;
-    const { retired, generations } = await this.#retire(place.scope);
+    const { changed: retired, generations } = await this.#retire(place.scope);
     return withDeks(settled, { ...(retired.length > 0 && { retired }), ...reportOf(generations) });
-  }
+  };
 
   /** After the wait: the same, then a new etag and one more read; then the old DEKs are shredded. */
-  async shred(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
+  readonly shred: SettleDocument = async (item, key) => {
     const settled = await this.settle(item, key);
     const { scope } = storedFieldsOf(this.#context, item.document).place;
     const { scopeId } = scope;
@@ -96,50 +92,53 @@ export class Reencrypter {
     if (this.#doubts.has(scopeId)) throw this.#doubts.get(scopeId);
     const isStored = await this.#touch(key);
     if (!isStored) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace: true };
-    const shredded = await shredRetired(this.#context, scope, {
+    const { changed: shredded } = await changeOldDeks(this.#context, scope, {
+      what: 'Shredding',
       read: this.#read,
-      mayBeInUse: this.#mayBeInUse,
+      // A DEK that is active by now is not shredded.
+      left: ({ old }) => old.filter(({ row }) => row.state === 'retired' && !this.#mayBeInUse(row)),
+      changed: tombstoneOf,
+      beforeSend: () => undefined,
     });
     const fields = settled.outcome.type === 'changed' ? settled.outcome.fields : 0;
     const outcome = { type: 'changed', key, fields, shredded, ...reportOf(generations) } as const;
     return { outcome, lostRace: settled.lostRace };
-  }
+  };
 
   /** Whether the row was retired by its own writer, which may have been during the last wait. */
-  readonly #mayBeInUse = (row: LiveDekRow): boolean => {
+  #mayBeInUse(row: LiveDekRow): boolean {
     if (!isNeverUsed(row) || this.#waited.has(row.id)) return false;
     this.#found.add(row.id);
     this.#retired.add(row.scopeId);
     return true;
-  };
-
-  /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
-  async dryRun({ document }: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
-    const fields = storedFieldsOf(this.#context, document);
-    const generations = await this.#read(fields.place.scope);
-    requireNoStray(document, fields, generations);
-    if (!fields.dekIds.some((dekId) => generations.isToReplace(dekId))) {
-      return { outcome: { type: 'unchanged', key, ...reportOf(generations) }, lostRace: false };
-    }
-    await this.#requireMoves(document, fields, generations);
-    const count = fields.sealed.length + fields.plain;
-    const outcome = {
-      type: 'would-change',
-      key,
-      fields: count,
-      ...reportOf(generations),
-    } as const;
-    return { outcome, lostRace: false };
   }
 
-  async #retire(scope: KeyScope): Promise<Retirement> {
+  /** Opens the document as {@link Reencrypter.settle} would, and writes nothing. */
+  readonly dryRun: SettleDocument = async ({ document }, key) => {
+    const fields = storedFieldsOf(this.#context, document);
+    const generations = await this.#read(fields.place.scope);
+    const report = reportOf(generations);
+    if (!(await this.#hasToMove(document, fields, generations))) {
+      return { outcome: { type: 'unchanged', key, ...report }, lostRace: false };
+    }
+    const count = fields.sealed.length + fields.plain;
+    const outcome = { type: 'would-change', key, fields: count, ...report } as const;
+    return { outcome, lostRace: false };
+  };
+
+  async #retire(scope: KeyScope): ReturnType<typeof changeOldDeks> {
     const writes = { sent: 0 };
-    const beforeSend = (): void => {
-      writes.sent += 1;
-      if (this.#hasWaited) this.#retired.add(scope.scopeId);
-    };
     try {
-      return await retireOld(this.#context, scope, { read: this.#read, beforeSend });
+      return await changeOldDeks(this.#context, scope, {
+        what: 'Retiring',
+        read: this.#read,
+        left: ({ oldActive }) => oldActive,
+        changed: retiredRow,
+        beforeSend: () => {
+          writes.sent += 1;
+          if (this.#hasWaited) this.#retired.add(scope.scopeId);
+        },
+      });
     } catch (error) {
       if (writes.sent > 0) this.#doubts.set(scope.scopeId, error);
       throw error;
@@ -168,10 +167,8 @@ export class Reencrypter {
   ): Promise<DekGenerations | undefined> {
     const { place, dekIds } = fields;
     const before = await this.#read(place.scope);
-    requireNoStray(document, fields, before);
-    if (!dekIds.some((dekId) => before.isToReplace(dekId))) return undefined;
     // Before a DEK is created for it: a document that cannot be moved is left unchanged.
-    await this.#requireMoves(document, fields, before);
+    if (!(await this.#hasToMove(document, fields, before))) return undefined;
     this.#context.signal?.throwIfAborted();
     await this.#context.services.sealing.renew(place.scope, token, {
       isWanted: (row) => !before.isOld(row),
@@ -181,17 +178,29 @@ export class Reencrypter {
     return this.#read(place.scope);
   }
 
-  /** @throws Where the document does not open, or cannot be sealed under a new DEK. */
-  async #requireMoves(
+  /**
+   * Whether the document names an old DEK.
+   *
+   * @throws What moving the document to another DEK would fail with.
+   */
+  async #hasToMove(
     document: AnyDocument,
-    { sealed, place }: StoredFields,
+    fields: StoredFields,
     generations: DekGenerations,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const { sealed, place, dekIds } = fields;
+    const stray = strayEnvelopes(document, fields).find(({ dekId }) =>
+      generations.isToReplace(dekId),
+    );
+    if (stray) throw strayEnvelope(stray);
+    if (!dekIds.some((dekId) => generations.isToReplace(dekId))) return false;
     const { definition } = this.#context;
+    // Called for its refusals: what is not sealed has to be stored too.
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
     for (const each of sealed) {
       plaintextToReseal(await this.#dekOf(each.envelope.dekId, generations), place, each);
     }
+    return true;
   }
 
   async #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
@@ -233,18 +242,6 @@ export class Reencrypter {
     }
     return true;
   }
-}
-
-/** @throws For an envelope under an old DEK that this definition cannot seal again. */
-function requireNoStray(
-  document: AnyDocument,
-  fields: StoredFields,
-  generations: DekGenerations,
-): void {
-  const stray = strayEnvelopes(document, fields).find(({ dekId }) =>
-    generations.isToReplace(dekId),
-  );
-  if (stray) throw strayEnvelope(stray);
 }
 
 /** The report about these DEKs; empty where there is nothing to report. */

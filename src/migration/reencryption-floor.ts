@@ -1,4 +1,5 @@
 /** Decides which DEKs a re-encryption treats as old, whatever creation time they claim. @module */
+import { isDeepStrictEqual } from 'node:util';
 import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { readReencryptionItem, type StoredItem } from '../store/dek-store.js';
 import { timestampOf } from '../async/clock.js';
@@ -10,6 +11,7 @@ import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/change-row.js';
 import { waitForReads } from '../run/wait-for-writers.js';
 import { requireNoMac } from '../format/item-shape.js';
+import { keepLease } from './document-passes.js';
 import type { MigrationContext } from './migration-options.js';
 import {
   parseReencryption,
@@ -87,10 +89,7 @@ async function* newRecord(
   // If the clock was set back since the time was checked, the item must still be readable.
   const startedAt = nowAt < createdBefore ? createdBefore : nowAt;
   // A DEK that was just created is certain to be in the scan only once reads no longer miss it.
-  for await (const event of waitForReads(context)) {
-    yield event;
-    await context.requireLease();
-  }
+  yield* keepLease(context, waitForReads(context));
   const { record } = await context.services.records.readOrCreate();
   return {
     id: reencryptionId(definition.collection),
@@ -141,12 +140,8 @@ async function tryStore(
     over ? dekStore.replaceItem(record, over.etag) : dekStore.createItem(record);
   return tryWrite(write, async () => {
     const stored = (await readCopy(context))?.record;
-    return stored?.startedAt === record.startedAt && isSame(stored, record) ? stored : undefined;
+    return isDeepStrictEqual({ ...stored }, { ...record }) ? stored : undefined;
   });
-}
-
-function isSame(one: ReencryptionRecord, other: ReencryptionRecord): boolean {
-  return one.createdBefore === other.createdBefore && one.generationFloor === other.generationFloor;
 }
 
 /** Epoch and state do not change: a concurrent rotation reads the record again, and continues. */

@@ -2,9 +2,9 @@
 import { draftOf } from '../document/define-document.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPass, documentPasses, type SettleDocument } from './document-passes.js';
-import type { AnyDocument, AnyDocumentStore } from '../run/scanned-document.js';
-import { migrateDocuments, requireEnabled } from './migrate-documents.js';
+import { rewriteDocuments } from './document-passes.js';
+import type { AnyDocument } from '../run/scanned-document.js';
+import { migrateDocuments } from './migrate-documents.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import {
   type MigrationContext,
@@ -13,7 +13,7 @@ import {
 } from './migration-options.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import { storedFieldsOf, strayEnvelope, strayEnvelopes } from './stored-fields.js';
-import { updateStored, type DocumentRewrite } from './update-stored.js';
+import type { DocumentRewrite } from './update-stored.js';
 
 /**
  * Decrypts every declared field of a collection in place, beside live traffic.
@@ -59,37 +59,17 @@ export async function* removeEncryption(
   options: MigrationOptions = {},
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   const { request } = readMigrationOptions(options);
-  requireEnabled('removeEncryption', encryption, false);
   return yield* migrateDocuments({
     run: 'removeEncryption',
     kind: 'remove-encryption',
+    enabled: false,
     encryption,
     definition,
-    documentStore: documentStore as AnyDocumentStore,
+    documentStore,
     request,
-    wrapsPerDocument: 0,
-    async *work(context, tally) {
-      if (request.dryRun) yield* documentPass(context, tally, dryRunOf(context));
-      else yield* documentPasses(context, tally, opening(context));
-    },
+    work: (context, tally) =>
+      rewriteDocuments(context, tally, (document) => openedOf(context, document)),
   });
-}
-
-function opening(context: MigrationContext): SettleDocument {
-  return (item, key) =>
-    updateStored(context, { item, key, rewrite: (document) => openedOf(context, document) });
-}
-
-function dryRunOf(context: MigrationContext): SettleDocument {
-  return async ({ document }, key) => {
-    const opened = await openedOf(context, document);
-    return {
-      outcome: opened
-        ? { type: 'would-change', key, fields: opened.fields }
-        : { type: 'unchanged', key },
-      lostRace: false,
-    };
-  };
 }
 
 /** `undefined` where nothing is sealed. */

@@ -26,9 +26,7 @@ export interface StoredUpdate {
   readonly item: AnyDocumentItem;
   readonly key: DocumentIdentity;
   /** `undefined` where the document is already in its final state. */
-  readonly rewrite: (
-    stored: AnyDocument,
-  ) => DocumentRewrite | Promise<DocumentRewrite | undefined> | undefined;
+  readonly rewrite: (stored: AnyDocument) => Promise<DocumentRewrite | undefined>;
   /** Where given, every envelope is opened with it, and sealed again. */
   readonly resealFrom?: DekSource;
   /** The shred token of the document's scope, where the work on it began earlier. */

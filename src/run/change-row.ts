@@ -1,31 +1,24 @@
 /** Changes one DEK row at a time, under the etag that was read. @module */
 import type { Clock } from '../async/clock.js';
 import { isDeepStrictEqual } from 'node:util';
-import { contended, brokenContract } from '../errors/errors.js';
+import { contended } from '../errors/errors.js';
 import { parseDekRow, type DekRow, dekIdIn, NO_DEK_ID } from '../format/dek-row.js';
 import { alteredItem } from '../format/item-shape.js';
 import { backOff, MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import type { DekStore, StoredItem, DekRowFilter } from '../store/dek-store.js';
-import type { Settled } from './passes.js';
+import { pagesOf, type Settled } from './passes.js';
 import type { ItemOutcome } from './run-event.js';
 
-const PAGE_SIZE = 200;
-
-export async function* dekRowPages(
+export function dekRowPages(
   dekStore: DekStore,
   filter: DekRowFilter,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly StoredItem[], void, void> {
-  let continuation: string | undefined;
-  do {
-    signal?.throwIfAborted();
-    const page = await dekStore.list(filter, { pageSize: PAGE_SIZE, continuation, signal });
-    yield page.items;
-    if (page.continuation !== undefined && page.continuation === continuation) {
-      throw brokenContract('DEK store', 'S7', 'list returned the same continuation again');
-    }
-    continuation = page.continuation;
-  } while (continuation !== undefined);
+  return pagesOf((options) => dekStore.list(filter, options), {
+    store: 'DEK store',
+    rule: 'S7',
+    signal,
+  });
 }
 
 /** For events: the dekId, if it is known. */

@@ -1,6 +1,6 @@
 /** Scans over the items of a store, repeated until one finds nothing to do. @module */
 import { settleConcurrently, type WorkLimit } from '../async/concurrency.js';
-import { contended } from '../errors/errors.js';
+import { brokenContract, contended } from '../errors/errors.js';
 import type { ItemOutcome, PassedEvent, PassEvent, RunCounts } from './run-event.js';
 
 /** One finished item. */
@@ -102,6 +102,40 @@ export function isLeft({ type, reason }: ItemOutcome): boolean {
 
 function addSums(sums: Record<string, number>, more: Sums): void {
   for (const [name, value] of Object.entries(more)) sums[name] = (sums[name] ?? 0) + value;
+}
+
+const PAGE_SIZE = 200;
+
+interface ListOptions {
+  readonly pageSize: number;
+  readonly continuation: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly continuation?: string;
+}
+
+/** @throws FieldEncryptionError `ADAPTER_CONTRACT` where a listing would never end. */
+export async function* pagesOf<Item>(
+  list: (options: ListOptions) => Promise<Page<Item>>,
+  {
+    store,
+    rule,
+    signal,
+  }: Pick<ListOptions, 'signal'> & { readonly store: string; readonly rule: string },
+): AsyncGenerator<readonly Item[], void, void> {
+  let continuation: string | undefined;
+  do {
+    signal?.throwIfAborted();
+    const page = await list({ pageSize: PAGE_SIZE, continuation, signal });
+    yield page.items;
+    if (page.continuation !== undefined && page.continuation === continuation) {
+      throw brokenContract(store, rule, 'list returned the same continuation again');
+    }
+    continuation = page.continuation;
+  } while (continuation !== undefined);
 }
 
 /** One scan. */

@@ -6,31 +6,22 @@ import type {
   DocumentPage,
   DocumentStore,
   StoredDocumentItem,
-  DocumentKeyProperties,
   DocumentStoreOptions,
   ListDocumentsOptions,
 } from '../store/document-store.js';
+import { pagesOf } from './passes.js';
 
 export type AnyDocument = Record<string, unknown>;
 export type AnyDocumentStore = DocumentStore<AnyDocument>;
 export type AnyDocumentItem = StoredDocumentItem<AnyDocument>;
 
-const PAGE_SIZE = 200;
-
-export async function* documentPages(
-  store: AnyDocumentStore,
+export function documentPages(
+  store: Pick<AnyDocumentStore, 'list'>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly AnyDocumentItem[], void, void> {
-  let continuation: string | undefined;
-  do {
-    signal?.throwIfAborted();
-    const page = checkedPage(await store.list({ pageSize: PAGE_SIZE, continuation, signal }));
-    yield page.items;
-    if (page.continuation !== undefined && page.continuation === continuation) {
-      throw brokenContract('document store', 'D6', 'list returned the same continuation again');
-    }
-    continuation = page.continuation;
-  } while (continuation !== undefined);
+  const list = async (options: ListDocumentsOptions): Promise<DocumentPage<AnyDocument>> =>
+    checkedPage(await store.list(options));
+  return pagesOf(list, { store: 'document store', rule: 'D6', signal });
 }
 
 /**
@@ -73,7 +64,7 @@ export function identityOf({ key }: AnyDefinition, document: object): DocumentId
 
 /** `undefined` only for a document that is truly absent; any other unexpected value is refused. */
 export async function lookUpDocument(
-  store: AnyDocumentStore,
+  store: Pick<AnyDocumentStore, 'get'>,
   key: DocumentIdentity,
   signal: AbortSignal | undefined,
 ): Promise<AnyDocumentItem | undefined> {
@@ -88,60 +79,27 @@ interface MeteredDocumentStoreParts {
   readonly beforeWrite?: () => Promise<void>;
 }
 
-export class MeteredDocumentStore implements AnyDocumentStore {
-  readonly #parts: MeteredDocumentStoreParts;
+/** What the runs need of a document store; none deletes documents. */
+export type MeteredDocumentStore = Omit<AnyDocumentStore, 'delete'>;
 
-  constructor(parts: MeteredDocumentStoreParts) {
-    this.#parts = parts;
-  }
-
-  get reservedProperties(): readonly string[] {
-    return this.#parts.store.reservedProperties ?? [];
-  }
-
-  get(
-    key: DocumentKeyProperties,
-    options?: DocumentStoreOptions,
-  ): Promise<AnyDocumentItem | undefined> {
-    return this.#parts.store.get(key, this.#metered(options));
-  }
-
-  list(options?: ListDocumentsOptions): Promise<DocumentPage<AnyDocument>> {
-    return this.#parts.store.list(this.#metered(options));
-  }
-
-  count(options?: DocumentStoreOptions): Promise<number> {
-    return this.#parts.store.count(this.#metered(options));
-  }
-
-  async create(document: AnyDocument, options?: DocumentStoreOptions): Promise<AnyDocumentItem> {
-    return this.#parts.store.create(document, await this.#forWrite(options));
-  }
-
-  async replace(
-    document: AnyDocument,
-    etag: string,
-    options?: DocumentStoreOptions,
-  ): Promise<AnyDocumentItem> {
-    return this.#parts.store.replace(document, etag, await this.#forWrite(options));
-  }
-
-  async delete(
-    key: DocumentKeyProperties,
-    etag: string,
-    options?: DocumentStoreOptions,
-  ): Promise<void> {
-    await this.#parts.store.delete(key, etag, await this.#forWrite(options));
-  }
-
-  /** Without the signal: a write that was sent is always awaited. */
-  async #forWrite(options: DocumentStoreOptions | undefined): Promise<DocumentStoreOptions> {
-    await this.#parts.beforeWrite?.();
+export function meteredDocumentStore({
+  store,
+  onRequestCharge,
+  beforeWrite,
+}: MeteredDocumentStoreParts): MeteredDocumentStore {
+  // Without the signal: a write that was sent is always awaited.
+  const forWrite = async (options?: DocumentStoreOptions): Promise<DocumentStoreOptions> => {
+    await beforeWrite?.();
     options?.signal?.throwIfAborted();
-    return this.#metered({});
-  }
-
-  #metered(options: ListDocumentsOptions | undefined): ListDocumentsOptions {
-    return { ...options, onRequestCharge: this.#parts.onRequestCharge };
-  }
+    return { onRequestCharge };
+  };
+  return {
+    reservedProperties: store.reservedProperties ?? [],
+    get: (key, options) => store.get(key, { ...options, onRequestCharge }),
+    list: (options) => store.list({ ...options, onRequestCharge }),
+    count: (options) => store.count({ ...options, onRequestCharge }),
+    create: async (document, options) => store.create(document, await forWrite(options)),
+    replace: async (document, etag, options) =>
+      store.replace(document, etag, await forWrite(options)),
+  };
 }

@@ -8,7 +8,11 @@ import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { meteredDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
 import { endOnAbort } from './run-publisher.js';
-import { MeteredDocumentStore, type AnyDocumentStore } from './scanned-document.js';
+import {
+  type AnyDocumentStore,
+  meteredDocumentStore,
+  type MeteredDocumentStore,
+} from './scanned-document.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
 import { readConcurrency } from './run-context.js';
 
@@ -39,7 +43,7 @@ export interface SearchContext extends SearchRequest {
 
 export interface DocumentSearchContext extends SearchContext {
   readonly definition: AnyDefinition;
-  readonly documentStore: AnyDocumentStore;
+  readonly documentStore: MeteredDocumentStore;
 }
 
 interface DocumentSearchNeeds {
@@ -126,7 +130,7 @@ export function documentSearchContext(
   requireDocumentStore('documentStore', methods, documentStore);
   const context = searchContext(encryption, request);
   const store = documentStore as AnyDocumentStore;
-  const metered = new MeteredDocumentStore({ store, onRequestCharge: context.charge.add });
+  const metered = meteredDocumentStore({ store, onRequestCharge: context.charge.add });
   return { ...context, definition, documentStore: metered };
 }
 
