@@ -3,13 +3,7 @@ import { GenerationBound } from '../dek/dek-bounds.js';
 import { hasCode } from '../errors/errors.js';
 import type { DekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
-import {
-  changeRow,
-  type RowAttempt,
-  type RowChange,
-  type RowKind,
-  dekRowPages,
-} from '../run/change-row.js';
+import { changeRow, type RowChange, type RowKind, dekRowPages } from '../run/change-row.js';
 import { runPasses, RunTally } from '../run/passes.js';
 import {
   type EncryptionContext,
@@ -109,7 +103,7 @@ async function* scanned(
 ): AsyncGenerator<MaintenanceStepEvent, MaintenanceSummary, void> {
   const { run, request } = job;
   const { product, dekStore, signal, budget } = context;
-  const kind = new MaintainedRows(job, context);
+  const kind = rowKind(job, context);
   await job.requireAllowed?.(context);
   yield { type: 'begun', run, product };
   const tally = new RunTally();
@@ -131,61 +125,46 @@ async function* scanned(
   return { ...summaryHead(context, run), complete, ...tally.counts, ...estimate };
 }
 
-class MaintainedRows implements RowKind<MaintenanceOutcome> {
-  readonly what = 'Changing DEK row';
-  readonly #job: MaintenanceJob;
-  readonly #context: RunContext;
-  readonly #next: NextRow;
-  readonly #bound: GenerationBound;
-  #end: { readonly error: unknown } | undefined;
-
-  constructor(job: MaintenanceJob, context: RunContext) {
-    this.#job = job;
-    this.#context = context;
-    this.#next = job.nextRow(context);
-    this.#bound = new GenerationBound(context.records);
-  }
-
-  readonly change = async (
-    row: DekRow,
-    { item }: RowAttempt,
-  ): Promise<RowChange<MaintenanceOutcome>> => {
-    const { id: dekId } = row;
-    await this.#bound.require(dekId);
-    const next = await this.#next(row, item);
-    if (next === undefined) return { outcome: { type: 'unchanged', dekId } };
-    if (typeof next === 'string') return { outcome: { type: 'skipped', dekId, reason: next } };
-    requireNoMac(row, `DEK row ${dekId}`);
-    if (this.#context.request.dryRun) return { outcome: { type: 'would-change', dekId } };
-    return { next, outcome: { type: 'changed', dekId } };
-  };
-
-  readonly failed = ({ dekId, error }: { dekId: string; error: unknown }): MaintenanceOutcome => ({
-    type: 'failed',
-    dekId,
-    error,
-  });
-
-  readonly removed = (dekId: string): MaintenanceOutcome => ({
-    type: 'skipped',
-    dekId,
-    reason: 'removed',
-  });
-
-  /** An error here ends the run, and not only the work on one row. */
-  readonly afterRead = async (): Promise<void> => {
+function rowKind(
+  { nextRow, requireAllowed }: MaintenanceJob,
+  context: RunContext,
+): RowKind<MaintenanceOutcome> {
+  const next = nextRow(context);
+  const bound = new GenerationBound(context.records);
+  let isForbidden = false;
+  const afterRead = async (): Promise<void> => {
     try {
-      await this.#job.requireAllowed?.(this.#context);
+      await requireAllowed?.(context);
     } catch (error) {
-      this.#end = { error };
+      isForbidden = true;
       throw error;
     }
   };
-
-  readonly beforeWrite = async (): Promise<void> => {
-    if (this.#job.requireAllowed) await this.#context.records.requireFresh(() => this.afterRead());
+  return {
+    what: 'Changing DEK row',
+    change: async (row, { item }) => {
+      await bound.require(row.id);
+      return changeOf(row, await next(row, item), context.request);
+    },
+    failed: ({ dekId, error }) => ({ type: 'failed', dekId, error }),
+    removed: (dekId) => ({ type: 'skipped', dekId, reason: 'removed' }),
+    afterRead,
+    beforeWrite: async () => {
+      if (requireAllowed) await context.records.requireFresh(afterRead);
+    },
+    endsRun: (error) => isForbidden || hasCode(error, 'ROTATION_SUPERSEDED'),
   };
+}
 
-  readonly endsRun = (error: unknown): boolean =>
-    this.#end !== undefined || hasCode(error, 'ROTATION_SUPERSEDED');
+function changeOf(
+  row: DekRow,
+  next: Awaited<ReturnType<NextRow>>,
+  { dryRun }: RunRequest,
+): RowChange<MaintenanceOutcome> {
+  const { id: dekId } = row;
+  if (next === undefined) return { outcome: { type: 'unchanged', dekId } };
+  if (typeof next === 'string') return { outcome: { type: 'skipped', dekId, reason: next } };
+  requireNoMac(row, `DEK row ${dekId}`);
+  if (dryRun) return { outcome: { type: 'would-change', dekId } };
+  return { next, outcome: { type: 'changed', dekId } };
 }

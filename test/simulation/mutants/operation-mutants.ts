@@ -72,8 +72,8 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'maintenance/maintain-rows.ts',
-        from: 'if (this.#job.requireAllowed) await this.#context',
-        to: 'if (!this.#job) await this.#context',
+        from: 'if (requireAllowed) await context',
+        to: 'if (requireAllowed && !context) await context',
       },
     ],
   },
