@@ -1,19 +1,12 @@
 /** Opens DEKs from their recovery wraps, and decides which of them are lost. @module */
 import { deriveCommitment } from '../crypto/key-schedule.js';
-import { commitsTo, unwrapDekBytes } from '../dek/dek-wraps.js';
+import { commitsTo } from '../dek/dek-wraps.js';
 import { DEK_BYTES } from '../dek/dek.js';
 import { FieldEncryptionError, hasCode, type ErrorDetails } from '../errors/errors.js';
-import {
-  isLive,
-  type LiveDekRow,
-  type PreviousWrap,
-  primaryWrap,
-  isSameMek,
-  wrapIn,
-} from '../format/dek-row.js';
+import { isLive, type LiveDekRow, primaryWrap, isSameMek } from '../format/dek-row.js';
 import type { DekLoss, DekLossReason } from '../rotation/rewrap-event.js';
 import type { RotationContext } from '../rotation/rewrap-all-deks.js';
-import type { DekOpening, OpenedDek } from '../rotation/row-rewrapper.js';
+import { type DekOpening, type OpenedDek, unwrapFrom } from '../rotation/row-rewrapper.js';
 import { dekRowPages, rowIn } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { PrivateRecoveryKey } from './private-recovery-key.js';
@@ -114,14 +107,6 @@ async function openWithMek(
     }
   }
   throw lost(cause);
-}
-
-function unwrapFrom(
-  context: RotationContext,
-  row: LiveDekRow,
-  wrap: PreviousWrap,
-): Promise<Uint8Array> {
-  return unwrapDekBytes(context, { ...row, ...wrapIn(wrap) }, { signal: context.signal });
 }
 
 function unknownKey(

@@ -1,6 +1,6 @@
 /** Rotates the MEK: rewraps every DEK beside live traffic. @module */
 import { unwrapDekBytes, makeRoundTrip } from '../dek/dek-wraps.js';
-import { hasCode } from '../errors/errors.js';
+import { hasCode, type TamperedError } from '../errors/errors.js';
 import {
   isLive,
   type LiveDekRow,
@@ -207,10 +207,6 @@ async function requireTarget(context: RotationContext): Promise<void> {
   await opening?.requireUseful(context);
 }
 
-interface Failure {
-  readonly error: unknown;
-}
-
 /** One broken row proves nothing against the version; this many do. */
 const MOST_BROKEN = 8;
 
@@ -222,17 +218,17 @@ const MOST_BROKEN = 8;
  */
 async function requireRollbackTarget(context: RotationContext): Promise<void> {
   const { dekStore, product, signal, target } = context;
-  const broken: Failure[] = [];
+  const broken: TamperedError[] = [];
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
     for (const item of items) {
       const row = rowUnder(target, item, product);
       if (!row) continue;
       const failure = await failureOf(context, row);
       if (!failure) return;
-      if (broken.push(failure) === MOST_BROKEN) throw failure.error;
+      if (broken.push(failure) === MOST_BROKEN) throw failure;
     }
   }
-  if (broken[0]) throw broken[0].error;
+  if (broken[0]) throw broken[0];
   await requireNamed(context);
 }
 
@@ -251,12 +247,15 @@ function rowUnder(target: MekReference, item: StoredItem, product: string): Live
 }
 
 /** Returns a failure of the row alone. @throws A failure of the target, or of the connection to it. */
-async function failureOf(context: RotationContext, row: LiveDekRow): Promise<Failure | undefined> {
+async function failureOf(
+  context: RotationContext,
+  row: LiveDekRow,
+): Promise<TamperedError | undefined> {
   try {
     (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
     return undefined;
   } catch (error) {
-    if (hasCode(error, 'TAMPERED')) return { error };
+    if (hasCode(error, 'TAMPERED')) return error as TamperedError;
     throw error;
   }
 }

@@ -1,10 +1,10 @@
 /** Reports what a rotation would do with a row, opens its DEK, and writes nothing. @module */
-import { isLive, type LiveDekRow, isSameMek, mekIn } from '../format/dek-row.js';
+import { type DekRow, isLive, type LiveDekRow, isSameMek, mekIn } from '../format/dek-row.js';
 import { hasCode, TamperedError } from '../errors/errors.js';
 import type { Settled } from '../run/passes.js';
-import { idOf, rowIn } from '../run/change-row.js';
+import { changeRow, rowIn } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { failedOutcome, openDek, opensFromPrevious } from './row-rewrapper.js';
+import { openDek, opensFromPrevious, rewrapKind } from './row-rewrapper.js';
 import { RewrapEstimator, type RewrapEstimate } from './rewrap-estimate.js';
 import type { RowOutcome } from './rewrap-event.js';
 import { requireRotatable, superseded, decide, rowAhead, type Destination } from './rotation.js';
@@ -18,7 +18,7 @@ export class RewrapDryRun {
   private constructor(context: RotationContext, destination: Destination) {
     this.destination = destination;
     this.#context = context;
-    this.#estimator = new RewrapEstimator(context, context.request);
+    this.#estimator = new RewrapEstimator(context);
   }
 
   /** @throws What the rotation itself would be refused with. */
@@ -28,18 +28,21 @@ export class RewrapDryRun {
 
   /** @throws FieldEncryptionError `ROTATION_SUPERSEDED` where a row is ahead of a finished rotation. */
   async settle(item: StoredItem): Promise<Settled<RowOutcome>> {
-    const outcome = await this.#outcomeOf(item);
+    const kind = rewrapKind(this.#context, {
+      change: async (row) => ({ outcome: await this.#outcomeOf(row) }),
+      afterRead: nothing,
+      beforeWrite: nothing,
+    });
+    const settled = await changeRow(this.#context, kind, item);
+    const { outcome } = settled;
     if (outcome.type === 'failed' && hasCode(outcome.error, 'ROTATION_RECORD_BEHIND')) {
       await this.#requireSameRotation(item);
     }
-    return { outcome, lostRace: false };
+    return settled;
   }
 
-  estimate(
-    chargedUnits: number | undefined,
-    callsPerSecond: number | undefined,
-  ): Promise<RewrapEstimate> {
-    return this.#estimator.estimate(chargedUnits, callsPerSecond);
+  estimate(): Promise<RewrapEstimate> {
+    return this.#estimator.estimate();
   }
 
   async #requireSameRotation(item: StoredItem): Promise<void> {
@@ -49,20 +52,9 @@ export class RewrapDryRun {
     if (record && record.epoch > epoch) throw superseded(epoch, record);
   }
 
-  async #outcomeOf(item: StoredItem): Promise<RowOutcome> {
-    const dekId = idOf(item);
-    try {
-      const row = rowIn(item, this.#context.product);
-      if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
-      return await this.#decided(row);
-    } catch (error) {
-      this.#context.signal?.throwIfAborted();
-      return failedOutcome(this.#context, item, error);
-    }
-  }
-
-  async #decided(row: LiveDekRow): Promise<RowOutcome> {
+  async #outcomeOf(row: DekRow): Promise<RowOutcome> {
     const { id: dekId } = row;
+    if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
     switch (decide(row, this.destination, this.#context.request)) {
       case 'move-epoch':
         this.#estimator.addEpochMove();
@@ -113,4 +105,9 @@ async function destinationOf({ target, records, request }: RotationContext): Pro
   const { generationFloor } = record;
   const epoch = isSameMek(record, target) ? record.epoch : record.epoch + 1;
   return { epoch, target, generationFloor };
+}
+
+/** A dry run reads no row again, and writes none. */
+function nothing(): Promise<void> {
+  return Promise.resolve();
 }

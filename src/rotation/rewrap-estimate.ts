@@ -1,7 +1,7 @@
 /** Estimates what a rewrap will take. @module */
 import { type LiveDekRow, mekIn, type MekReference } from '../format/dek-row.js';
 import type { KeyOperation, KeyProvider } from '../provider/key-provider.js';
-import type { OpenedDek, RowPolicy, VerifyMode } from './row-rewrapper.js';
+import type { OpenedDek } from './row-rewrapper.js';
 import type { RotationContext } from './rewrap-all-deks.js';
 
 /**
@@ -44,32 +44,29 @@ const IDLE_SCANS = 2;
 
 interface VersionOps {
   readonly mek: MekReference;
-  ops: number;
+  readonly ops: number;
 }
 
 export class RewrapEstimator {
   readonly #context: RotationContext;
-  readonly #verify: VerifyMode;
   readonly #versions = new Map<string, VersionOps>();
   #rows = 0;
   #epochMoves = 0;
 
-  constructor(context: RotationContext, { verify, rollback }: RowPolicy) {
+  constructor(context: RotationContext) {
     this.#context = context;
-    this.#verify = verify;
     this.#add('wrapKey', context.target);
     this.#add('unwrapKey', context.target);
-    if (rollback) this.#add('unwrapKey', context.target);
+    if (context.request.rollback) this.#add('unwrapKey', context.target);
   }
 
   addRewrap(row: LiveDekRow, { from, repaired, recovered }: Omit<OpenedDek, 'bytes'>): void {
-    const { target } = this.#context;
+    const { target, request } = this.#context;
     if (!recovered) this.#add('unwrapKey', row);
     if (repaired) this.#add('unwrapKey', from);
     this.#add('wrapKey', target);
-    if (this.#verify === 'all' || (this.#verify === 'first' && this.#rows === 0)) {
-      this.#add('unwrapKey', target);
-    }
+    const isVerified = request.verify === 'all' || (request.verify === 'first' && this.#rows === 0);
+    if (isVerified) this.#add('unwrapKey', target);
     this.#rows += 1;
   }
 
@@ -87,15 +84,13 @@ export class RewrapEstimator {
    * @param chargedUnits - The charge of the dry run's scan.
    * @param callsPerSecond - The rate limit of the budget.
    */
-  async estimate(
-    chargedUnits: number | undefined,
-    callsPerSecond: number | undefined,
-  ): Promise<RewrapEstimate> {
-    const vaultOps = sumOf([...this.#versions.values()].map(({ ops }) => ops));
-    const least = [
-      ...(await this.#documentedMs()),
-      ...(callsPerSecond === undefined ? [] : [(vaultOps * 1_000) / callsPerSecond]),
-    ];
+  async estimate(): Promise<RewrapEstimate> {
+    const { charge, budget } = this.#context;
+    const { total: chargedUnits } = charge;
+    const { callsPerSecond } = budget;
+    const vaultOps = [...this.#versions.values()].reduce((sum, { ops }) => sum + ops, 0);
+    const least = [...(await this.#documentedMs())];
+    if (callsPerSecond !== undefined) least.push((vaultOps * 1_000) / callsPerSecond);
     return {
       rows: this.#rows,
       vaultOps,
@@ -126,13 +121,9 @@ export class RewrapEstimator {
 
   #add(operation: KeyOperation, mek: MekReference): void {
     if (this.#context.providers.find(mek).localCalls?.includes(operation)) return;
-    const key = JSON.stringify(mekIn(mek));
-    const known = this.#versions.get(key);
-    if (known) known.ops += 1;
-    else this.#versions.set(key, { mek: mekIn(mek), ops: 1 });
+    const reference = mekIn(mek);
+    const key = JSON.stringify(reference);
+    const ops = this.#versions.get(key)?.ops ?? 0;
+    this.#versions.set(key, { mek: reference, ops: ops + 1 });
   }
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, each) => sum + each, 0);
 }

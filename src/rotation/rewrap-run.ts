@@ -174,15 +174,14 @@ export async function* runRewrap(context: RotationContext, run: RunName): Rewrap
 
 /** Opens every DEK that the rotation would rewrap, and writes nothing. */
 export async function* dryRunRewrap(context: RotationContext, run: RunName): RewrapRun {
-  const { request, charge, budget } = context;
   const dryRun = await RewrapDryRun.of(context);
   const tally = new RunTally();
-  const stage = new PassStages(request.shard).current;
+  const stage = new PassStages(context.request.shard).current;
   yield* runPass(tally, {
     ...passOver(context, stage, (item) => dryRun.settle(item)),
     purpose: 'change',
   });
-  const estimate = await dryRun.estimate(charge.total, budget.callsPerSecond);
+  const estimate = await dryRun.estimate();
   return { ...summaryOf(context, run, dryRun.destination, tally), estimate };
 }
 

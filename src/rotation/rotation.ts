@@ -23,7 +23,7 @@ export class Rotation {
   readonly #records: RecordReader;
   readonly #dekStore: DekStore;
 
-  constructor(records: RecordReader, dekStore: DekStore, record: RotationRecord) {
+  constructor({ records, dekStore }: RotationContext, record: RotationRecord) {
     this.#records = records;
     this.#dekStore = dekStore;
     this.epoch = record.epoch;
@@ -150,18 +150,16 @@ export async function beginRotation(
   context: RotationContext,
   request: TakeOver,
 ): Promise<Beginning> {
-  const { dekStore, clock, target, signal, records } = context;
+  const { clock, target, signal, records } = context;
   return untilDone('Beginning the rotation', async () => {
     const copy = await records.readOrCreate();
     const { record } = copy;
     requireRotatable(record, target, request);
-    if (isSameMek(record, target)) {
-      return { rotation: new Rotation(records, dekStore, record), joined: true };
-    }
+    if (isSameMek(record, target)) return { rotation: new Rotation(context, record), joined: true };
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
     if (!(await tryBegin(context, next, copy))) return undefined;
-    return { rotation: new Rotation(records, dekStore, next), joined: false };
+    return { rotation: new Rotation(context, next), joined: false };
   });
 }
 

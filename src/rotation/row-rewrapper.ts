@@ -13,13 +13,7 @@ import {
   mekIn,
   wrapIn,
 } from '../format/dek-row.js';
-import {
-  changeRow,
-  type RowAttempt,
-  type RowChange,
-  type RowKind,
-  idOf,
-} from '../run/change-row.js';
+import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run/change-row.js';
 import type { Settled } from '../run/passes.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RowOutcome, DekLoss } from './rewrap-event.js';
@@ -56,15 +50,11 @@ export class RowRewrapper {
    *   is its outcome.
    */
   settle(item: StoredItem, stage: PassStage): Promise<Settled<RowOutcome>> {
-    const kind: RowKind<RowOutcome> = {
-      what: 'Rewrapping DEK',
+    const kind = rewrapKind(this.#context, {
       change: (row, attempt) => this.#change(row, attempt, stage),
-      failed: ({ item: failed, error }) => failedOutcome(this.#context, failed, error),
-      removed: (dekId) => ({ type: 'skipped', dekId, reason: 'removed' }),
       afterRead: () => this.#rotation.read(),
       beforeWrite: () => this.#rotation.requireFresh(),
-      endsRun: (error) => hasCode(error, 'ROTATION_SUPERSEDED'),
-    };
+    });
     return changeRow(this.#context, kind, item);
   }
 
@@ -237,26 +227,34 @@ export function openDek(context: RotationContext, row: LiveDekRow): Promise<Open
   return context.opening ? context.opening.open(context, row) : openOwnDek(context, row);
 }
 
-/** The outcome of a row that could not be moved. */
-export function failedOutcome(
+/** What a rotation and its dry run do with a row in the same way. */
+export function rewrapKind(
   { opening }: RotationContext,
-  item: StoredItem,
-  error: unknown,
-): RowOutcome {
-  const loss = opening?.lossOf(item, error);
-  return { type: 'failed', dekId: idOf(item), error, ...(loss && { loss }) };
+  parts: Pick<RowKind<RowOutcome>, 'afterRead' | 'beforeWrite' | 'change'>,
+): RowKind<RowOutcome> {
+  return {
+    ...parts,
+    what: 'Rewrapping DEK',
+    failed: ({ dekId, item, error }) => {
+      const loss = opening?.lossOf(item, error);
+      return { type: 'failed', dekId, error, ...(loss && { loss }) };
+    },
+    removed: (dekId) => ({ type: 'skipped', dekId, reason: 'removed' }),
+    endsRun: (error) => hasCode(error, 'ROTATION_SUPERSEDED'),
+  };
 }
 
 /** Opens the DEK with the row's own wraps. */
 async function openOwnDek(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
   try {
-    const bytes = await unwrapDekBytes(context, row, { signal: context.signal });
-    return { bytes, from: primaryWrap(row), repaired: false };
+    return { bytes: await unwrapFrom(context, row, row), from: primaryWrap(row), repaired: false };
   } catch (error) {
     const { previousWrap } = row;
     if (!previousWrap || !hasCode(error, 'TAMPERED')) throw error;
-    const bytes = await openPrevious(context, row, previousWrap);
-    if (!bytes) throw error;
+    const bytes = await unwrapFrom(context, row, previousWrap).catch(() => {
+      // The row's outcome reports the failure of its primary wrap.
+      throw error;
+    });
     return { bytes, from: previousWrap, repaired: true };
   }
 }
@@ -267,13 +265,13 @@ async function openOwnDek(context: RotationContext, row: LiveDekRow): Promise<Op
  * @throws The provider's failures that say nothing about the wrap.
  */
 export async function opensFromPrevious(
-  context: Pick<RotationContext, 'product' | 'providers' | 'signal'>,
+  context: RotationContext,
   row: LiveDekRow,
 ): Promise<boolean> {
   const { previousWrap } = row;
   if (!previousWrap) return false;
   try {
-    (await unwrapPrevious(context, row, previousWrap)).fill(0);
+    (await unwrapFrom(context, row, previousWrap)).fill(0);
     return true;
   } catch (error) {
     if (hasCode(error, 'TAMPERED')) return false;
@@ -281,23 +279,11 @@ export async function opensFromPrevious(
   }
 }
 
-async function openPrevious(
+/** @param wrap - A wrap of the row's DEK, which need not be the primary one. */
+export function unwrapFrom(
   context: RotationContext,
   row: LiveDekRow,
-  previousWrap: PreviousWrap,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await unwrapPrevious(context, row, previousWrap);
-  } catch {
-    // The row's outcome reports the failure of its primary wrap.
-    return undefined;
-  }
-}
-
-function unwrapPrevious(
-  { product, providers, signal }: Pick<RotationContext, 'product' | 'providers' | 'signal'>,
-  row: LiveDekRow,
-  previousWrap: PreviousWrap,
+  wrap: PreviousWrap,
 ): Promise<Uint8Array> {
-  return unwrapDekBytes({ product, providers }, { ...row, ...wrapIn(previousWrap) }, { signal });
+  return unwrapDekBytes(context, { ...row, ...wrapIn(wrap) }, { signal: context.signal });
 }
