@@ -27,8 +27,11 @@ export type {
   LocalMek,
   WrapKeyOptions,
 } from './provider/key-provider.js';
-export { limitKeyProvider, type LimitKeyProviderOptions } from './provider/limit-key-provider.js';
-export type { OpsLimitOptions } from './provider/limited-calls.js';
+export {
+  limitKeyProvider,
+  type LimitKeyProviderOptions,
+  type OpsLimitOptions,
+} from './provider/limit-key-provider.js';
 export type {
   DekRowFilter,
   DekRowPage,

@@ -12,8 +12,8 @@ import { ownProperties } from '../guards/guards.js';
 import { encodeBase64url } from './key-schedule.js';
 
 /** A wrap is as long as the modulus: docs/format.md defines no other lengths. */
-export const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
-export const LEAST_RSA_EXPONENT = 65_537n;
+const RSA_MODULUS_BITS: readonly number[] = [2048, 3072, 4096];
+const LEAST_RSA_EXPONENT = 65_537n;
 
 const ONE_BLOCK = /^-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]+-----END (?:RSA )?PUBLIC KEY-----$/;
 
@@ -34,14 +34,19 @@ export function holdsPrivateKey(pem: string): boolean {
 }
 
 /** Returns why RSA-OAEP-256 cannot wrap DEKs for a public or private key; `undefined` where it can. */
-export function rsaMisfitOf({
+export function keyMisfitOf({
   asymmetricKeyType,
   asymmetricKeyDetails,
 }: KeyObject): string | undefined {
   if (asymmetricKeyType !== 'rsa') {
     return `is of the type ${String(asymmetricKeyType)}, and RSA-OAEP-256 needs rsa`;
   }
-  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
+  const { modulusLength, publicExponent } = asymmetricKeyDetails ?? {};
+  return rsaMisfitOf(modulusLength, publicExponent);
+}
+
+/** The same for a key that is RSA. */
+export function rsaMisfitOf(modulusLength = 0, publicExponent = 0n): string | undefined {
   if (!RSA_MODULUS_BITS.includes(modulusLength)) {
     return `has ${String(modulusLength)} bits, and ${RSA_MODULUS_BITS.join(', ')} are supported`;
   }

@@ -5,7 +5,7 @@ import { encodeBase64url, deriveCommitment } from '../crypto/key-schedule.js';
 import {
   holdsPrivateKey,
   publicKeyIn,
-  rsaMisfitOf,
+  keyMisfitOf,
   spkiDigestOf,
   rsaOaep256Wrap,
 } from '../crypto/rsa-oaep.js';
@@ -38,10 +38,7 @@ export interface WrapDekRequest {
 }
 
 export async function wrapDek(
-  {
-    providers,
-    recoveryKey,
-  }: { readonly providers: ConfiguredProviders; readonly recoveryKey?: RecoveryKey | undefined },
+  { providers, recoveryKey }: Pick<DekContext, 'providers' | 'recoveryKey'>,
   bytes: Uint8Array,
   request: WrapDekRequest,
 ): Promise<DekWraps> {
@@ -184,5 +181,5 @@ export function parseRecoveryKey(pem: string): RecoveryKey | string {
   }
   const publicKey = publicKeyIn(pem);
   if (!publicKey) return `must be ${HOW_TO}`;
-  return rsaMisfitOf(publicKey) ?? new RecoveryKey(publicKey);
+  return keyMisfitOf(publicKey) ?? new RecoveryKey(publicKey);
 }

@@ -15,7 +15,7 @@ import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/require-backfilled.js';
 import { requireBoolean } from '../guards/guards.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
-import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limited-calls.js';
+import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limit-key-provider.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { unreadWarnings } from '../provider/readiness-warning.js';
 import type { DekStore } from '../store/dek-store.js';

@@ -91,15 +91,11 @@ export class ConfiguredProviders {
 
   /** Wraps with exactly the named MEK version, and checks the result. */
   wrap(dek: Uint8Array, mek: MekReference, options: KeyCallOptions = {}): Promise<KeyWrap> {
-    const own = ownProperties(options);
-    const call = (): Promise<KeyWrap> => this.#wrap(dek, mek, own);
-    return wraps.hasSubscribers ? this.#trace(wraps, mek, own, call) : call();
+    return this.#traced(wraps, mek, options, (own) => this.#wrap(dek, mek, own));
   }
 
   unwrap(wrap: KeyWrap, options: KeyCallOptions = {}): Promise<Uint8Array> {
-    const own = ownProperties(options);
-    const call = (): Promise<Uint8Array> => this.#unwrap(wrap, own);
-    return unwraps.hasSubscribers ? this.#trace(unwraps, wrap, own, call) : call();
+    return this.#traced(unwraps, wrap, options, (own) => this.#unwrap(wrap, own));
   }
 
   async #wrap(
@@ -122,12 +118,16 @@ export class ConfiguredProviders {
     throw broken(provider, 'K4', 'unwrapKey returned no bytes');
   }
 
-  #trace<T>(
+  #traced<T>(
     channel: TracingChannel<unknown, UnwrapMessage | WrapMessage>,
     mek: MekReference,
-    { dekId, signal }: KeyCallOptions,
-    call: () => Promise<T>,
+    options: KeyCallOptions,
+    work: (own: KeyProviderOptions) => Promise<T>,
   ): Promise<T> {
+    const own = ownProperties(options);
+    const call = (): Promise<T> => work(own);
+    if (!channel.hasSubscribers) return call();
+    const { dekId, signal } = own;
     const { product, clock } = this.#source;
     const message = { product, ...mekIn(mek), ...(dekId !== undefined && { dekId }) };
     return traceCall({ channel, message, clock, signal, call });

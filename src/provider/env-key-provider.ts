@@ -11,8 +11,9 @@ import type {
   LocalMek,
   WrapKeyOptions,
 } from './key-provider.js';
-import { describeMek, type KeyWrap } from '../format/dek-row.js';
+import type { KeyWrap } from '../format/dek-row.js';
 import { envMekVersionOf, importMek } from './mek-bytes.js';
+import { requireOwnWrap, wrapRejected } from './named-mek.js';
 
 export interface EnvKeyProviderOptions {
   /** The MEK: 32 bytes as base64, base64url or hex. */
@@ -94,15 +95,11 @@ export class EnvKeyProvider implements KeyProvider {
 
   unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
     return promised(options, () => {
-      const isOurs =
-        wrap.keyProvider === this.id &&
-        wrap.mekName === this.mekName &&
-        wrap.wrapAlgorithm === this.wrapAlgorithm;
-      if (!isOurs) throw rejected(wrap);
+      requireOwnWrap(this, wrap);
       const mek = this.#mek(wrap.mekVersion);
       const wrapped = decodeBase64url(wrap.wrappedDek);
       const dek = wrapped && aesUnwrapKey(mek, wrapped);
-      if (!dek) throw rejected(wrap);
+      if (!dek) throw wrapRejected(wrap);
       return dek;
     });
   }
@@ -122,11 +119,4 @@ async function promised<T>(options: KeyProviderOptions, work: () => T): Promise<
   ownProperties(options).signal?.throwIfAborted();
   await Promise.resolve();
   return work();
-}
-
-function rejected(wrap: KeyWrap): KeyProviderError {
-  return new KeyProviderError(
-    'WRAP_REJECTED',
-    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
-  );
 }

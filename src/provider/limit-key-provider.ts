@@ -1,30 +1,69 @@
 /** Keeps the calls of a process to one key provider within a rate. @module */
 import { systemClock, type Clock } from '../async/clock.js';
-import { ownProperties, readOptions } from '../guards/guards.js';
-import type { KeyWrap, WrapAlgorithm } from '../format/dek-row.js';
-import type {
-  DocumentedOpsOptions,
-  KeyOperation,
-  KeyProvider,
-  KeyProviderOptions,
-  LocalMek,
-  WrapKeyOptions,
-} from './key-provider.js';
-import {
-  LimitedCalls,
-  OPS_LIMIT_OPTIONS,
-  requireOpsLimit,
-  type OpsLimitOptions,
-} from './limited-calls.js';
+import { readOptions, requireIntegerBetween } from '../guards/guards.js';
+import { inTurnOf, pacedProvider, type InTurn } from './call-in-turn.js';
+import { CallQueue } from './call-queue.js';
+import type { KeyProvider } from './key-provider.js';
+import { requireOpsPerSecond } from './vault-throttle.js';
+
+/** For a key provider that uses a key service with a quota. */
+export interface OpsLimitOptions {
+  /**
+   * Operations per second of this process on the key service through this provider, averaged over ten
+   * seconds, above 0 and up to 1 000 000: the quota of the vault, divided by the processes that share it.
+   * Calls are spread evenly, and wait in a queue. Live traffic and runs share the rate, and live traffic has
+   * priority.
+   *
+   * @default none: calls do not wait
+   */
+  readonly maxOpsPerSecond?: number;
+  /**
+   * Most waiting calls of live traffic, 1 to 1 000 000. A further one is refused at once with
+   * `KEY_PROVIDER_THROTTLED`, `retryable`. Needs `maxOpsPerSecond`. @default 1 000
+   */
+  readonly maxQueued?: number;
+}
+
+export const OPS_LIMIT_OPTIONS: readonly (keyof OpsLimitOptions)[] = [
+  'maxOpsPerSecond',
+  'maxQueued',
+];
+
+/** @throws TypeError or RangeError for invalid options. */
+export function requireOpsLimit({ maxOpsPerSecond, maxQueued }: OpsLimitOptions): void {
+  if (maxQueued !== undefined) requireIntegerBetween('maxQueued', maxQueued, 1, 1_000_000);
+  if (maxOpsPerSecond !== undefined) requireOpsPerSecond('maxOpsPerSecond', maxOpsPerSecond);
+  else if (maxQueued !== undefined) {
+    throw new RangeError('"maxQueued" limits the queue of "maxOpsPerSecond": pass that as well');
+  }
+}
+
+interface CallLimits {
+  readonly clock: Clock;
+  /** Attempts of a throttled call. */
+  readonly maxAttempts: number;
+  /** The longest pause that is waited for. */
+  readonly maxRetryDelayMs: number;
+}
+
+/**
+ * For one provider, shared by everything in the process that uses it; without a rate, each call is made at once.
+ *
+ * @param limit - A limit that `requireOpsLimit` accepts.
+ */
+export function limitedCalls(
+  { maxOpsPerSecond: callsPerSecond, maxQueued = 1_000 }: OpsLimitOptions,
+  { clock, maxAttempts, maxRetryDelayMs: mostPauseMs }: CallLimits,
+): InTurn {
+  if (callsPerSecond === undefined) return (_options, work) => work({});
+  return inTurnOf(new CallQueue({ clock, callsPerSecond, maxQueued, mostPauseMs }), maxAttempts);
+}
 
 export interface LimitKeyProviderOptions extends OpsLimitOptions {
   readonly maxOpsPerSecond: number;
   /** The source of time for waits. @default systemClock */
   readonly clock?: Clock;
 }
-
-const MAX_ATTEMPTS = 5;
-const MAX_RETRY_DELAY_MS = 30_000;
 
 /**
  * Returns the same provider, with calls that wait in a queue so that all of them together keep within a rate.
@@ -54,57 +93,7 @@ export function limitKeyProvider(
 ): KeyProvider {
   const own = readOptions(options, [...OPS_LIMIT_OPTIONS, 'clock']);
   requireOpsLimit(own);
-  return new LimitedProvider(provider, own);
-}
-
-class LimitedProvider implements KeyProvider {
-  readonly id: string;
-  readonly mekName: string;
-  readonly wrapAlgorithm: WrapAlgorithm;
-  readonly localCalls: readonly KeyOperation[];
-  readonly localMeks: readonly LocalMek[];
-  readonly #provider: KeyProvider;
-  readonly #calls: LimitedCalls;
-
-  constructor(provider: KeyProvider, options: LimitKeyProviderOptions) {
-    const { clock = systemClock } = options;
-    this.id = provider.id;
-    this.mekName = provider.mekName;
-    this.wrapAlgorithm = provider.wrapAlgorithm;
-    this.localCalls = provider.localCalls ?? [];
-    this.localMeks = provider.localMeks ?? [];
-    this.#provider = provider;
-    this.#calls = new LimitedCalls(options, {
-      clock,
-      maxAttempts: MAX_ATTEMPTS,
-      maxRetryDelayMs: MAX_RETRY_DELAY_MS,
-    });
-  }
-
-  currentVersion(options?: KeyProviderOptions): Promise<string> {
-    return this.#provider.currentVersion(options);
-  }
-
-  wrapKey(dek: Uint8Array, options: WrapKeyOptions): Promise<KeyWrap> {
-    return this.#perform('wrapKey', options, (own) => this.#provider.wrapKey(dek, own));
-  }
-
-  unwrapKey(wrap: KeyWrap, options: KeyProviderOptions = {}): Promise<Uint8Array> {
-    return this.#perform('unwrapKey', options, (own) => this.#provider.unwrapKey(wrap, own));
-  }
-
-  async documentedOpsPerSecond(options: DocumentedOpsOptions): Promise<number | undefined> {
-    ownProperties(options).signal?.throwIfAborted();
-    return this.#provider.documentedOpsPerSecond?.(options);
-  }
-
-  #perform<T, Options extends KeyProviderOptions>(
-    operation: KeyOperation,
-    given: Options,
-    call: (options: Options) => Promise<T>,
-  ): Promise<T> {
-    const own = ownProperties(given);
-    if (this.localCalls.includes(operation)) return call(own);
-    return this.#calls.inTurn(own, (pacing) => call({ ...own, ...pacing }));
-  }
+  const { clock = systemClock } = own;
+  const inTurn = limitedCalls(own, { clock, maxAttempts: 5, maxRetryDelayMs: 30_000 });
+  return pacedProvider(provider, inTurn);
 }

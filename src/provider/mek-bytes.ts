@@ -82,10 +82,5 @@ function repeatsItself(bytes: Uint8Array): boolean {
 /** Rises or falls by the same step each time, modulo 256. */
 function isSequence(bytes: Uint8Array): boolean {
   const [first = 0, second = 0] = bytes;
-  const step = second - first;
-  return bytes.every((byte, at) => byte === modulo256(first + at * step));
-}
-
-function modulo256(value: number): number {
-  return ((value % 256) + 256) % 256;
+  return bytes.every((byte, at) => byte === ((first + at * (second - first)) & 0xff));
 }

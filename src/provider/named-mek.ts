@@ -1,7 +1,9 @@
-/** The one MEK version that a caller names, among those that are configured. @module */
-import { isMekVersion, type MekReference } from '../format/dek-row.js';
-import { ownProperties, readOptions, requireIdentifier } from '../guards/guards.js';
+/** The one MEK version that a caller, or a wrap, names, among those that are configured. @module */
+import { KeyProviderError } from '../errors/errors.js';
+import { describeMek, isMekVersion, type KeyWrap, type MekReference } from '../format/dek-row.js';
+import { readOptions, requireIdentifier } from '../guards/guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
+import type { KeyProvider } from './key-provider.js';
 
 /** A MEK version as callers name it. */
 export interface NamedMek {
@@ -47,15 +49,12 @@ export function readAnyMek(
 }
 
 function readNamedMek(name: string, mek: unknown): NamedMek {
-  const { mekVersion, keyProvider, mekName } = readOptions(mek as NamedMek, PARTS, name);
+  const own = readOptions(mek as NamedMek, PARTS, name);
+  const { mekVersion, keyProvider, mekName } = own;
   requireMekVersion(`${name}.mekVersion`, mekVersion);
   if (keyProvider !== undefined) requireIdentifier(`${name}.keyProvider`, keyProvider);
   if (mekName !== undefined) requireIdentifier(`${name}.mekName`, mekName);
-  return ownProperties({
-    mekVersion,
-    ...(keyProvider !== undefined && { keyProvider }),
-    ...(mekName !== undefined && { mekName }),
-  });
+  return own;
 }
 
 export function requireMekVersion(name: string, value: unknown): asserts value is string {
@@ -63,6 +62,22 @@ export function requireMekVersion(name: string, value: unknown): asserts value i
   if (isMekVersion(value)) return;
   throw new RangeError(
     `"${name}" expected 1 to 128 letters, digits, ".", "_" or "-", got another text`,
+  );
+}
+
+/** @throws KeyProviderError `WRAP_REJECTED` for a wrap of another provider, MEK name or algorithm. */
+export function requireOwnWrap(provider: KeyProvider, wrap: KeyWrap): void {
+  const isOwn =
+    wrap.keyProvider === provider.id &&
+    wrap.mekName === provider.mekName &&
+    wrap.wrapAlgorithm === provider.wrapAlgorithm;
+  if (!isOwn) throw wrapRejected(wrap);
+}
+
+export function wrapRejected(wrap: KeyWrap): KeyProviderError {
+  return new KeyProviderError(
+    'WRAP_REJECTED',
+    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
   );
 }
 

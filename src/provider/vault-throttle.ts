@@ -1,21 +1,39 @@
-/** Throttles a run's key-service calls. @module */
+/** Throttles calls of a key service. @module */
 import { ONCE, ownController, ownSignal, untilAborted } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
+import type { WorkLimit } from '../async/concurrency.js';
 import { KeyProviderError } from '../errors/errors.js';
+import { requireNumber } from '../guards/guards.js';
+import type { Pacer, Pass } from './call-in-turn.js';
 
-class Semaphore {
-  readonly #limit: () => number;
+const MOST_OPS_PER_SECOND = 1_000_000;
+
+/** @throws TypeError or RangeError for a rate that no limit may have. */
+export function requireOpsPerSecond(name: string, rate: unknown): asserts rate is number {
+  const range = `a number above 0 and up to ${String(MOST_OPS_PER_SECOND)}`;
+  requireNumber(name, rate, range, (value) => value > 0 && value <= MOST_OPS_PER_SECOND);
+}
+
+/** Limits the calls in flight: to fewer once a service throttles, and step by step to the ceiling again. */
+class AdaptiveSemaphore {
+  readonly #ceiling: number;
+  #limit: number;
   #taken = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(limit: () => number) {
-    this.#limit = limit;
+  constructor(ceiling: number) {
+    this.#ceiling = ceiling;
+    this.#limit = ceiling;
+  }
+
+  get limit(): number {
+    return Math.floor(this.#limit);
   }
 
   /** @throws The signal's reason; no place is taken then. */
   async take(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    while (this.#taken >= this.#limit()) await untilAborted(this.#change(), signal);
+    while (this.#taken >= this.limit) await untilAborted(this.#change(), signal);
     this.#taken += 1;
   }
 
@@ -24,6 +42,14 @@ class Semaphore {
     const woken = this.#waiting;
     this.#waiting = [];
     for (const wake of woken) wake();
+  }
+
+  raise(): void {
+    this.#limit = Math.min(this.#ceiling, this.#limit + 1 / this.#limit);
+  }
+
+  cut(): void {
+    this.#limit = Math.max(1, this.#limit / 2);
   }
 
   #change(): Promise<void> {
@@ -87,30 +113,7 @@ class RateLimiter {
   }
 }
 
-class AdaptiveLimit {
-  readonly #ceiling: number;
-  #limit: number;
-
-  /** Begins at the ceiling, which the caller chose, until a service throttles. */
-  constructor(ceiling: number) {
-    this.#ceiling = ceiling;
-    this.#limit = ceiling;
-  }
-
-  get now(): number {
-    return Math.floor(this.#limit);
-  }
-
-  raise(): void {
-    this.#limit = Math.min(this.#ceiling, this.#limit + 1 / this.#limit);
-  }
-
-  cut(): void {
-    this.#limit = Math.max(1, this.#limit / 2);
-  }
-}
-
-export interface VaultGateOptions {
+export interface VaultThrottleOptions {
   readonly clock: Clock;
   /** The most calls in flight while nothing is throttled. */
   readonly concurrency: number;
@@ -120,9 +123,6 @@ export interface VaultGateOptions {
   readonly mostPauseMs?: number;
 }
 
-/** The number of pauses that had occurred when a call's turn came. */
-export type Pass = number;
-
 const FIRST_PAUSE_MS = 1_000;
 const MOST_GUESSED_PAUSE_MS = 16_000;
 const MOST_PAUSE_MS = 600_000;
@@ -130,11 +130,10 @@ const MOST_PAUSE_MS = 600_000;
 const MOST_SLEEP_MS = 3_600_000;
 const SPREAD = 0.25;
 
-export class VaultThrottle {
+export class VaultThrottle implements Pacer, WorkLimit {
   readonly #clock: Clock;
   readonly #mostPauseMs: number;
-  readonly #limit: AdaptiveLimit;
-  readonly #semaphore: Semaphore;
+  readonly #semaphore: AdaptiveSemaphore;
   readonly #rateLimiter: RateLimiter | undefined;
   #resumeAtMs = -Infinity;
   #pauses: Pass = 0;
@@ -146,19 +145,19 @@ export class VaultThrottle {
   readonly #sleepers = new Set<AbortController>();
   #isClosed = false;
 
-  constructor({ clock, concurrency, callsPerSecond, mostPauseMs }: VaultGateOptions) {
+  constructor({ clock, concurrency, callsPerSecond, mostPauseMs }: VaultThrottleOptions) {
     this.#clock = clock;
     this.#mostPauseMs = mostPauseMs ?? MOST_PAUSE_MS;
-    this.#limit = new AdaptiveLimit(concurrency);
-    this.#semaphore = new Semaphore(() => this.#limit.now);
+    this.#semaphore = new AdaptiveSemaphore(concurrency);
     this.#rateLimiter =
       callsPerSecond === undefined
         ? undefined
         : new RateLimiter(callsPerSecond, clock.monotonicMs());
   }
 
-  get concurrency(): number {
-    return this.#limit.now;
+  /** How many calls may be in flight now: falls when a service throttles. */
+  get limit(): number {
+    return this.#semaphore.limit;
   }
 
   /** The highest average rate; `undefined` where the rate is not limited. */
@@ -212,8 +211,8 @@ export class VaultThrottle {
     }
   }
 
-  /** No call gets a turn any more, and no call keeps waiting for one. */
-  close(): void {
+  /** Ends the wait of calls for a turn or a pause, now and later; calls that were sent already complete. */
+  abandon(): void {
     this.#isClosed = true;
     for (const sleeper of this.#sleepers) sleeper.abort(closed());
   }
@@ -223,7 +222,7 @@ export class VaultThrottle {
     // It may have been sent before the throttling began.
     if (pass !== this.#pauses) return;
     this.#streak = 0;
-    this.#limit.raise();
+    this.#semaphore.raise();
     this.#rateLimiter?.raise();
   }
 
@@ -235,7 +234,7 @@ export class VaultThrottle {
     const isFirst = pass === this.#pauses;
     if (isFirst) {
       this.#streak += 1;
-      this.#limit.cut();
+      this.#semaphore.cut();
       this.#rateLimiter?.cut();
     }
     const pauseMs = askedMs ?? (isFirst ? this.#guessedPauseMs() : 0);

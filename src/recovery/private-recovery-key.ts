@@ -4,7 +4,7 @@ import { decodeBase64url } from '../crypto/key-schedule.js';
 import {
   holdsPrivateKey,
   privateKeyIn,
-  rsaMisfitOf,
+  keyMisfitOf,
   rsaOaep256Unwrap,
 } from '../crypto/rsa-oaep.js';
 import type { RecoveryWrap } from '../format/dek-row.js';
@@ -52,7 +52,7 @@ export function readPrivateRecoveryKey(
       `"privateKey" cannot be read: it must be ${HOW_TO}, with its "passphrase" if it is encrypted`,
     );
   }
-  const misfit = rsaMisfitOf(key);
+  const misfit = keyMisfitOf(key);
   if (misfit !== undefined) throw new RangeError(`"privateKey" ${misfit}`);
   return new PrivateRecoveryKey(key);
 }

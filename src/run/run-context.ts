@@ -161,7 +161,7 @@ export function runContext(
   const recoveryKey = readRecoveryKey(own.recoveryKey);
   const { signal } = request;
   const charge = new RunCharge();
-  const budget = new VaultBudget(request.limits, request.concurrency, clock);
+  const budget = new VaultBudget({ ...request.limits, concurrency: request.concurrency, clock });
   const providers = budget.over(configured);
   const dekStore = meteredDekStore(own.dekStore, { product, clock }, charge);
   dekCache?.belongTo(originOf(own.dekStore), product);

@@ -26,7 +26,7 @@ function budgeted(wrapKey: KeyProvider['wrapKey'], changes: Partial<KeyProvider>
     unwrapKey: (wrap, options) => env.unwrapKey(wrap, options),
     ...changes,
   };
-  const budget = new VaultBudget({ callsPerSecond: 1 / 0.98 }, 4, clock);
+  const budget = new VaultBudget({ callsPerSecond: 1 / 0.98, concurrency: 4, clock });
   return {
     clock,
     env,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CallQueue, type CallKind } from '../../src/provider/limited-calls.js';
+import type { CallKind } from '../../src/provider/call-in-turn.js';
+import { CallQueue } from '../../src/provider/call-queue.js';
 import { ManualClock } from '../../src/testing/index.js';
 import { rejection } from '../support/failure.js';
 
@@ -11,7 +12,7 @@ function queueOf({ callsPerSecond = 1, maxQueued = 10 } = {}) {
   const queue = new CallQueue({ clock, callsPerSecond, maxQueued, mostPauseMs: 30_000 });
   const served: string[] = [];
   const call = (name: string, kind: CallKind, signal?: AbortSignal): Promise<void> =>
-    queue.turn(kind, signal).then(() => {
+    queue.turn(signal, kind).then(() => {
       served.push(name);
     });
   return { clock, queue, served, call };
@@ -98,13 +99,13 @@ describe('a queue of calls', () => {
 
   it('has all calls wait as long as the service asks, and refuses them where that is too long', async () => {
     const { clock, queue, served, call } = queueOf({ callsPerSecond: 100 });
-    queue.throttle(await queue.turn('traffic', undefined), 20_000);
+    queue.throttle(await queue.turn(undefined, 'traffic'), 20_000);
     const paused = call('paused', 'traffic');
     await clock.run(19_000);
     expect(served).toEqual([]);
     await clock.run(2_000);
     await paused;
-    queue.throttle(await queue.turn('traffic', undefined), 60_000);
+    queue.throttle(await queue.turn(undefined, 'traffic'), 60_000);
     expect(await rejection(call('late', 'traffic'))).toMatchObject({
       name: 'KeyProviderError',
       code: 'KEY_PROVIDER_THROTTLED',

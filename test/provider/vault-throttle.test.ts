@@ -39,7 +39,7 @@ describe('VaultThrottle', () => {
     passes.forEach(() => {
       it.leave();
     });
-    expect(it.concurrency).toBe(4);
+    expect(it.limit).toBe(4);
     expect(it.throttled).toBe(8);
     expect(await wait()).toBe(1_125);
   });
@@ -52,7 +52,7 @@ describe('VaultThrottle', () => {
       it.leave();
     });
     expect(await wait()).toBe(9_000);
-    expect(it.concurrency).toBe(4);
+    expect(it.limit).toBe(4);
   });
 
   it('begins with short pauses again once a call was served', async () => {
@@ -73,7 +73,7 @@ describe('VaultThrottle', () => {
     const [first, second] = [await it.enter(undefined), await it.enter(undefined)];
     it.throttle(first, 1_000);
     it.served(second);
-    expect(it.concurrency).toBe(4);
+    expect(it.limit).toBe(4);
   });
 
   it('never has fewer than one under way, nor more than it may', async () => {
@@ -84,13 +84,13 @@ describe('VaultThrottle', () => {
       it.throttle(await entering, undefined);
       it.leave();
     }
-    expect(it.concurrency).toBe(1);
+    expect(it.limit).toBe(1);
     await clock.run(60_000);
     for (let count = 0; count < 50; count += 1) {
       it.served(await it.enter(undefined));
       it.leave();
     }
-    expect(it.concurrency).toBe(3);
+    expect(it.limit).toBe(3);
   });
 
   it('paces from the end of a pause on, and not from what was reserved before', async () => {
@@ -115,7 +115,7 @@ describe('VaultThrottle', () => {
     await it.enter(undefined);
     const waiting = it.enter(undefined);
     await turn();
-    it.close();
+    it.abandon();
     const over = { name: 'Error', message: 'The run has ended: its caller stopped it' };
     expect(describeError(await rejection(waiting))).toEqual(over);
     expect(describeError(await rejection(it.enter(undefined)))).toEqual(over);

@@ -1,6 +1,5 @@
 /** A MEK in Azure Key Vault or Managed HSM. @module */
 import { timingSafeEqual } from 'node:crypto';
-import { systemClock } from '../../async/clock.js';
 import { decodeBase64url, encodeBase64url } from '../../crypto/key-schedule.js';
 import { rsaOaep256Wrap } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
@@ -18,9 +17,9 @@ import {
   type KeyWrap,
   type WrapAlgorithm,
 } from '../../format/dek-row.js';
-import { isVaultKeyVersion } from '../../provider/named-mek.js';
+import { isVaultKeyVersion, requireOwnWrap, wrapRejected } from '../../provider/named-mek.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
-import { isManagedHsm, type MekState } from './mek-state.js';
+import { isManagedHsm } from './mek-state.js';
 import { MekStateReader } from './mek-state-reader.js';
 import { VaultCalls } from './vault-calls.js';
 
@@ -65,14 +64,13 @@ export class AkvKeyProvider implements KeyProvider {
 
   constructor(options: AkvKeyProviderOptions) {
     const settings = readAkvOptions(options);
-    const { clock = systemClock } = ownProperties(options);
     this.id = settings.id;
     this.mekName = settings.mekName;
     this.wrapAlgorithm = settings.wrapAlgorithm;
     this.localCalls = settings.wrapMode === 'local' ? ['wrapKey'] : [];
     this.#settings = settings;
-    this.#calls = new VaultCalls(settings, clock);
-    this.#states = new MekStateReader(this.#calls, settings, clock);
+    this.#calls = new VaultCalls(settings);
+    this.#states = new MekStateReader(this.#calls, settings);
   }
 
   /** The pinned version, or the newest one in the vault, read again every `stateTtlMs`. */
@@ -88,30 +86,26 @@ export class AkvKeyProvider implements KeyProvider {
     const { mekVersion, signal } = options;
     signal?.throwIfAborted();
     this.#requireVersion(mekVersion);
-    const reading = await this.#states.read(mekVersion, signal);
-    if (typeof reading === 'object') return this.#wrapSeen(dek, reading, options);
-    if (this.#settings.wrapMode === 'local') throw this.#cannotLook(mekVersion);
-    const wrapped = await this.#calls.wrapKey(dek, mekVersion, options);
-    if (reading === 'proved') {
-      return this.#wrapOf(wrapped, mekVersion, this.#states.provedBytes(mekVersion));
-    }
-    const wrap = this.#wrapOf(wrapped, mekVersion);
-    await this.#prove(wrap, wrapped.length, dek, options);
+    const { state, wrapBytes } = await this.#states.read(mekVersion, signal);
+    const isLocal = this.#settings.wrapMode === 'local';
+    if (isLocal && !state) throw this.#unreadable(mekVersion);
+    const wrapped =
+      isLocal && state?.publicKey
+        ? rsaOaep256Wrap(state.publicKey, dek)
+        : await this.#calls.crypt('wrapKey', dek, mekVersion, options);
+    const wrap = this.#wrapOf(wrapped, mekVersion, wrapBytes);
+    if (!state && wrapBytes === undefined) await this.#prove(wrap, wrapped.length, dek, options);
     return wrap;
   }
 
   async unwrapKey(wrap: KeyWrap, given: KeyProviderOptions = {}): Promise<Uint8Array> {
     const options = ownProperties(given);
     options.signal?.throwIfAborted();
-    const isOurs =
-      wrap.keyProvider === this.id &&
-      wrap.mekName === this.mekName &&
-      wrap.wrapAlgorithm === this.wrapAlgorithm;
-    if (!isOurs) throw rejected(wrap);
+    requireOwnWrap(this, wrap);
     this.#requireVersion(wrap.mekVersion);
     const wrapped = decodeBase64url(wrap.wrappedDek);
-    if (!wrapped || !isWrappedDek(wrap.wrappedDek, this.wrapAlgorithm)) throw rejected(wrap);
-    return this.#calls.unwrapKey(wrapped, wrap.mekVersion, options);
+    if (!wrapped || !isWrappedDek(wrap.wrappedDek, this.wrapAlgorithm)) throw wrapRejected(wrap);
+    return this.#calls.crypt('unwrapKey', wrapped, wrap.mekVersion, options);
   }
 
   /**
@@ -126,15 +120,6 @@ export class AkvKeyProvider implements KeyProvider {
     return (await this.#states.readUnchecked(mekVersion, signal))?.opsPerSecond;
   }
 
-  async #wrapSeen(dek: Uint8Array, state: MekState, options: KeyProviderOptions): Promise<KeyWrap> {
-    const { mekVersion, publicKey } = state;
-    const isLocal = this.#settings.wrapMode === 'local' && publicKey;
-    const wrapped = isLocal
-      ? rsaOaep256Wrap(publicKey, dek)
-      : await this.#calls.wrapKey(dek, mekVersion, options);
-    return this.#wrapOf(wrapped, mekVersion, state.wrapBytes);
-  }
-
   /** The vault may wrap with a disabled version, which then cannot unwrap. */
   async #prove(
     wrap: KeyWrap,
@@ -145,11 +130,11 @@ export class AkvKeyProvider implements KeyProvider {
     const unwrapped = await this.unwrapKey(wrap, options);
     const isSame = unwrapped.length === dek.length && timingSafeEqual(unwrapped, dek);
     unwrapped.fill(0);
-    if (!isSame) throw rejected(wrap);
+    if (!isSame) throw wrapRejected(wrap);
     this.#states.prove(wrap.mekVersion, wrapBytes);
   }
 
-  #cannotLook(mekVersion: string): KeyProviderError {
+  #unreadable(mekVersion: string): KeyProviderError {
     return new KeyProviderError(
       'KEY_PROVIDER_DENIED',
       `The MEK ${this.#name(mekVersion)} cannot be read: wrapMode "local" needs the permission keys/get`,
@@ -161,19 +146,15 @@ export class AkvKeyProvider implements KeyProvider {
     const { id: keyProvider, mekName, wrapAlgorithm } = this;
     const { length } = bytes;
     const wrappedDek = encodeBase64url(bytes);
-    if (!isWrappedDek(wrappedDek, wrapAlgorithm)) {
-      throw new KeyProviderError(
-        'KEY_PROVIDER_FAILED',
-        `The vault wrapped with ${this.#name(mekVersion)} but returned no wrap: check any proxy in between`,
-      );
+    const isWrap = isWrappedDek(wrappedDek, wrapAlgorithm);
+    if (isWrap && length === wrapBytes) {
+      return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
     }
-    if (length !== wrapBytes) {
-      throw new KeyProviderError(
-        'KEY_PROVIDER_FAILED',
-        `The vault wrapped with ${this.#name(mekVersion)} but returned ${String(length)} bytes instead of ${String(wrapBytes)}: check any proxy in between`,
-      );
-    }
-    return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
+    const what = isWrap ? `${String(length)} bytes instead of ${String(wrapBytes)}` : 'no wrap';
+    throw new KeyProviderError(
+      'KEY_PROVIDER_FAILED',
+      `The vault wrapped with ${this.#name(mekVersion)} but returned ${what}: check any proxy in between`,
+    );
   }
 
   /** Text that is not a version could form another path of the requested URL. */
@@ -188,11 +169,4 @@ export class AkvKeyProvider implements KeyProvider {
   #name(mekVersion: string): string {
     return describeMek({ keyProvider: this.id, mekName: this.mekName, mekVersion });
   }
-}
-
-function rejected(wrap: KeyWrap): KeyProviderError {
-  return new KeyProviderError(
-    'WRAP_REJECTED',
-    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
-  );
 }

@@ -1,5 +1,5 @@
 /** Options of an AKV provider, validated before any request to the vault. @module */
-import type { Clock } from '../../async/clock.js';
+import { systemClock, type Clock } from '../../async/clock.js';
 import {
   ownProperties,
   readOptions,
@@ -14,7 +14,7 @@ import {
   OPS_LIMIT_OPTIONS,
   requireOpsLimit,
   type OpsLimitOptions,
-} from '../../provider/limited-calls.js';
+} from '../../provider/limit-key-provider.js';
 import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../../provider/named-mek.js';
 import type { VaultClientOptions, VaultCredential } from './vault-clients.js';
 
@@ -64,21 +64,13 @@ export interface AkvKeyProviderOptions extends OpsLimitOptions {
   readonly clock?: Clock;
 }
 
-/** @internal */
-export interface AkvSettings {
-  readonly vaultUrl: string;
-  readonly mekName: string;
-  readonly credential: VaultCredential;
-  readonly id: string;
-  readonly wrapAlgorithm: WrapAlgorithm;
-  readonly wrapMode: 'local' | 'vault';
-  readonly mekVersion: string | undefined;
-  readonly stateTtlMs: number;
-  readonly attemptTimeoutMs: number;
-  readonly maxAttempts: number;
-  readonly maxRetryDelayMs: number;
-  readonly opsLimit: OpsLimitOptions;
-  readonly clientOptions: VaultClientOptions;
+type WithoutDefault = 'mekVersion' | keyof OpsLimitOptions;
+
+/** @internal The options, with a default for each that has one. */
+export interface AkvSettings
+  extends
+    Pick<AkvKeyProviderOptions, WithoutDefault>,
+    Required<Omit<AkvKeyProviderOptions, WithoutDefault>> {
   readonly verifiesChallenge: boolean;
 }
 
@@ -105,47 +97,39 @@ const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
   const own = readOptions(options, [...Object.keys(OPTIONS), ...OPS_LIMIT_OPTIONS]);
   const { id = 'akv', wrapAlgorithm = 'RSA-OAEP-256', wrapMode = 'vault', mekVersion } = own;
-  const { vaultUrl, mekName, credential, clientOptions = {} } = own;
+  const { clientOptions = {}, clock = systemClock } = own;
+  const insecureAllowLoopback = own.insecureAllowLoopback ?? false;
   requireIdentifier('id', id);
   requireOneOf('wrapAlgorithm', wrapAlgorithm, ['RSA-OAEP-256', 'A256KW']);
   requireOneOf('wrapMode', wrapMode, ['vault', 'local']);
   if (wrapMode === 'local' && wrapAlgorithm !== 'RSA-OAEP-256') {
     throw new RangeError('"wrapMode" may be "local" only with RSA-OAEP-256: other keys are secret');
   }
-  requireKeyName(mekName);
-  if (mekVersion !== undefined) requireKeyVersion(mekVersion);
-  requireCredential(credential);
+  const nameForm = 'letters, digits and dashes, without a version';
+  requireForm('mekName', own.mekName, isVaultKeyName, nameForm);
+  if (mekVersion !== undefined) {
+    requireForm('mekVersion', mekVersion, isVaultKeyVersion, '32 lowercase hex digits');
+  }
+  requireCredential(own.credential);
   requirePlainObject('clientOptions', clientOptions);
-  const verifiesChallenge = !requireVaultUrl(vaultUrl, own.insecureAllowLoopback ?? false);
-  return {
-    vaultUrl: new URL(vaultUrl).origin,
-    ...{ mekName, credential, id, wrapAlgorithm, wrapMode, mekVersion, clientOptions },
-    ...readLimits(own),
-    opsLimit: readOpsLimit(own),
+  const verifiesChallenge = !requireVaultUrl(own.vaultUrl, insecureAllowLoopback);
+  const limits = readLimits(own);
+  requireOpsLimit(own);
+  return ownProperties({
+    ...own,
+    ...limits,
+    ...{ id, wrapAlgorithm, wrapMode, clientOptions, insecureAllowLoopback, clock },
+    vaultUrl: new URL(own.vaultUrl).origin,
     verifiesChallenge,
-  };
-}
-
-function readOpsLimit({ maxOpsPerSecond, maxQueued }: OpsLimitOptions): OpsLimitOptions {
-  const limit = ownProperties({
-    ...(maxOpsPerSecond !== undefined && { maxOpsPerSecond }),
-    ...(maxQueued !== undefined && { maxQueued }),
   });
-  requireOpsLimit(limit);
-  return limit;
 }
-
-type Limits = Pick<
-  AkvSettings,
-  'attemptTimeoutMs' | 'maxAttempts' | 'maxRetryDelayMs' | 'stateTtlMs'
->;
 
 function readLimits({
   stateTtlMs = 60_000,
   attemptTimeoutMs = 10_000,
   maxAttempts = 5,
   maxRetryDelayMs = 30_000,
-}: AkvKeyProviderOptions): Limits {
+}: AkvKeyProviderOptions) {
   requireIntegerBetween('stateTtlMs', stateTtlMs, 1_000, 3_600_000);
   requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, 100, 600_000);
   requireIntegerBetween('maxAttempts', maxAttempts, 1, 20);
@@ -155,11 +139,8 @@ function readLimits({
 
 /** @returns Whether the vault is on this machine. */
 function requireVaultUrl(vaultUrl: unknown, allowsLoopback: unknown): boolean {
-  requireIdentifier('vaultUrl', vaultUrl);
+  requireForm('vaultUrl', vaultUrl, isVaultUrl, 'https:// and a host, without path or query');
   requireBoolean('insecureAllowLoopback', allowsLoopback);
-  if (!isVaultUrl(vaultUrl)) {
-    throw new RangeError('"vaultUrl" expected https:// and a host, without path or query');
-  }
   const isLoopback = LOOPBACK_HOSTS.includes(new URL(vaultUrl).hostname);
   if (!isLoopback || allowsLoopback) return isLoopback;
   throw new RangeError(
@@ -167,16 +148,14 @@ function requireVaultUrl(vaultUrl: unknown, allowsLoopback: unknown): boolean {
   );
 }
 
-function requireKeyName(mekName: unknown): asserts mekName is string {
-  requireIdentifier('mekName', mekName);
-  if (isVaultKeyName(mekName)) return;
-  throw new RangeError('"mekName" expected letters, digits and dashes, without a version');
-}
-
-function requireKeyVersion(mekVersion: unknown): asserts mekVersion is string {
-  requireIdentifier('mekVersion', mekVersion);
-  if (isVaultKeyVersion(mekVersion)) return;
-  throw new RangeError('"mekVersion" expected 32 lowercase hex digits');
+function requireForm(
+  name: string,
+  value: unknown,
+  hasForm: (text: string) => boolean,
+  form: string,
+): asserts value is string {
+  requireIdentifier(name, value);
+  if (!hasForm(value)) throw new RangeError(`"${name}" expected ${form}`);
 }
 
 function requireCredential(credential: unknown): void {

@@ -1,5 +1,6 @@
 /** A credential that answers in time, and whose failures are distinct from those of the vault. @module */
 import { withDeadline } from '../../async/abort.js';
+import type { AkvSettings } from './akv-options.js';
 import type { VaultCredential } from './vault-clients.js';
 
 /** There is no token; `cause` is the credential's own error, which may hold anything. */
@@ -7,21 +8,17 @@ export class TokenFailure extends Error {
   override readonly name: string = 'TokenFailure';
 }
 
-export interface BoundedCredentialOptions {
-  readonly attemptTimeoutMs: number;
-  /** Whether a token without these claims would be sufficient; not every credential accepts claims. */
-  readonly isOptional: (claims: string) => boolean;
-}
-
 type GetToken = VaultCredential['getToken'];
 
 /**
  * All calls of a client in the SDK wait for one shared token request. So that request does not end with the
  * call that started it, but has a deadline of its own.
+ *
+ * @param isOptional - Whether a token without these claims would be sufficient; not every credential accepts claims.
  */
 export function boundedCredential(
-  credential: VaultCredential,
-  { attemptTimeoutMs, isOptional }: BoundedCredentialOptions,
+  { credential, attemptTimeoutMs }: AkvSettings,
+  isOptional: (claims: string) => boolean,
 ): VaultCredential {
   const getToken: GetToken = async (scopes, options) => {
     const ask = async (abortSignal: AbortSignal): ReturnType<GetToken> =>

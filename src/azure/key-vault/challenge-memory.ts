@@ -36,10 +36,10 @@ export class ChallengeMemory {
    *
    * @param onAuthorized - Called before each request that has a token.
    */
-  policy(onAuthorized: () => void = ignore): AdditionalPolicy {
+  policy(onAuthorized?: () => void): AdditionalPolicy {
     const sendRequest: SendRequest = (request, next) => {
       if (!request.headers.has('authorization')) return this.#sendWithoutToken(request, next);
-      onAuthorized();
+      onAuthorized?.();
       return this.#sendWithToken(request, next);
     };
     return { position: 'perRetry', policy: { name: 'challengeMemory', sendRequest } };
@@ -84,10 +84,6 @@ async function sendWithoutBody(
   }
 }
 
-function ignore(): void {
-  // No caller waits for it.
-}
-
 const CHALLENGE = 'www-authenticate';
 /** A margin for differences between the clocks of this machine, the vault and the identity platform. */
 const LEEWAY_MS = 600_000;
@@ -112,8 +108,8 @@ export class RefusedTokens {
   }
 
   /** Whether the vault did not ask for these claims itself, so that a credential may ignore them. */
-  asksFor(claims: string | undefined): boolean {
-    return claims !== undefined && claims === this.#claims;
+  asksFor(claims: string): boolean {
+    return claims === this.#claims;
   }
 
   /** A request without a token; the SDK does not repeat its first one. */

@@ -1,18 +1,22 @@
 /** Reads versions of the MEK from the vault, each at most once per lifetime. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
-import { momentOf, type Clock } from '../../async/clock.js';
+import { momentOf } from '../../async/clock.js';
 import { ExpiringMap } from '../../async/expiring-map.js';
 import { SingleFlight, untilAborted } from '../../async/abort.js';
 import { KeyProviderError } from '../../errors/errors.js';
-import { describeMek } from '../../format/dek-row.js';
 import { isVaultKeyVersion } from '../../provider/named-mek.js';
 import type { AkvSettings } from './akv-options.js';
 import { mekStateOf, requireWrappable, type MekState } from './mek-state.js';
 import type { VaultCalls } from './vault-calls.js';
 import { isPermissionFailure } from './vault-failure.js';
 
-/** `'unreadable'`: the vault denies reading; `'proved'`: reading is denied, but an unwrap succeeded. */
-export type MekReading = MekState | 'proved' | 'unreadable';
+/** What is known of a version. */
+export interface MekReading {
+  /** Absent where the vault denies reading. */
+  readonly state?: MekState;
+  /** Length of its wraps: of its state, or as an unwrap showed where reading is denied. */
+  readonly wrapBytes: number | undefined;
+}
 
 const VERSIONS_KEPT = 64;
 const NEWEST = 'newest';
@@ -20,20 +24,16 @@ const NEWEST = 'newest';
 export class MekStateReader {
   readonly #calls: VaultCalls;
   readonly #settings: AkvSettings;
-  readonly #clock: Clock;
   readonly #readings: ExpiringMap<MekReading>;
-  readonly #provedBytes: ExpiringMap<number>;
   readonly #newest: ExpiringMap<string>;
   readonly #readingFlights = new SingleFlight<MekReading>();
   readonly #newestFlights = new SingleFlight<string>();
 
-  constructor(calls: VaultCalls, settings: AkvSettings, clock: Clock) {
+  constructor(calls: VaultCalls, settings: AkvSettings) {
     this.#calls = calls;
     this.#settings = settings;
-    this.#clock = clock;
-    const { stateTtlMs: ttlMs } = settings;
+    const { stateTtlMs: ttlMs, clock } = settings;
     this.#readings = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
-    this.#provedBytes = new ExpiringMap({ maxEntries: VERSIONS_KEPT, ttlMs, clock });
     this.#newest = new ExpiringMap({ maxEntries: 1, ttlMs, clock });
   }
 
@@ -52,17 +52,16 @@ export class MekStateReader {
       const reading = this.#readingFlights.run(mekVersion, () => this.#fetch(mekVersion));
       return untilAborted(reading, signal);
     }
-    if (typeof known === 'object') this.#requireWrappable(known);
+    if (known.state) requireWrappable(known.state, this.#settings);
     return known;
   }
 
   /** Whether or not the version may wrap DEKs; `undefined` where that is unknown. */
   async readUnchecked(mekVersion: string, signal?: AbortSignal): Promise<MekState | undefined> {
     const known = this.#readings.get(mekVersion);
-    if (typeof known === 'object') return known;
+    if (known?.state) return known.state;
     try {
-      const reading = await untilAborted(this.#request(mekVersion), signal);
-      return typeof reading === 'object' ? reading : undefined;
+      return (await untilAborted(this.#request(mekVersion), signal)).state;
     } catch (error) {
       if (error instanceof KeyProviderError) return undefined;
       throw error;
@@ -71,17 +70,11 @@ export class MekStateReader {
 
   /** An unwrap succeeded under a version that cannot be read. @param wrapBytes - Length of the wrap. */
   prove(mekVersion: string, wrapBytes: number): void {
-    this.#provedBytes.set(mekVersion, wrapBytes);
-    this.#readings.set(mekVersion, 'proved');
-  }
-
-  /** How long a wrap under a version is, as an unwrap of one showed. */
-  provedBytes(mekVersion: string): number | undefined {
-    return this.#provedBytes.get(mekVersion);
+    this.#readings.set(mekVersion, { wrapBytes });
   }
 
   async #fetchNewest(): Promise<string> {
-    const since = momentOf(this.#clock);
+    const since = momentOf(this.#settings.clock);
     const key = await this.#getNewest();
     const { version } = key.properties;
     const { wrapAlgorithm, vaultUrl, mekName } = this.#settings;
@@ -92,8 +85,8 @@ export class MekStateReader {
       );
     }
     const state = mekStateOf(key, version, wrapAlgorithm);
-    this.#requireWrappable(state);
-    this.#readings.set(version, state, since);
+    requireWrappable(state, this.#settings);
+    this.#readings.set(version, { state, wrapBytes: state.wrapBytes }, since);
     this.#newest.set(NEWEST, version, since);
     return version;
   }
@@ -113,10 +106,10 @@ export class MekStateReader {
   }
 
   async #fetch(mekVersion: string): Promise<MekReading> {
-    const since = momentOf(this.#clock);
+    const since = momentOf(this.#settings.clock);
     const reading = await this.#request(mekVersion);
-    if (typeof reading !== 'object') return reading;
-    this.#requireWrappable(reading);
+    if (!reading.state) return reading;
+    requireWrappable(reading.state, this.#settings);
     // A state that is not remembered is read again: an enabled version, or a granted permission, takes effect
     // at once.
     this.#readings.set(mekVersion, reading, since);
@@ -126,20 +119,11 @@ export class MekStateReader {
   async #request(mekVersion: string): Promise<MekReading> {
     try {
       const key = await this.#calls.getKey(mekVersion);
-      return mekStateOf(key, mekVersion, this.#settings.wrapAlgorithm);
+      const state = mekStateOf(key, mekVersion, this.#settings.wrapAlgorithm);
+      return { state, wrapBytes: state.wrapBytes };
     } catch (error) {
-      if (isPermissionFailure(error)) return 'unreadable';
+      if (isPermissionFailure(error)) return { wrapBytes: undefined };
       throw error;
     }
-  }
-
-  #requireWrappable(state: MekState): void {
-    const { id: keyProvider, mekName } = this.#settings;
-    const { mekVersion } = state;
-    requireWrappable(
-      state,
-      describeMek({ keyProvider, mekName, mekVersion }),
-      this.#clock.wallMs(),
-    );
   }
 }

@@ -1,9 +1,10 @@
 /** The state of one version of the MEK in a key vault, and whether it may wrap DEKs. @module */
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import type { KeyObject } from 'node:crypto';
-import { LEAST_RSA_EXPONENT, RSA_MODULUS_BITS, importRsaPublicKey } from '../../crypto/rsa-oaep.js';
+import { importRsaPublicKey, rsaMisfitOf } from '../../crypto/rsa-oaep.js';
 import { KeyProviderError } from '../../errors/errors.js';
-import type { WrapAlgorithm } from '../../format/dek-row.js';
+import { describeMek, type WrapAlgorithm } from '../../format/dek-row.js';
+import type { AkvSettings } from './akv-options.js';
 
 export interface MekState {
   readonly mekVersion: string;
@@ -54,13 +55,9 @@ function misfitOf(
   if (!KEY_TYPES[algorithm].includes(keyType)) {
     return `is of the type ${String(keyType)}, and ${algorithm} needs ${KEY_TYPES[algorithm].join(' or ')}`;
   }
-  if (algorithm === 'RSA-OAEP-256') {
-    const bits = bitLength(key?.n);
-    if (!RSA_MODULUS_BITS.includes(bits)) {
-      return `has ${String(bits)} bits, and ${RSA_MODULUS_BITS.join(', ')} are supported`;
-    }
-    if (integerIn(key?.e) < LEAST_RSA_EXPONENT) return 'has a public exponent below 65537';
-  }
+  const misfit =
+    algorithm === 'RSA-OAEP-256' ? rsaMisfitOf(bitLength(key?.n), integerIn(key?.e)) : undefined;
+  if (misfit !== undefined) return misfit;
   const missing = NEEDED_OPERATIONS.filter((each) => keyOperations?.includes(each) === false);
   return missing.length > 0 ? `does not permit ${missing.join(' and ')}` : undefined;
 }
@@ -73,9 +70,13 @@ function integerIn(bytes: Uint8Array | undefined): bigint {
   return BigInt(`0x0${Buffer.from(bytes ?? []).toString('hex')}`);
 }
 
-/** Refuses the version before anything is wrapped or written. @param name - Of the version, for messages. */
-export function requireWrappable(state: MekState, name: string, nowMs: number): void {
-  const { isEnabled, notBeforeMs = -Infinity, expiresMs = Infinity, misfit } = state;
+/** Refuses the version before anything is wrapped or written. */
+export function requireWrappable(
+  { mekVersion, isEnabled, notBeforeMs = -Infinity, expiresMs = Infinity, misfit }: MekState,
+  { id: keyProvider, mekName, clock }: AkvSettings,
+): void {
+  const name = describeMek({ keyProvider, mekName, mekVersion });
+  const nowMs = clock.wallMs();
   if (!isEnabled) {
     throw new KeyProviderError(
       'MEK_DISABLED',

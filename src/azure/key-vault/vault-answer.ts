@@ -16,10 +16,10 @@ export type SilenceKind =
 export interface VaultAnswer {
   /** `undefined` where the vault gave no usable answer. */
   readonly status: number | undefined;
+  /** Of the vault, or of the connection to it. */
   readonly errorCode: string | undefined;
   readonly innerCode: string | undefined;
   readonly kind: SilenceKind;
-  readonly transportCode: string | undefined;
   readonly retryAfterMs: number | undefined;
   /** Whether the vault's own message contains these words. */
   readonly says: (words: string) => boolean;
@@ -73,7 +73,6 @@ export function answerIn(error: unknown, arrived?: VaultResponse): VaultAnswer {
     errorCode: textOf(code),
     innerCode: textOf(details?.error?.innerError?.code),
     kind,
-    transportCode: textOf(code),
     retryAfterMs: retryAfterIn(sdkError.response ?? arrived),
     says: (words) => message.toLowerCase().includes(words),
   };

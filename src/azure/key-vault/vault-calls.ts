@@ -1,9 +1,10 @@
 /** The three kinds of calls to a key vault, each retried while that may help. @module */
-import type { CryptographyClient, GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
+import type { GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
 import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/abort.js';
-import { LimitedCalls } from '../../provider/limited-calls.js';
+import type { InTurn } from '../../provider/call-in-turn.js';
+import { limitedCalls } from '../../provider/limit-key-provider.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../../errors/errors.js';
 import type { KeyProviderOptions } from '../../provider/key-provider.js';
@@ -14,22 +15,16 @@ import { vaultFailure, type VaultCall } from './vault-failure.js';
 
 type Operation = VaultCall['operation'];
 type CallOptions = Pick<GetKeyOptions, 'abortSignal' | 'onResponse'>;
-type CryptCall = (
-  client: CryptographyClient,
-  options: CallOptions,
-) => Promise<{ result?: Uint8Array }>;
 
 export class VaultCalls {
   readonly #settings: AkvSettings;
   readonly #clients: VaultClients;
-  readonly #clock: Clock;
-  readonly #limited: LimitedCalls;
+  readonly #inTurn: InTurn;
 
-  constructor(settings: AkvSettings, clock: Clock) {
+  constructor(settings: AkvSettings) {
     this.#settings = settings;
-    this.#clients = new VaultClients(settings, clock);
-    this.#clock = clock;
-    this.#limited = new LimitedCalls(settings.opsLimit, { ...settings, clock });
+    this.#clients = new VaultClients(settings);
+    this.#inTurn = limitedCalls(settings, settings);
   }
 
   /** @param mekVersion - `undefined` for the newest version. */
@@ -43,56 +38,32 @@ export class VaultCalls {
     });
   }
 
-  wrapKey(dek: Uint8Array, mekVersion: string, options: KeyProviderOptions): Promise<Uint8Array> {
-    const { wrapAlgorithm } = this.#settings;
-    return this.#crypt('wrapKey', mekVersion, options, (client, each) =>
-      client.wrapKey(wrapAlgorithm, dek, each),
-    );
-  }
-
-  unwrapKey(
-    wrapped: Uint8Array,
-    mekVersion: string,
-    options: KeyProviderOptions,
-  ): Promise<Uint8Array> {
-    const { wrapAlgorithm } = this.#settings;
-    return this.#crypt('unwrapKey', mekVersion, options, (client, each) =>
-      client.unwrapKey(wrapAlgorithm, wrapped, each),
-    );
-  }
-
-  #crypt(
-    operation: Operation,
+  /** @param bytes - A DEK to wrap, or a wrap of one. */
+  crypt(
+    operation: Exclude<Operation, 'get'>,
+    bytes: Uint8Array,
     mekVersion: string,
     asked: KeyProviderOptions,
-    call: CryptCall,
   ): Promise<Uint8Array> {
-    return this.#limited.inTurn(asked, (pacing) =>
-      this.#cryptInTurn(operation, mekVersion, { ...asked, ...pacing }, call),
-    );
-  }
-
-  #cryptInTurn(
-    operation: Operation,
-    mekVersion: string,
-    asked: KeyProviderOptions,
-    call: CryptCall,
-  ): Promise<Uint8Array> {
-    const client = this.#clients.of(mekVersion);
-    return this.#attempt(operation, mekVersion, asked, async (options) => {
-      let keyId: unknown;
-      // The SDK's own result names the requested key, not the key that answered.
-      const onResponse: CallOptions['onResponse'] = (response, flat) => {
-        options.onResponse?.(response, flat);
-        const { parsedBody } = response;
-        keyId = (parsedBody as { readonly kid?: unknown } | undefined)?.kid;
-      };
-      const work = (each: CryptographyClient): ReturnType<typeof call> =>
-        call(each, { ...options, onResponse });
-      const { result } = await client.use(work, asked.signal);
-      this.#requireKeyId(keyId, mekVersion);
-      // The SDK turns an empty value into a string.
-      return isUint8Array(result) ? result : new Uint8Array();
+    const { wrapAlgorithm } = this.#settings;
+    return this.#inTurn(asked, (pacing) => {
+      const client = this.#clients.of(mekVersion);
+      return this.#attempt(operation, mekVersion, { ...asked, ...pacing }, async (options) => {
+        let keyId: unknown;
+        // The SDK's own result names the requested key, not the key that answered.
+        const onResponse: CallOptions['onResponse'] = (response, flat) => {
+          options.onResponse?.(response, flat);
+          const { parsedBody } = response;
+          keyId = (parsedBody as { readonly kid?: unknown } | undefined)?.kid;
+        };
+        const { result } = await client.use(
+          (each) => each[operation](wrapAlgorithm, bytes, { ...options, onResponse }),
+          asked.signal,
+        );
+        this.#requireKeyId(keyId, mekVersion);
+        // The SDK turns an empty value into a string.
+        return isUint8Array(result) ? result : new Uint8Array();
+      });
     });
   }
 
@@ -119,7 +90,7 @@ export class VaultCalls {
         throw vaultFailure(error, call, arrived);
       }
     };
-    return attemptRepeatedly(attempt, { ...this.#settings, clock: this.#clock }, asked);
+    return attemptRepeatedly(attempt, this.#settings, asked);
   }
 
   /** Refuses an answer about another key. @param mekVersion - `undefined` accepts any version. */
@@ -138,16 +109,6 @@ export class VaultCalls {
   }
 }
 
-interface AttemptLimits {
-  /** Id of the provider, with the name of its MEK: for diagnostics. */
-  readonly id: string;
-  readonly mekName: string;
-  readonly clock: Clock;
-  readonly maxAttempts: number;
-  /** A longer `Retry-After` is not waited for: the error reports it to the caller. */
-  readonly maxRetryDelayMs: number;
-}
-
 const FIRST_DELAY_MS = 250;
 // Key Vault asks for 1, 2, 4, 8 and 16 s, and often sends no Retry-After.
 const FIRST_THROTTLED_DELAY_MS = 1_000;
@@ -156,10 +117,10 @@ const SPREAD = 0.25;
 /** @param attempt - Rejects with a {@link KeyProviderError} only, unless it was aborted. */
 async function attemptRepeatedly<T>(
   attempt: () => Promise<T>,
-  limits: AttemptLimits,
+  settings: AkvSettings,
   { signal, beforeRetry }: KeyProviderOptions,
 ): Promise<T> {
-  const { clock, maxAttempts, maxRetryDelayMs } = limits;
+  const { id: keyProvider, mekName, clock, maxAttempts, maxRetryDelayMs } = settings;
   for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
@@ -170,19 +131,15 @@ async function attemptRepeatedly<T>(
       const delayMs =
         error.retryAfterMs ?? Math.min(backoffMs(error, attempts, clock), maxRetryDelayMs);
       if (attempts >= maxAttempts || delayMs > maxRetryDelayMs) throw error;
-      if (retryChannel.hasSubscribers) publishRetry(limits, error, { attempts, delayMs });
+      if (retryChannel.hasSubscribers) {
+        const { code: errorCode } = error;
+        const message = { keyProvider, mekName, errorCode, attempts, delayMs };
+        retryChannel.publish(message satisfies RetryMessage);
+      }
       await clock.sleep(delayMs, signal);
       await beforeRetry?.();
     }
   }
-}
-
-function publishRetry(
-  { id: keyProvider, mekName }: AttemptLimits,
-  { code: errorCode }: KeyProviderError,
-  attempt: Pick<RetryMessage, 'attempts' | 'delayMs'>,
-): void {
-  retryChannel.publish({ keyProvider, mekName, errorCode, ...attempt } satisfies RetryMessage);
 }
 
 function backoffMs({ code }: KeyProviderError, attempts: number, clock: Clock): number {

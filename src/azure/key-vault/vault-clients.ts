@@ -5,8 +5,8 @@ import {
   type KeyClientOptions,
   type KeyVaultKey,
 } from '@azure/keyvault-keys';
-import type { Clock } from '../../async/clock.js';
 import { RecentMap } from '../../async/expiring-map.js';
+import type { AkvSettings } from './akv-options.js';
 import { boundedCredential } from './bounded-credential.js';
 import { ChallengeMemory, RefusedTokens } from './challenge-memory.js';
 
@@ -19,34 +19,23 @@ export type VaultClientOptions = Omit<
   'disableChallengeResourceVerification' | 'redirectOptions' | 'retryOptions'
 >;
 
-export interface VaultClientsOptions {
-  readonly vaultUrl: string;
-  readonly mekName: string;
-  readonly credential: VaultCredential;
-  readonly clientOptions: VaultClientOptions;
-  readonly verifiesChallenge: boolean;
-  readonly attemptTimeoutMs: number;
-}
-
 // Versions come from rows: a writer of rows must not be able to fill the memory with clients.
 const CLIENTS_KEPT = 32;
 
 export class VaultClients {
   /** Reads keys, and never wraps. */
   readonly keys: KeyClient;
-  readonly #options: VaultClientsOptions;
+  readonly #settings: AkvSettings;
   readonly #credential: VaultCredential;
   readonly #challenge: ChallengeMemory;
   readonly #byVersion = new RecentMap<VersionClient>(CLIENTS_KEPT);
 
-  constructor(options: VaultClientsOptions, clock: Clock) {
-    const { credential, attemptTimeoutMs } = options;
-    const refused = new RefusedTokens(clock);
-    const isOptional = (claims: string): boolean => refused.asksFor(claims);
-    this.#options = options;
+  constructor(settings: AkvSettings) {
+    const refused = new RefusedTokens(settings.clock);
+    this.#settings = settings;
     this.#challenge = new ChallengeMemory(refused);
-    this.#credential = boundedCredential(credential, { attemptTimeoutMs, isOptional });
-    this.keys = new KeyClient(options.vaultUrl, this.#credential, this.#clientOptions());
+    this.#credential = boundedCredential(settings, (claims) => refused.asksFor(claims));
+    this.keys = new KeyClient(settings.vaultUrl, this.#credential, this.#clientOptions());
   }
 
   /** Returns the client for one version, the same one while it is in use. */
@@ -55,14 +44,13 @@ export class VaultClients {
   }
 
   #make(mekVersion: string): VersionClient {
-    const { vaultUrl, mekName } = this.#options;
-    const origin = new URL(vaultUrl).origin;
+    const { vaultUrl, mekName } = this.#settings;
     // Without dates, permitted operations and key material, the SDK does not fetch the key, does not refuse
     // locally what the service allows (unwrapping with an expired version), and does not wrap locally.
     const key: KeyVaultKey = {
-      id: `${origin}/keys/${mekName}/${mekVersion}`,
+      id: `${vaultUrl}/keys/${mekName}/${mekVersion}`,
       name: mekName,
-      properties: { vaultUrl: origin, name: mekName, version: mekVersion },
+      properties: { vaultUrl, name: mekName, version: mekVersion },
     };
     return new VersionClient(
       (onAuthorized) =>
@@ -72,7 +60,7 @@ export class VaultClients {
 
   /** New for each client: the SDK modifies the options that it receives. */
   #clientOptions(onAuthorized?: () => void): KeyClientOptions {
-    const { clientOptions, verifiesChallenge } = this.#options;
+    const { clientOptions, verifiesChallenge } = this.#settings;
     const challenge = this.#challenge.policy(onAuthorized);
     return {
       ...clientOptions,

@@ -80,7 +80,7 @@ function verdictOf(answer: VaultAnswer, call: VaultCall): Verdict {
 }
 
 function verdictWithoutAnswer(
-  { kind, transportCode }: VaultAnswer,
+  { kind, errorCode = 'unknown' }: VaultAnswer,
   { attemptTimeoutMs }: VaultCall,
 ): Verdict {
   switch (kind) {
@@ -98,11 +98,11 @@ function verdictWithoutAnswer(
     case 'host-unknown':
       return unavailable('did not find the host: check the address of the vault, and DNS');
     case 'unreachable':
-      return unavailable(`lost or could not open the connection (${transportCode ?? 'unknown'})`);
+      return unavailable(`lost or could not open the connection (${errorCode})`);
     case 'certificate':
       return {
         code: 'KEY_PROVIDER_FAILED',
-        problem: `does not trust the server's certificate (${transportCode ?? 'unknown'}): check the address of the vault, or any proxy in between`,
+        problem: `does not trust the server's certificate (${errorCode}): check the address of the vault, or any proxy in between`,
       };
     case 'challenge':
       return {
