@@ -2,7 +2,7 @@
 import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/abort.js';
-import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
+import { requireIntegerBetween } from '../../guards/guards.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
 import {
   describeRequest,
@@ -10,10 +10,6 @@ import {
   type CosmosOperation,
   type CosmosRequest,
 } from './cosmos-request.js';
-
-export interface CosmosConnectionOptions extends CosmosStoreOptions {
-  readonly container: Container;
-}
 
 /** The call options of `DekStore` and `DocumentStore`. */
 export interface CallOptions {
@@ -24,9 +20,6 @@ export interface CallOptions {
 type Send<Answer> = (signal: AbortSignal) => Promise<Answer>;
 
 export const MOST_ATTEMPTS = 5;
-const DEFAULT_ATTEMPT_TIMEOUT_MS = 60_000;
-const LEAST_ATTEMPT_TIMEOUT_MS = 100;
-const MOST_ATTEMPT_TIMEOUT_MS = 600_000;
 const LAST_START_MS = 30_000;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 5_000;
@@ -38,12 +31,12 @@ export class CosmosConnection {
   readonly #attemptTimeoutMs: number;
   readonly #onRequest: CosmosStoreOptions['onRequest'];
 
-  constructor(options: CosmosConnectionOptions) {
-    const own = ownProperties(options);
-    const { container, clock = systemClock, onRequest } = own;
-    const { attemptTimeoutMs = DEFAULT_ATTEMPT_TIMEOUT_MS } = own;
-    const limits = [LEAST_ATTEMPT_TIMEOUT_MS, MOST_ATTEMPT_TIMEOUT_MS] as const;
-    requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, ...limits);
+  /** @param options - As `readOptions` returned them. */
+  constructor(
+    container: Container,
+    { clock = systemClock, attemptTimeoutMs = 60_000, onRequest }: CosmosStoreOptions,
+  ) {
+    requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, 100, 600_000);
     this.container = container;
     this.clock = clock;
     this.#attemptTimeoutMs = attemptTimeoutMs;
@@ -54,7 +47,7 @@ export class CosmosConnection {
   async attempt<Answer extends CosmosAnswer>(
     operation: CosmosOperation,
     send: Send<Answer>,
-    options: CallOptions = {},
+    options: CallOptions,
   ): Promise<Answer> {
     const { signal } = options;
     try {
@@ -75,7 +68,7 @@ export class CosmosConnection {
   async persist<Answer extends CosmosAnswer>(
     operation: CosmosOperation,
     send: Send<Answer>,
-    options: CallOptions = {},
+    options: CallOptions,
   ): Promise<Answer> {
     const isLate = this.patience();
     for (let attempt = 1; ; attempt += 1) {
@@ -116,12 +109,8 @@ export class CosmosConnection {
 
 /** For a read of an absent item the SDK returns the 404 as an answer, with getters as its properties. */
 function refusalIn(answer: CosmosAnswer): CosmosFailure {
-  return new CosmosFailure({
-    status: answer.statusCode ?? 0,
-    substatus: answer.substatus ?? 0,
-    requestCharge: answer.requestCharge,
-    ...(answer.activityId !== undefined && { activityId: answer.activityId }),
-  });
+  const { statusCode: status, substatus, requestCharge, activityId } = answer;
+  return new CosmosFailure({ status, substatus, requestCharge, activityId });
 }
 
 function ignoringErrors(watch: () => void): void {

@@ -1,5 +1,5 @@
 /** DEK rows in a container of Azure Cosmos DB. @module */
-import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
+import type { Container, SqlQuerySpec } from '@azure/cosmos';
 import { mapConcurrently } from '../../async/concurrency.js';
 import { NO_ROW_MARK, NO_ROW_TYPES } from '../../format/item-shape.js';
 import { scopeIdIn } from '../../format/key-scope.js';
@@ -17,16 +17,18 @@ import {
   KeyedDekStore,
   type KeyedItem,
 } from '../../store/dek-store.js';
-import { ContainerCheck } from './container-check.js';
-import {
-  CosmosConnection,
-  COSMOS_STORE_OPTIONS,
-  type CosmosStoreOptions,
-} from './cosmos-connection.js';
+import { CheckedContainer } from './checked-container.js';
+import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
 import { DEK_CONTAINER_REMEDY, requireDekContainer } from './dek-container.js';
-import { contentOf, type ItemContent, fromItemId, toItemId } from './item-content.js';
+import {
+  contentOf,
+  type CosmosItem,
+  type ItemContent,
+  fromItemId,
+  toItemId,
+} from './item-content.js';
 
 export interface CosmosDekStoreOptions extends CosmosStoreOptions {
   /**
@@ -38,13 +40,10 @@ export interface CosmosDekStoreOptions extends CosmosStoreOptions {
   readonly readLagMs?: number | undefined;
 }
 
-const DEFAULT_READ_LAG_MS = 5_000;
-const MOST_READ_LAG_MS = 3_600_000;
 /** A point read costs 1 request unit; a query costs 3 or more, and a second request for its plan. */
 const MOST_POINT_READS = 4;
 const IDS_AT_ONCE = 100;
 const QUERIES_AT_ONCE = 4;
-const ROWS_AT_ONCE = 100;
 
 /**
  * Keeps DEK rows, rotation records, leases and similar items in one container of Azure Cosmos DB.
@@ -91,7 +90,7 @@ const ROWS_AT_ONCE = 100;
  * ```
  */
 export class CosmosDekStore extends KeyedDekStore implements DekStore {
-  readonly #check: ContainerCheck;
+  readonly #container: CheckedContainer;
   readonly #items: CosmosItems;
   readonly #queries: CosmosQueries;
   readonly #readLagMs: number;
@@ -100,14 +99,13 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   constructor(container: Container, options: CosmosDekStoreOptions = {}) {
     super();
     const own = readOptions(options, [...COSMOS_STORE_OPTIONS, 'readLagMs']);
-    const { readLagMs = DEFAULT_READ_LAG_MS, ...others } = own;
-    requireIntegerBetween('readLagMs', readLagMs, 0, MOST_READ_LAG_MS);
+    const { readLagMs = 5_000 } = own;
+    requireIntegerBetween('readLagMs', readLagMs, 0, 3_600_000);
     this.#readLagMs = readLagMs;
-    const connection = new CosmosConnection({ ...others, container });
     const [rule, remedy] = [requireDekContainer, DEK_CONTAINER_REMEDY];
-    this.#check = new ContainerCheck({ connection, rule, remedy });
-    this.#items = new CosmosItems(connection, this.#check);
-    this.#queries = new CosmosQueries(connection, this.#check);
+    this.#container = new CheckedContainer(container, own, rule, remedy);
+    this.#items = new CosmosItems(this.#container);
+    this.#queries = new CosmosQueries(this.#container);
   }
 
   async getMany(
@@ -126,31 +124,22 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   }
 
   async listScope(scopeId: string, options?: DekStoreOptions): Promise<readonly StoredItem[]> {
-    const request = { partitionKey: scopeId, pageSize: ROWS_AT_ONCE };
-    const items = await this.#queries.all(scopeQuery(scopeId), request, readCallOptions(options));
-    return items.map(toStoredItem);
+    const own = readCallOptions(options);
+    return (await this.#queries.all(scopeQuery(scopeId), own, scopeId)).map(toStoredItem);
   }
 
   /**
    * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
    */
   async list(filter: DekRowFilter, options?: ListDekRowsOptions): Promise<DekRowPage> {
-    const [query, own] = [listQuery(readRowFilter(filter)), readListOptions(options)];
-    const { pageSize = 100, continuation } = own;
-    const request = { pageSize, continuation };
-    const { items, ...rest } = await this.#queries.page(query, request, own);
-    return { items: items.map(toStoredItem), ...rest };
+    return this.#page(where('SELECT * FROM c', readRowFilter(filter)), options);
   }
 
   /**
    * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
    */
-  async listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
-    const own = readListOptions(options);
-    const { pageSize = 100, continuation } = own;
-    const request = { partitionKey: scopeId, pageSize, continuation };
-    const { items, ...rest } = await this.#queries.page(scopeQuery(scopeId), request, own);
-    return { items: items.map(toStoredItem), ...rest };
+  listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {
+    return this.#page(scopeQuery(scopeId), options, scopeId);
   }
 
   async deleteItem(
@@ -163,20 +152,20 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   }
 
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
-    return this.#queries.count(countQuery(readRowFilter(filter)), readCallOptions(options));
+    const query = where('SELECT VALUE COUNT(1) FROM c', readRowFilter(filter));
+    return this.#queries.count(query, readCallOptions(options));
   }
 
   /** 0 where the account's default consistency is `Strong`, else the option of the same name. */
   async readLagMs(options?: DekStoreOptions): Promise<number> {
-    const consistency: string = await this.#check.passed(readCallOptions(options));
+    const consistency: string = await this.#container.passed(readCallOptions(options));
     return consistency === 'Strong' ? 0 : this.#readLagMs;
   }
 
   /** @internal */
   protected async createKeyed(item: KeyedItem, options?: DekStoreOptions): Promise<StoredItem> {
     const own = readCallOptions(options);
-    const { content, etag } = await this.#items.create(placeOf(item), rowContent(item), own);
-    return toStoredItem({ ...content, _etag: etag });
+    return toStoredItem(await this.#items.create(placeOf(item), rowContent(item), own));
   }
 
   /** @internal */
@@ -187,8 +176,7 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   ): Promise<StoredItem> {
     const [place, row] = [placeOf(item), rowContent(item)];
     const own = readCallOptions(options);
-    const { content, etag } = await this.#items.replace(place, row, oldEtag, own);
-    return toStoredItem({ ...content, _etag: etag });
+    return toStoredItem(await this.#items.replace(place, row, oldEtag, own));
   }
 
   /** @internal */
@@ -198,7 +186,16 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     options?: DekStoreOptions,
   ): Promise<StoredItem | undefined> {
     const item = await this.#items.read(placeOf({ scopeId, id }), readCallOptions(options));
-    return item && toStoredItem({ ...item.content, _etag: item.etag });
+    return item && toStoredItem(item);
+  }
+
+  async #page(
+    query: SqlQuerySpec,
+    options: ListDekRowsOptions | undefined,
+    scopeId?: string,
+  ): Promise<DekRowPage> {
+    const { items, ...rest } = await this.#queries.page(query, readListOptions(options), scopeId);
+    return { items: items.map(toStoredItem), ...rest };
   }
 
   async #queryMany(
@@ -209,8 +206,7 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
     for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
       chunks.push(ids.slice(from, from + IDS_AT_ONCE));
     }
-    const query = (chunk: readonly string[]) =>
-      this.#queries.all(idsQuery(chunk), { pageSize: chunk.length }, options);
+    const query = (chunk: readonly string[]) => this.#queries.all(idsQuery(chunk), options);
     const { signal } = options;
     const pages = await mapConcurrently(chunks, query, { concurrency: QUERIES_AT_ONCE, signal });
     // An item in another partition is another item, even with the same id.
@@ -226,9 +222,8 @@ function rowContent(item: KeyedItem): ItemContent {
   return { ...contentOf(item), id: toItemId(item.id) };
 }
 
-function toStoredItem(item: ItemContent): StoredItem {
-  const { id, _etag: etag } = item;
-  return { value: { ...item, id: fromItemId(String(id)) }, etag: String(etag) };
+function toStoredItem({ content, etag }: CosmosItem): StoredItem {
+  return { value: { ...content, _etag: etag, id: fromItemId(String(content['id'])) }, etag };
 }
 
 function idOf({ value }: StoredItem): string {
@@ -245,14 +240,6 @@ const TYPES = NO_ROW_TYPES.map((type) => `"${type}"`).join(', ');
  * edited: their scope shows that they are rows.
  */
 const ROWS = `(NOT IS_STRING(c.type) OR NOT (c.type IN (${TYPES}) AND CONTAINS(c.scopeId, "${NO_ROW_MARK}")))`;
-
-function listQuery(filter: DekRowFilter): SqlQuerySpec {
-  return where('SELECT * FROM c', filter);
-}
-
-function countQuery(filter: DekRowFilter): SqlQuerySpec {
-  return where('SELECT VALUE COUNT(1) FROM c', filter);
-}
 
 /** The partition key is also in the query text: in the options alone it would be an invisible filter. */
 function scopeQuery(scopeId: string): SqlQuerySpec {
@@ -272,20 +259,19 @@ function idsQuery(ids: readonly string[]): SqlQuerySpec {
   };
 }
 
-function where(
-  select: string,
-  { product, mekVersion, idFrom, idBefore }: DekRowFilter,
-): SqlQuerySpec {
-  const conditions: (readonly [string, string, string | undefined])[] = [
-    ['c.product = @product', '@product', product],
-    ['c.mekVersion = @mekVersion', '@mekVersion', mekVersion],
-    ['c.id >= @idFrom', '@idFrom', idFrom],
-    ['c.id < @idBefore', '@idBefore', idBefore],
-  ];
-  const asked = conditions.filter(([, , value]) => value !== undefined);
+const CONDITIONS: Readonly<Record<keyof DekRowFilter, string>> = {
+  product: 'c.product = @product',
+  mekVersion: 'c.mekVersion = @mekVersion',
+  idFrom: 'c.id >= @idFrom',
+  idBefore: 'c.id < @idBefore',
+};
+
+function where(select: string, filter: DekRowFilter): SqlQuerySpec {
+  const names = Object.keys(CONDITIONS) as (keyof DekRowFilter)[];
+  const asked = names.filter((name) => filter[name] !== undefined);
   return {
-    query: `${select} WHERE ${[...asked.map(([condition]) => condition), ROWS].join(' AND ')}`,
-    parameters: asked.map(([, name, value]) => ({ name, value: value as JSONValue })),
+    query: `${select} WHERE ${[...asked.map((name) => CONDITIONS[name]), ROWS].join(' AND ')}`,
+    parameters: asked.map((name) => ({ name: `@${name}`, value: filter[name] ?? '' })),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Documents in a container of Azure Cosmos DB. @module */
-import type { Container, JSONValue, SqlQuerySpec } from '@azure/cosmos';
+import type { Container, ContainerDefinition, JSONValue, SqlQuerySpec } from '@azure/cosmos';
 import { readOptions, requireIdentifier } from '../../guards/guards.js';
 import { documentKeyText } from '../../format/key-scope.js';
 import type {
@@ -11,12 +11,8 @@ import type {
   StoredDocumentItem,
 } from '../../store/document-store.js';
 import { readCallOptions, readListOptions } from '../../store/dek-store.js';
-import { ContainerCheck } from './container-check.js';
-import {
-  CosmosConnection,
-  COSMOS_STORE_OPTIONS,
-  type CosmosStoreOptions,
-} from './cosmos-connection.js';
+import { CheckedContainer } from './checked-container.js';
+import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
 import { CosmosQueries } from './cosmos-queries.js';
 import { requirePartitionKey } from './dek-container.js';
@@ -25,7 +21,7 @@ import {
   nextContentOf,
   SYSTEM_PROPERTIES,
   withoutSystemProperties,
-  type ItemContent,
+  type CosmosItem,
   requireItemId,
   requirePartitionKeyValue,
 } from './item-content.js';
@@ -100,33 +96,27 @@ export class CosmosDocumentStore<
 
   /** @throws TypeError or RangeError where `partitionKey` names no properties. */
   constructor(container: Container, options: CosmosDocumentStoreOptions) {
-    const { partitionKey, where, ...others } = readOptions(options, OPTIONS);
+    const own = readOptions(options, OPTIONS);
+    const { partitionKey, where } = own;
     this.#partitionKey = propertyNames(partitionKey);
     this.#key = [...new Set([...this.#partitionKey, 'id'])];
     this.#where = where && readOptions(where, ['condition', 'parameters'], 'where');
-    const connection = new CosmosConnection({ ...others, container });
     const paths = this.#partitionKey.map((name) => `/${name}`);
-    const check = new ContainerCheck({
-      connection,
-      rule: (definition, place) => {
-        requirePartitionKey(definition.partitionKey?.paths ?? [], paths, place);
-      },
-      remedy: `create it, with the partition key ${paths.join(', ')}`,
-    });
-    this.#items = new CosmosItems(connection, check);
-    this.#queries = new CosmosQueries(connection, check);
+    const rule = (definition: ContainerDefinition, place: string): void => {
+      requirePartitionKey(definition, paths, place);
+    };
+    const remedy = `create it, with the partition key ${paths.join(', ')}`;
+    const checked = new CheckedContainer(container, own, rule, remedy);
+    this.#items = new CosmosItems(checked);
+    this.#queries = new CosmosQueries(checked);
   }
 
   async create(
     document: Document,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document>> {
-    const { content, etag } = await this.#items.create(
-      this.#placeOf(document),
-      newContentOf(document),
-      readCallOptions(options),
-    );
-    return { document: content as Document, etag };
+    const [place, content] = [this.#placeOf(document), newContentOf(document)];
+    return documentIn(await this.#items.create(place, content, readCallOptions(options)));
   }
 
   async get(
@@ -134,7 +124,7 @@ export class CosmosDocumentStore<
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document> | undefined> {
     const item = await this.#items.read(this.#placeOf(key), readCallOptions(options));
-    return item && { document: documentIn(item.content), etag: item.etag };
+    return item && documentIn(item);
   }
 
   async replace(
@@ -144,8 +134,7 @@ export class CosmosDocumentStore<
   ): Promise<StoredDocumentItem<Document>> {
     const [place, content] = [this.#placeOf(document), nextContentOf(document, oldEtag)];
     const own = readCallOptions(options);
-    const { etag } = await this.#items.replace(place, content, oldEtag, own);
-    return { document: content as Document, etag };
+    return documentIn(await this.#items.replace(place, content, oldEtag, own));
   }
 
   async delete(
@@ -160,16 +149,9 @@ export class CosmosDocumentStore<
    * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
    */
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
-    const own = readListOptions(options);
-    const { pageSize = 100, continuation } = own;
-    const request = { pageSize, continuation };
     const query = this.#select('SELECT * FROM c');
-    const { items, ...rest } = await this.#queries.page(query, request, own);
-    const found = items.map((item) => ({
-      document: documentIn<Document>(item),
-      etag: String(item['_etag']),
-    }));
-    return { items: found, ...rest };
+    const { items, ...rest } = await this.#queries.page(query, readListOptions(options));
+    return { items: items.map((item) => documentIn<Document>(item)), ...rest };
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
@@ -214,6 +196,9 @@ function propertyNames(partitionKey: string | readonly string[]): readonly strin
   return names;
 }
 
-function documentIn<Document extends object>(item: ItemContent): Document {
-  return withoutSystemProperties(item) as Document;
+function documentIn<Document extends object>({
+  content,
+  etag,
+}: CosmosItem): StoredDocumentItem<Document> {
+  return { document: withoutSystemProperties(content) as Document, etag };
 }

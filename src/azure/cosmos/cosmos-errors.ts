@@ -1,7 +1,7 @@
 /** Maps failures of Cosmos DB to errors of a store: what, where, and what to do. @module */
 import type { Container } from '@azure/cosmos';
 import { StoreError } from '../../errors/errors.js';
-import type { CosmosFailure } from './cosmos-failure.js';
+import { CosmosFailure } from './cosmos-failure.js';
 
 const ROLE = 'Cosmos DB Built-in Data Contributor';
 const ARTICLE = 'the ';
@@ -13,14 +13,11 @@ export interface ContainerRemedy {
   readonly remedy: string;
 }
 
-/** The error for a request that failed permanently, or too often. */
-export function storeErrorOf(
-  failure: CosmosFailure,
-  { container, remedy }: ContainerRemedy,
-): StoreError {
-  const { status } = failure;
+/** The error for a request that failed permanently, or too often; any other error as it is. */
+export function storeErrorOf(failure: unknown, { container, remedy }: ContainerRemedy): unknown {
+  if (!(failure instanceof CosmosFailure)) return failure;
   const where = nameOf(container);
-  if (status === 429) {
+  if (failure.status === 429) {
     const advice = 'raise its throughput or send fewer requests at a time, then try again';
     return unavailable(`Cosmos DB throttled requests to ${where}: ${advice}`, failure);
   }

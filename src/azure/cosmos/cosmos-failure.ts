@@ -28,6 +28,8 @@ const WITHOUT_TOKEN = /^(Aggregate)?Authentication(Required)?Error$|^CredentialU
 const ACTIVITY = /^[\w-]{1,64}$/;
 const CODE = /^\w{1,64}$/;
 
+type Detail = 'activityId' | 'code' | 'requestCharge' | 'status' | 'substatus' | 'wasRepeated';
+
 /**
  * A failed request, as the `cause` of a `StoreError`: numbers and ids alone. The SDK's own errors have
  * messages that quote items.
@@ -46,7 +48,7 @@ export class CosmosFailure extends Error {
   /** Request units; refusals are charged too. */
   readonly requestCharge: number;
 
-  constructor(details: Partial<Omit<CosmosFailure, keyof Error>>) {
+  constructor(details: { readonly [Name in Detail]?: CosmosFailure[Name] | undefined }) {
     const { status = 0, substatus = 0, code = 'UNKNOWN', activityId } = details;
     super(describe(status, substatus, code));
     this.status = status;

@@ -2,23 +2,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConsistencyLevel, Item, PartitionKey } from '@azure/cosmos';
 import { StoreError } from '../../errors/errors.js';
-import type { ContainerCheck } from './container-check.js';
-import { MOST_ATTEMPTS, type CallOptions, type CosmosConnection } from './cosmos-connection.js';
+import type { CheckedContainer } from './checked-container.js';
+import { MOST_ATTEMPTS, type CallOptions } from './cosmos-connection.js';
 import { storeErrorOf, unconfirmed } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';
 import type { CosmosAnswer } from './cosmos-request.js';
-import { withoutSystemProperties, type ItemContent } from './item-content.js';
+import { withoutSystemProperties, type CosmosItem, type ItemContent } from './item-content.js';
 
 /** The place of an item, and its name in messages. */
 export interface ItemPlace {
   readonly id: string;
   readonly partitionKey: PartitionKey;
   readonly name: string;
-}
-
-export interface CosmosItem {
-  readonly content: ItemContent;
-  readonly etag: string;
 }
 
 /** A write, as it is sent and as it is checked afterwards. */
@@ -29,7 +24,6 @@ interface Write {
   readonly content?: ItemContent;
   /** Absent for a create. */
   readonly etag?: string;
-  readonly send: (signal: AbortSignal) => Promise<WriteAnswer>;
 }
 
 interface WriteAnswer extends CosmosAnswer {
@@ -44,37 +38,26 @@ type Finding = 'lost' | 'open' | { readonly etag: string };
 const ETAG = /^[!-)+\--~]+$/;
 
 export class CosmosItems {
-  readonly #connection: CosmosConnection;
-  readonly #check: ContainerCheck;
+  readonly #container: CheckedContainer;
 
-  constructor(connection: CosmosConnection, check: ContainerCheck) {
-    this.#connection = connection;
-    this.#check = check;
+  constructor(container: CheckedContainer) {
+    this.#container = container;
   }
 
-  async read(place: ItemPlace, options: CallOptions = {}): Promise<CosmosItem | undefined> {
-    const consistencyLevel = await this.#check.passed(options);
+  async read(place: ItemPlace, options: CallOptions): Promise<CosmosItem | undefined> {
+    const consistencyLevel = await this.#container.passed(options);
     try {
       const item = await this.#read(place, consistencyLevel, options);
-      if (!item) await this.#check.confirmExists(options);
+      if (!item) await this.#container.confirmExists(options);
       return item;
     } catch (error) {
-      throw this.#storeError(error);
+      throw storeErrorOf(error, this.#container);
     }
   }
 
   /** @throws StoreError `ALREADY_EXISTS`. */
-  async create(place: ItemPlace, content: ItemContent, options?: CallOptions): Promise<CosmosItem> {
-    const { items } = this.#connection.container;
-    const etag = await this.#write(
-      {
-        operation: 'create',
-        place,
-        content,
-        send: (abortSignal) => items.create(content, { abortSignal }),
-      },
-      options,
-    );
+  async create(place: ItemPlace, content: ItemContent, options: CallOptions): Promise<CosmosItem> {
+    const etag = await this.#write({ operation: 'create', place, content }, options);
     return { content, etag };
   }
 
@@ -82,44 +65,26 @@ export class CosmosItems {
   async replace(
     place: ItemPlace,
     content: ItemContent,
-    etag: string,
-    options?: CallOptions,
+    oldEtag: string,
+    options: CallOptions,
   ): Promise<CosmosItem> {
-    const newEtag = await this.#write(
-      {
-        operation: 'replace',
-        place,
-        content,
-        etag,
-        send: (abortSignal) =>
-          this.#itemAt(place).replace(content, { abortSignal, ...onlyIf(etag) }),
-      },
-      options,
-    );
-    return { content, etag: newEtag };
+    const write = { operation: 'replace', place, content, etag: oldEtag } as const;
+    return { content, etag: await this.#write(write, options) };
   }
 
   /** @throws StoreError `ETAG_MISMATCH`, also where the item does not exist. */
-  async delete(place: ItemPlace, etag: string, options?: CallOptions): Promise<void> {
-    await this.#write(
-      {
-        operation: 'delete',
-        place,
-        etag,
-        send: (abortSignal) => this.#itemAt(place).delete({ abortSignal, ...onlyIf(etag) }),
-      },
-      options,
-    );
+  async delete(place: ItemPlace, etag: string, options: CallOptions): Promise<void> {
+    await this.#write({ operation: 'delete', place, etag }, options);
   }
 
-  async #write(write: Write, options: CallOptions = {}): Promise<string> {
+  async #write(write: Write, options: CallOptions): Promise<string> {
     options.signal?.throwIfAborted();
     if (write.etag !== undefined && !ETAG.test(write.etag)) throw lostRace(write);
-    const consistency = await this.#check.passed(options);
-    const isLate = this.#connection.patience();
+    const consistency = await this.#container.passed(options);
+    const isLate = this.#container.patience();
     let failure: CosmosFailure | undefined;
     for (let attempt = 1; attempt <= MOST_ATTEMPTS && !isLate(); attempt += 1) {
-      if (failure) await this.#connection.backOff(attempt - 1, options.signal);
+      if (failure) await this.#container.backOff(attempt - 1, options.signal);
       const mayHaveSucceeded = failure !== undefined;
       const outcome = await this.#send(write, options);
       if (typeof outcome === 'string') return outcome;
@@ -130,21 +95,31 @@ export class CosmosItems {
       const finding = await this.#find(write, consistency, options);
       if (finding === 'lost') throw lostRace(write);
       if (finding !== 'open') return finding.etag;
-      if (!failure.isUnclear && !isLostRace(write, failure)) throw this.#storeError(failure);
+      if (!failure.isUnclear && !isLostRace(write, failure)) {
+        throw storeErrorOf(failure, this.#container);
+      }
     }
-    throw unconfirmed(write.place.name, this.#connection.container, failure);
+    throw unconfirmed(write.place.name, this.#container.container, failure);
   }
 
   /** @returns The new etag, or why there is none. */
   async #send(write: Write, options: CallOptions): Promise<CosmosFailure | string> {
-    const { operation, send } = write;
+    const send = (abortSignal: AbortSignal) => this.#request(write, abortSignal);
     try {
-      const { etag } = await this.#connection.attempt(operation, send, options);
+      const { etag } = await this.#container.attempt(write.operation, send, options);
       return etag ?? '';
     } catch (error) {
       if (error instanceof CosmosFailure) return error;
       throw error;
     }
+  }
+
+  #request({ place, content, etag }: Write, abortSignal: AbortSignal): Promise<WriteAnswer> {
+    const onlyIf = etag !== undefined && { type: 'IfMatch', condition: etag };
+    const request = { abortSignal, ...(onlyIf && { accessCondition: onlyIf }) };
+    if (content === undefined) return this.#itemAt(place).delete(request);
+    const { items } = this.#container.container;
+    return onlyIf ? this.#itemAt(place).replace(content, request) : items.create(content, request);
   }
 
   /** Reads the present item. Equal content counts as written, also when another writer wrote it. */
@@ -155,9 +130,10 @@ export class CosmosItems {
       stored = await this.#read(place, consistency, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw unconfirmed(place.name, this.#connection.container, error);
+      throw unconfirmed(place.name, this.#container.container, error);
     }
-    if (!stored) return content === undefined ? { etag: '' } : etag === undefined ? 'open' : 'lost';
+    if (!stored && content === undefined) return { etag: '' };
+    if (!stored) return etag === undefined ? 'open' : 'lost';
     if (stored.etag === etag) return 'open';
     const isOurs = isDeepStrictEqual(withoutSystemProperties(stored.content), content);
     return isOurs ? { etag: stored.etag } : 'lost';
@@ -172,7 +148,7 @@ export class CosmosItems {
     const send = (abortSignal: AbortSignal) =>
       this.#itemAt(place).read<ItemContent>({ abortSignal, consistencyLevel });
     try {
-      const { resource, etag } = await this.#connection.persist('read', send, options);
+      const { resource, etag } = await this.#container.persist('read', send, options);
       return resource && { content: resource, etag };
     } catch (error) {
       if (error instanceof CosmosFailure && isAbsent(error)) return undefined;
@@ -180,25 +156,15 @@ export class CosmosItems {
     }
   }
 
-  async #refusal(write: Write, failure: CosmosFailure, options: CallOptions): Promise<Error> {
-    if (!isLostRace(write, failure)) return storeErrorOf(failure, this.#check);
-    if (isAbsent(failure)) await this.#check.confirmExists(options);
+  async #refusal(write: Write, failure: CosmosFailure, options: CallOptions): Promise<unknown> {
+    if (!isLostRace(write, failure)) return storeErrorOf(failure, this.#container);
+    if (isAbsent(failure)) await this.#container.confirmExists(options);
     return lostRace(write);
   }
 
   #itemAt({ id, partitionKey }: ItemPlace): Item {
-    return this.#connection.container.item(id, partitionKey);
+    return this.#container.container.item(id, partitionKey);
   }
-
-  #storeError(error: unknown): unknown {
-    return error instanceof CosmosFailure ? storeErrorOf(error, this.#check) : error;
-  }
-}
-
-function onlyIf(etag: string): {
-  readonly accessCondition: { readonly type: 'IfMatch'; readonly condition: string };
-} {
-  return { accessCondition: { type: 'IfMatch', condition: etag } };
 }
 
 function isAbsent({ status, substatus }: CosmosFailure): boolean {

@@ -1,21 +1,15 @@
 /** Queries page by page, with the service's own continuations. @module */
 import type { FeedOptions, PartitionKey, QueryIterator, SqlQuerySpec } from '@azure/cosmos';
-import { requireIntegerBetween } from '../../guards/guards.js';
-import type { ContainerCheck } from './container-check.js';
-import type { CallOptions, CosmosConnection } from './cosmos-connection.js';
+import { ownProperties, requireIntegerBetween } from '../../guards/guards.js';
+import type { ListDekRowsOptions } from '../../store/dek-store.js';
+import type { CheckedContainer } from './checked-container.js';
+import type { CallOptions } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';
-import type { ItemContent } from './item-content.js';
-
-export interface PageRequest {
-  readonly partitionKey?: PartitionKey;
-  readonly pageSize: number;
-  /** As {@link CosmosPage} returned it. */
-  readonly continuation?: string | undefined;
-}
+import type { CosmosItem, ItemContent } from './item-content.js';
 
 export interface CosmosPage {
-  readonly items: readonly ItemContent[];
+  readonly items: readonly CosmosItem[];
   readonly continuation?: string;
 }
 
@@ -26,12 +20,10 @@ const TOKEN = /^[ -~]+$/;
 const UNUSABLE_TOKEN: readonly number[] = [400, 410];
 
 export class CosmosQueries {
-  readonly #connection: CosmosConnection;
-  readonly #check: ContainerCheck;
+  readonly #container: CheckedContainer;
 
-  constructor(connection: CosmosConnection, check: ContainerCheck) {
-    this.#connection = connection;
-    this.#check = check;
+  constructor(container: CheckedContainer) {
+    this.#container = container;
   }
 
   /**
@@ -39,12 +31,13 @@ export class CosmosQueries {
    */
   async page(
     query: SqlQuerySpec,
-    { partitionKey, pageSize, continuation }: PageRequest,
-    options: CallOptions = {},
+    options: ListDekRowsOptions,
+    partitionKey?: PartitionKey,
   ): Promise<CosmosPage> {
+    const { pageSize = 100, continuation } = options;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     const continuationToken = continuation === undefined ? undefined : tokenIn(continuation);
-    const consistencyLevel = await this.#check.passed(options);
+    const consistencyLevel = await this.#container.passed(options);
     const feed = {
       consistencyLevel,
       maxItemCount: pageSize,
@@ -54,7 +47,7 @@ export class CosmosQueries {
     const send = (abortSignal: AbortSignal) =>
       this.#query<ItemContent>(query, { ...feed, abortSignal }).fetchNext();
     try {
-      return this.#pageIn(await this.#connection.persist('query', send, options));
+      return this.#pageIn(await this.#container.persist('query', send, options));
     } catch (error) {
       throw this.#storeError(error, continuation !== undefined);
     }
@@ -63,13 +56,14 @@ export class CosmosQueries {
   /** Reads every page. */
   async all(
     query: SqlQuerySpec,
-    request: Omit<PageRequest, 'continuation'>,
-    options?: CallOptions,
-  ): Promise<readonly ItemContent[]> {
-    const items: ItemContent[] = [];
+    options: CallOptions,
+    partitionKey?: PartitionKey,
+  ): Promise<readonly CosmosItem[]> {
+    const items: CosmosItem[] = [];
     let continuation: string | undefined;
     do {
-      const page = await this.page(query, { ...request, continuation }, options);
+      const own = ownProperties({ ...options, continuation });
+      const page: CosmosPage = await this.page(query, own, partitionKey);
       items.push(...page.items);
       continuation = page.continuation;
     } while (continuation !== undefined);
@@ -77,40 +71,39 @@ export class CosmosQueries {
   }
 
   /** @param query - A `SELECT VALUE COUNT(1)`. */
-  async count(query: SqlQuerySpec, options: CallOptions = {}): Promise<number> {
-    const consistencyLevel = await this.#check.passed(options);
+  async count(query: SqlQuerySpec, options: CallOptions): Promise<number> {
+    const consistencyLevel = await this.#container.passed(options);
     const send = (abortSignal: AbortSignal) =>
       this.#query<number>(query, { consistencyLevel, abortSignal }).fetchAll();
     try {
-      const { resources } = await this.#connection.persist('query', send, options);
+      const { resources } = await this.#container.persist('query', send, options);
       // A count that took the service several pages arrives in as many parts.
       return resources.reduce((total, part) => total + part, 0);
     } catch (error) {
-      throw this.#storeError(error, false);
+      throw storeErrorOf(error, this.#container);
     }
   }
 
   #pageIn(answer: Resources<ItemContent>): CosmosPage {
-    const { resources: items = [], continuationToken: next, hasMoreResults } = answer;
+    const { resources = [], continuationToken: next, hasMoreResults } = answer;
+    const items = resources.map((content) => ({ content, etag: String(content['_etag']) }));
     if (next) return { items, continuation: `${OWN_MARK}${next}` };
     if (!hasMoreResults) return { items };
     // If this counted as the last page, all later rows would be hidden.
-    const where = nameOf(this.#connection.container);
+    const where = nameOf(this.#container.container);
     throw failed(
       `Cosmos DB has more results for a listing of ${where}, but returned no continuation: ask its support why the gateway leaves a plain query to the client`,
     );
   }
 
   #query<T>(query: SqlQuerySpec, options: FeedOptions): QueryIterator<T> {
-    return this.#connection.container.items.query<T>(query, options);
+    return this.#container.container.items.query<T>(query, options);
   }
 
   #storeError(error: unknown, isResumed: boolean): unknown {
-    if (!(error instanceof CosmosFailure)) return error;
-    if (!isResumed || !UNUSABLE_TOKEN.includes(error.status)) {
-      return storeErrorOf(error, this.#check);
-    }
-    const where = nameOf(this.#connection.container);
+    const isUnusable = error instanceof CosmosFailure && UNUSABLE_TOKEN.includes(error.status);
+    if (!isResumed || !isUnusable) return storeErrorOf(error, this.#container);
+    const where = nameOf(this.#container.container);
     return failed(
       `Cosmos DB no longer accepts a continuation of a listing of ${where}: start the listing again`,
       error,

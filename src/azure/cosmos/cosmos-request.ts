@@ -35,20 +35,15 @@ export function describeRequest(
   outcome: CosmosAnswer | CosmosFailure,
 ): CosmosRequest {
   const { substatus = 0, requestCharge, activityId } = outcome;
+  // Pages are answers without a status: a failed page has no answer.
+  const { status, code } =
+    outcome instanceof CosmosFailure ? outcome : { status: outcome.statusCode ?? 200, code: '' };
   return {
     operation,
     container,
-    ...statusOf(outcome),
+    ...(status > 0 ? { status } : { code }),
     ...(substatus > 0 && { substatus }),
     ...(requestCharge > 0 && { requestCharge }),
     ...(activityId !== undefined && { activityId }),
   };
-}
-
-function statusOf(
-  outcome: CosmosAnswer | CosmosFailure,
-): Pick<CosmosRequest, 'code'> | Pick<CosmosRequest, 'status'> {
-  // Pages are answers without a status: a failed page has no answer.
-  if (!(outcome instanceof CosmosFailure)) return { status: outcome.statusCode ?? 200 };
-  return outcome.status > 0 ? { status: outcome.status } : { code: outcome.code };
 }

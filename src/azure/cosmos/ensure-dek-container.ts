@@ -1,5 +1,5 @@
 /** Creates the container for DEK rows. @module */
-import type { Container, ContainerDefinition, Database } from '@azure/cosmos';
+import type { Container, Database } from '@azure/cosmos';
 import { readOptions } from '../../guards/guards.js';
 import {
   CosmosConnection,
@@ -8,6 +8,7 @@ import {
 } from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf } from './cosmos-errors.js';
 import { CosmosFailure } from './cosmos-failure.js';
+import type { CosmosAnswer } from './cosmos-request.js';
 import { dekContainerDefinition, requireDekContainer } from './dek-container.js';
 
 export interface EnsureDekContainerOptions extends CosmosStoreOptions {
@@ -55,14 +56,17 @@ export async function ensureDekContainer(
   options: EnsureDekContainerOptions = {},
 ): Promise<Container> {
   const own = readOptions(options, OPTIONS);
-  const { id = 'dek_store', throughput, signal, ...others } = own;
+  const { id = 'dek_store', throughput, signal } = own;
   const container = database.container(id);
-  const connection = new CosmosConnection({ ...others, container });
-  const read = () => readDefinition(connection, signal);
+  const connection = new CosmosConnection(container, own);
+  const send = (abortSignal: AbortSignal) => container.read({ abortSignal });
+  const read = async () => (await ask(connection, 404, send, signal))?.resource;
   const known = await read();
   if (!known) {
     const definition = { ...dekContainerDefinition(id), ...(throughput && { throughput }) };
-    await makeContainer(connection, database, definition, signal);
+    const { containers } = database;
+    const create = (abortSignal: AbortSignal) => containers.create(definition, { abortSignal });
+    await ask(connection, 409, create, signal);
   }
   // Another process may have created it meanwhile, with another definition.
   const found = known ?? (await read());
@@ -72,40 +76,23 @@ export async function ensureDekContainer(
   return container;
 }
 
-async function readDefinition(
+/** @param usual - A status that is no failure; the answer is then `undefined`. */
+async function ask<Answer extends CosmosAnswer>(
   connection: CosmosConnection,
+  usual: 404 | 409,
+  send: (abortSignal: AbortSignal) => Promise<Answer>,
   signal: AbortSignal | undefined,
-): Promise<ContainerDefinition | undefined> {
-  const { container } = connection;
-  const send = (abortSignal: AbortSignal) => container.read({ abortSignal });
+): Promise<Answer | undefined> {
   try {
-    const { resource } = await connection.persist('container', send, { signal });
-    return resource;
+    return await connection.persist('container', send, { signal });
   } catch (error) {
-    if (error instanceof CosmosFailure && error.status === 404) return undefined;
-    throw asStoreError(error, container);
-  }
-}
-
-async function makeContainer(
-  connection: CosmosConnection,
-  { containers }: Database,
-  definition: ReturnType<typeof dekContainerDefinition>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { container } = connection;
-  const send = (abortSignal: AbortSignal) => containers.create(definition, { abortSignal });
-  try {
-    await connection.persist('container', send, { signal });
-  } catch (error) {
-    if (error instanceof CosmosFailure && error.status === 409) return;
-    throw asStoreError(error, container);
+    if (error instanceof CosmosFailure && error.status === usual) return undefined;
+    throw asStoreError(error, connection.container);
   }
 }
 
 function asStoreError(error: unknown, container: Container): unknown {
-  if (!(error instanceof CosmosFailure)) return error;
-  if (error.status === 403) {
+  if (error instanceof CosmosFailure && error.status === 403) {
     return failed(
       `This identity may not create ${nameOf(container)}: use the account's key, or create it with "az cosmosdb sql container create --partition-key-path /scopeId"`,
       error,

@@ -2,21 +2,15 @@
 
 export type ItemContent = Readonly<Record<string, unknown>>;
 
+export interface CosmosItem {
+  readonly content: ItemContent;
+  readonly etag: string;
+}
+
 /** Cosmos DB sets these on every write, whatever was sent. */
 export const SYSTEM_PROPERTIES = ['_attachments', '_etag', '_rid', '_self', '_ts'] as const;
 
 type SystemProperty = (typeof SYSTEM_PROPERTIES)[number];
-
-const TYPES: Readonly<Record<SystemProperty, string>> = {
-  _attachments: 'string',
-  _etag: 'string',
-  _rid: 'string',
-  _self: 'string',
-  _ts: 'number',
-};
-
-/** Accounts differ in whether they still add `_attachments`. */
-const ALWAYS_ADDED: readonly SystemProperty[] = ['_etag', '_rid', '_self', '_ts'];
 
 export function withoutSystemProperties(item: ItemContent): ItemContent {
   // Built from entries, not by assignment: a property may be named `__proto__`.
@@ -37,7 +31,7 @@ export function contentOf(item: object): ItemContent {
  */
 export function newContentOf(document: object): ItemContent {
   const sent = JSON.parse(JSON.stringify(document)) as ItemContent;
-  const [name] = Object.keys(sent).filter(isSystemProperty);
+  const name = Object.keys(sent).find(isSystemProperty);
   if (name !== undefined) throw reserved(name);
   return sent;
 }
@@ -51,15 +45,15 @@ export function newContentOf(document: object): ItemContent {
 export function nextContentOf(document: object, etag: string): ItemContent {
   const sent = JSON.parse(JSON.stringify(document)) as ItemContent;
   const names = Object.keys(sent).filter(isSystemProperty);
-  const own = names.filter((name) => name !== '_etag' || sent[name] !== etag);
-  const [name] = own;
-  if (name !== undefined && !wasRead(sent)) throw reserved(name);
+  const own = names.find((name) => name !== '_etag' || sent[name] !== etag);
+  if (own !== undefined && !wasRead(sent)) throw reserved(own);
   return withoutSystemProperties(sent);
 }
 
 function wasRead(sent: ItemContent): boolean {
-  const names = SYSTEM_PROPERTIES.filter((name) => ALWAYS_ADDED.includes(name) || name in sent);
-  return names.every((name) => typeof sent[name] === TYPES[name]);
+  // Accounts differ in whether they still add `_attachments`.
+  const names = SYSTEM_PROPERTIES.filter((name) => name !== '_attachments' || name in sent);
+  return names.every((name) => typeof sent[name] === (name === '_ts' ? 'number' : 'string'));
 }
 
 function isSystemProperty(name: string): name is SystemProperty {

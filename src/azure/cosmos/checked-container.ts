@@ -1,42 +1,41 @@
 /** Checks a container before its first use, so that its answers can be relied on. @module */
-import type { ConsistencyLevel, ContainerDefinition } from '@azure/cosmos';
+import type { ConsistencyLevel, Container, ContainerDefinition } from '@azure/cosmos';
 import { elapsedMs, momentOf, type Moment } from '../../async/clock.js';
 import { untilAborted } from '../../async/abort.js';
-import type { CallOptions, CosmosConnection } from './cosmos-connection.js';
+import {
+  CosmosConnection,
+  type CallOptions,
+  type CosmosStoreOptions,
+} from './cosmos-connection.js';
 import { failed, nameOf, storeErrorOf, type ContainerRemedy } from './cosmos-errors.js';
-import { CosmosFailure } from './cosmos-failure.js';
 import type { CosmosAnswer } from './cosmos-request.js';
 
 /** Throws where a container of this definition is unsuitable. */
-export type ContainerRule = (definition: ContainerDefinition, where: string) => void;
-
-export interface ContainerCheckOptions {
-  readonly connection: CosmosConnection;
-  readonly rule: ContainerRule;
-  /** Ends the sentence "Cosmos DB has no container …: ". */
-  readonly remedy: string;
-}
+type ContainerRule = (definition: ContainerDefinition, where: string) => void;
 
 /** After the container was found, a 404 means an absent item for this long. */
 const BELIEVED_MS = 60_000;
 
-export class ContainerCheck implements ContainerRemedy {
+export class CheckedContainer extends CosmosConnection implements ContainerRemedy {
   readonly remedy: string;
-  readonly container: CosmosConnection['container'];
-  readonly #connection: CosmosConnection;
   readonly #rule: ContainerRule;
   #checked: Promise<ConsistencyLevel> | undefined;
   #foundAt: Moment | undefined;
 
-  constructor({ connection, rule, remedy }: ContainerCheckOptions) {
-    this.#connection = connection;
+  /** @param remedy - Ends the sentence "Cosmos DB has no container …: ". */
+  constructor(
+    container: Container,
+    options: CosmosStoreOptions,
+    rule: ContainerRule,
+    remedy: string,
+  ) {
+    super(container, options);
     this.#rule = rule;
     this.remedy = remedy;
-    this.container = connection.container;
   }
 
   /** The first caller runs the check; a failed check is repeated for the next caller. */
-  async passed(options: CallOptions = {}): Promise<ConsistencyLevel> {
+  async passed(options: CallOptions): Promise<ConsistencyLevel> {
     options.signal?.throwIfAborted();
     if (!this.#checked) {
       const checking = this.#check({ onRequestCharge: options.onRequestCharge });
@@ -50,8 +49,7 @@ export class ContainerCheck implements ContainerRemedy {
 
   /** A 404 without a substatus may mean the item or, from some gateways, the whole container. */
   async confirmExists(options: CallOptions): Promise<void> {
-    const { clock } = this.#connection;
-    if (this.#foundAt && elapsedMs(clock, this.#foundAt) < BELIEVED_MS) return;
+    if (this.#foundAt && elapsedMs(this.clock, this.#foundAt) < BELIEVED_MS) return;
     await this.#readContainer(options);
   }
 
@@ -75,7 +73,7 @@ export class ContainerCheck implements ContainerRemedy {
   }
 
   async #readContainer(options: CallOptions): Promise<void> {
-    const askedAt = momentOf(this.#connection.clock);
+    const askedAt = momentOf(this.clock);
     const { resource } = await this.#ask('container', options, (abortSignal) =>
       this.container.read({ abortSignal }),
     );
@@ -90,9 +88,9 @@ export class ContainerCheck implements ContainerRemedy {
     send: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     try {
-      return await this.#connection.persist(operation, send, options);
+      return await this.persist(operation, send, options);
     } catch (error) {
-      throw error instanceof CosmosFailure ? storeErrorOf(error, this) : error;
+      throw storeErrorOf(error, this);
     }
   }
 
