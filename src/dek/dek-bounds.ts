@@ -131,9 +131,7 @@ interface EpochPin {
 
 /** The source of the least epoch: the configuration, an earlier record, or a DEK row by its id. */
 type EpochSource =
-  | { readonly from: 'minimum' }
-  | { readonly from: 'record' }
-  | { readonly from: 'row'; readonly dekId: string };
+  { readonly from: 'minimum' | 'record' } | { readonly from: 'row'; readonly dekId: string };
 
 type Authenticity = Pick<StoredItem, 'authenticatedBy'>;
 
@@ -175,12 +173,7 @@ export class EpochsSeen {
   }
 }
 
-interface Known {
-  readonly dekStore: DekStore;
-  readonly seen: EpochsSeen;
-}
-
-const knownBy = new WeakMap<object, Known>();
+const knownBy = new WeakMap<object, { readonly dekStore: DekStore; readonly seen: EpochsSeen }>();
 
 /**
  * The epochs of one encryption context and its store, shared by everything that uses them.
@@ -202,52 +195,40 @@ export function epochsSeenBy(encryption: EpochPin): EpochsSeen {
 export function recordBehind(
   product: string,
   record: RotationRecord | undefined,
-  epochs: Pick<EpochsSeen, 'least' | 'source'>,
-): FieldEncryptionError {
-  return record ? behind(product, record, epochs) : missing(product, epochs);
-}
-
-function behind(
-  product: string,
-  { epoch }: RotationRecord,
   { least, source }: Pick<EpochsSeen, 'least' | 'source'>,
 ): FieldEncryptionError {
-  const known = {
-    minimum: 'the "minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) of this process',
-    record: 'which this process has read before',
-    row: `which DEK row ${source.from === 'row' ? source.dekId : ''} has`,
-  }[source.from];
-  const orRow =
-    source.from === 'row'
-      ? ', or that row if only the row was altered, and then restart the process'
-      : '';
-  return new FieldEncryptionError(
-    'ROTATION_RECORD_BEHIND',
-    `The rotation record of "${product}" has the epoch ${String(epoch)}, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
-  );
-}
-
-function missing(
-  product: string,
-  { least, source }: Pick<EpochsSeen, 'least' | 'source'>,
-): FieldEncryptionError {
+  const { known, shown } = wordsFor(source);
+  if (record) {
+    const orRow =
+      source.from === 'row'
+        ? ', or that row if only the row was altered, and then restart the process'
+        : '';
+    return new FieldEncryptionError(
+      'ROTATION_RECORD_BEHIND',
+      `The rotation record of "${product}" has the epoch ${String(record.epoch)}, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
+    );
+  }
   const what =
     least === 1
       ? `The product "${product}" has DEK rows but no rotation record`
-      : `The product "${product}" has no rotation record, and ${knownFrom(source)} its epoch is ${String(least)} or above`;
+      : `The product "${product}" has no rotation record, and ${shown} its epoch is ${String(least)} or above`;
   return new FieldEncryptionError(
     'ROTATION_RECORD_MISSING',
     `${what}: restore the item "rotation" of dek_store from a backup before anything is written`,
   );
 }
 
-function knownFrom(source: EpochsSeen['source']): string {
-  switch (source.from) {
-    case 'minimum':
-      return '"minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) says that';
-    case 'record':
-      return 'an earlier read of this process shows that';
-    case 'row':
-      return `DEK row ${source.dekId} shows that`;
+function wordsFor(source: EpochSource): { readonly known: string; readonly shown: string } {
+  if (source.from === 'row') {
+    const row = `DEK row ${source.dekId}`;
+    return { known: `which ${row} has`, shown: `${row} shows that` };
   }
+  if (source.from === 'record') {
+    return {
+      known: 'which this process has read before',
+      shown: 'an earlier read of this process shows that',
+    };
+  }
+  const option = '"minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH)';
+  return { known: `the ${option} of this process`, shown: `${option} says that` };
 }

@@ -25,12 +25,6 @@ export interface UnwrappedDek {
   readonly row: LiveDekRow;
 }
 
-/** The store and product whose DEKs a cache holds. */
-interface CacheOwner {
-  readonly store: object;
-  readonly product: string;
-}
-
 interface Entry {
   readonly dek: Dek;
   readonly wrapDigest: string;
@@ -69,7 +63,8 @@ export class DekCache {
   readonly #entries: ExpiringMap<Entry>;
   readonly #loads = new SingleFlight<UnwrappedDek>();
   #invalidations = 0;
-  #owner: CacheOwner | undefined;
+  /** The store and product whose DEKs it holds. */
+  #owner: { readonly store: object; readonly product: string } | undefined;
 
   constructor(options: DekCacheOptions = {}) {
     const own = readOptions(options, OPTIONS);
@@ -176,10 +171,7 @@ export class DekCache {
 
   async #load(dekId: string, load: () => Promise<UnwrappedDek>): Promise<Dek> {
     publish({ type: this.#loads.isUnderWay(dekId) ? 'joined' : 'miss', dekId });
-    const { dek } = await this.#loads.run(dekId, load, (unwrapped) => {
-      this.#set(unwrapped);
-    });
-    return dek;
+    return (await this.#loads.run(dekId, load, this.#set)).dek;
   }
 
   /** A joined load may have taken longer than its DEK may be used. */
@@ -191,10 +183,10 @@ export class DekCache {
     return ageMs < this.ttlMs;
   }
 
-  #set({ dek, row }: UnwrappedDek): void {
+  readonly #set = ({ dek, row }: UnwrappedDek): void => {
     if (dek.token.isShredded) return;
     this.#entries.set(dek.id, { dek, wrapDigest: wrapDigest(row) }, dek.unwrappedAt);
-  }
+  };
 }
 
 /** Identifies a wrap in a short form that is not itself a wrap. */

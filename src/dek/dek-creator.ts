@@ -1,22 +1,18 @@
 /** Creates the next DEK of a scope, and its row. @module */
-import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
+import { untilDone } from '../store/compare-and-set.js';
 import { momentOf, timestampOf, readUntilShown } from '../async/clock.js';
-import { contended, FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
-import type { RecordCopy, RecordReader } from './record-reader.js';
+import { FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
+import type { DekServices } from './dek-services.js';
+import type { RecordCopy } from './record-reader.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
-import type { DekContext } from './dek-context.js';
-import { Dek, type ShredToken, shredTokensOf, type ShredTokens } from './dek.js';
+import { Dek, type ShredToken } from './dek.js';
 import type { ActiveDekRow } from '../format/dek-row.js';
 import { wrapDek } from './dek-wraps.js';
 import { dekIdOf, highestCredibleGeneration, type KeyScope } from '../format/key-scope.js';
-import { keepUpWithRotation, type WrittenRow } from './new-row-rotation.js';
-import {
-  isSealable,
-  type ScopeListing,
-  type ScopeRows,
-  type SealableListing,
-} from './scope-rows.js';
+import { keepUpWithRotation } from './new-row-rotation.js';
+import type { RowItem } from './scope-shredder.js';
+import { isSealable, type ScopeListing, type SealableListing } from './scope-rows.js';
 
 /** Which active row is sufficient; the next generation is created where the scope has none. */
 export interface WantedDek {
@@ -27,17 +23,13 @@ export interface WantedDek {
 
 const ANY_DEK: WantedDek = { isWanted: () => true, above: 0 };
 
-export class DekCreator {
-  readonly #context: DekContext;
-  readonly #records: RecordReader;
-  readonly #scopeRows: ScopeRows;
-  readonly #tokens: ShredTokens;
+type CreatorParts = Omit<DekServices, 'loader' | 'sealing'>;
 
-  constructor(context: DekContext, records: RecordReader, scopeRows: ScopeRows) {
-    this.#context = context;
-    this.#tokens = shredTokensOf(context.dekStore);
-    this.#records = records;
-    this.#scopeRows = scopeRows;
+export class DekCreator {
+  readonly #parts: CreatorParts;
+
+  constructor(parts: CreatorParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -55,23 +47,23 @@ export class DekCreator {
     wanted: WantedDek = ANY_DEK,
   ): Promise<SealableListing> {
     let known = listing;
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    return untilDone(`Creating a DEK of scope ${scope.scopeId}`, async () => {
       if (isSealable(known) && wanted.isWanted(known.active)) return known;
       const created = await this.#tryCreate(scope, token, known, wanted.above);
       if (typeof created === 'object') return created;
       known = await this.#listAgain(token, created ?? 0);
-    }
-    throw contended(`Creating a DEK of scope ${scope.scopeId}`, MOST_ATTEMPTS);
+      return undefined;
+    });
   }
 
   /** A listing may show another creator's row late: the row is waited for, and its id not tried again. */
   async #listAgain(token: ShredToken, taken: number): Promise<ScopeListing> {
-    const { clock, dekStore } = this.#context;
+    const { clock, dekStore } = this.#parts.context;
     const startMs = clock.monotonicMs();
     const { scopeId } = token;
     const list = (): Promise<ScopeListing> => {
-      this.#scopeRows.forget(scopeId);
-      return this.#scopeRows.read(token);
+      this.#parts.scopeRows.forget(scopeId);
+      return this.#parts.scopeRows.read(token);
     };
     const known = await list();
     if (known.highestGeneration >= taken) return known;
@@ -93,8 +85,8 @@ export class DekCreator {
     known: ScopeListing,
     above: number,
   ): Promise<SealableListing | number | undefined> {
-    const { product, dekCache, clock } = this.#context;
-    const wrappedBy = await this.#records.fresh();
+    const { product, dekCache, clock } = this.#parts.context;
+    const wrappedBy = await this.#parts.records.fresh();
     const { record } = wrappedBy;
     const generation = nextGeneration(scope.scopeId, record, known.highestGeneration, above);
     const dek = Dek.generate(product, dekIdOf(scope.scopeId, generation), {
@@ -110,7 +102,7 @@ export class DekCreator {
     const written = await this.#write(row);
     if (!written) return generation;
     const moving = { dek, written, copy };
-    const active = await keepUpWithRotation(this.#context, this.#records, moving);
+    const active = await keepUpWithRotation(this.#parts, moving);
     if (!active) return undefined;
     dekCache.put({ dek, row: active });
     const created = {
@@ -120,7 +112,7 @@ export class DekCreator {
       readAt,
       token,
     };
-    this.#scopeRows.put(created);
+    this.#parts.scopeRows.put(created);
     return created;
   }
 
@@ -129,16 +121,16 @@ export class DekCreator {
    * where another one has replaced it. A wrap may wait in a queue for longer than any copy may be used.
    */
   async #stillFollowed(copy: RecordCopy): Promise<RecordCopy | undefined> {
-    if (this.#records.isFresh(copy)) return copy;
-    const now = await this.#records.fresh();
-    return now.etag === copy.etag && this.#records.isFresh(now) ? now : undefined;
+    if (this.#parts.records.isFresh(copy)) return copy;
+    const now = await this.#parts.records.fresh();
+    return now.etag === copy.etag && this.#parts.records.isFresh(now) ? now : undefined;
   }
 
   /** `undefined` when another creator took the id. */
-  async #write(row: ActiveDekRow): Promise<WrittenRow | undefined> {
+  async #write(row: ActiveDekRow): Promise<RowItem<ActiveDekRow> | undefined> {
     try {
-      const create = (): Promise<StoredItem> => this.#context.dekStore.create(row);
-      const { etag } = await this.#tokens.creating(row, create);
+      const create = (): Promise<StoredItem> => this.#parts.context.dekStore.create(row);
+      const { etag } = await this.#parts.tokens.creating(row, create);
       return { row, etag };
     } catch (error) {
       if (hasCode(error, 'ALREADY_EXISTS')) return undefined;
@@ -152,9 +144,11 @@ export class DekCreator {
     dek: Dek,
     { epoch, keyProvider, mekName, mekVersion }: RotationRecord,
   ): Promise<ActiveDekRow> {
-    const { product, clock } = this.#context;
+    const { product, clock } = this.#parts.context;
     const mek = { keyProvider, mekName, mekVersion };
-    const wraps = await dek.lend((bytes) => wrapDek(this.#context, bytes, { dekId: dek.id, mek }));
+    const wraps = await dek.lend((bytes) =>
+      wrapDek(this.#parts.context, bytes, { dekId: dek.id, mek }),
+    );
     return {
       id: dek.id,
       scopeId: scope.scopeId,

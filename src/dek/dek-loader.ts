@@ -113,7 +113,7 @@ export class DekLoader {
     return this.#getOrLoad(dekId, token, async () => {
       await this.#checks.bound.require(dekId);
       const { shown, late } = await bulk.items;
-      const item = shown.get(dekId) ?? (await late())?.get(dekId);
+      const item = shown.get(dekId) ?? (await late())?.(dekId);
       return this.#liveRow(item, dekId);
     });
   }
@@ -135,7 +135,8 @@ export class DekLoader {
       const again = await dekStore.get(dekId);
       return new Map(again ? [[dekId, again]] : []);
     };
-    return (await this.#checks.late.find({ dekIds: [dekId], sentMs, read })).get(dekId);
+    const late = await this.#checks.late.find({ dekIds: [dekId], sentMs, read });
+    return late(dekId);
   }
 
   async #readMany(dekIds: readonly string[]): BulkRead['items'] {
@@ -182,9 +183,7 @@ function leftBehind(row: LiveDekRow, cause: unknown): unknown {
 }
 
 function liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {
-  if (item === undefined) {
-    throw dekNotFound(dekId);
-  }
+  if (item === undefined) throw dekNotFound(dekId);
   if (item.error) throw item.error;
   const row = parseDekRow(item.value, dekId);
   if (isLive(row)) return row;

@@ -37,8 +37,8 @@ export function dekServices(
   const bound = new GenerationBound(records);
   const scopeRows = new ScopeRows(context, { bound, epochs });
   const loader = new DekLoader(context, { bound, epochs, late: new LateRows(context) });
-  const creator = new DekCreator(context, records, scopeRows);
-  const sealing = new SealingDeks(context, { records, scopeRows, loader, creator });
   const tokens = shredTokensOf(dekStore);
-  return { context, records, scopeRows, loader, sealing, tokens };
+  const parts = { context, records, scopeRows, loader, tokens };
+  const sealing = new SealingDeks({ ...parts, creator: new DekCreator(parts) });
+  return { ...parts, sealing };
 }

@@ -1,8 +1,9 @@
 /** Waits for DEK rows that a lagging store may show late. @module */
-import { type Clock, readUntilShown } from '../async/clock.js';
+import { readUntilShown } from '../async/clock.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import type { DekStore, StoredItem } from '../store/dek-store.js';
+import type { StoredItem } from '../store/dek-store.js';
 import { RecentMap } from '../async/expiring-map.js';
+import type { DekContext } from './dek-context.js';
 
 export type RowsById = ReadonlyMap<string, StoredItem>;
 
@@ -14,37 +15,36 @@ export interface LateSearch {
   readonly read: (dekIds: readonly string[]) => Promise<RowsById>;
 }
 
+/**
+ * Returns the row; `undefined` where it does not exist, and can no longer be late.
+ *
+ * @throws FieldEncryptionError `DEK_NOT_FOUND`, retryable, where it did not appear during this wait.
+ */
+export type LateAnswer = (dekId: string) => StoredItem | undefined;
+
 const MOST_REMEMBERED = 1_000;
 
 export class LateRows {
-  readonly #clock: Clock;
-  readonly #dekStore: Required<DekStore>;
+  readonly #context: DekContext;
   /** By dekId: when the first read that did not show it was sent. Each is waited for once. */
   readonly #missingSinceMs = new RecentMap<number>(MOST_REMEMBERED);
 
-  constructor({
-    clock,
-    dekStore,
-  }: {
-    readonly clock: Clock;
-    readonly dekStore: Required<DekStore>;
-  }) {
-    this.#clock = clock;
-    this.#dekStore = dekStore;
+  constructor(context: DekContext) {
+    this.#context = context;
   }
 
   /**
    * Returns the rows that appeared in the end; all are waited for together, and none where reads do not lag.
    */
   async find({ dekIds, sentMs, read }: LateSearch): Promise<LateAnswer> {
-    const lagMs = await this.#dekStore.readLagMs();
+    const { clock, dekStore } = this.#context;
+    const lagMs = await dekStore.readLagMs();
     const found = new Map<string, StoredItem>();
     const missing = new Map(dekIds.map((dekId) => [dekId, this.#endMs(dekId, sentMs) + lagMs]));
     for (const [dekId, endMs] of missing) {
       // By the time when it was sent: the answer may have taken longer than the lag.
       if (endMs <= sentMs) missing.delete(dekId);
     }
-    if (missing.size === 0) return new LateAnswer(found, missing, lagMs);
     const lookAgain = async (): Promise<true | undefined> => {
       for (const [dekId, item] of await read([...missing.keys()])) {
         found.set(dekId, item);
@@ -52,9 +52,12 @@ export class LateRows {
       }
       return missing.size === 0 ? true : undefined;
     };
-    const endMs = [...missing.values()].reduce((last, each) => Math.max(last, each));
-    await readUntilShown(lookAgain, { clock: this.#clock, endMs });
-    return new LateAnswer(found, missing, lagMs);
+    const endMs = Math.max(...missing.values());
+    if (missing.size > 0) await readUntilShown(lookAgain, { clock, endMs });
+    return (dekId) => {
+      if (missing.has(dekId)) throw notShown(dekId, lagMs);
+      return found.get(dekId);
+    };
   }
 
   #endMs(dekId: string, sentMs: number): number {
@@ -62,28 +65,10 @@ export class LateRows {
   }
 }
 
-export class LateAnswer {
-  readonly #found: RowsById;
-  readonly #missing: ReadonlyMap<string, unknown>;
-  readonly #lagMs: number;
-
-  constructor(found: RowsById, missing: ReadonlyMap<string, unknown>, lagMs: number) {
-    this.#found = found;
-    this.#missing = missing;
-    this.#lagMs = lagMs;
-  }
-
-  /**
-   * Returns the row; `undefined` where it does not exist, and can no longer be late.
-   *
-   * @throws FieldEncryptionError `DEK_NOT_FOUND`, retryable, where it did not appear during this wait.
-   */
-  get(dekId: string): StoredItem | undefined {
-    if (!this.#missing.has(dekId)) return this.#found.get(dekId);
-    throw new FieldEncryptionError(
-      'DEK_NOT_FOUND',
-      `DEK ${dekId} is not in the store, and did not appear within the ${String(this.#lagMs)} ms by which its reads may lag: try again`,
-      { dekId, retryable: true },
-    );
-  }
+function notShown(dekId: string, lagMs: number): FieldEncryptionError {
+  return new FieldEncryptionError(
+    'DEK_NOT_FOUND',
+    `DEK ${dekId} is not in the store, and did not appear within the ${String(lagMs)} ms by which its reads may lag: try again`,
+    { dekId, retryable: true },
+  );
 }

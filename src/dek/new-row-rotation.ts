@@ -12,24 +12,15 @@ import {
   primaryWrap,
   rewrappedRow,
 } from '../format/dek-row.js';
-import type { RecordCopy, RecordReader } from './record-reader.js';
+import type { DekServices } from './dek-services.js';
+import type { RecordCopy } from './record-reader.js';
+import type { RowItem } from './scope-shredder.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { alteredItem, requireNoMac } from '../format/item-shape.js';
 import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { wrapDek } from './dek-wraps.js';
-
-/** A row as it was just written. */
-export interface WrittenRow {
-  readonly row: ActiveDekRow;
-  readonly etag: string;
-}
-
-interface LiveRow {
-  readonly row: LiveDekRow;
-  readonly etag: string;
-}
 
 /**
  * A create that was acknowledged after its copy of the record became stale may have landed after a rotation's
@@ -40,17 +31,16 @@ interface LiveRow {
  * @returns The present row; `undefined` when it is no longer active.
  */
 export async function keepUpWithRotation(
-  context: DekContext,
-  records: RecordReader,
-  { dek, written, copy }: { dek: Dek; written: WrittenRow; copy: RecordCopy },
+  { context, records }: Pick<DekServices, 'context' | 'records'>,
+  { dek, written, copy }: { dek: Dek; written: RowItem<ActiveDekRow>; copy: RecordCopy },
 ): Promise<ActiveDekRow | undefined> {
   if (records.isFresh(copy)) return written.row;
-  let current: LiveRow | undefined = written;
+  let current: RowItem<LiveDekRow> | undefined = written;
   for (let attempt = 0; attempt < MOST_ATTEMPTS && current; attempt += 1) {
     // Read after the row was stored: the scans of any later rotation see it.
     const now = await records.readOrCreate();
     const next = await nextRow(context, dek, current.row, now.record);
-    if (!next) return ifActive(current.row);
+    if (!next) return current.row.state === 'active' ? current.row : undefined;
     // The answer, or the wrap, may have taken so long that another rotation has begun.
     if (records.isFresh(now)) current = await moveRow(context, dek, current, next);
   }
@@ -73,17 +63,13 @@ async function nextRow(
   return moved === row ? undefined : moved;
 }
 
-function ifActive(row: LiveDekRow): ActiveDekRow | undefined {
-  return row.state === 'active' ? row : undefined;
-}
-
 /** The row after the attempt, by this writer or another; `undefined` when it is no longer live. */
 async function moveRow(
   context: DekContext,
   dek: Dek,
-  { etag }: LiveRow,
+  { etag }: RowItem<LiveDekRow>,
   next: LiveDekRow,
-): Promise<LiveRow | undefined> {
+): Promise<RowItem<LiveDekRow> | undefined> {
   try {
     const item = await context.dekStore.replace(next, etag);
     return { row: next, etag: item.etag };
@@ -93,7 +79,7 @@ async function moveRow(
   }
 }
 
-function liveRowIn(item: StoredItem | undefined, dek: Dek): LiveRow | undefined {
+function liveRowIn(item: StoredItem | undefined, dek: Dek): RowItem<LiveDekRow> | undefined {
   if (!item) return undefined;
   const row = parseDekRow(item.value, dek.id);
   if (!isLive(row)) return undefined;

@@ -12,6 +12,7 @@ import { hasCode } from '../errors/errors.js';
 import type { DekRow, MekReference } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { untilDone } from '../store/compare-and-set.js';
+import { SingleFlight } from '../async/abort.js';
 import { type EpochsSeen, recordBehind } from './dek-bounds.js';
 import {
   firstRotationRecord,
@@ -45,8 +46,7 @@ export interface RecordReaderOptions {
 export class RecordReader {
   readonly #options: RecordReaderOptions;
   #copy: RecordCopy | undefined;
-  #reading: Promise<RecordCopy> | undefined;
-  #catchingUp: Promise<RecordCopy> | undefined;
+  readonly #flights = new SingleFlight<RecordCopy, 'catch up' | 'read'>();
   /** When the record was first read as behind, since it was last read as current. */
   #behindSinceMs: number | undefined;
   /** The highest epoch of a row above the record, and when it was first seen. */
@@ -81,7 +81,7 @@ export class RecordReader {
 
   /** Returns a fresh copy; for a product without rows, the record is created. */
   async fresh(): Promise<RecordCopy> {
-    return this.freshCopy() ?? (this.#reading ??= this.#readOnce());
+    return this.freshCopy() ?? this.#flights.run('read', () => this.readOrCreate());
   }
 
   /**
@@ -151,14 +151,6 @@ export class RecordReader {
     return (await this.#readUntil(endMs, ({ record }) => record.epoch >= epoch)).last;
   }
 
-  async #readOnce(): Promise<RecordCopy> {
-    try {
-      return await this.readOrCreate();
-    } finally {
-      this.#reading = undefined;
-    }
-  }
-
   async #create(): Promise<RecordCopy> {
     const { product, dekStore, firstMek, fenceTtlMs, clock } = this.#options;
     const mek = await firstMek();
@@ -176,11 +168,8 @@ export class RecordReader {
   }
 
   /** Callers share one wait. After an unsuccessful wait, later callers do not wait again. */
-  async #caughtUp(): Promise<RecordCopy> {
-    this.#catchingUp ??= this.#catchUp().finally(() => {
-      this.#catchingUp = undefined;
-    });
-    return this.#catchingUp;
+  #caughtUp(): Promise<RecordCopy> {
+    return this.#flights.run('catch up', () => this.#catchUp());
   }
 
   async #catchUp(): Promise<RecordCopy> {

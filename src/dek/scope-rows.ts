@@ -94,13 +94,7 @@ export class ScopeRows {
    */
   async read(token: ShredToken): Promise<ScopeListing> {
     token.throwIfShredded();
-    return this.#reads.run(
-      token,
-      () => this.#list(token),
-      (listing) => {
-        this.#keep(listing);
-      },
-    );
+    return this.#reads.run(token, () => this.#list(token), this.#keep);
   }
 
   /** The state after a write of this process: a read in flight is stale. */
@@ -114,9 +108,9 @@ export class ScopeRows {
     this.#listings.delete(scopeId);
   }
 
-  #keep(listing: ScopeListing): void {
+  readonly #keep = (listing: ScopeListing): void => {
     this.#listings.set(listing.token.scopeId, listing, listing.readAt);
-  }
+  };
 
   async #list(token: ShredToken): Promise<ScopeListing> {
     const { scopeId } = token;

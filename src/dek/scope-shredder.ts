@@ -88,10 +88,7 @@ async function shredRows(
 }
 
 /** Takes the id of a row whose create is in flight, so that it cannot land after the shred. */
-async function barRow(
-  { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
-  row: ActiveDekRow,
-): Promise<void> {
+async function barRow({ dekStore, clock }: DekContext, row: ActiveDekRow): Promise<void> {
   try {
     await dekStore.create(tombstoneOf(row, timestampOf(clock)));
   } catch (error) {
@@ -106,7 +103,7 @@ function isLiveItem(item: RowItem): item is RowItem<LiveDekRow> {
 
 /** @returns False when another process wrote the row first. */
 async function shredRow(
-  { dekStore, clock }: Pick<DekContext, 'clock' | 'dekStore'>,
+  { dekStore, clock }: DekContext,
   { row, etag }: RowItem<LiveDekRow>,
 ): Promise<boolean> {
   try {

@@ -1,10 +1,9 @@
 /** Returns the DEK that seals a scope to writers, under a row that is fresh enough to act on. @module */
 import { elapsedMs, momentOf, type Moment } from '../async/clock.js';
 import { contended } from '../errors/errors.js';
-import type { RecordReader } from './record-reader.js';
-import type { DekContext } from './dek-context.js';
 import type { DekCreator, WantedDek } from './dek-creator.js';
-import { dekNotFound, type DekLoader } from './dek-loader.js';
+import { dekNotFound } from './dek-loader.js';
+import type { DekServices } from './dek-services.js';
 import type { Dek, ShredToken } from './dek.js';
 import { requireCredible } from './dek-bounds.js';
 import { parseDekRow, type ActiveDekRow } from '../format/dek-row.js';
@@ -14,7 +13,7 @@ import {
   scopeIdIn,
   type KeyScope,
 } from '../format/key-scope.js';
-import { isSealable, type ScopeRows, type SealableListing } from './scope-rows.js';
+import { isSealable, type SealableListing } from './scope-rows.js';
 import { SingleFlight } from '../async/abort.js';
 
 /** A DEK that may seal until `fenceTtlMs` after its row was read. */
@@ -24,6 +23,10 @@ export interface SealingDek {
   readonly mekVersion: string;
   readonly rowReadAt: Moment;
   readonly fenceTtlMs: number;
+}
+
+interface SealingParts extends Omit<DekServices, 'sealing' | 'tokens'> {
+  readonly creator: DekCreator;
 }
 
 interface FreshListing {
@@ -40,43 +43,27 @@ interface OutgrowOptions {
 const MOST_ATTEMPTS = 4;
 
 export class SealingDeks {
-  readonly #context: DekContext;
-  readonly #records: RecordReader;
-  readonly #scopeRows: ScopeRows;
-  readonly #loader: DekLoader;
-  readonly #creator: DekCreator;
+  readonly #parts: SealingParts;
   readonly #preparing = new SingleFlight<SealingDek, ShredToken>();
 
-  constructor(
-    context: DekContext,
-    parts: {
-      readonly records: RecordReader;
-      readonly scopeRows: ScopeRows;
-      readonly loader: DekLoader;
-      readonly creator: DekCreator;
-    },
-  ) {
-    this.#context = context;
-    this.#records = parts.records;
-    this.#scopeRows = parts.scopeRows;
-    this.#loader = parts.loader;
-    this.#creator = parts.creator;
+  constructor(parts: SealingParts) {
+    this.#parts = parts;
   }
 
   /** Without any read, if record, row and DEK are in memory and fresh. */
   ready({ scopeId }: KeyScope): SealingDek | undefined {
-    const now = momentOf(this.#context.clock);
+    const now = momentOf(this.#parts.context.clock);
     const known = this.#sealable(scopeId, now);
     if (!known) return undefined;
     const { listing, fenceTtlMs } = known;
-    const dek = this.#context.dekCache.get(listing.active.id, now);
+    const dek = this.#parts.context.dekCache.get(listing.active.id, now);
     if (dek?.commitment !== listing.active.commitment) return undefined;
     return sealingDek(dek, listing, fenceTtlMs);
   }
 
   /** Whether what is sealed now gets a DEK of at least this one's generation. Reads and publishes nothing. */
   hasReached({ scopeId }: KeyScope, dekId: string): boolean {
-    const known = this.#sealable(scopeId, momentOf(this.#context.clock));
+    const known = this.#sealable(scopeId, momentOf(this.#parts.context.clock));
     return known !== undefined && known.listing.active.generation >= generationIn(dekId);
   }
 
@@ -97,7 +84,7 @@ export class SealingDeks {
    * @param token - As for {@link SealingDeks.prepare}.
    */
   async renew(scope: KeyScope, token: ShredToken, wanted: WantedDek): Promise<void> {
-    await this.#creator.create(scope, token, await this.#scopeRows.read(token), wanted);
+    await this.#parts.creator.create(scope, token, await this.#parts.scopeRows.read(token), wanted);
   }
 
   /**
@@ -112,19 +99,19 @@ export class SealingDeks {
     token: ShredToken,
     { named, signal }: OutgrowOptions,
   ): Promise<void> {
-    const { record } = await this.#records.fresh();
+    const { record } = await this.#parts.records.fresh();
     const dekId = named(highestCredibleGeneration(record.generationFloor));
     if (dekId === undefined) return;
     const generation = generationIn(dekId);
-    const known = this.#scopeRows.fresh(scope.scopeId, record.fenceTtlMs);
+    const known = this.#parts.scopeRows.fresh(scope.scopeId, record.fenceTtlMs);
     if (known && known.highestGeneration >= generation) return;
-    const listing = await this.#scopeRows.read(token);
+    const listing = await this.#parts.scopeRows.read(token);
     if (listing.highestGeneration >= generation) return;
     requireCredible({ id: dekId, generation }, record);
     if (!(await this.#isLost(dekId, signal))) return;
     signal?.throwIfAborted();
     const isWanted = (row: ActiveDekRow): boolean => row.generation > generation;
-    await this.#creator.create(scope, token, listing, { isWanted, above: generation });
+    await this.#parts.creator.create(scope, token, listing, { isWanted, above: generation });
   }
 
   /**
@@ -134,7 +121,7 @@ export class SealingDeks {
    *   to another one.
    */
   async requireNotLost(token: ShredToken, dekId: string, signal?: AbortSignal): Promise<void> {
-    const { highestGeneration } = await this.#scopeRows.read(token);
+    const { highestGeneration } = await this.#parts.scopeRows.read(token);
     if (highestGeneration >= generationIn(dekId)) return;
     if (!(await this.#isLost(dekId, signal))) return;
     throw dekNotFound(dekId);
@@ -142,7 +129,7 @@ export class SealingDeks {
 
   /** Reads from the store, not from a cache, and again once its reads cannot lag any more. */
   async #isLost(dekId: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const { dekStore, clock } = this.#context;
+    const { dekStore, clock } = this.#parts.context;
     if (await dekStore.get(dekId, { signal })) return false;
     const lagMs = await dekStore.readLagMs({ signal });
     if (lagMs === 0) return true;
@@ -160,37 +147,38 @@ export class SealingDeks {
     { dek, rowReadAt, fenceTtlMs }: SealingDek,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    const { clock, dekStore, dekCache } = this.#context;
+    const { clock, dekStore, dekCache } = this.#parts.context;
     if (elapsedMs(clock, rowReadAt) < fenceTtlMs) return true;
     const item = await dekStore.get(dek.id, { signal });
     dek.token.throwIfShredded();
     if (item && parseDekRow(item.value, dek.id).state === 'active') return true;
     dekCache.invalidate(dek.id);
-    this.#scopeRows.forget(scopeIdIn(dek.id));
+    this.#parts.scopeRows.forget(scopeIdIn(dek.id));
     return false;
   }
 
   /** Values that are fresh by the record's fence. */
   #sealable(scopeId: string, now: Moment): FreshListing | undefined {
-    const copy = this.#records.freshCopy(now);
+    const copy = this.#parts.records.freshCopy(now);
     if (!copy) return undefined;
     const { fenceTtlMs } = copy.record;
-    const listing = this.#scopeRows.fresh(scopeId, fenceTtlMs, now);
+    const listing = this.#parts.scopeRows.fresh(scopeId, fenceTtlMs, now);
     return listing && isSealable(listing) ? { listing, fenceTtlMs } : undefined;
   }
 
   async #prepare(scope: KeyScope, token: ShredToken): Promise<SealingDek> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const copy = await this.#records.fresh();
+      const copy = await this.#parts.records.fresh();
       const { fenceTtlMs } = copy.record;
       const known =
-        this.#scopeRows.fresh(scope.scopeId, fenceTtlMs) ?? (await this.#scopeRows.read(token));
-      await this.#records.followed(copy);
-      const listing = await this.#creator.create(scope, token, known);
-      const dek = await this.#loader.loadRow(listing.active, token);
+        this.#parts.scopeRows.fresh(scope.scopeId, fenceTtlMs) ??
+        (await this.#parts.scopeRows.read(token));
+      await this.#parts.records.followed(copy);
+      const listing = await this.#parts.creator.create(scope, token, known);
+      const dek = await this.#parts.loader.loadRow(listing.active, token);
       // The answer may be late, or the fence may have changed: no process acts on a stale record.
-      const fenceMs = this.#records.freshCopy()?.record.fenceTtlMs ?? 0;
-      if (this.#scopeRows.isFresh(listing, fenceMs)) return sealingDek(dek, listing, fenceMs);
+      const fenceMs = this.#parts.records.freshCopy()?.record.fenceTtlMs ?? 0;
+      if (this.#parts.scopeRows.isFresh(listing, fenceMs)) return sealingDek(dek, listing, fenceMs);
     }
     throw contended(`Reading a row of scope ${scope.scopeId} within the fence`, MOST_ATTEMPTS);
   }

@@ -37,7 +37,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'dek/sealing-deks.ts',
-        from: 'const fenceMs = this.#records.freshCopy()?.record.fenceTtlMs ?? 0;',
+        from: 'const fenceMs = this.#parts.records.freshCopy()?.record.fenceTtlMs ?? 0;',
         to: 'const fenceMs = fenceTtlMs;',
       },
     ],

@@ -203,7 +203,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'dek/dek-creator.ts',
-        from: 'if (this.#records.isFresh(copy)) return copy;',
+        from: 'if (this.#parts.records.isFresh(copy)) return copy;',
         to: 'if (copy.etag) return copy;',
       },
     ],
