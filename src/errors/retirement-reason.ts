@@ -5,63 +5,43 @@ interface Reason {
   readonly message: string;
 }
 
+/**
+ * - `current-target`: new DEKs are wrapped by this version, or will be as soon as a rotation record exists.
+ * - `fence`: the rotation record was written during the wait: writers may use a copy of it that was not waited
+ *   for.
+ */
+interface RecordReason extends Reason {
+  readonly type: 'current-target' | 'fence';
+}
+
+interface UnfinishedRotationReason extends Reason {
+  readonly type: 'rotation-unfinished';
+  readonly epoch: number;
+  /** The same as `MekReference`: the MEK version that a rotation moves to. */
+  readonly target: {
+    readonly keyProvider: string;
+    readonly mekName: string;
+    readonly mekVersion: string;
+  };
+  readonly startedAt: string;
+}
+
+/**
+ * - `rows`: rows whose DEK this version unwraps.
+ * - `previous-wraps`: rows under another version that keep a previous wrap under this one.
+ * - `rows-behind`: rows neither under this version nor under the rotation's target, or below the rotation's epoch.
+ * - `rows-ahead`: rows above the rotation's epoch: the record is older than they are, and cannot be relied on.
+ * - `unreadable-rows`: rows that cannot be read, and may be under this version.
+ */
 interface RowsReason extends Reason {
+  readonly type: 'previous-wraps' | 'rows-ahead' | 'rows-behind' | 'rows' | 'unreadable-rows';
   readonly rows: number;
   /** The first ten. */
   readonly dekIds: readonly string[];
 }
 
-/** New DEKs are wrapped by this version, or will be as soon as a rotation record exists. */
-export interface CurrentTargetReason extends Reason {
-  readonly type: 'current-target';
-}
-
-/** The same as `MekReference`: the MEK version that a rotation moves to. */
-interface RotationTarget {
-  readonly keyProvider: string;
-  readonly mekName: string;
-  readonly mekVersion: string;
-}
-
-export interface UnfinishedRotationReason extends Reason {
-  readonly type: 'rotation-unfinished';
-  readonly epoch: number;
-  readonly target: RotationTarget;
-  readonly startedAt: string;
-}
-
-/** The rotation record was written during the wait: writers may use a copy of it that was not waited for. */
-export interface FenceReason extends Reason {
-  readonly type: 'fence';
-}
-
-/** Rows whose DEK this version unwraps. */
-export interface WrappedRowsReason extends RowsReason {
-  readonly type: 'rows';
-}
-
-/** Rows under another version that keep a previous wrap under this one. */
-export interface PreviousWrapsReason extends RowsReason {
-  readonly type: 'previous-wraps';
-}
-
-/** Rows neither under this version nor under the rotation's target, or below the rotation's epoch. */
-export interface RowsBehindReason extends RowsReason {
-  readonly type: 'rows-behind';
-}
-
-/** Rows above the rotation's epoch: the record is older than they are, and cannot be relied on. */
-export interface RowsAheadReason extends RowsReason {
-  readonly type: 'rows-ahead';
-}
-
-/** Rows that cannot be read, and may be under this version. */
-export interface UnreadableRowsReason extends RowsReason {
-  readonly type: 'unreadable-rows';
-}
-
 /** Backups of the DEK store from the time when rows were under this version may still be restored. */
-export interface BackupsReason extends Reason {
+interface BackupsReason extends Reason {
   readonly type: 'backups';
   /** When the last row left this version, by stored times; absent while some row is under it, or may be. */
   readonly leftAt?: string;
@@ -69,13 +49,4 @@ export interface BackupsReason extends Reason {
   readonly until: string;
 }
 
-export type RetirementReason =
-  | BackupsReason
-  | CurrentTargetReason
-  | FenceReason
-  | PreviousWrapsReason
-  | RowsAheadReason
-  | RowsBehindReason
-  | UnfinishedRotationReason
-  | UnreadableRowsReason
-  | WrappedRowsReason;
+export type RetirementReason = BackupsReason | RecordReason | RowsReason | UnfinishedRotationReason;

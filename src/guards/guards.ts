@@ -87,7 +87,9 @@ export function readOptions<T extends object>(
     throw mismatch(owner ?? 'options', 'a plain object', options);
   }
   requireKnownOptions(options, known, owner);
-  const inherited = known.find((name) => isInherited(options, name));
+  const inherited = known.find(
+    (name) => !Object.hasOwn(options, name) && isBelowRoot(options, name),
+  );
   if (inherited === undefined) return ownProperties(options);
   throw new TypeError(`"${pathOf(inherited, owner)}" is inherited: pass it as an own property`);
 }
@@ -122,21 +124,6 @@ export function requireNoneMisspelt(owner: string, whole: object, parts: readonl
 
 function pathOf(name: string, owner: string | undefined): string {
   return owner === undefined ? name : `${owner}.${name}`;
-}
-
-/** From a class or an object of defaults: properties of `Object.prototype` are on every object. */
-function isInherited(options: object, name: string): boolean {
-  if (Object.hasOwn(options, name)) return false;
-  let prototype: object | null = prototypeOf(options);
-  while (prototype !== null && prototypeOf(prototype) !== null) {
-    if (Object.hasOwn(prototype, name)) return true;
-    prototype = prototypeOf(prototype);
-  }
-  return false;
-}
-
-function prototypeOf(value: object): object | null {
-  return Object.getPrototypeOf(value) as object | null;
 }
 
 export function requireSignal(name: string, value: unknown): asserts value is AbortSignal {
@@ -263,7 +250,9 @@ const PARTS = [
  * @throws TypeError for anything but an object; RangeError for a misspelt part.
  */
 export function readEncryption<T extends object>(encryption: T): T {
-  requireEncryption(encryption);
+  if (typeof encryption !== 'object' || (encryption as unknown) === null) {
+    throw mismatch('encryption', 'a FieldEncryptor or its parts', encryption);
+  }
   if (isPlainObject(encryption)) {
     requireNoneMisspelt('encryption', encryption, PARTS);
     return ownProperties(encryption);
@@ -275,14 +264,9 @@ export function readEncryption<T extends object>(encryption: T): T {
   return ownProperties(Object.fromEntries(parts) as T);
 }
 
-function requireEncryption(encryption: unknown): void {
-  if (typeof encryption === 'object' && encryption !== null) return;
-  const got = describeType(encryption);
-  throw new TypeError(`"encryption" expected a FieldEncryptor or its parts, got ${got}`);
-}
-
-function isBelowRoot(encryption: object, name: string): boolean {
-  let holder: object | null = encryption;
+/** From the object, a class or an object of defaults: properties of `Object.prototype` are on every object. */
+function isBelowRoot(whole: object, name: string): boolean {
+  let holder: object | null = whole;
   while (holder !== null && !Object.hasOwn(holder, name)) {
     holder = Object.getPrototypeOf(holder) as object | null;
   }

@@ -1,11 +1,5 @@
 /** Formulates why a MEK version may not be retired yet. @module */
-import type {
-  CurrentTargetReason,
-  UnfinishedRotationReason,
-  FenceReason,
-  BackupsReason,
-  RetirementReason,
-} from '../errors/retirement-reason.js';
+import type { RetirementReason } from '../errors/retirement-reason.js';
 import { describeMek, type MekReference } from '../format/dek-row.js';
 
 /** Some of the rows: how many, and the ids of the first ones. */
@@ -62,7 +56,7 @@ export function rowsReason(
 
 export function unfinishedReason(
   rotation: MekReference & { readonly epoch: number; readonly startedAt: string },
-): UnfinishedRotationReason {
+): RetirementReason {
   const { epoch, startedAt, keyProvider, mekName, mekVersion } = rotation;
   return {
     type: 'rotation-unfinished',
@@ -73,20 +67,20 @@ export function unfinishedReason(
   };
 }
 
-export function currentTargetReason(hasRecord: boolean): CurrentTargetReason {
+export function currentTargetReason(hasRecord: boolean): RetirementReason {
   const message = hasRecord
     ? 'new DEKs are wrapped with it; rotate to another version'
     : 'there is no rotation record yet, so the first DEK may be wrapped with it; call again when there is one';
   return { type: 'current-target', message };
 }
 
-export function fenceReason(): FenceReason {
+export function fenceReason(): RetirementReason {
   const message =
     'the rotation record was written meanwhile, and writers may still use the previous one; try again';
   return { type: 'fence', message };
 }
 
-export function backupsReason(until: string, leftAt: string | undefined): BackupsReason {
+export function backupsReason(until: string, leftAt: string | undefined): RetirementReason {
   if (leftAt === undefined) {
     const message = `backups of the DEK store made up to now need it until ${until}, and later ones for longer; wait for them to expire`;
     return { type: 'backups', until, message };
