@@ -62,38 +62,43 @@ export async function* settleConcurrently<T, R>(
 ): AsyncGenerator<R, void, void> {
   const work = typeof concurrency === 'number' ? fixed(concurrency) : concurrency;
   const queue = items[Symbol.iterator]();
-  const running = new Set<Promise<void>>();
   const settled: R[] = [];
+  let running = 0;
   let failure: { readonly error: unknown } | undefined;
+  let ended = (): void => undefined;
 
   const run = async (item: T): Promise<void> => {
+    running += 1;
     try {
       settled.push(await task(item));
     } catch (error) {
       failure ??= { error };
     }
+    running -= 1;
+    ended();
   };
+  // Not a race of all that run: each race would add a reaction to each of them.
+  const oneEnded = (): Promise<void> => new Promise((resolve) => (ended = resolve));
   const startMore = (): void => {
     if (signal?.aborted) failure ??= { error: signal.reason };
-    while (!failure && running.size + settled.length < work.limit) {
+    while (!failure && running + settled.length < work.limit) {
       const next = queue.next();
       if (next.done) return;
-      const one: Promise<void> = run(next.value).finally(() => running.delete(one));
-      running.add(one);
+      void run(next.value);
     }
   };
 
   try {
     startMore();
-    while (running.size > 0 || settled.length > 0) {
-      if (settled.length === 0) await Promise.race(running);
+    while (running > 0 || settled.length > 0) {
+      if (settled.length === 0) await oneEnded();
       else yield settled.shift() as R;
       startMore();
     }
     if (failure) throw failure.error;
   } finally {
-    if (running.size > 0) work.abandon();
-    await Promise.all(running);
+    if (running > 0) work.abandon();
+    while (running > 0) await oneEnded();
   }
 }
 
