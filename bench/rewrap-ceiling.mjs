@@ -1,8 +1,8 @@
 /**
  * What a rewrap is measured against: a plain loop that reads, unwraps, wraps, and compares and sets.
  *
- * It leaves the rows as the library does, each in a transaction of its own and as durably, but goes
- * through them once, checks nothing and reads no record.
+ * It leaves the rows as the library does and as durably, but goes through them once, checks nothing and reads
+ * no record. Each row is a transaction of its own: the store's calls that wait at the same time share one.
  *
  * @module
  */

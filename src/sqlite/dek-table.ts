@@ -2,13 +2,8 @@
 import { ownProperties } from '../guards/guards.js';
 import type { DekRowFilter } from '../store/dek-store.js';
 import { NO_ROW_MARK, NO_ROW_TYPES } from '../format/item-shape.js';
-import type { SqliteValue } from './sqlite-handle.js';
+import type { Query } from './sqlite-handle.js';
 import { columnText } from './stored-json.js';
-
-export interface Query {
-  readonly sql: string;
-  readonly values: readonly SqliteValue[];
-}
 
 /** The end of a page: the primary key of its last item, as it is in the columns. */
 export type PageEnd = readonly [scopeId: string, id: string];

@@ -1,7 +1,7 @@
 /** One table through a synchronous driver that the application and other processes use too. @module */
 import type { Clock } from '../async/clock.js';
 import { failureOf, insideTransaction, isBusy, stayedBusy } from './sqlite-failure.js';
-import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
+import type { Query, SqliteHandle } from './sqlite-handle.js';
 import { SqliteSession, type SqliteRow } from './sqlite-session.js';
 
 export type { SqliteRow } from './sqlite-session.js';
@@ -18,11 +18,21 @@ const PATIENCE_MS = 5_000;
 const FIRST_DELAY_MS = 5;
 const LONGEST_DELAY_MS = 100;
 const LONGEST_RUN_MS = 20;
+/** A transaction blocks the event loop, and keeps other processes from writing. */
+const MOST_WRITES_AT_ONCE = 64;
+
+interface WaitingWrite {
+  readonly query: Query;
+  readonly signal: AbortSignal | undefined;
+  readonly done: (changes: number) => void;
+  readonly failed: (error: unknown) => void;
+}
 
 export class SqliteConnection {
   readonly #options: SqliteConnectionOptions;
   readonly #own: SqliteSession;
   readonly #second: SecondHandle;
+  #waiting: WaitingWrite[] = [];
   #pauseAtMs: number;
   #pause: Promise<void> | undefined;
 
@@ -34,53 +44,80 @@ export class SqliteConnection {
   }
 
   /** Reads what is committed now, whatever the application has open on the handle. */
-  async all(
-    sql: string,
-    values: readonly SqliteValue[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly SqliteRow[]> {
-    return this.#whenFree(() => this.#read(sql, values), signal);
+  async all(query: Query, signal: AbortSignal | undefined): Promise<readonly SqliteRow[]> {
+    return this.#whenFree(() => this.#read(query), signal);
   }
 
-  /** Runs one statement in its own transaction. @returns How many rows it changed. */
-  async run(
-    sql: string,
-    values: readonly SqliteValue[],
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    return this.#whenFree(() => this.#write(sql, values), signal);
+  /**
+   * Writes that wait at the same time share a transaction, and so one wait for the disk.
+   *
+   * @returns How many rows the statement changed, once that is on disk.
+   */
+  async run(query: Query, signal: AbortSignal | undefined): Promise<number> {
+    return this.#whenFree(() => this.#writeWithOthers(query, signal), signal);
   }
 
   /** A statement that the application left open would show the data from when it began. */
-  #read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+  #read(query: Query): readonly SqliteRow[] {
     if (stateOf(this.#options.handle) !== 'free') {
-      return this.#second.session()?.read(sql, values) ?? this.#own.readOnBusyHandle(sql, values);
+      return this.#second.session()?.read(query) ?? this.#own.readOnBusyHandle(query);
     }
     this.#second.close();
-    return this.#own.read(sql, values);
+    return this.#own.read(query);
   }
 
-  #write(sql: string, values: readonly SqliteValue[]): number {
+  #writeWithOthers(query: Query, signal: AbortSignal | undefined): Promise<number> {
+    return new Promise((done, failed) => {
+      this.#waiting.push({ query, signal, done, failed });
+      if (this.#waiting.length === 1) void this.#writeWaiting();
+    });
+  }
+
+  async #writeWaiting(): Promise<void> {
+    await this.#options.clock.sleep(0);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (let from = 0; from < waiting.length; from += MOST_WRITES_AT_ONCE) {
+      this.#writeTogether(waiting.slice(from, from + MOST_WRITES_AT_ONCE));
+    }
+  }
+
+  #writeTogether(group: readonly WaitingWrite[]): void {
+    const wanted = group.filter(({ signal }) => !signal?.aborted);
+    for (const { signal, failed } of group) if (signal?.aborted) failed(signal.reason);
     try {
-      return this.#own.write(sql, values);
+      const changes = this.#write(wanted.map(({ query }) => query));
+      for (const [index, { done }] of wanted.entries()) done(changes[index] as number);
+    } catch (error) {
+      // One that SQLite refuses for itself must not fail the others.
+      if (wanted.length > 1 && !isBusy(error)) for (const one of wanted) this.#writeTogether([one]);
+      else for (const { failed } of wanted) failed(error);
+    }
+  }
+
+  #write(queries: readonly Query[]): readonly number[] {
+    if (queries.length === 0) return [];
+    try {
+      return this.#own.write(queries);
     } catch (error) {
       const state = stateOf(this.#options.handle);
       if (state === 'transaction') throw insideTransaction(this.#options.table, error);
       const session = state === 'statements' ? this.#second.session() : undefined;
       if (session === undefined) throw error;
-      return session.write(sql, values);
+      return session.write(queries);
     }
   }
 
-  async #whenFree<T>(attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
+  async #whenFree<T>(attempt: () => Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
     await this.#pauseWhenDue();
     const { clock, table } = this.#options;
     const startedMs = clock.monotonicMs();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
       signal?.throwIfAborted();
       try {
-        return attempt();
+        return await attempt();
       } catch (error) {
+        signal?.throwIfAborted();
         if (!isBusy(error)) throw failureOf(table, error, this.#own.isReady);
         const isOutOfPatience = clock.monotonicMs() - startedMs >= PATIENCE_MS;
         if (isOutOfPatience) throw stayedBusy(table, PATIENCE_MS, error);

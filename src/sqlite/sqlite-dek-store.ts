@@ -15,7 +15,7 @@ import {
   readRowFilter,
   KeyedDekStore,
 } from '../store/dek-store.js';
-import { DekTable, type PageEnd, type Query, type TableItem } from './dek-table.js';
+import { DekTable, type PageEnd, type TableItem } from './dek-table.js';
 import {
   newEtag,
   parseStoredJson,
@@ -24,7 +24,7 @@ import {
   requireTableName,
 } from './stored-json.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
-import type { SqliteHandle } from './sqlite-handle.js';
+import type { Query, SqliteHandle } from './sqlite-handle.js';
 
 export interface SqliteDekStoreOptions {
   /**
@@ -180,13 +180,13 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     return row && this.#itemOf(row);
   }
 
-  #all({ sql, values }: Query, { signal }: DekStoreOptions): Promise<readonly SqliteRow[]> {
-    return this.#connection.all(sql, values, signal);
+  #all(query: Query, { signal }: DekStoreOptions): Promise<readonly SqliteRow[]> {
+    return this.#connection.all(query, signal);
   }
 
-  async #wrote({ sql, values }: Query, options: DekStoreOptions | undefined): Promise<boolean> {
+  async #wrote(query: Query, options: DekStoreOptions | undefined): Promise<boolean> {
     const { signal } = readCallOptions(options);
-    return (await this.#connection.run(sql, values, signal)) > 0;
+    return (await this.#connection.run(query, signal)) > 0;
   }
 
   /** One broken item must not prevent reading the other requested ones. */

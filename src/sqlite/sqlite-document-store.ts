@@ -151,7 +151,7 @@ export class SqliteDocumentStore<
     values: readonly SqliteValue[],
     { signal }: DocumentStoreOptions,
   ): Promise<readonly SqliteRow[]> {
-    return this.#connection.all(sql, values, signal);
+    return this.#connection.all({ sql, values }, signal);
   }
 
   async #wrote(
@@ -160,7 +160,7 @@ export class SqliteDocumentStore<
     options: DocumentStoreOptions | undefined,
   ): Promise<boolean> {
     const { signal } = readCallOptions(options);
-    return (await this.#connection.run(sql, values, signal)) > 0;
+    return (await this.#connection.run({ sql, values }, signal)) > 0;
   }
 
   #itemOf({ document_key: key, etag, document }: SqliteRow): StoredDocumentItem<Document> {

@@ -3,6 +3,11 @@
 /** The only types that are bound: a boolean aborts the process with libsql 0.5. */
 export type SqliteValue = number | string;
 
+export interface Query {
+  readonly sql: string;
+  readonly values: readonly SqliteValue[];
+}
+
 export interface SqliteStatement {
   run(...values: SqliteValue[]): { readonly changes: bigint | number };
   all(...values: SqliteValue[]): unknown[];
@@ -14,9 +19,9 @@ export interface SqliteStatement {
  * An open database of better-sqlite3, libsql or `node:sqlite` (`DatabaseSync`).
  *
  * It stays yours, and you may keep using it: the stores never close it, never end a transaction of yours, and
- * never include your statements in theirs. Each of their writes is its own transaction, and each read sees
- * what is committed. They set `journal_mode=WAL` and `synchronous=FULL` on it; between calls, `busy_timeout`
- * is as you set it.
+ * never include your statements in theirs. Their writes run in transactions of their own; calls that wait at
+ * the same time share one. Each read sees what is committed. They set `journal_mode=WAL` and
+ * `synchronous=FULL` on it; between calls, `busy_timeout` is as you set it.
  *
  * - While a transaction of yours is open, writes are refused at once with `STORE_FAILED`: keep none open
  *   across an `await` of a store.

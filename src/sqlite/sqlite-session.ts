@@ -1,6 +1,6 @@
-/** One open database: its settings, and its statements, each in its own transaction. @module */
+/** One open database: its settings, and its statements in transactions of its own. @module */
 import { isReadOnlyFailure } from './sqlite-failure.js';
-import type { SqliteHandle, SqliteStatement, SqliteValue } from './sqlite-handle.js';
+import type { Query, SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 
 export type SqliteRow = Readonly<Record<string, unknown>>;
 
@@ -37,28 +37,30 @@ export class SqliteSession {
   }
 
   /** Reads every row of the answer: a partly read statement could hold its snapshot. */
-  read(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+  read(query: Query): readonly SqliteRow[] {
     return this.#withShortTimeout(() => {
       this.#setUp();
       this.#handle.exec('BEGIN');
       return this.#committed(() => {
         this.#handle.exec(TAKE_SNAPSHOT);
-        return this.#rows(sql, values);
+        return this.#rows(query);
       });
     });
   }
 
   /** For a busy handle, where there is no second one: it sees what the application sees. */
-  readOnBusyHandle(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
-    return this.#withShortTimeout(() => this.#rows(sql, values));
+  readOnBusyHandle(query: Query): readonly SqliteRow[] {
+    return this.#withShortTimeout(() => this.#rows(query));
   }
 
-  /** @returns How many rows it changed. */
-  write(sql: string, values: readonly SqliteValue[]): number {
+  /** All in one transaction, or none. @returns How many rows each changed. */
+  write(queries: readonly Query[]): readonly number[] {
     return this.#withShortTimeout(() => {
       this.#setUp();
       this.#handle.exec(`${REQUIRE_NO_OTHER_WRITER}; BEGIN IMMEDIATE`);
-      return this.#committed(() => Number(this.#statement(sql).run(...values).changes));
+      return this.#committed(() =>
+        queries.map(({ sql, values }) => Number(this.#statement(sql).run(...values).changes)),
+      );
     });
   }
 
@@ -104,7 +106,7 @@ export class SqliteSession {
     return readonly === true || this.#pragma('query_only', 'query_only') === 1;
   }
 
-  #rows(sql: string, values: readonly SqliteValue[]): readonly SqliteRow[] {
+  #rows({ sql, values }: Query): readonly SqliteRow[] {
     return this.#statement(sql).all(...values) as SqliteRow[];
   }
 
