@@ -1,5 +1,5 @@
 /** Recovers the DEKs when every version of the MEK is lost. @module */
-import { readEncryption, readOptions } from '../guards/guards.js';
+import { readOptions } from '../guards/guards.js';
 import {
   rotate,
   readRewrapOptions,
@@ -11,9 +11,9 @@ import type {
   DekLossReason,
   RewrapStepEvent,
 } from '../rotation/rewrap-event.js';
-import type { EncryptionContext } from '../run/run-context.js';
+import type { EncryptionContext, RunOptions } from '../run/run-context.js';
 import type { FinishedEvent } from '../run/run-event.js';
-import { readPrivateRecoveryKey, type PrivateRecoveryKey } from './private-recovery-key.js';
+import { readPrivateRecoveryKey } from './private-recovery-key.js';
 import { RecoveryOpening } from './recovery-opening.js';
 
 export interface RecoverySummary extends RewrapSummary {
@@ -93,14 +93,13 @@ export async function* recoverDeks(
   encryption: EncryptionContext,
   options: RecoverDeksOptions,
 ): AsyncGenerator<RecoveryEvent, RecoverySummary, void> {
-  const { recoveryKey, rotation } = readRecoverDeksOptions(options);
-  const { product } = readEncryption(encryption);
-  const opening = new RecoveryOpening({ product, recoveryKey });
+  const { privateKey, passphrase, ...rotation } = readOptions(options, OPTIONS);
+  const recoveryKey = readPrivateRecoveryKey(privateKey, passphrase);
   const events = rotate(
     'recoverDeks',
     encryption,
     (all) => readRewrapOptions(rotation, all),
-    opening,
+    new RecoveryOpening(recoveryKey),
   );
   return yield* counted(events, recoveryKey.id);
 }
@@ -109,12 +108,17 @@ async function* counted(
   events: AsyncGenerator<RewrapEvent, RewrapSummary, void>,
   recoveryKeyId: string,
 ): AsyncGenerator<RecoveryEvent, RecoverySummary, void> {
-  const count = new RecoveryCount();
+  let [recovered, losses] = [0, { ...NO_LOSSES }];
   let summary: RecoverySummary | undefined;
   for await (const event of events) {
-    count.add(event);
+    // Each pass reports again what the previous one could not move.
+    if (event.type === 'pass') losses = { ...NO_LOSSES };
+    if (event.type === 'failed' && event.loss) losses[event.loss.reason] += 1;
+    const isOpened = event.type === 'changed' || event.type === 'would-change';
+    if (isOpened && event.recovered) recovered += 1;
     if (event.type === 'finished') {
-      summary = count.summary(event.summary, recoveryKeyId);
+      const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
+      summary = { ...event.summary, recoveryKeyId, recovered, lost, losses };
       yield { ...event, summary };
     } else {
       yield event;
@@ -123,7 +127,9 @@ async function* counted(
   return summary as RecoverySummary;
 }
 
-const OF_A_ROTATION = [
+const OPTIONS: readonly (keyof RecoverDeksOptions)[] = [
+  'privateKey',
+  'passphrase',
   'target',
   'concurrency',
   'dryRun',
@@ -131,35 +137,17 @@ const OF_A_ROTATION = [
   'signal',
   'maxVaultOpsPerSecond',
   'reserveForTraffic',
-] as const;
-const OWN = ['privateKey', 'passphrase'] as const;
+];
 
 /** Each new wrap is unwrapped again before it replaces the old one, as with `verify: 'all'`. */
-export interface RecoverDeksOptions extends Pick<
-  RewrapAllDeksOptions,
-  (typeof OF_A_ROTATION)[number]
-> {
+export interface RecoverDeksOptions
+  extends RunOptions, Pick<RewrapAllDeksOptions, 'takeOver' | 'target'> {
   /**
    * The private recovery key, PEM: PKCS#8 or PKCS#1, encrypted or not. It is in memory only during the run.
    */
   readonly privateKey: string;
   /** The passphrase of an encrypted private key. */
   readonly passphrase?: string;
-}
-
-/** @internal */
-interface RecoveryRequest {
-  readonly recoveryKey: PrivateRecoveryKey;
-  /** The remaining options, which are those of a rotation. */
-  readonly rotation: RewrapAllDeksOptions;
-}
-
-/** @throws TypeError or RangeError for invalid options. */
-function readRecoverDeksOptions(options: RecoverDeksOptions): RecoveryRequest {
-  const own = readOptions(options, [...OWN, ...OF_A_ROTATION]);
-  const { privateKey, passphrase, ...rotation } = own;
-  const recoveryKey = readPrivateRecoveryKey(privateKey, passphrase);
-  return { recoveryKey, rotation };
 }
 
 const NO_LOSSES: Readonly<Record<DekLossReason, number>> = {
@@ -169,22 +157,3 @@ const NO_LOSSES: Readonly<Record<DekLossReason, number>> = {
   'commitment-mismatch': 0,
   'unreadable-row': 0,
 };
-
-class RecoveryCount {
-  #recovered = 0;
-  #losses = { ...NO_LOSSES };
-
-  add(event: RewrapEvent): void {
-    // Each pass reports again what the previous one could not move.
-    if (event.type === 'pass') this.#losses = { ...NO_LOSSES };
-    if (event.type === 'failed' && event.loss) this.#losses[event.loss.reason] += 1;
-    const isOpened = event.type === 'changed' || event.type === 'would-change';
-    if (isOpened && event.recovered) this.#recovered += 1;
-  }
-
-  summary(rewrap: RewrapSummary, recoveryKeyId: string): RecoverySummary {
-    const losses = { ...this.#losses };
-    const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
-    return { ...rewrap, recoveryKeyId, recovered: this.#recovered, lost, losses };
-  }
-}

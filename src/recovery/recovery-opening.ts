@@ -16,33 +16,28 @@ const GONE = ['KEY_PROVIDER_NOT_CONFIGURED', 'MEK_VERSION_UNKNOWN', 'TAMPERED'] 
 
 const MOST_NAMED = 3;
 
-export interface RecoveryOpeningOptions {
-  readonly product: string;
-  readonly recoveryKey: PrivateRecoveryKey;
-}
-
 export class RecoveryOpening implements DekOpening {
-  readonly #options: RecoveryOpeningOptions;
+  readonly #recoveryKey: PrivateRecoveryKey;
 
-  constructor(options: RecoveryOpeningOptions) {
-    this.#options = options;
+  constructor(recoveryKey: PrivateRecoveryKey) {
+    this.#recoveryKey = recoveryKey;
   }
 
   /** @throws FieldEncryptionError `RECOVERY_KEY_UNKNOWN` for a key that opens none of the rows to move. */
   async requireUseful(context: RotationContext): Promise<void> {
-    const { recoveryKey, product } = this.#options;
-    const { dekStore, target, signal } = context;
+    const { product, dekStore, target, signal } = context;
+    const { id } = this.#recoveryKey;
     const others = new Set<string>();
     let toMove = 0;
     for await (const items of dekRowPages(dekStore, { product }, signal)) {
-      for (const row of items.flatMap((item) => this.#rowIn(item) ?? [])) {
+      for (const row of items.flatMap((item) => liveRowIn(item, product) ?? [])) {
         const { recoveryWrap } = row;
-        if (recoveryWrap?.recoveryKeyId === recoveryKey.id) return;
+        if (recoveryWrap?.recoveryKeyId === id) return;
         if (recoveryWrap && others.size < MOST_NAMED) others.add(recoveryWrap.recoveryKeyId);
         if (!isSameMek(row, target)) toMove += 1;
       }
     }
-    if (toMove > 0) throw unknownKey(recoveryKey.id, [...others], product);
+    if (toMove > 0) throw unknownKey(id, [...others], product);
   }
 
   /**
@@ -51,24 +46,24 @@ export class RecoveryOpening implements DekOpening {
    * @throws LostDekError where nothing opens the DEK; the provider's failure where a retry may succeed.
    */
   async open(context: RotationContext, row: LiveDekRow): Promise<OpenedDek> {
-    const found = this.#fromRecoveryWrap(row);
+    const found = this.#fromRecoveryWrap(row, context.product);
     if (typeof found !== 'string') {
       return { bytes: found, from: primaryWrap(row), repaired: false, recovered: true };
     }
-    const keyId = this.#options.recoveryKey.id;
+    const keyId = this.#recoveryKey.id;
     return openWithMek(context, row, (cause) => lostDek(row, found, { keyId, cause }));
   }
 
-  lossOf(item: StoredItem, error: unknown): DekLoss | undefined {
-    const row = this.#rowIn(item);
+  lossOf({ product }: RotationContext, item: StoredItem, error: unknown): DekLoss | undefined {
+    const row = liveRowIn(item, product);
     if (row && !(error instanceof LostDekError)) return undefined;
     const reason = error instanceof LostDekError ? error.reason : 'unreadable-row';
     const scope = row?.scope ?? scopeIn(item.value);
     return { reason, ...(scope && { scope }) };
   }
 
-  #fromRecoveryWrap(row: LiveDekRow): Buffer | RecoveryMiss {
-    const { product, recoveryKey } = this.#options;
+  #fromRecoveryWrap(row: LiveDekRow, product: string): Buffer | RecoveryMiss {
+    const recoveryKey = this.#recoveryKey;
     const { recoveryWrap } = row;
     if (!recoveryWrap) return 'no-recovery-wrap';
     if (recoveryWrap.recoveryKeyId !== recoveryKey.id) return 'other-recovery-key';
@@ -79,14 +74,15 @@ export class RecoveryOpening implements DekOpening {
     bytes.fill(0);
     return 'commitment-mismatch';
   }
+}
 
-  #rowIn(item: StoredItem): LiveDekRow | undefined {
-    try {
-      const row = rowIn(item, this.#options.product);
-      return isLive(row) ? row : undefined;
-    } catch {
-      return undefined;
-    }
+/** `undefined` for a tombstone, and for a row that cannot be read. */
+function liveRowIn(item: StoredItem, product: string): LiveDekRow | undefined {
+  try {
+    const row = rowIn(item, product);
+    return isLive(row) ? row : undefined;
+  } catch {
+    return undefined;
   }
 }
 

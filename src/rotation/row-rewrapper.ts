@@ -219,7 +219,7 @@ export interface DekOpening {
   requireUseful(context: RotationContext): Promise<void>;
   open(context: RotationContext, row: LiveDekRow): Promise<OpenedDek>;
   /** What a failed rewrap means for the DEK of the row; `undefined` where the DEK is not lost. */
-  lossOf(item: StoredItem, error: unknown): DekLoss | undefined;
+  lossOf(context: RotationContext, item: StoredItem, error: unknown): DekLoss | undefined;
 }
 
 /** Never from a cache: what is wrapped again must be what was stored. */
@@ -229,14 +229,14 @@ export function openDek(context: RotationContext, row: LiveDekRow): Promise<Open
 
 /** What a rotation and its dry run do with a row in the same way. */
 export function rewrapKind(
-  { opening }: RotationContext,
+  context: RotationContext,
   parts: Pick<RowKind<RowOutcome>, 'afterRead' | 'beforeWrite' | 'change'>,
 ): RowKind<RowOutcome> {
   return {
     ...parts,
     what: 'Rewrapping DEK',
     failed: ({ dekId, item, error }) => {
-      const loss = opening?.lossOf(item, error);
+      const loss = context.opening?.lossOf(context, item, error);
       return { type: 'failed', dekId, error, ...(loss && { loss }) };
     },
     removed: (dekId) => ({ type: 'skipped', dekId, reason: 'removed' }),

@@ -152,7 +152,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'recovery/recover-deks.ts',
-        from: "if (event.type === 'pass') this.#losses = { ...NO_LOSSES };",
+        from: "if (event.type === 'pass') losses = { ...NO_LOSSES };",
         to: '',
       },
     ],
