@@ -49,7 +49,7 @@ export class DekGenerations {
 
   /** Whether an envelope under this DEK has to be sealed again; a DEK without a row counts as old. */
   isToReplace(dekId: string): boolean {
-    const row = this.#rowOf(dekId);
+    const row = this.#byId.get(dekId);
     return row === undefined || this.isOld(row);
   }
 
@@ -80,16 +80,12 @@ export class DekGenerations {
 
   /** @throws FieldEncryptionError `DEK_SHREDDED`: deleted data must not come back under another DEK. */
   requireNotShredded(dekId: string): void {
-    if (this.#rowOf(dekId)?.state !== 'shredded') return;
+    if (this.#byId.get(dekId)?.state !== 'shredded') return;
     throw new FieldEncryptionError(
       'DEK_SHREDDED',
       `DEK ${dekId} was shredded: the data that it sealed is deleted, and is not encrypted again`,
       { dekId },
     );
-  }
-
-  #rowOf(dekId: string): DekRow | undefined {
-    return this.#byId.get(dekId);
   }
 }
 

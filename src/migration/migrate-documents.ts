@@ -1,6 +1,7 @@
 /** The common frame of all migrations: the lease, the parts, the first and the last event. @module */
 import { randomBytes } from 'node:crypto';
 import { DocumentReader } from '../cipher/document-reader.js';
+import { DocumentUpdater } from '../cipher/document-updater.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { timestampOf } from '../async/clock.js';
@@ -24,7 +25,6 @@ import { acquireLease, type LeaseKind, type MigrationLease } from './migration-l
 import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from '../run/required-parts.js';
-import { SelectingUpdater } from './update-stored.js';
 
 export interface MigrationJob {
   readonly run: RunName;
@@ -155,7 +155,7 @@ function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
     onRequestCharge: charge.add,
     beforeWrite: requireLease,
   });
-  const updater = new SelectingUpdater(services, writer, request.select);
+  const updater = new DocumentUpdater(services, writer);
   const reader = new DocumentReader(services, true, undefined);
   return { ...context, request, definition, store, services, reader, updater, requireLease };
 }

@@ -1,7 +1,5 @@
 /** Replaces one document if needed, and checks it again when another process was faster. @module */
-import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
-import type { DekSource, DocumentWriter } from '../cipher/document-writer.js';
-import type { DekServices } from '../dek/dek-services.js';
+import type { DekSource } from '../cipher/document-writer.js';
 import type { ShredToken } from '../dek/dek.js';
 import type { Settled } from '../run/passes.js';
 import {
@@ -10,7 +8,7 @@ import {
   type AnyDocumentItem,
   type DocumentIdentity,
 } from '../run/scanned-document.js';
-import type { MigrationContext, MigrationRequest } from './migration-options.js';
+import type { MigrationContext } from './migration-options.js';
 import type { DocumentOutcome } from './migration-event.js';
 
 export type SettledDocument = Settled<DocumentOutcome>;
@@ -34,11 +32,12 @@ export interface StoredUpdate {
 }
 
 export async function updateStored(
-  { definition, store, updater, signal }: MigrationContext,
+  { definition, store, updater, request, signal }: MigrationContext,
   { item, key, rewrite, resealFrom, token }: StoredUpdate,
 ): Promise<SettledDocument> {
   const last = { looks: 0, isGone: false, fields: 0 };
   const change = async (stored: AnyDocument | undefined): Promise<AnyDocument | undefined> => {
+    if (stored && request.select?.(stored) === false) throw new NotSelected();
     const next = stored && (await rewrite(stored));
     last.looks += 1;
     last.isGone = stored === undefined;
@@ -54,26 +53,8 @@ export async function updateStored(
   return { outcome: { type: 'changed', key, fields }, lostRace };
 }
 
-/** Thrown where a version is not selected; never leaves the pass. */
+/** Thrown where a version is not selected, with nothing written since it was read; never leaves the pass. */
 export class NotSelected extends Error {}
-
-export class SelectingUpdater extends DocumentUpdater {
-  readonly #select: MigrationRequest['select'];
-
-  constructor(services: DekServices, writer: DocumentWriter, select: MigrationRequest['select']) {
-    super(services, writer);
-    this.#select = select;
-  }
-
-  /** @throws NotSelected, with nothing written since that version was read. */
-  override update(update: DocumentUpdate): ReturnType<DocumentUpdater['update']> {
-    const change: DocumentUpdate['change'] = (stored) => {
-      if (stored && this.#select?.(stored) === false) throw new NotSelected();
-      return update.change(stored);
-    };
-    return super.update({ ...update, change });
-  }
-}
 
 /**
  * Gives the document another etag than when this was called, by its own write or another process's: no write
