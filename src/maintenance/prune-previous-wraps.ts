@@ -9,7 +9,6 @@ import {
   type MekReference,
   describeMek,
 } from '../format/dek-row.js';
-import { requireNoMac } from '../format/item-shape.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import { readPastMoment } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
@@ -109,7 +108,6 @@ function nextRow(context: RunContext, request: PruneRequest, rotation: SettledRo
     if (!isLive(row)) return 'shredded';
     if (!row.previousWrap) return undefined;
     if (!isSelected(row, request)) return 'not-selected';
-    requireNoMac(row, `DEK row ${row.id}`);
     await rotation.requireReached(context, row);
     await requireSound(context, row);
     return withoutPreviousWrap(row);

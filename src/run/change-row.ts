@@ -1,5 +1,4 @@
 /** Changes one DEK row at a time, under the etag that was read. @module */
-import type { Clock } from '../async/clock.js';
 import { isDeepStrictEqual } from 'node:util';
 import { contended } from '../errors/errors.js';
 import { parseDekRow, type DekRow, dekIdIn, NO_DEK_ID } from '../format/dek-row.js';
@@ -7,6 +6,7 @@ import { alteredItem } from '../format/item-shape.js';
 import { backOff, MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import type { DekStore, StoredItem, DekRowFilter } from '../store/dek-store.js';
 import { pagesOf, type Settled } from './passes.js';
+import type { RunContext } from './run-context.js';
 import type { ItemOutcome } from './run-event.js';
 
 export function dekRowPages(
@@ -73,12 +73,7 @@ export interface RowFailure {
   readonly error: unknown;
 }
 
-interface RowContext {
-  readonly product: string;
-  readonly clock: Clock;
-  readonly dekStore: Required<DekStore>;
-  readonly signal: AbortSignal | undefined;
-}
+type RowContext = Pick<RunContext, 'clock' | 'dekStore' | 'product' | 'signal'>;
 
 /**
  * Changes a row; where another process writes it first, reads it again and decides again.

@@ -42,7 +42,9 @@ export class PassCounter {
     this.#counts[COUNT_OF[type]] += 1;
     if (lostRace || hasWritten || type === 'changed') this.disturbed += 1;
     if (isLeft(outcome)) this.left += 1;
-    addSums(this.sums, sums);
+    for (const [name, value] of Object.entries(sums)) {
+      this.sums[name] = (this.sums[name] ?? 0) + value;
+    }
   }
 
   get counts(): RunCounts {
@@ -56,20 +58,14 @@ export class PassCounter {
 }
 
 export class RunTally {
-  readonly #sums: Record<string, number> = {};
-  #passes = 0;
-  #changed = 0;
-  #last: PassCounter | undefined;
+  readonly #counters: PassCounter[] = [];
 
   get passes(): number {
-    return this.#passes;
+    return this.#counters.length;
   }
 
   add(counter: PassCounter): void {
-    this.#passes += 1;
-    this.#changed += counter.counts.changed;
-    addSums(this.#sums, counter.sums);
-    this.#last = counter;
+    this.#counters.push(counter);
   }
 
   /** The last pass found every item in its final state. */
@@ -79,7 +75,7 @@ export class RunTally {
 
   /** Over all passes. */
   sum(name: string): number {
-    return this.#sums[name] ?? 0;
+    return this.#counters.reduce((sum, { sums }) => sum + (sums[name] ?? 0), 0);
   }
 
   /** Of the last pass. */
@@ -89,8 +85,12 @@ export class RunTally {
 
   /** The counts of the last pass, with `changed` over all passes. */
   get counts(): RunCounts & { readonly passes: number } {
-    const last = this.#last?.counts ?? NOTHING;
-    return { passes: this.#passes, ...last, changed: this.#changed };
+    const changed = this.#counters.reduce((sum, { counts }) => sum + counts.changed, 0);
+    return { passes: this.passes, ...(this.#last?.counts ?? NOTHING), changed };
+  }
+
+  get #last(): PassCounter | undefined {
+    return this.#counters.at(-1);
   }
 }
 
@@ -98,10 +98,6 @@ export class RunTally {
 export function isLeft({ type, reason }: ItemOutcome): boolean {
   if (type === 'skipped') return reason !== undefined && LEFT_FOR_LATER.includes(reason);
   return type === 'failed' || type === 'would-change';
-}
-
-function addSums(sums: Record<string, number>, more: Sums): void {
-  for (const [name, value] of Object.entries(more)) sums[name] = (sums[name] ?? 0) + value;
 }
 
 const PAGE_SIZE = 200;

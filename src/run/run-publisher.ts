@@ -1,7 +1,6 @@
 /** Publishes the events of a run on its diagnostics channel, and ends the run. @module */
 import { channel } from 'node:diagnostics_channel';
 import { ONCE, ownController } from '../async/abort.js';
-import type { Clock } from '../async/clock.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { errorCodeOf, type CallErrorCode } from '../diagnostics/traced-call.js';
 import type { MekReference } from '../format/dek-row.js';
@@ -13,10 +12,7 @@ import type { ItemOutcome, RunCounts, RunName, RunSummary, FinishedEvent } from 
 /** For what is in flight when the signal aborts: rows that were written are still reported. */
 const GRACE_MS = 1_000;
 
-interface AbortOptions {
-  readonly clock: Clock;
-  readonly signal: AbortSignal | undefined;
-}
+type AbortOptions = Pick<RunContext, 'clock' | 'signal'>;
 
 /**
  * The same events. Where a step has not ended one second after the signal aborted, it rejects with the
@@ -47,7 +43,7 @@ export function endOnAbort<Event, Result>(
 
 function untilGivenUp<T>(
   step: Promise<T>,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  { clock, signal }: AbortOptions & { readonly signal: AbortSignal },
   giveUp: () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -104,15 +100,7 @@ interface PublishedFinishedEvent {
 /** Any other event as the caller receives it, without the key of a document. */
 interface PublishedStepEvent {
   readonly type:
-    | 'begun'
-    | 'changed'
-    | 'fence'
-    | 'lease'
-    | 'pass'
-    | 'passed'
-    | 'skipped'
-    | 'unchanged'
-    | 'would-change';
+    Exclude<ItemOutcome['type'], 'failed'> | 'begun' | 'fence' | 'lease' | 'pass' | 'passed';
   readonly dekId?: string;
   readonly counts?: RunCounts;
   readonly requestCharge?: number;

@@ -1,14 +1,9 @@
 /** Waits until no writer can act on what it read before. @module */
-import type { Clock } from '../async/clock.js';
 import type { RotationRecord } from '../format/rotation-record.js';
-import type { DekStore } from '../store/dek-store.js';
+import type { RunContext } from './run-context.js';
 import type { FenceEvent } from './run-event.js';
 
-interface WaitContext {
-  readonly dekStore: Required<DekStore>;
-  readonly clock: Clock;
-  readonly signal: AbortSignal | undefined;
-}
+type WaitContext = Pick<RunContext, 'clock' | 'dekStore' | 'signal'>;
 
 const TICK_MS = 500;
 
