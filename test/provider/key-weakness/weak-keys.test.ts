@@ -20,6 +20,7 @@ import {
   setup,
 } from '../../support/encryptor.js';
 import { failure, failureOf } from '../../support/failure.js';
+import { addPlain, backfill, notes } from '../../support/migrations.js';
 import { PAIR } from '../../support/recovery-pairs.js';
 
 const REMEDY = 'make a random one with "openssl rand -base64 32"';
@@ -131,6 +132,17 @@ describe('a weak MEK', () => {
       expect(await contentsOf(made.memory)).toEqual(await contentsOf(new MemoryDekStore()));
     },
   );
+
+  it('starts no product through a migration', async () => {
+    const made = setup({ keyProviders: [new EnvKeyProvider({ key: WEAK_HEX })] });
+    const collection = notes();
+    await addPlain(collection, 1);
+    const { events, summary } = await backfill(made, collection);
+    expect(events.find(({ type }) => type === 'failed')).toMatchObject({
+      error: { code: 'KEY_WEAK' },
+    });
+    expect(summary).toMatchObject({ changed: 0, failed: 1 });
+  });
 
   it('cannot be the target of a rotation, nor of a way back, a recovery or a dry run', async () => {
     const previousKeys = [WEAK_HEX];
