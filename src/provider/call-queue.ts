@@ -1,8 +1,13 @@
 /** The queue of all calls of a process to one key provider, let through at a rate. @module */
 import { ownController, untilAborted } from '../async/abort.js';
 import { KeyProviderError } from '../errors/errors.js';
-import type { CallKind, Pacer, Pass } from './call-in-turn.js';
-import { VaultThrottle, type VaultThrottleOptions } from './vault-throttle.js';
+import {
+  VaultThrottle,
+  type CallKind,
+  type Pacer,
+  type Pass,
+  type VaultThrottleOptions,
+} from './vault-throttle.js';
 
 interface CallQueueOptions extends Omit<VaultThrottleOptions, 'concurrency'> {
   readonly callsPerSecond: number;

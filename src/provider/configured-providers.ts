@@ -8,10 +8,11 @@ import {
   type CallSource,
 } from '../diagnostics/traced-call.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
-import { brokenContract, FieldEncryptionError } from '../errors/errors.js';
+import { brokenContract, FieldEncryptionError, KeyProviderError } from '../errors/errors.js';
 import { ownProperties, requireIdentifier } from '../guards/guards.js';
 import type { KeyProvider, KeyProviderOptions, LocalMek } from './key-provider.js';
 import {
+  describeMek,
   isMekVersion,
   isSameMek,
   isWrappedDek,
@@ -198,4 +199,20 @@ function isWrapOf(mek: MekReference, algorithm: WrapAlgorithm, answer: unknown):
 
 function broken({ id }: KeyProvider, rule: string, what: string): FieldEncryptionError {
   return brokenContract(`key provider "${id}"`, rule, what);
+}
+
+/** @throws KeyProviderError `WRAP_REJECTED` for a wrap of another provider, MEK name or algorithm. */
+export function requireOwnWrap(provider: KeyProvider, wrap: KeyWrap): void {
+  const isOwn =
+    wrap.keyProvider === provider.id &&
+    wrap.mekName === provider.mekName &&
+    wrap.wrapAlgorithm === provider.wrapAlgorithm;
+  if (!isOwn) throw wrapRejected(wrap);
+}
+
+export function wrapRejected(wrap: KeyWrap): KeyProviderError {
+  return new KeyProviderError(
+    'WRAP_REJECTED',
+    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
+  );
 }

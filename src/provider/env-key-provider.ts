@@ -4,6 +4,7 @@ import { aesUnwrapKey, aesWrapKey } from '../crypto/aes.js';
 import { decodeBase64url, encodeBase64url } from '../crypto/key-schedule.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ownProperties, readOptions, requireIdentifier, requireList } from '../guards/guards.js';
+import { requireOwnWrap, wrapRejected } from './configured-providers.js';
 import type {
   KeyOperation,
   KeyProvider,
@@ -13,7 +14,6 @@ import type {
 } from './key-provider.js';
 import type { KeyWrap } from '../format/dek-row.js';
 import { envMekVersionOf, importMek } from './mek-bytes.js';
-import { requireOwnWrap, wrapRejected } from './named-mek.js';
 
 export interface EnvKeyProviderOptions {
   /** The MEK: 32 bytes as base64, base64url or hex. */

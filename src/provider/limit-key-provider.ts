@@ -1,10 +1,9 @@
 /** Keeps the calls of a process to one key provider within a rate. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { readOptions, requireIntegerBetween } from '../guards/guards.js';
-import { inTurnOf, pacedProvider, type InTurn } from './call-in-turn.js';
 import { CallQueue } from './call-queue.js';
 import type { KeyProvider } from './key-provider.js';
-import { requireOpsPerSecond } from './vault-throttle.js';
+import { inTurnOf, pacedProvider, requireOpsPerSecond, type InTurn } from './vault-throttle.js';
 
 /** For a key provider that uses a key service with a quota. */
 export interface OpsLimitOptions {

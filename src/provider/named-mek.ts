@@ -1,9 +1,7 @@
-/** The one MEK version that a caller, or a wrap, names, among those that are configured. @module */
-import { KeyProviderError } from '../errors/errors.js';
-import { describeMek, isMekVersion, type KeyWrap, type MekReference } from '../format/dek-row.js';
+/** The one MEK version that a caller names, among those that are configured. @module */
+import { isMekVersion, type MekReference } from '../format/dek-row.js';
 import { readOptions, requireIdentifier } from '../guards/guards.js';
 import type { ConfiguredProviders } from './configured-providers.js';
-import type { KeyProvider } from './key-provider.js';
 
 /** A MEK version as callers name it. */
 export interface NamedMek {
@@ -62,22 +60,6 @@ export function requireMekVersion(name: string, value: unknown): asserts value i
   if (isMekVersion(value)) return;
   throw new RangeError(
     `"${name}" expected 1 to 128 letters, digits, ".", "_" or "-", got another text`,
-  );
-}
-
-/** @throws KeyProviderError `WRAP_REJECTED` for a wrap of another provider, MEK name or algorithm. */
-export function requireOwnWrap(provider: KeyProvider, wrap: KeyWrap): void {
-  const isOwn =
-    wrap.keyProvider === provider.id &&
-    wrap.mekName === provider.mekName &&
-    wrap.wrapAlgorithm === provider.wrapAlgorithm;
-  if (!isOwn) throw wrapRejected(wrap);
-}
-
-export function wrapRejected(wrap: KeyWrap): KeyProviderError {
-  return new KeyProviderError(
-    'WRAP_REJECTED',
-    `The MEK ${describeMek(wrap)} did not make this wrap, or the wrap was changed`,
   );
 }
 

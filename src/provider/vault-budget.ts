@@ -1,8 +1,13 @@
 /** The budget of a run for key services, and the providers that keep to it. @module */
 import { requireNumber } from '../guards/guards.js';
-import { inTurnOf, pacedProvider } from './call-in-turn.js';
 import type { ConfiguredProviders } from './configured-providers.js';
-import { requireOpsPerSecond, VaultThrottle, type VaultThrottleOptions } from './vault-throttle.js';
+import {
+  inTurnOf,
+  pacedProvider,
+  requireOpsPerSecond,
+  VaultThrottle,
+  type VaultThrottleOptions,
+} from './vault-throttle.js';
 
 /** For every run that goes through rows and calls a key service for each. */
 export interface VaultBudgetOptions {

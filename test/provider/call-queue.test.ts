@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CallKind } from '../../src/provider/call-in-turn.js';
+import type { CallKind } from '../../src/provider/vault-throttle.js';
 import { CallQueue } from '../../src/provider/call-queue.js';
 import { ManualClock } from '../../src/testing/index.js';
 import { rejection } from '../support/failure.js';

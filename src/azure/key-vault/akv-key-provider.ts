@@ -17,7 +17,8 @@ import {
   type KeyWrap,
   type WrapAlgorithm,
 } from '../../format/dek-row.js';
-import { isVaultKeyVersion, requireOwnWrap, wrapRejected } from '../../provider/named-mek.js';
+import { requireOwnWrap, wrapRejected } from '../../provider/configured-providers.js';
+import { isVaultKeyVersion } from '../../provider/named-mek.js';
 import { readAkvOptions, type AkvKeyProviderOptions, type AkvSettings } from './akv-options.js';
 import { isManagedHsm } from './mek-state.js';
 import { MekStateReader } from './mek-state-reader.js';

@@ -3,7 +3,7 @@ import type { GetKeyOptions, KeyVaultKey } from '@azure/keyvault-keys';
 import { isUint8Array } from 'node:util/types';
 import type { Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/abort.js';
-import type { InTurn } from '../../provider/call-in-turn.js';
+import type { InTurn } from '../../provider/vault-throttle.js';
 import { limitedCalls } from '../../provider/limit-key-provider.js';
 import { retryChannel, type RetryMessage } from '../../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../../errors/errors.js';
