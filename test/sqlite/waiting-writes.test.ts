@@ -93,7 +93,9 @@ describe('writes that wait at the same time', () => {
       waiting.create({ id: 'n2' }, { signal: controller.signal }),
     ];
     // It begins in the next turn of the event loop.
-    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await new Promise<void>((resolve) => {
+      process.nextTick(resolve);
+    });
     controller.abort(reason);
     const [kept, left] = await Promise.allSettled(calls);
     expect(kept?.status).toBe('fulfilled');
