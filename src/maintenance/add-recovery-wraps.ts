@@ -8,7 +8,6 @@ import {
   readRunOptions,
   type RunOptions,
 } from '../run/run-context.js';
-import { requireNoMac } from '../format/item-shape.js';
 import {
   type MaintenanceEvent,
   type MaintenanceSummary,
@@ -80,7 +79,6 @@ async function withRecoveryWrap(
   row: LiveDekRow,
   recoveryKey: RecoveryKey,
 ): Promise<LiveDekRow> {
-  requireNoMac(row, `DEK row ${row.id}`);
   const bytes = await unwrapDekBytes(context, row, { signal: context.signal });
   try {
     return { ...row, recoveryWrap: recoveryKey.wrapFor(row.recoveryWrap, bytes) };

@@ -17,20 +17,17 @@ import {
 import type {
   RunName,
   FinishedEvent,
-  ItemEvent,
+  FailedRowEvent,
   OutcomeOf,
   PassedEvent,
   PassEvent,
+  RowEvent,
   RunBegunEvent,
   RunEstimate,
   RunSummary,
 } from '../run/run-event.js';
 import { finishRun, RunPublisher } from '../run/run-publisher.js';
 import type { StoredItem } from '../store/dek-store.js';
-
-interface RowEvent extends ItemEvent {
-  readonly dekId: string;
-}
 
 /** `would-change` only in a dry run, `changed` only outside one. */
 interface MaintainedRowEvent extends RowEvent {
@@ -42,18 +39,12 @@ interface SkippedMaintenanceEvent extends RowEvent {
   readonly reason: 'not-selected' | 'removed' | 'shredded';
 }
 
-/** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
-interface FailedMaintenanceEvent extends RowEvent {
-  readonly type: 'failed';
-  readonly error: unknown;
-}
-
 export interface MaintenanceSummary extends RunSummary {
   /** Only in a dry run. */
   readonly estimate?: RunEstimate;
 }
 
-type MaintenanceRowEvent = FailedMaintenanceEvent | MaintainedRowEvent | SkippedMaintenanceEvent;
+type MaintenanceRowEvent = FailedRowEvent | MaintainedRowEvent | SkippedMaintenanceEvent;
 
 /** Every event of a maintenance run except the last. */
 type MaintenanceStepEvent = MaintenanceRowEvent | PassedEvent | PassEvent | RunBegunEvent;

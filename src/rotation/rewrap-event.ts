@@ -1,21 +1,18 @@
 /** The events and the summary of a rotation. @module */
 import type { MekReference } from '../format/dek-row.js';
 import type {
+  FailedRowEvent,
   FenceEvent,
   FinishedEvent,
-  ItemEvent,
   OutcomeOf,
   PassedEvent,
   PassEvent,
+  RowEvent,
   RunBegunEvent,
   RunSummary,
 } from '../run/run-event.js';
-import type { RewrapEstimate } from './rewrap-estimate.js';
+import type { RewrapEstimate } from './rewrap-dry-run.js';
 import type { RewrapShard } from './rewrap-run.js';
-
-interface RowEvent extends ItemEvent {
-  readonly dekId: string;
-}
 
 /** The rotation began, or this run joined one to the same target. */
 export interface RewrapBegunEvent extends RunBegunEvent {
@@ -70,10 +67,7 @@ export interface SkippedRowEvent extends RowEvent {
   readonly reason: 'other-shard' | 'other-version' | 'removed' | 'shredded';
 }
 
-/** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
-export interface FailedRowEvent extends RowEvent {
-  readonly type: 'failed';
-  readonly error: unknown;
+export interface FailedRewrapEvent extends FailedRowEvent {
   /** Only in `recoverDeks`: nothing that is available opens this DEK, now or in another attempt. */
   readonly loss?: DekLoss;
 }
@@ -114,7 +108,7 @@ export interface RewrapSummary extends RunSummary {
 }
 
 export type RewrapRowEvent =
-  FailedRowEvent | RewrappedEvent | SkippedRowEvent | UnchangedRowEvent | WouldRewrapEvent;
+  FailedRewrapEvent | RewrappedEvent | SkippedRowEvent | UnchangedRowEvent | WouldRewrapEvent;
 
 /** Every event of a rotation except the last. */
 export type RewrapStepEvent =

@@ -35,6 +35,17 @@ export interface ItemEvent extends ChargedEvent {
   readonly counts: RunCounts;
 }
 
+/** The outcome of one DEK row. */
+export interface RowEvent extends ItemEvent {
+  readonly dekId: string;
+}
+
+/** Nothing is known to have been written to the row; `error` says why. The next scan tries it again. */
+export interface FailedRowEvent extends RowEvent {
+  readonly type: 'failed';
+  readonly error: unknown;
+}
+
 /** Published before anything is written, and after all waits that precede the beginning. */
 export interface RunBegunEvent extends ChargedEvent {
   readonly type: 'begun';
