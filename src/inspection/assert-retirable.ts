@@ -18,8 +18,7 @@ import {
 import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/change-row.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
-import { currentTargetReason, fenceReason } from './retirement-reasons.js';
-import { RetirementScan } from './retirement-scan.js';
+import { currentTargetReason, fenceReason, RetirementScan } from './retirement-scan.js';
 import type { Census } from './take-census.js';
 
 /** The findings about a MEK version that nothing needs any more. */

@@ -1,18 +1,103 @@
 /** Scans every row of a product for reasons why a MEK version is still needed. @module */
 import type { RetirementReason } from '../errors/retirement-reason.js';
-import { isLive, type LiveDekRow, isSameMek, type MekReference } from '../format/dek-row.js';
+import {
+  describeMek,
+  isLive,
+  isSameMek,
+  type LiveDekRow,
+  type MekReference,
+} from '../format/dek-row.js';
 import type { RotationRecord, RotationHistoryEntry } from '../format/rotation-record.js';
 import { idOf } from '../run/change-row.js';
 import type { StoredItem } from '../store/dek-store.js';
-import { CensusCount } from './census-count.js';
-import {
-  backupsReason,
-  currentTargetReason,
-  NamedRows,
-  rowsReason,
-  unfinishedReason,
-} from './retirement-reasons.js';
-import type { Census } from './take-census.js';
+import { type Census, CensusCount } from './take-census.js';
+
+/** Some of the rows: how many, and the ids of the first ones. */
+class NamedRows {
+  static readonly #MOST_NAMED = 10;
+  readonly #dekIds: string[] = [];
+  #rows = 0;
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get dekIds(): readonly string[] {
+    return this.#dekIds;
+  }
+
+  add(dekId: string): void {
+    this.#rows += 1;
+    if (this.#dekIds.length < NamedRows.#MOST_NAMED) this.#dekIds.push(dekId);
+  }
+}
+
+const MOST_IN_MESSAGE = 3;
+
+const ROWS = {
+  rows: ['rows under it', 'run the rotation again'],
+  'previous-wraps': [
+    'rows that keep a previous wrap under it',
+    'run prunePreviousWraps after the soak',
+  ],
+  'rows-behind': ['other rows that the rotation has not moved', 'run the rotation again'],
+  'rows-ahead': [
+    'rows above the epoch of the rotation record',
+    'restore the newest record, or the rows if only they were altered',
+  ],
+  'unreadable-rows': [
+    'rows that cannot be read',
+    'find all of them with findUnreadableRows, and restore them or upgrade',
+  ],
+} as const;
+
+/** @returns Nothing where there are no such rows. */
+function rowsReason(
+  type: keyof typeof ROWS,
+  { rows, dekIds }: NamedRows,
+): readonly RetirementReason[] {
+  if (rows === 0) return [];
+  const [what, then] = ROWS[type];
+  const first = dekIds.slice(0, MOST_IN_MESSAGE).join(', ');
+  const more = rows > MOST_IN_MESSAGE ? ', …' : '';
+  const message = `${what}: ${String(rows)} (${first}${more}); ${then}`;
+  return [{ type, rows, dekIds, message }];
+}
+
+function unfinishedReason(
+  rotation: MekReference & { readonly epoch: number; readonly startedAt: string },
+): RetirementReason {
+  const { epoch, startedAt, keyProvider, mekName, mekVersion } = rotation;
+  return {
+    type: 'rotation-unfinished',
+    epoch,
+    target: { keyProvider, mekName, mekVersion },
+    startedAt,
+    message: `the rotation to ${describeMek(rotation)} with epoch ${String(epoch)}, begun ${startedAt}, is not finished; finish it`,
+  };
+}
+
+export function currentTargetReason(hasRecord: boolean): RetirementReason {
+  const message = hasRecord
+    ? 'new DEKs are wrapped with it; rotate to another version'
+    : 'there is no rotation record yet, so the first DEK may be wrapped with it; call again when there is one';
+  return { type: 'current-target', message };
+}
+
+export function fenceReason(): RetirementReason {
+  const message =
+    'the rotation record was written meanwhile, and writers may still use the previous one; try again';
+  return { type: 'fence', message };
+}
+
+function backupsReason(until: string, leftAt: string | undefined): RetirementReason {
+  if (leftAt === undefined) {
+    const message = `backups of the DEK store made up to now need it until ${until}, and later ones for longer; wait for them to expire`;
+    return { type: 'backups', until, message };
+  }
+  const message = `backups of the DEK store made before ${leftAt} need it until ${until}; wait for them to expire`;
+  return { type: 'backups', leftAt, until, message };
+}
 
 export class RetirementScan {
   readonly #mek: MekReference;
@@ -23,14 +108,15 @@ export class RetirementScan {
   readonly #previousWraps = new NamedRows();
   readonly #behind = new NamedRows();
   readonly #ahead = new NamedRows();
-  #highestEpoch: number;
+  /** The highest epoch of the rows and the record: that of a rotation that began meanwhile. */
+  highestEpoch: number;
   readonly #unreadable = new NamedRows();
   #lastToLeave: string | undefined;
 
   constructor(product: string, record: RotationRecord, mek: MekReference) {
     this.#mek = mek;
     this.#record = record;
-    this.#highestEpoch = record.epoch;
+    this.highestEpoch = record.epoch;
     this.#count = new CensusCount(product, record);
     this.#departure = departureFrom(record, mek);
   }
@@ -43,11 +129,6 @@ export class RetirementScan {
 
   get census(): Census {
     return this.#count.result();
-  }
-
-  /** The highest epoch of the rows and the record: that of a rotation that began meanwhile. */
-  get highestEpoch(): number {
-    return this.#highestEpoch;
   }
 
   /** When the last row left the version, by stored times; absent while some row may be under it. */
@@ -73,7 +154,7 @@ export class RetirementScan {
 
   #addLive(row: LiveDekRow): void {
     const { id, epoch, previousWrap } = row;
-    this.#highestEpoch = Math.max(this.#highestEpoch, epoch);
+    this.highestEpoch = Math.max(this.highestEpoch, epoch);
     if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);
     this.#addDeparture(row);
     if (isSameMek(row, this.#mek)) this.#under.add(id);

@@ -1,20 +1,28 @@
 /** Counts the DEK rows of a product by MEK version and epoch. @module */
-import { readRotationItem, type DekStore } from '../store/dek-store.js';
-import { systemClock, type Clock } from '../async/clock.js';
+import { readRotationItem, type StoredItem } from '../store/dek-store.js';
+import { systemClock } from '../async/clock.js';
 import { readEncryption, requireIdentifier } from '../guards/guards.js';
 import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
-import type { MekReference } from '../format/dek-row.js';
+import {
+  type DekRow,
+  isLive,
+  isSameMek,
+  type LiveDekRow,
+  mekIn,
+  type MekReference,
+} from '../format/dek-row.js';
+import type { SearchedEncryption } from '../run/search.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
-import { dekRowPages } from '../run/change-row.js';
-import { CensusCount } from './census-count.js';
-import { epochsSeenBy } from '../dek/dek-bounds.js';
-import { parseRotationRecord, type RotationState } from '../format/rotation-record.js';
+import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
+import { epochsSeenBy, requireCredible } from '../dek/dek-bounds.js';
+import {
+  parseRotationRecord,
+  type RotationRecord,
+  type RotationState,
+} from '../format/rotation-record.js';
 
-interface CountedEncryption {
-  readonly product: string;
-  readonly dekStore: DekStore;
+interface CountedEncryption extends SearchedEncryption {
   readonly minimumEpoch?: number;
-  readonly clock?: Clock;
 }
 
 /** Rows that one MEK version unwraps. */
@@ -110,4 +118,137 @@ async function count(
     for (const each of items) counted.add(each);
   }
   return counted.result();
+}
+
+type WrapTally = { -readonly [Name in keyof WrapCensus]: WrapCensus[Name] };
+
+/** How many names are counted separately, in addition to those of the rotation record. */
+const MOST_COUNTED_APART = 256;
+const LONGEST_NAME = 256;
+const OTHER: MekReference = { keyProvider: '', mekName: '', mekVersion: '' };
+
+/** Tallies by name: one for each expected name, and for as many others as are counted separately. */
+class Tallies<Tally> {
+  readonly #byName = new Map<string, Tally>();
+  readonly #expected: ReadonlySet<string>;
+  /** Of all other names. */
+  readonly other: Tally;
+  #unexpected = 0;
+
+  constructor(expected: readonly string[], other: Tally) {
+    this.#expected = new Set(expected);
+    this.other = other;
+  }
+
+  of(name: string, isLong: boolean, empty: () => Tally): Tally {
+    const known = this.#byName.get(name);
+    if (known) return known;
+    if (!this.#expected.has(name)) {
+      if (this.#unexpected >= MOST_COUNTED_APART || isLong) return this.other;
+      this.#unexpected += 1;
+    }
+    const tally = empty();
+    this.#byName.set(name, tally);
+    return tally;
+  }
+
+  get apart(): Tally[] {
+    return [...this.#byName.values()];
+  }
+}
+
+function emptyTally(mek: MekReference): WrapTally {
+  return { ...mekIn(mek), active: 0, retired: 0, previousWraps: 0 };
+}
+
+function keyOf({ keyProvider, mekName, mekVersion }: MekReference): string {
+  return JSON.stringify([keyProvider, mekName, mekVersion]);
+}
+
+function isLong({ keyProvider, mekName }: MekReference): boolean {
+  return keyProvider.length > LONGEST_NAME || mekName.length > LONGEST_NAME;
+}
+
+function rowsOf({ active, retired }: WrapCensus): number {
+  return active + retired;
+}
+
+const MOST_NAMED = 100;
+
+export class CensusCount {
+  readonly #product: string;
+  readonly #record: RotationRecord | undefined;
+  readonly #leastEpoch: number;
+  readonly #totals = { rows: 0, active: 0, retired: 0, shredded: 0, behind: 0, ahead: 0 };
+  readonly #wraps: Tallies<WrapTally>;
+  readonly #epochs: Tallies<{ readonly epoch: number; rows: number }>;
+  readonly #unreadableRows: UnreadableRow[] = [];
+  #unreadable = 0;
+
+  /** @param leastEpoch - The least possible epoch: a record below it was restored from an older state. */
+  constructor(product: string, record: RotationRecord | undefined, leastEpoch = 1) {
+    this.#product = product;
+    this.#record = record;
+    this.#leastEpoch = leastEpoch;
+    const named = record ? [record, ...record.history] : [];
+    this.#wraps = new Tallies(named.map(keyOf), emptyTally(OTHER));
+    this.#epochs = new Tallies(record ? [String(record.epoch)] : [], { epoch: 0, rows: 0 });
+  }
+
+  /** @returns The row, unless it cannot be read. */
+  add(item: StoredItem): DekRow | undefined {
+    this.#totals.rows += 1;
+    try {
+      const row = rowIn(item, this.#product);
+      if (this.#record) requireCredible(row, this.#record);
+      if (isLive(row)) this.#addLive(row);
+      else this.#totals.shredded += 1;
+      return row;
+    } catch (error) {
+      this.#unreadable += 1;
+      if (this.#unreadable <= MOST_NAMED) this.#unreadableRows.push({ dekId: idOf(item), error });
+      return undefined;
+    }
+  }
+
+  result(): Census {
+    const { behind, ahead } = this.#totals;
+    const { active, retired, previousWraps } = this.#wraps.other;
+    const { rows: otherEpochs } = this.#epochs.other;
+    const isNewest = (this.#record?.epoch ?? 0) >= this.#leastEpoch;
+    const isComplete = isNewest && this.#record?.state === 'complete';
+    return {
+      product: this.#product,
+      rotation: this.#record && {
+        ...mekIn(this.#record),
+        epoch: this.#record.epoch,
+        state: this.#record.state,
+      },
+      ...this.#totals,
+      wraps: this.#wraps.apart.sort((one, other) => rowsOf(other) - rowsOf(one)),
+      ...(active + retired + previousWraps > 0 && {
+        otherWraps: { active, retired, previousWraps },
+      }),
+      epochs: this.#epochs.apart.sort((one, other) => other.epoch - one.epoch),
+      ...(otherEpochs > 0 && { otherEpochs }),
+      unreadable: this.#unreadable,
+      unreadableRows: this.#unreadableRows,
+      settled: isComplete && behind + ahead + this.#unreadable === 0,
+    };
+  }
+
+  #wrapsOf(mek: MekReference): WrapTally {
+    return this.#wraps.of(keyOf(mek), isLong(mek), () => emptyTally(mek));
+  }
+
+  #addLive(row: LiveDekRow): void {
+    const { state, epoch, previousWrap } = row;
+    this.#totals[state] += 1;
+    this.#wrapsOf(row)[state] += 1;
+    if (previousWrap) this.#wrapsOf(previousWrap).previousWraps += 1;
+    this.#epochs.of(String(epoch), false, () => ({ epoch, rows: 0 })).rows += 1;
+    if (!this.#record) return;
+    if (epoch > this.#record.epoch) this.#totals.ahead += 1;
+    else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#totals.behind += 1;
+  }
 }

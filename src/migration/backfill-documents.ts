@@ -6,7 +6,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { rewriteDocuments } from './document-passes.js';
+import { type DocumentRewrite, rewriteDocuments } from './document-passes.js';
 import { migrateDocuments } from './migrate-documents.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import {
@@ -15,7 +15,6 @@ import {
   type MigrationOptions,
 } from './migration-options.js';
 import { storedFieldsOf } from './stored-fields.js';
-import type { DocumentRewrite } from './update-stored.js';
 
 /**
  * Encrypts every declared field of a collection that is still plaintext, beside live traffic.

@@ -10,9 +10,19 @@ import type { KeyScope } from '../format/key-scope.js';
 import { draftToWrite } from '../document/define-document.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
-import type { SettleDocument } from './document-passes.js';
-import { DekGenerations, highestGeneration } from './dek-generations.js';
-import { changeOldDeks, type ReadGenerations } from './dek-retirement.js';
+import {
+  type DocumentRewrite,
+  type SettledDocument,
+  type SettleDocument,
+  touchDocument,
+  updateStored,
+} from './document-passes.js';
+import {
+  changeOldDeks,
+  DekGenerations,
+  highestGeneration,
+  type ReadGenerations,
+} from './dek-generations.js';
 import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
@@ -22,12 +32,6 @@ import {
   strayEnvelope,
   strayEnvelopes,
 } from './stored-fields.js';
-import {
-  touchDocument,
-  updateStored,
-  type DocumentRewrite,
-  type SettledDocument,
-} from './update-stored.js';
 
 /** A DEK that the source does not have: it was created later, or is under another MEK. */
 const NOT_OF_THE_SOURCE = [

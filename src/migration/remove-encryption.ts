@@ -2,7 +2,7 @@
 import { draftOf } from '../document/define-document.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { rewriteDocuments } from './document-passes.js';
+import { type DocumentRewrite, rewriteDocuments } from './document-passes.js';
 import type { AnyDocument } from '../run/scanned-document.js';
 import { migrateDocuments } from './migrate-documents.js';
 import type { EncryptionContext } from '../run/run-context.js';
@@ -13,7 +13,6 @@ import {
 } from './migration-options.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import { storedFieldsOf, strayEnvelope, strayEnvelopes } from './stored-fields.js';
-import type { DocumentRewrite } from './update-stored.js';
 
 /**
  * Decrypts every declared field of a collection in place, beside live traffic.
