@@ -13,11 +13,6 @@ interface Branded {
   readonly [BRAND]: string;
 }
 
-/** @param name - The name of the class, the same in every version. */
-function brandClass({ prototype }: { readonly prototype: object }, name: string): void {
-  Object.defineProperty(prototype, BRAND, { value: name });
-}
-
 /** The result of `instanceof` for a branded class, and for a class that an application derives from it. */
 function isInstanceOf({ prototype }: { readonly prototype: object }, value: unknown): boolean {
   // A derived class inherits this function, and must not match the errors of its base.
@@ -34,11 +29,7 @@ function isInstanceOf({ prototype }: { readonly prototype: object }, value: unkn
  */
 function isBranded(value: unknown): value is Branded {
   if (!isNativeError(value)) return false;
-  const {
-    [BRAND]: name,
-    code,
-    retryable,
-  } = value as Error & Partial<Record<string | symbol, unknown>>;
+  const { [BRAND]: name, code, retryable } = value as unknown as Record<PropertyKey, unknown>;
   if (typeof name !== 'string' || typeof retryable !== 'boolean') return false;
   return typeof code === 'string' && CODE.test(code);
 }
@@ -126,10 +117,6 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
   declare readonly dekId?: string;
   declare readonly path?: string;
 
-  static {
-    brandClass(this, 'FieldEncryptionError');
-  }
-
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isInstanceOf(this, value);
   }
@@ -152,10 +139,6 @@ export class FieldEncryptionError<Code extends ErrorCode = ErrorCode> extends Er
 export class TamperedError extends FieldEncryptionError<'TAMPERED'> {
   override readonly name: string = 'TamperedError';
 
-  static {
-    brandClass(this, 'TamperedError');
-  }
-
   constructor(message: string, details: ErrorDetails = {}) {
     super('TAMPERED', message, details);
   }
@@ -166,20 +149,13 @@ export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode>
   override readonly name: string = 'KeyProviderError';
   declare readonly retryAfterMs?: number;
 
-  static {
-    brandClass(this, 'KeyProviderError');
-  }
-
   constructor(
     code: KeyProviderErrorCode,
     message: string,
     details: ErrorDetails & { readonly retryAfterMs?: number } = {},
   ) {
-    const { retryAfterMs, ...others } = readOptions(
-      details,
-      [...DETAILS, 'retryAfterMs'],
-      'details',
-    );
+    const known = [...DETAILS, 'retryAfterMs'];
+    const { retryAfterMs, ...others } = readOptions(details, known, 'details');
     super(code, message, others);
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
@@ -191,10 +167,6 @@ export class KeyProviderError extends FieldEncryptionError<KeyProviderErrorCode>
  */
 export class StoreError extends FieldEncryptionError<StoreErrorCode> {
   override readonly name: string = 'StoreError';
-
-  static {
-    brandClass(this, 'StoreError');
-  }
 
   constructor(code: StoreErrorCode, message: string, details: ErrorDetails = {}) {
     const own = readOptions(details, DETAILS, 'details');
@@ -213,10 +185,6 @@ export class ConfigurationError extends FieldEncryptionError<'CONFIGURATION_INVA
   override readonly name: string = 'ConfigurationError';
   readonly problems: readonly ConfigurationProblem[];
 
-  static {
-    brandClass(this, 'ConfigurationError');
-  }
-
   constructor(problems: readonly ConfigurationProblem[], details: ErrorDetails = {}) {
     const lines = problems.map(({ variable, problem }) => `\n- ${variable} ${problem}`);
     super('CONFIGURATION_INVALID', `Encryption is not configured:${lines.join('')}`, details);
@@ -229,15 +197,24 @@ export class MekStillNeededError extends FieldEncryptionError<'MEK_STILL_NEEDED'
   override readonly name: string = 'MekStillNeededError';
   readonly reasons: readonly RetirementReason[];
 
-  static {
-    brandClass(this, 'MekStillNeededError');
-  }
-
   constructor(mek: string, reasons: readonly RetirementReason[], details: ErrorDetails = {}) {
     const lines = reasons.map(({ message }) => `\n- ${message}`);
     super('MEK_STILL_NEEDED', `${mek} cannot be retired yet:${lines.join('')}`, details);
     this.reasons = reasons;
   }
+}
+
+const CLASSES = {
+  FieldEncryptionError,
+  TamperedError,
+  KeyProviderError,
+  StoreError,
+  ConfigurationError,
+  MekStillNeededError,
+};
+// The brand is the name of the class in every version, also where a bundler renames the class.
+for (const [name, { prototype }] of Object.entries(CLASSES)) {
+  Object.defineProperty(prototype, BRAND, { value: name });
 }
 
 /** Pairs each class with its codes, so that a `switch` on `code` narrows. */
