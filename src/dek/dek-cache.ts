@@ -31,9 +31,7 @@ interface Entry {
 }
 
 const OPTIONS: readonly (keyof DekCacheOptions)[] = ['maxEntries', 'ttlMs', 'clock'];
-const DEFAULT_MAX_ENTRIES = 10_000;
 export const MOST_ENTRIES = 10_000_000;
-const DEFAULT_TTL_MS = 300_000;
 export const MOST_TTL_MS = 86_400_000;
 
 /**
@@ -68,7 +66,7 @@ export class DekCache {
 
   constructor(options: DekCacheOptions = {}) {
     const own = readOptions(options, OPTIONS);
-    const { maxEntries = DEFAULT_MAX_ENTRIES, ttlMs = DEFAULT_TTL_MS, clock = systemClock } = own;
+    const { maxEntries = 10_000, ttlMs = 300_000, clock = systemClock } = own;
     requireIntegerBetween('maxEntries', maxEntries, 1, MOST_ENTRIES);
     requireIntegerBetween('ttlMs', ttlMs, 1, MOST_TTL_MS);
     this.maxEntries = maxEntries;

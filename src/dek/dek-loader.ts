@@ -5,7 +5,7 @@ import { mapConcurrently } from '../async/concurrency.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { untilAborted } from '../async/abort.js';
 import { wrapDigest, type UnwrappedDek } from './dek-cache.js';
-import type { DekContext } from './dek-context.js';
+import type { DekContext } from './dek-services.js';
 import { type Dek, type ShredToken, shredTokensOf, type ShredTokens } from './dek.js';
 import { unwrapDek } from './dek-wraps.js';
 import { scopeIdIn } from '../format/key-scope.js';
@@ -19,18 +19,6 @@ export type DekOutcome =
 export interface LoadManyOptions {
   readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** Rows that were read together, and the cache's count of invalidations before the read. */
-interface BulkRead {
-  readonly items: Promise<{
-    readonly shown: RowsById;
-    /** One wait for all rows that did not appear. */
-    readonly late: () => Promise<LateAnswer | undefined>;
-  }>;
-  readonly invalidations: number;
-  /** By dekId, taken before the rows were read. */
-  readonly tokens: ReadonlyMap<string, ShredToken>;
 }
 
 export class DekLoader {
@@ -80,10 +68,11 @@ export class DekLoader {
     { concurrency, signal }: LoadManyOptions,
   ): Promise<ReadonlyMap<string, DekOutcome>> {
     const ids = [...dekIds];
-    const bulk = this.#startBulkRead(ids.filter((dekId) => !this.#context.dekCache.peek(dekId)));
+    const cold = ids.filter((dekId) => !this.#context.dekCache.peek(dekId));
+    const loadOne = this.#bulkLoader(cold);
     const load = async (dekId: string): Promise<DekOutcome> => {
       try {
-        return { ok: true, dek: await this.#loadFrom(bulk, dekId) };
+        return { ok: true, dek: await loadOne(dekId) };
       } catch (error) {
         return { ok: false, error };
       }
@@ -93,29 +82,28 @@ export class DekLoader {
     return new Map(ids.map((dekId, index) => [dekId, outcomes[index] as DekOutcome]));
   }
 
-  #startBulkRead(cold: readonly string[]): BulkRead | undefined {
-    if (cold.length < 2) return undefined;
+  /** Returns how each DEK is loaded: the rows of those that are not in the cache are read together. */
+  #bulkLoader(cold: readonly string[]): (dekId: string) => Promise<Dek> {
+    if (cold.length < 2) return (dekId) => this.load(dekId);
+    const { dekCache } = this.#context;
+    // Both are taken before the rows are read.
     const tokens = new Map(cold.map((dekId) => [dekId, this.#tokens.of(scopeIdIn(dekId))]));
-    const { invalidations } = this.#context.dekCache;
+    const { invalidations } = dekCache;
     // Without the caller's signal: other callers may wait for these loads too, and must not be aborted with
     // it.
-    const items = this.#readMany(cold);
+    const reading = this.#readMany(cold);
     // Each load awaits it; without this, a failure before the first load would be unhandled.
-    items.catch(() => undefined);
-    return { items, invalidations, tokens };
-  }
-
-  async #loadFrom(bulk: BulkRead | undefined, dekId: string): Promise<Dek> {
-    const { dekCache } = this.#context;
-    const token = bulk?.tokens.get(dekId);
-    // A DEK that was invalidated since may be the next one: it is read again.
-    if (!token || bulk?.invalidations !== dekCache.invalidations) return this.load(dekId);
-    return this.#getOrLoad(dekId, token, async () => {
-      await this.#checks.bound.require(dekId);
-      const { shown, late } = await bulk.items;
-      const item = shown.get(dekId) ?? (await late())?.(dekId);
-      return this.#liveRow(item, dekId);
-    });
+    reading.catch(() => undefined);
+    return async (dekId) => {
+      const token = tokens.get(dekId);
+      // A DEK that was invalidated since may be the next one: it is read again.
+      if (!token || invalidations !== dekCache.invalidations) return this.load(dekId);
+      return this.#getOrLoad(dekId, token, async () => {
+        await this.#checks.bound.require(dekId);
+        const itemOf = await reading;
+        return this.#liveRow(await itemOf(dekId), dekId);
+      });
+    };
   }
 
   #getOrLoad(dekId: string, token: ShredToken, rowOf: () => Promise<LiveDekRow>): Promise<Dek> {
@@ -139,18 +127,22 @@ export class DekLoader {
     return late(dekId);
   }
 
-  async #readMany(dekIds: readonly string[]): BulkRead['items'] {
+  async #readMany(
+    dekIds: readonly string[],
+  ): Promise<(dekId: string) => Promise<StoredItem | undefined>> {
     const { clock, dekStore } = this.#context;
     const sentMs = clock.monotonicMs();
     const shown = await dekStore.getMany(dekIds);
-    let answer: Promise<LateAnswer> | undefined;
-    const late = async (): Promise<LateAnswer | undefined> => {
-      const read = (ids: readonly string[]): Promise<RowsById> => dekStore.getMany(ids);
-      const missing = dekIds.filter((dekId) => !shown.has(dekId));
-      answer ??= this.#checks.late?.find({ dekIds: missing, sentMs, read });
-      return answer;
+    const missing = dekIds.filter((dekId) => !shown.has(dekId));
+    const read = (ids: readonly string[]): Promise<RowsById> => dekStore.getMany(ids);
+    let late: Promise<LateAnswer> | undefined;
+    return async (dekId) => {
+      const item = shown.get(dekId);
+      if (item || !this.#checks.late) return item;
+      // One wait for all rows that did not appear.
+      late ??= this.#checks.late.find({ dekIds: missing, sentMs, read });
+      return (await late)(dekId);
     };
-    return { shown, late };
   }
 
   #liveRow(item: StoredItem | undefined, dekId: string): LiveDekRow {

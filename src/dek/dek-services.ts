@@ -1,16 +1,29 @@
-/** The parts that handle DEKs, put together. @module */
+/** The parts that handle DEKs, put together, and their context. @module */
+import type { Clock } from '../async/clock.js';
 import type { MekReference } from '../format/dek-row.js';
 import { type EpochsSeen, GenerationBound } from './dek-bounds.js';
 import { RecordReader } from './record-reader.js';
-import { originOf } from '../store/dek-store.js';
+import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import { type DekStore, originOf } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
-import type { DekContext } from './dek-context.js';
+import type { DekCache } from './dek-cache.js';
 import { DekCreator } from './dek-creator.js';
 import { DekLoader } from './dek-loader.js';
+import type { RecoveryKey } from './dek-wraps.js';
 import { LateRows } from './late-rows.js';
 import { ScopeRows } from './scope-rows.js';
 import { SealingDeks } from './sealing-deks.js';
 import { shredTokensOf, type ShredTokens } from './dek.js';
+
+/** The context of everything that handles DEKs. */
+export interface DekContext {
+  readonly product: string;
+  readonly providers: ConfiguredProviders;
+  readonly dekStore: Required<DekStore>;
+  readonly dekCache: DekCache;
+  readonly clock: Clock;
+  readonly recoveryKey?: RecoveryKey | undefined;
+}
 
 export interface DekServices {
   readonly context: DekContext;

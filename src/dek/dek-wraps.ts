@@ -20,7 +20,7 @@ import {
 import { ownProperties, describeType } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProviderOptions } from '../provider/key-provider.js';
-import type { DekContext } from './dek-context.js';
+import type { DekContext } from './dek-services.js';
 import { DEK_BYTES, Dek, type ShredToken } from './dek.js';
 
 export interface DekWraps {

@@ -112,7 +112,13 @@ export class ShredTokens {
     return {
       pendingCreates: () => [...(this.#creates.get(scopeId) ?? [])],
       end: () => {
-        this.#endShred(scopeId);
+        const left = (this.#shreds.get(scopeId) ?? 1) - 1;
+        if (left > 0) {
+          this.#shreds.set(scopeId, left);
+          return;
+        }
+        this.#shreds.delete(scopeId);
+        this.#tokens.delete(scopeId);
       },
     };
   }
@@ -127,16 +133,6 @@ export class ShredTokens {
       rows.delete(row);
       if (rows.size === 0) this.#creates.delete(row.scopeId);
     }
-  }
-
-  #endShred(scopeId: string): void {
-    const left = (this.#shreds.get(scopeId) ?? 1) - 1;
-    if (left > 0) {
-      this.#shreds.set(scopeId, left);
-      return;
-    }
-    this.#shreds.delete(scopeId);
-    this.#tokens.delete(scopeId);
   }
 }
 

@@ -3,7 +3,7 @@ import { readUntilShown } from '../async/clock.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { RecentMap } from '../async/expiring-map.js';
-import type { DekContext } from './dek-context.js';
+import type { DekContext } from './dek-services.js';
 
 export type RowsById = ReadonlyMap<string, StoredItem>;
 
@@ -40,7 +40,9 @@ export class LateRows {
     const { clock, dekStore } = this.#context;
     const lagMs = await dekStore.readLagMs();
     const found = new Map<string, StoredItem>();
-    const missing = new Map(dekIds.map((dekId) => [dekId, this.#endMs(dekId, sentMs) + lagMs]));
+    const endMsOf = (dekId: string): number =>
+      this.#missingSinceMs.getOrMake(dekId, () => sentMs) + lagMs;
+    const missing = new Map(dekIds.map((dekId) => [dekId, endMsOf(dekId)]));
     for (const [dekId, endMs] of missing) {
       // By the time when it was sent: the answer may have taken longer than the lag.
       if (endMs <= sentMs) missing.delete(dekId);
@@ -58,10 +60,6 @@ export class LateRows {
       if (missing.has(dekId)) throw notShown(dekId, lagMs);
       return found.get(dekId);
     };
-  }
-
-  #endMs(dekId: string, sentMs: number): number {
-    return this.#missingSinceMs.getOrMake(dekId, () => sentMs);
   }
 }
 

@@ -12,13 +12,12 @@ import {
   primaryWrap,
   rewrappedRow,
 } from '../format/dek-row.js';
-import type { DekServices } from './dek-services.js';
+import type { DekContext, DekServices } from './dek-services.js';
 import type { RecordCopy } from './record-reader.js';
 import type { RowItem } from './scope-shredder.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { alteredItem, requireNoMac } from '../format/item-shape.js';
-import type { DekContext } from './dek-context.js';
 import type { Dek } from './dek.js';
 import { wrapDek } from './dek-wraps.js';
 

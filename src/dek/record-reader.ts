@@ -148,7 +148,7 @@ export class RecordReader {
     // One wait serves all rows that are ahead: a restored store may have many of them.
     if (epoch > this.#rowAhead.epoch) this.#rowAhead = { epoch, sinceMs: clock.monotonicMs() };
     const endMs = this.#rowAhead.sinceMs + (await dekStore.readLagMs({ signal }));
-    return (await this.#readUntil(endMs, ({ record }) => record.epoch >= epoch)).last;
+    return this.#readUntil(endMs, ({ record }) => record.epoch >= epoch);
   }
 
   async #create(): Promise<RecordCopy> {
@@ -176,23 +176,23 @@ export class RecordReader {
     const { product, dekStore, clock, epochs, signal } = this.#options;
     this.#behindSinceMs ??= clock.monotonicMs();
     const endMs = this.#behindSinceMs + (await dekStore.readLagMs({ signal }));
-    const { found, last } = await this.#readUntil(endMs, (copy) => this.#isUpToDate(copy));
-    if (found) return found;
+    const last = await this.#readUntil(endMs, (copy) => this.#isUpToDate(copy));
+    if (last && this.#isUpToDate(last)) return last;
     throw recordBehind(product, last?.record, epochs);
   }
 
-  /** Reads until a copy is found that is enough, or reads cannot lag any more; `last` is what was read last. */
+  /** Reads until a copy is enough, or reads cannot lag any more; returns what was read last. */
   async #readUntil(
     endMs: number,
     isEnough: (copy: RecordCopy) => boolean,
-  ): Promise<{ readonly found: RecordCopy | undefined; readonly last: RecordCopy | undefined }> {
+  ): Promise<RecordCopy | undefined> {
     const { clock, signal } = this.#options;
     let last: RecordCopy | undefined;
     const read = async (): Promise<RecordCopy | undefined> => {
       last = await this.read();
       return last && isEnough(last) ? last : undefined;
     };
-    const found = await readUntilShown(read, { clock, endMs, signal });
-    return { found, last };
+    await readUntilShown(read, { clock, endMs, signal });
+    return last;
   }
 }

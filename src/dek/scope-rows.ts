@@ -10,7 +10,7 @@ import {
 } from '../format/dek-row.js';
 import { alteredItem } from '../format/item-shape.js';
 import { MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
-import type { DekContext } from './dek-context.js';
+import type { DekContext } from './dek-services.js';
 import { type EpochsSeen, MOST_DEKS_IN_DOCUMENT, type GenerationBound } from './dek-bounds.js';
 import { ExpiringMap } from '../async/expiring-map.js';
 import type { LateRows } from './late-rows.js';
@@ -39,20 +39,6 @@ export function isSealable(listing: ScopeListing): listing is SealableListing {
 
 /** Enough to detect that a scope has too many; further planted rows must not fill memory. */
 const MOST_LIVE = MOST_DEKS_IN_DOCUMENT + 1;
-
-function scopeListing(
-  rows: readonly DekRow[],
-  { readAt, token }: Pick<ScopeListing, 'readAt' | 'token'>,
-): ScopeListing {
-  const highestFirst = [...rows].sort((a, b) => b.generation - a.generation);
-  return {
-    active: highestFirst.find((row) => row.state === 'active'),
-    live: highestFirst.filter(isLive).slice(0, MOST_LIVE),
-    highestGeneration: highestFirst[0]?.generation ?? 0,
-    readAt,
-    token,
-  };
-}
 
 export class ScopeRows {
   readonly #context: DekContext;
@@ -124,8 +110,14 @@ export class ScopeRows {
     // A census and `findUnreadableRows` report forged generations; here they must not block a writer.
     const credible = await bound.credible(read);
     for (const { row, item } of credible) epochs.addRow(row, item);
-    const rows = credible.map(({ row }) => row);
-    return scopeListing(rows, { readAt, token });
+    const rows = credible.map(({ row }) => row).sort((a, b) => b.generation - a.generation);
+    return {
+      active: rows.find((row) => row.state === 'active'),
+      live: rows.filter(isLive).slice(0, MOST_LIVE),
+      highestGeneration: rows[0]?.generation ?? 0,
+      readAt,
+      token,
+    };
   }
 }
 

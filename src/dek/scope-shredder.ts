@@ -2,7 +2,6 @@
 import { type CallOptions, untilAborted } from '../async/abort.js';
 import { timestampOf } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
-import type { DekContext } from './dek-context.js';
 import {
   isLive,
   tombstoneOf,
@@ -10,7 +9,7 @@ import {
   type DekRow,
   type LiveDekRow,
 } from '../format/dek-row.js';
-import type { DekServices } from './dek-services.js';
+import type { DekContext, DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
 import type { ScopeShred } from './dek.js';
 import { requireNoMac } from '../format/item-shape.js';

@@ -29,11 +29,6 @@ interface SealingParts extends Omit<DekServices, 'sealing' | 'tokens'> {
   readonly creator: DekCreator;
 }
 
-interface FreshListing {
-  readonly listing: SealableListing;
-  readonly fenceTtlMs: number;
-}
-
 interface OutgrowOptions {
   /** Receives the highest credible generation. */
   readonly named: (mostCredible: number) => string | undefined;
@@ -158,7 +153,7 @@ export class SealingDeks {
   }
 
   /** Values that are fresh by the record's fence. */
-  #sealable(scopeId: string, now: Moment): FreshListing | undefined {
+  #sealable(scopeId: string, now: Moment) {
     const copy = this.#parts.records.freshCopy(now);
     if (!copy) return undefined;
     const { fenceTtlMs } = copy.record;

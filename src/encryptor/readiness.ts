@@ -1,6 +1,6 @@
 /** Checks everything that encryption depends on, before traffic does. @module */
 import type { Clock } from '../async/clock.js';
-import type { DekContext } from '../dek/dek-context.js';
+import type { DekContext } from '../dek/dek-services.js';
 import type { DekServices } from '../dek/dek-services.js';
 import { makeRoundTrip } from '../dek/dek-wraps.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
