@@ -31,7 +31,7 @@ export function traceCall<Message extends CallMessage, T>(
 ): Promise<T> {
   const { channel, message, clock, signal, known } = parts;
   const startedAt = clock.monotonicMs();
-  const end = (failure: CallFailure | undefined): void => {
+  const end = (failure?: Partial<CallMessage>): void => {
     complete(message, { durationMs: clock.monotonicMs() - startedAt, ...failure, ...known?.() });
     if (failure) channel.error.publish(message);
     channel.asyncStart.publish(message);
@@ -42,7 +42,7 @@ export function traceCall<Message extends CallMessage, T>(
     channel.end.publish(message);
     try {
       const value = await called;
-      end(undefined);
+      end();
       return value;
     } catch (error) {
       end(failureIn(error, signal));
@@ -58,9 +58,7 @@ function complete(message: object, known: object): void {
   }
 }
 
-type CallFailure = Required<Pick<CallMessage, 'errorCode'>> & Pick<CallMessage, 'retryAfterMs'>;
-
-function failureIn(error: unknown, signal: AbortSignal | undefined): CallFailure {
+function failureIn(error: unknown, signal: AbortSignal | undefined): Partial<CallMessage> {
   const errorCode = errorCodeOf(error, signal);
   const retryAfterMs = error instanceof KeyProviderError ? error.retryAfterMs : undefined;
   return retryAfterMs === undefined ? { errorCode } : { errorCode, retryAfterMs };
@@ -88,15 +86,12 @@ export interface CallMessage {
 
 /** One call of a key provider's `wrapKey`, including all attempts of the provider. */
 export interface WrapMessage extends CallMessage, MekReference {
-  /** Absent where a random key was wrapped, only to prove that the MEK works. */
+  /** Absent where a random key was wrapped, or unwrapped, only to prove that the MEK works. */
   readonly dekId?: string;
 }
 
 /** One call of a key provider's `unwrapKey`, including all attempts of the provider. */
-export interface UnwrapMessage extends CallMessage, MekReference {
-  /** Absent where a random key was unwrapped, only to prove that the MEK works. */
-  readonly dekId?: string;
-}
+export type UnwrapMessage = WrapMessage;
 
 /** A method of a DEK store. */
 type StoreMethod =

@@ -25,10 +25,8 @@ export function requireIntegerBetween(
   most: number,
 ): asserts value is number {
   const range = `an integer from ${String(least)} to ${String(most)}`;
-  if (typeof value !== 'number') throw mismatch(name, range, value);
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw new RangeError(`"${name}" expected ${range}, got ${String(value)}`);
-  }
+  const isIn = (number: number): boolean => number >= least && number <= most;
+  requireNumber(name, value, range, (number) => Number.isSafeInteger(number) && isIn(number));
 }
 
 /** @param range - The accepted range in words: `a number above 0`. */

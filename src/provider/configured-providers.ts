@@ -120,7 +120,7 @@ export class ConfiguredProviders {
   }
 
   #traced<T>(
-    channel: TracingChannel<unknown, UnwrapMessage | WrapMessage>,
+    channel: TracingChannel<unknown, WrapMessage>,
     mek: MekReference,
     options: KeyCallOptions,
     work: (own: KeyProviderOptions) => Promise<T>,

@@ -1,5 +1,5 @@
 /** Throttles calls of a key service, and makes each in its turn. @module */
-import { ONCE, ownController, ownSignal, untilAborted } from '../async/abort.js';
+import { ownController, untilAborted } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
 import type { WorkLimit } from '../async/concurrency.js';
 import { KeyProviderError } from '../errors/errors.js';
@@ -289,18 +289,14 @@ export class VaultThrottle implements Pacer, WorkLimit {
     }
   }
 
-  async #sleep(durationMs: number, given: AbortSignal | undefined): Promise<void> {
-    const [sleeper, signal] = [ownController(), ownSignal(given)];
-    const stop = (): void => {
-      sleeper.abort(signal?.reason);
-    };
-    signal?.addEventListener('abort', stop, ONCE);
+  async #sleep(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const sleeper = ownController();
     this.#sleepers.add(sleeper);
     try {
-      await this.#clock.sleep(durationMs, sleeper.signal);
+      await untilAborted(this.#clock.sleep(durationMs, sleeper.signal), signal);
     } finally {
       this.#sleepers.delete(sleeper);
-      signal?.removeEventListener('abort', stop);
+      sleeper.abort();
     }
   }
 }

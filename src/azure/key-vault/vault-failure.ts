@@ -65,18 +65,12 @@ function verdictOf(answer: VaultAnswer, call: VaultCall): Verdict {
     };
   }
   if (status === 401) {
-    return {
-      code: 'KEY_PROVIDER_DENIED',
-      problem: 'was refused: the vault does not accept the token; check tenant and credential',
-    };
+    return denied('was refused: the vault does not accept the token; check tenant and credential');
   }
   if (status === 408 || status >= 500) {
     return unavailable(`failed with status ${String(status)}: the key vault is failing`);
   }
-  return {
-    code: 'KEY_PROVIDER_FAILED',
-    problem: `failed with status ${String(status)}: see the cause`,
-  };
+  return failed(`failed with status ${String(status)}: see the cause`);
 }
 
 function verdictWithoutAnswer(
@@ -89,10 +83,7 @@ function verdictWithoutAnswer(
     case 'garbled':
       return unavailable('received an unreadable answer: is there a proxy in between?');
     case 'credential':
-      return {
-        code: 'KEY_PROVIDER_DENIED',
-        problem: 'got no token from the credential: check what it is configured with',
-      };
+      return denied('got no token from the credential: check what it is configured with');
     case 'identity-down':
       return unavailable('got no token in time: the identity platform is failing or unreachable');
     case 'host-unknown':
@@ -100,23 +91,25 @@ function verdictWithoutAnswer(
     case 'unreachable':
       return unavailable(`lost or could not open the connection (${errorCode})`);
     case 'certificate':
-      return {
-        code: 'KEY_PROVIDER_FAILED',
-        problem: `does not trust the server's certificate (${errorCode}): check the address of the vault, or any proxy in between`,
-      };
+      return failed(
+        `does not trust the server's certificate (${errorCode}): check the address of the vault, or any proxy in between`,
+      );
     case 'challenge':
-      return {
-        code: 'KEY_PROVIDER_FAILED',
-        problem: 'was challenged for a token of another service: check the address of the vault',
-      };
+      return failed(
+        'was challenged for a token of another service: check the address of the vault',
+      );
     default:
-      return { code: 'KEY_PROVIDER_FAILED', problem: 'failed: see the cause' };
+      return failed('failed: see the cause');
   }
 }
 
 function unavailable(problem: string): Verdict {
   return { code: 'KEY_PROVIDER_UNAVAILABLE', problem, retryable: true };
 }
+
+const denied = (problem: string): Verdict => ({ code: 'KEY_PROVIDER_DENIED', problem });
+const failed = (problem: string): Verdict => ({ code: 'KEY_PROVIDER_FAILED', problem });
+const unsupported = (problem: string): Verdict => ({ code: 'MEK_UNSUPPORTED', problem });
 
 function missing({ mekVersion }: VaultCall): Verdict {
   const what = mekVersion === undefined ? 'key' : 'version of the key';
@@ -133,10 +126,7 @@ function verdictOfBadRequest({ operation }: VaultCall): Verdict {
       problem: 'was refused: that version did not make this wrap, or the wrap was changed',
     };
   }
-  return {
-    code: 'MEK_UNSUPPORTED',
-    problem: 'was refused as a bad request: the key does not fit the wrap algorithm',
-  };
+  return unsupported('was refused as a bad request: the key does not fit the wrap algorithm');
 }
 
 function verdictOfRefusal({ innerCode, says }: VaultAnswer, { operation }: VaultCall): Verdict {
@@ -147,10 +137,7 @@ function verdictOfRefusal({ innerCode, says }: VaultAnswer, { operation }: Vault
     };
   }
   if (innerCode === 'KeyOperationForbidden') {
-    return {
-      code: 'MEK_UNSUPPORTED',
-      problem: `was refused: add ${operation} to the key's permitted operations`,
-    };
+    return unsupported(`was refused: add ${operation} to the key's permitted operations`);
   }
   if (operation === 'wrapKey' && (innerCode?.includes('Expired') === true || says('expired'))) {
     return {
@@ -158,11 +145,8 @@ function verdictOfRefusal({ innerCode, says }: VaultAnswer, { operation }: Vault
       problem: 'was refused: the version is expired or not yet valid; rotate to another',
     };
   }
-  return {
-    code: 'KEY_PROVIDER_DENIED',
-    problem: denial(innerCode, operation),
-    lacksPermission: innerCode !== 'ForbiddenByFirewall',
-  };
+  const lacksPermission = innerCode !== 'ForbiddenByFirewall';
+  return { ...denied(denial(innerCode, operation)), lacksPermission };
 }
 
 function denial(innerCode: string | undefined, operation: VaultCall['operation']): string {
