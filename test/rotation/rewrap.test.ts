@@ -4,6 +4,7 @@ import { KeyProviderError, rewrapAllDeks, type RewrapEvent } from '../../src/ind
 import { deferred, turn } from '../support/deferred.js';
 import { contentsOf, decryptAny, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
 import {
+  alterRecord,
   alterRow,
   envKeys,
   ofType,
@@ -157,7 +158,11 @@ describe('a rotation', () => {
 
   it('remembers the newest 64 before it', async () => {
     const { before, operator } = await written(1);
-    for (let round = 0; round < 70; round += 1) {
+    const { keyProvider, mekName, mekVersion, startedAt } = await record(before);
+    const entry = { keyProvider, mekName, mekVersion, startedAt };
+    const past = Array.from({ length: 63 }, (_each, index) => ({ epoch: index + 1, ...entry }));
+    await alterRecord(before, { epoch: 64, history: past });
+    for (let round = 0; round < 7; round += 1) {
       await rewrap(withKeys(before, round % 2 === 0 ? ['b', 'a'] : ['a', 'b']));
     }
     const { history, epoch } = await record(operator);

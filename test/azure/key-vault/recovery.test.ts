@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyClient } from '@azure/keyvault-keys';
 import Database from 'libsql';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CosmosDekStore } from '../../../src/azure/cosmos/index.js';
 import type { LiveDekRow } from '../../../src/adapters.js';
 import {
@@ -22,21 +22,18 @@ import { rejection } from '../../support/failure.js';
 import { lostIn } from '../../support/recovery.js';
 import { OTHER_PAIR, PAIR } from '../../support/recovery-pairs.js';
 import { RecordingClock, VaultWorld } from './vault-world.js';
+import { someOf } from '../../support/lane.js';
 
 const NOTES = 5;
 const OURS = { recoveryKey: PAIR.publicKey };
 
 let world: VaultWorld;
 let directory: string;
-let cosmos: CosmosServer;
+let cosmos: CosmosServer | undefined;
 /** A connection of its own to the one store of the test. */
 let connect: () => DekStore;
 
-beforeAll(async () => {
-  cosmos = await CosmosServer.start();
-});
-
-afterAll(() => cosmos.stop());
+afterAll(() => cosmos?.stop());
 
 beforeEach(async () => {
   world = await VaultWorld.start();
@@ -59,9 +56,10 @@ const STORES: readonly (readonly [string, () => Promise<typeof connect>])[] = [
   [
     'Cosmos DB',
     async () => {
-      const { id, database } = await cosmos.container({ partitionKeyPath: '/scopeId' });
+      const server = (cosmos ??= await CosmosServer.start());
+      const { id, database } = await server.container({ partitionKeyPath: '/scopeId' });
       return () => {
-        const container = cosmos.client().database(database.id).container(id);
+        const container = server.client().database(database.id).container(id);
         return new CosmosDekStore(container, { readLagMs: 0 });
       };
     },
@@ -119,7 +117,7 @@ function codeOfReading(encryptor: FieldEncryptor, stored: Loose): Promise<unknow
   return rejection(encryptor.decryptDocument(note, stored as never));
 }
 
-describe.each(STORES)('a vault key that is destroyed, over %s', (_name, makeStore) => {
+describe.each(someOf(STORES))('a vault key that is destroyed, over %s', (_name, makeStore) => {
   beforeEach(async () => {
     connect = await makeStore();
   });

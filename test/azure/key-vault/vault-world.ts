@@ -6,6 +6,7 @@ import type { AkvKeyProvider } from '../../../src/azure/key-vault/index.js';
 import type { DekRow, KeyWrap } from '../../../src/adapters.js';
 import {
   createFieldEncryptor,
+  DekCache,
   KeyProviderError,
   rewrapAllDeks,
   type DekStore,
@@ -154,6 +155,7 @@ export class VaultWorld {
       product: PRODUCT,
       dekStore: memory,
       clock: this.clock,
+      dekCache: new DekCache({ clock: this.clock, maxEntries: 500 }),
       keyProviders: keyProviders.map((each) => this.#watched(each)),
     });
   }

@@ -107,7 +107,7 @@ async function leftAfter(rows: number, seedOptions: SeedOptions = SOME_ROWS): Pr
   return watch.toSeed();
 }
 
-interface Undisturbed {
+export interface Undisturbed {
   readonly calls: number;
   /** The numbers of those that write. */
   readonly writes: readonly number[];

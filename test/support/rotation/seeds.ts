@@ -1,5 +1,5 @@
 import type { DekRow } from '../../../src/adapters.js';
-import { createFieldEncryptor, type FieldEncryptor } from '../../../src/index.js';
+import { createFieldEncryptor, DekCache, type FieldEncryptor } from '../../../src/index.js';
 import { MemoryDekStore } from '../../../src/testing/index.js';
 import { encryptAny, envelopeAt, KEY, note, PRODUCT, type Loose } from '../encryptor.js';
 import { AutoClock } from './auto-clock.js';
@@ -70,12 +70,14 @@ function plainEncryptor(
   dekStore: MemoryDekStore,
   { recoveryKey }: Pick<SeedOptions, 'recoveryKey'>,
 ): FieldEncryptor {
+  const clock = new AutoClock();
   return createFieldEncryptor({
     product: PRODUCT,
     keyProviders: [providerOf(['a'])],
     dekStore,
+    dekCache: new DekCache({ clock, maxEntries: 64 }),
     fenceTtlMs: FENCE_TTL_MS,
-    clock: new AutoClock(),
+    clock,
     ...(recoveryKey !== undefined && { recoveryKey }),
   });
 }
