@@ -13,6 +13,27 @@ const PROGRAMS = [
   'test/package/two-versions.test.ts',
 ];
 
+/** Of each, the fast lane has one of the kind elsewhere: these go on by chance, or over another store. */
+const REPETITIONS = [
+  'test/inspection/assert-retirable/beside.test.ts',
+  'test/migration/interleavings.test.ts',
+  'test/processes/killed-rewrap.test.ts',
+  'test/processes/killed-rollback.test.ts',
+  'test/property/shred-at-home.test.ts',
+  'test/recovery/races.test.ts',
+  'test/rotation/properties/sequences.test.ts',
+  'test/rotation/races/everything-at-once.test.ts',
+  'test/rotation/races/shards.test.ts',
+  'test/rotation/races/shred.test.ts',
+  'test/rotation/races/writers.test.ts',
+  'test/simulation/jobs.test.ts',
+  'test/store/authenticate-records/maintenance-suites.test.ts',
+  'test/store/authenticate-records/migration-suites.test.ts',
+  'test/store/authenticate-records/rotation-suites.test.ts',
+  // What they try is the test servers themselves.
+  'test/support/azure/*.test.ts',
+];
+
 /** They change what other test files of their process would see, or collect garbage, which takes long there. */
 const ALONE = [
   'test/async/until-aborted/unheld-signal.test.ts',
@@ -28,12 +49,14 @@ const ALONE = [
 ];
 
 /** The slow lane does not run what would be the same in it. */
+const ONLY_SLOW = [...PROGRAMS, ...REPETITIONS];
 const inLane: string[] = isSlow
-  ? [...PROGRAMS, ...filesOfSlowLane()]
+  ? [...ONLY_SLOW, ...filesOfSlowLane()]
   : isUnit
     ? [...filesOfUnitLane()]
     : ['test/**/*.test.ts'];
-const isInLane = (file: string): boolean => !(isSlow || isUnit) || inLane.includes(file);
+const isInLane = (file: string): boolean =>
+  isSlow || isUnit ? inLane.includes(file) : !ONLY_SLOW.includes(file);
 
 export default defineConfig({
   test: {
@@ -43,7 +66,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: inLane,
-          exclude: [...(isSlow ? [] : PROGRAMS), ...ALONE],
+          exclude: [...(isSlow ? [] : ONLY_SLOW), ...ALONE],
           // What a file imports is loaded once for each worker, and not once for each file.
           isolate: false,
         },

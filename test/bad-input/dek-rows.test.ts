@@ -25,6 +25,10 @@ import {
   type Failure,
 } from '../support/failure.js';
 import { activeRow } from '../support/rows.js';
+import { perLane } from '../support/lane.js';
+
+/** Which bits are flipped: in the fast lane a part, and of each byte another. */
+const EVERY_BIT = perLane(9, 1);
 
 const made = setup();
 let envelope: Envelope;
@@ -274,7 +278,7 @@ describe('a DEK row that another was copied over', () => {
 describe('a wrap', () => {
   it('does not open with any one bit flipped', async () => {
     const bytes = Buffer.from(row.wrappedDek, 'base64url');
-    for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+    for (let bit = 0; bit < bytes.length * 8; bit += EVERY_BIT) {
       const copy = Uint8Array.from(bytes);
       copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
       const wrappedDek = Buffer.from(copy).toString('base64url');

@@ -8,6 +8,7 @@ import * as testing from '../../src/testing/index.js';
 import { KEY, note } from '../support/encryptor.js';
 import { describeError, type Failure } from '../support/failure.js';
 import { OPTION_BAGS, optionWorld, type OptionBag } from '../support/option-bags/index.js';
+import { someOf } from '../support/lane.js';
 
 /** Exports that take no options. */
 const WITHOUT_OPTIONS = [
@@ -102,17 +103,19 @@ describe('a misspelt option', () => {
   });
 });
 
+const NO_OBJECTS: readonly (readonly [options: unknown, got: string])[] = [
+  [null, 'null'],
+  [[], 'an array'],
+  ['text', 'a string'],
+  [7, 'a number'],
+  [() => 1, 'a function'],
+];
+
 describe('what is no object', () => {
   it.each(BAGS.filter(({ owner }) => owner === undefined))(
     'stands for no options of $name',
     async (bag) => {
-      for (const [options, got] of [
-        [null, 'null'],
-        ['text', 'a string'],
-        [7, 'a number'],
-        [[], 'an array'],
-        [() => 1, 'a function'],
-      ] as const) {
+      for (const [options, got] of someOf(NO_OBJECTS, 2)) {
         expect(await outcomeOf(bag, () => options)).toEqual({
           name: 'TypeError',
           message: `"options" expected a plain object, got ${got}`,
@@ -167,7 +170,7 @@ describe('a polluted prototype', () => {
     'switches nothing on in $name',
     async (bag) => {
       const clean = await outcomeOf(bag);
-      for (const name of bag.optional) {
+      for (const name of someOf(bag.optional)) {
         const around = <T>(work: () => Promise<T>): Promise<T> =>
           polluted(name, Symbol('poison'), work);
         expect([name, await outcomeOf(bag, undefined, around)]).toEqual([name, clean]);

@@ -42,7 +42,7 @@ async function world(): Promise<readonly [Setup, Notes]> {
 }
 
 /** Which calls crash: in the fast lane a part, another for each kind of crash. */
-const EVERY = perLane(8, 1);
+const EVERY = perLane(24, 1);
 
 type Start = (process: MortalProcess) => Migration;
 

@@ -19,7 +19,6 @@ import { schedules } from '../support/rotation/schedule.js';
 import { seedOf, type Seed } from '../support/rotation/seeds.js';
 import { Tally } from '../support/rotation/tally.js';
 import { readerOver } from '../support/rotation/watch.js';
-import { perLane } from '../support/lane.js';
 
 // Hundreds of races: on a busy machine a minute is short.
 vi.setConfig({ testTimeout: 600_000 });
@@ -239,7 +238,7 @@ describe('beside two writers, a reader and a rewrap, in any order and left at an
     requireAllMet(tally);
   });
 
-  it.each(perLane([true], [false, true]))(
+  it.each([false, true])(
     'a re-encryption loses no write and leaves no old DEK in use, shred: %s',
     async (shred) => {
       const tally = new Tally();

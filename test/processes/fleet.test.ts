@@ -6,7 +6,7 @@ import { encryptorOver, makeWorld, note, seededBytes, versionOf } from './killed
 import type { World } from './killed-rewrap-world.js';
 import { isSlow, perLane } from '../support/lane.js';
 
-const WORKERS = perLane(3, 8);
+const WORKERS = perLane(2, 8);
 const KILLED = 1;
 /** Well before the end of a shard, and after the first rows. */
 const ROWS_UNTIL_KILL = 10;

@@ -7,7 +7,6 @@ import { DekWatch, FIRST_EPOCH } from './killed-rewrap-watch.js';
 import { encryptorOver, makeWorld, note, versionOf, type World } from './killed-rewrap-world.js';
 import { KilledRotation, type Landing } from './killed-rotation.js';
 import { Traffic, type TrafficCounts } from './traffic-process.js';
-import { isSlow } from '../support/lane.js';
 
 interface JournalEntry {
   readonly id: string;
@@ -15,12 +14,11 @@ interface JournalEntry {
   readonly body?: string;
 }
 
-/** In the fast lane a rollback is killed beside the same traffic. */
 const ROUNDS = 2;
 const LIMIT_MS = 1_200_000;
 const LEAST_AMONG_ROWS = 0.8;
 
-it.runIf(isSlow)(
+it(
   'rewraps that are killed at every step lose nothing, beside a process that reads and writes',
   async () => {
     const landings: Landing[] = [];

@@ -15,6 +15,7 @@ import {
 } from '../support/rotation/meks.js';
 import { partOfRuns } from '../support/rotation/runs.js';
 import { activeRow, tombstone } from '../support/rows.js';
+import { someOf } from '../support/lane.js';
 
 // MEK `a` is lost, `c` is still there, and `b` is the target.
 const RECOVERY = ['ours', 'none', 'other key', 'broken', 'another DEK', 'a short DEK'] as const;
@@ -191,6 +192,6 @@ describe('the report of a recovery', () => {
     const losses = expectedLosses(made);
     expect(losses.length).toBeGreaterThan(50);
     expect(new Set(losses.map(([, reason]) => reason)).size).toBe(5);
-    for (const dryRun of [true, false]) await runAndCompare(made, dryRun);
+    for (const dryRun of someOf([false, true])) await runAndCompare(made, dryRun);
   });
 });

@@ -5,7 +5,6 @@ import { execPath } from 'node:process';
 import { expect, it } from 'vitest';
 import { run, RUN } from './started.js';
 import { trySeeds } from './try-seeds.js';
-import { isSlow } from '../support/lane.js';
 
 const OUTCOMES = JSON.stringify(join(import.meta.dirname, 'jobs', 'outcomes.ts'));
 
@@ -29,7 +28,7 @@ it('says the same in two jobs as in one', async () => {
   expect(code).toBe(0);
 });
 
-it.runIf(isSlow)('names a task whose process died, and goes on with another process', async () => {
+it('names a task whose process died, and goes on with another process', async () => {
   const tasks = [
     {
       seeds: [1],

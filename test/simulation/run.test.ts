@@ -3,7 +3,7 @@ import * as library from '../../src/index.js';
 import { coverage } from './coverage.js';
 import { runSeed } from './run-seed.js';
 import { RUN, run } from './started.js';
-import { perLane } from '../support/lane.js';
+import { isSlow } from '../support/lane.js';
 
 it('replays a seed step by step in another process', async () => {
   const { steps, digest } = await runSeed(7, library, coverage());
@@ -19,7 +19,7 @@ const MISTAKES = [
   ['--jobs', '0'],
 ];
 
-it.each(perLane(MISTAKES.slice(0, 1), MISTAKES))('refuses %s %s', async (name, value) => {
+it.runIf(isSlow).each(MISTAKES)('refuses %s %s', async (name, value) => {
   const { code } = await run(RUN, `${name}=${value}`);
   expect(code).not.toBe(0);
 });

@@ -10,7 +10,7 @@ import { sampleRow } from '../../src/testing/sample-items.js';
 import { perLane } from '../support/lane.js';
 
 const SCRIPT = join(import.meta.dirname, 'increment-epoch.ts');
-const PROCESSES = perLane(3, 6);
+const PROCESSES = perLane(2, 6);
 const ROUNDS = perLane(15, 50);
 
 let directory: string;

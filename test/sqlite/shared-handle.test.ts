@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/testing/index.js';
 import { letTimePass, LockedFile } from './locked-file.js';
 import { fill, READS, ROW, storesOn, WRITES } from './store-calls.js';
+import { someOf } from '../support/lane.js';
 
 let file: LockedFile;
 
@@ -68,7 +69,7 @@ describe("the application's busy_timeout", () => {
     expect(after).toEqual(after.map(() => before));
   });
 
-  it.each(timeouts)(
+  it.each(someOf(timeouts, 2))(
     'is as it was while calls wait for the lock, and after: %s',
     async (timeout) => {
       const handle = application(timeout === undefined ? undefined : { timeout });
@@ -113,7 +114,7 @@ describe("the application's busy_timeout", () => {
 });
 
 describe('a statement of the application that was refused', () => {
-  it.each(WRITES)('stops no %s, then or later', async (_, write) => {
+  it.each(someOf(WRITES, 2))('stops no %s, then or later', async (_, write) => {
     const handle = application({ timeout: 0 });
     const stores = storesOn(handle);
     const found = await fill(stores);

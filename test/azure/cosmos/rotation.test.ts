@@ -24,6 +24,7 @@ import { failure } from '../../support/failure.js';
 import { AutoClock } from '../../support/rotation/auto-clock.js';
 import { envKeys, versionOf, type MekName } from '../../support/rotations.js';
 import { activeRow } from '../../support/rows.js';
+import { isSlow, someOf } from '../../support/lane.js';
 
 const server = await CosmosServer.start();
 afterAll(() => server.stop());
@@ -139,7 +140,7 @@ describe('documents over a Cosmos store', () => {
     expect(server.count('create', 'replace')).toBe(0);
   });
 
-  it('are decrypted a hundred at once after one query for their DEKs', async () => {
+  it.runIf(isSlow)('are decrypted a hundred at once after one query for their DEKs', async () => {
     server.account.mostItemsOnPage = Infinity;
     bench = await dekBench(server);
     const stored = await copyNotes(100);
@@ -174,7 +175,7 @@ describe('a rotation over a Cosmos store', () => {
     expect(server.count('create', 'replace', 'delete')).toBe(0);
   });
 
-  it('is shared by workers with a shard each', async () => {
+  it.runIf(isSlow)('is shared by workers with a shard each', async () => {
     server.account.mostItemsOnPage = Infinity;
     bench = await dekBench(server, { readLagMs: 0 });
     notes = await copyNotes(24);
@@ -233,7 +234,7 @@ describe('a rotation ends complete, with nothing failed, although', () => {
     ['a page holds no items', { on: 'query', emptyPage: true, skip: 2 }],
   ];
 
-  it.each(faults)('%s', async (_name, fault) => {
+  it.each(someOf(faults, 3))('%s', async (_name, fault) => {
     const { summary } = await rotate(
       onFirstPass(() => {
         server.script(fault);
@@ -310,33 +311,32 @@ describe('a rotation that Cosmos DB stops', () => {
     await expectFinishedByRerun();
   });
 
-  it.each([
-    [
-      'by throttling every query forever',
-      { on: 'query', status: 429, times: Infinity },
-      'STORE_UNAVAILABLE',
-    ],
-    ['by refusing a continuation (400)', { on: continued, status: 400 }, 'STORE_FAILED'],
-    [
-      'by a partition split that its continuation does not survive (410)',
-      { on: continued, status: 410, times: Infinity },
-      'STORE_FAILED',
-    ],
-    ['by taking the role away', { status: 403, times: Infinity }, 'STORE_FAILED'],
-  ] satisfies (readonly [string, CosmosFault, string])[])(
-    '%s says so, and goes on in a rerun',
-    async (_name, fault, code) => {
-      const rotation = rotate(
-        onFirstPass(() => {
-          server.script(fault);
-        }),
-      );
-      expect(await failure(rotation)).toMatchObject({ name: 'StoreError', code });
-      server.clearScript();
-      await expectAllReadable();
-      await expectFinishedByRerun();
-    },
-  );
+  it.each(
+    someOf([
+      [
+        'by throttling every query forever',
+        { on: 'query', status: 429, times: Infinity },
+        'STORE_UNAVAILABLE',
+      ],
+      ['by refusing a continuation (400)', { on: continued, status: 400 }, 'STORE_FAILED'],
+      [
+        'by a partition split that its continuation does not survive (410)',
+        { on: continued, status: 410, times: Infinity },
+        'STORE_FAILED',
+      ],
+      ['by taking the role away', { status: 403, times: Infinity }, 'STORE_FAILED'],
+    ] satisfies (readonly [string, CosmosFault, string])[]),
+  )('%s says so, and goes on in a rerun', async (_name, fault, code) => {
+    const rotation = rotate(
+      onFirstPass(() => {
+        server.script(fault);
+      }),
+    );
+    expect(await failure(rotation)).toMatchObject({ name: 'StoreError', code });
+    server.clearScript();
+    await expectAllReadable();
+    await expectFinishedByRerun();
+  });
 
   function continued({
     kind,

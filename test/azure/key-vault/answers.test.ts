@@ -8,6 +8,7 @@ import type { VaultRequest } from '../../support/azure/key-vault/request-log.js'
 import { note } from '../../support/encryptor.js';
 import { failure } from '../../support/failure.js';
 import { VaultWorld } from './vault-world.js';
+import { someOf } from '../../support/lane.js';
 
 const FRESH = { workspaceId: 'w', id: 'new', body: 'text' };
 
@@ -108,7 +109,7 @@ describe('an answer about another key', () => {
 });
 
 describe('an unwrap that gives the wrong bytes', () => {
-  it.each([0, 31, 33])(
+  it.each(someOf([31, 0, 33]))(
     '(%i of them) is passed on, and the row is as good as altered',
     async (length) => {
       const provider = world.provider({ mekVersion: world.first });
@@ -160,7 +161,7 @@ describe('a wrap that is none', () => {
     retryable: false,
   });
 
-  it.each([0, 32, 255, 257])(
+  it.each(someOf([255, 0, 32, 257], 2))(
     '(of %i bytes) is refused before anything is written',
     async (length) => {
       const provider = world.provider({ mekVersion: world.first });

@@ -11,6 +11,7 @@ import { akvProvider, MEK_NAME } from '../../support/azure/akv-provider.js';
 import { KeyVaultServer } from '../../support/azure/key-vault-server.js';
 import { note, PRODUCT } from '../../support/encryptor.js';
 import { QuietClock } from '../../support/quiet-clock.js';
+import { isSlow } from '../../support/lane.js';
 
 const CREATES = 300;
 /** So that ten seconds allow fifty operations. */
@@ -86,7 +87,7 @@ function wrapsOf(vault: KeyVaultServer): number {
 }
 
 describe('300 creates at once on a vault of 50 operations in ten seconds, over HTTPS', () => {
-  it('fail in part without a limit', async () => {
+  it.runIf(isSlow)('fail in part without a limit', async () => {
     const world = await smallVault({});
     const ends = await burst(world);
     expect(ends['KEY_PROVIDER_THROTTLED, retryable']).toBeGreaterThan(40);
@@ -104,7 +105,7 @@ describe('300 creates at once on a vault of 50 operations in ten seconds, over H
     expect(seconds).toBeLessThan((1.1 * CREATES) / QUOTA_PER_SECOND);
   });
 
-  it('are refused beyond "maxQueued", and can be tried again', async () => {
+  it.runIf(isSlow)('are refused beyond "maxQueued", and can be tried again', async () => {
     const world = await smallVault({ maxOpsPerSecond: QUOTA_PER_SECOND, maxQueued: 100 });
     expect(await burst(world)).toEqual({
       created: 100,
@@ -114,14 +115,14 @@ describe('300 creates at once on a vault of 50 operations in ten seconds, over H
     expect(again).toBe('created');
   });
 
-  it('wait where the service throttles anyway', async () => {
+  it.runIf(isSlow)('wait where the service throttles anyway', async () => {
     const world = await smallVault({ maxOpsPerSecond: 2 * QUOTA_PER_SECOND });
     expect(await burst(world)).toEqual({ created: CREATES });
     expect(throttledBy(world.server)).toBeGreaterThan(0);
     expect(throttledBy(world.server)).toBeLessThan(CREATES / 10);
   });
 
-  it('share the limit with a rotation, and go first', async () => {
+  it.runIf(isSlow)('share the limit with a rotation, and go first', async () => {
     const world = await smallVault({ maxOpsPerSecond: QUOTA_PER_SECOND });
     const { clock, encryptor, server: vault } = world;
     for (let at = 0; at < 10; at += 1) await clock.pass(create(encryptor, `old-${String(at)}`));

@@ -3,6 +3,7 @@ import { MemoryDekStore } from '../../../src/testing/index.js';
 import type { FaultAction } from '../../support/azure/key-vault/fault.js';
 import { contentsOf, note } from '../../support/encryptor.js';
 import { VaultWorld, type Warm } from './vault-world.js';
+import { someOf } from '../../support/lane.js';
 
 type Use = 'unwrapKey' | 'wrapKey';
 
@@ -155,6 +156,7 @@ function call({ provider, dek, wrap }: Warm, use: Use): Promise<unknown> {
 }
 
 describe.each(REFUSALS)('$name', (refusal) => {
+  const isOneOfSome = someOf(REFUSALS, 2).includes(refusal);
   const { fault, code, problem, uses = ['wrapKey', 'unwrapKey'], requests = 1 } = refusal;
 
   it('is reported after as few requests as possible, and ends when the vault works again', async () => {
@@ -175,37 +177,40 @@ describe.each(REFUSALS)('$name', (refusal) => {
     }
   });
 
-  it('leaves no trace in the store, whether a DEK is made, a rotation begun or under way', async () => {
-    const provider = world.provider({ mekVersion: world.first });
-    const product = await world.product(provider);
-    const { memory, encryptor } = product;
-    const target = { mekVersion: second };
-    const fresh = { workspaceId: 'w', id: 'new', body: 'text' };
-    for (const use of uses) {
-      world.fault(fault, use);
-      const begun = (): Promise<unknown> => world.rewrap(encryptor, { target });
-      const sealed = (): Promise<unknown> => encryptor.encryptDocument(note, fresh);
-      await world.expectNothingWritten(memory, code, begun);
-      if (use === 'wrapKey') await world.expectNothingWritten(memory, code, sealed);
+  it.runIf(isOneOfSome)(
+    'leaves no trace in the store, whether a DEK is made, a rotation begun or under way',
+    async () => {
+      const provider = world.provider({ mekVersion: world.first });
+      const product = await world.product(provider);
+      const { memory, encryptor } = product;
+      const target = { mekVersion: second };
+      const fresh = { workspaceId: 'w', id: 'new', body: 'text' };
+      for (const use of uses) {
+        world.fault(fault, use);
+        const begun = (): Promise<unknown> => world.rewrap(encryptor, { target });
+        const sealed = (): Promise<unknown> => encryptor.encryptDocument(note, fresh);
+        await world.expectNothingWritten(memory, code, begun);
+        if (use === 'wrapKey') await world.expectNothingWritten(memory, code, sealed);
+        world.server.clearScript();
+      }
+
+      const [use = 'wrapKey'] = uses;
+      const before = await world.rows(memory);
+      let seen = 0;
+      // The first one is the round trip before a rotation begins.
+      world.fault(fault, ({ operation }) => operation === use && ++seen > 1);
+      const { summary, errors } = await world.rewrap(encryptor, { target });
+      expect(summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
+      const expected = code === 'WRAP_REJECTED' ? 'TAMPERED' : code;
+      for (const error of errors) expect(error).toMatchObject({ code: expected });
+      expect(await world.rows(memory)).toEqual(before);
+
       world.server.clearScript();
-    }
-
-    const [use = 'wrapKey'] = uses;
-    const before = await world.rows(memory);
-    let seen = 0;
-    // The first one is the round trip before a rotation begins.
-    world.fault(fault, ({ operation }) => operation === use && ++seen > 1);
-    const { summary, errors } = await world.rewrap(encryptor, { target });
-    expect(summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
-    const expected = code === 'WRAP_REJECTED' ? 'TAMPERED' : code;
-    for (const error of errors) expect(error).toMatchObject({ code: expected });
-    expect(await world.rows(memory)).toEqual(before);
-
-    world.server.clearScript();
-    const rerun = await world.rewrap(encryptor, { target });
-    expect(rerun.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
-    await world.expectReadable(product, provider);
-  });
+      const rerun = await world.rewrap(encryptor, { target });
+      expect(rerun.summary).toMatchObject({ complete: true, changed: 3, failed: 0 });
+      await world.expectReadable(product, provider);
+    },
+  );
 });
 
 const LOOKS: readonly (Omit<Refusal, 'problem' | 'uses'> & { readonly message: string })[] = [

@@ -5,7 +5,7 @@ import { decryptAny, MEK_VERSION, setup, type Setup } from '../../support/encryp
 import { failure, rejection } from '../../support/failure.js';
 import { alterRecord, alterRow, record, rows, writeNotes } from '../../support/rotations.js';
 
-const MANY = 300;
+const MANY = 262;
 const MOST = 256;
 
 /** What a writer of the database can do to every row. */

@@ -3,6 +3,7 @@ import type { MeteredVault } from '../../support/rotation/metered-vault.js';
 import { describeError } from '../../support/failure.js';
 import { ofType } from '../../support/rotations.js';
 import { budgetWorld, pass, ran, run } from './budgets.js';
+import { isSlow } from '../../support/lane.js';
 
 const RETRY_AFTER_MS = 5_000;
 
@@ -161,7 +162,7 @@ describe('a throttled rewrap', () => {
     }
   });
 
-  it('halves its pace too, and has it back in the course of a minute', async () => {
+  it.runIf(isSlow)('halves its pace too, and has it back in the course of a minute', async () => {
     const world = await budgetWorld(900);
     const { vault, clock } = world;
     vault.refuse = (count) => (count === 400 ? { retryAfterMs: RETRY_AFTER_MS } : undefined);

@@ -79,7 +79,7 @@ async function requireRecovery({ watch, isWritten }: Crossed): Promise<void> {
 }
 
 /** Which calls crash: in the fast lane a part. */
-const EVERY = perLane(4, 1);
+const EVERY = perLane(12, 1);
 
 /** The writer's call that makes the row: the record and the scope are read, the DEK is wrapped. */
 const CREATE = 4;

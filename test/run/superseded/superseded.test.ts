@@ -107,7 +107,7 @@ async function requireSettled({ arranged, process: { held } }: Held): Promise<vo
 }
 
 /** At which steps it is held: at each of its writes, and in the fast lane at a part of the others. */
-const EVERY = perLane(4, 1);
+const EVERY = perLane(12, 1);
 
 /** Holds a run at each of its steps in turn, and looks at what came of it. */
 async function atEachStep(
