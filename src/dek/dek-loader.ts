@@ -1,7 +1,7 @@
 /** Finds the DEKs that open envelopes: in the cache, else in the store. @module */
 import { FieldEncryptionError, hasCode, KeyProviderError } from '../errors/errors.js';
 import { describeMek, isLive, parseDekRow, type LiveDekRow } from '../format/dek-row.js';
-import { mapConcurrently } from '../async/concurrency.js';
+import { mapConcurrently, type MapConcurrentlyOptions } from '../async/concurrency.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { untilAborted } from '../async/abort.js';
 import { wrapDigest, type UnwrappedDek } from './dek-cache.js';
@@ -15,11 +15,6 @@ import type { RowChecks } from './scope-rows.js';
 /** A DEK, or why it could not be loaded. */
 export type DekOutcome =
   { readonly ok: true; readonly dek: Dek } | { readonly ok: false; readonly error: unknown };
-
-export interface LoadManyOptions {
-  readonly concurrency: number;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export class DekLoader {
   readonly #context: DekContext;
@@ -65,7 +60,7 @@ export class DekLoader {
   /** Loads many: one bulk read for DEKs that are not in the cache, then concurrent unwraps. */
   async loadMany(
     dekIds: ReadonlySet<string>,
-    { concurrency, signal }: LoadManyOptions,
+    options: MapConcurrentlyOptions,
   ): Promise<ReadonlyMap<string, DekOutcome>> {
     const ids = [...dekIds];
     const cold = ids.filter((dekId) => !this.#context.dekCache.peek(dekId));
@@ -77,8 +72,7 @@ export class DekLoader {
         return { ok: false, error };
       }
     };
-    const loading = mapConcurrently(ids, load, { concurrency, signal });
-    const outcomes = await untilAborted(loading, signal);
+    const outcomes = await untilAborted(mapConcurrently(ids, load, options), options.signal);
     return new Map(ids.map((dekId, index) => [dekId, outcomes[index] as DekOutcome]));
   }
 

@@ -32,7 +32,11 @@ export class ShredToken {
 
   /** @throws FieldEncryptionError `DEK_SHREDDED`: see {@link FieldEncryptor.shred}. */
   throwIfShredded(): void {
-    if (this.#isShredded) throw shreddedHere(this.scopeId);
+    if (!this.#isShredded) return;
+    throw new FieldEncryptionError(
+      'DEK_SHREDDED',
+      `Scope ${this.scopeId} was shredded by this process after the call began, or after the document was opened: the data that its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved creates a new DEK`,
+    );
   }
 
   /** Called before the DEK is loaded: the holder evicts it when the scope is shredded. */
@@ -49,13 +53,6 @@ export class ShredToken {
     }
     this.#holders.clear();
   }
-}
-
-function shreddedHere(scopeId: string): FieldEncryptionError {
-  return new FieldEncryptionError(
-    'DEK_SHREDDED',
-    `Scope ${scopeId} was shredded by this process after the call began, or after the document was opened: the data that its DEKs sealed cannot be read any more; a call that begins after "shred" has resolved creates a new DEK`,
-  );
 }
 
 // By store object: all encryptors and runs over one store must know each other's shreds.

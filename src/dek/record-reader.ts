@@ -1,7 +1,6 @@
 /** The rotation record for writers: a copy of limited age. @module */
-import { readRotationItem, type DekStore } from '../store/dek-store.js';
+import { readRotationItem } from '../store/dek-store.js';
 import {
-  type Clock,
   elapsedBetween,
   type Moment,
   momentOf,
@@ -13,6 +12,7 @@ import type { DekRow, MekReference } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { untilDone } from '../store/compare-and-set.js';
 import { SingleFlight } from '../async/abort.js';
+import type { DekContext } from './dek-services.js';
 import { type EpochsSeen, recordBehind } from './dek-bounds.js';
 import {
   firstRotationRecord,
@@ -29,10 +29,7 @@ export interface RecordCopy {
   readonly authenticatedBy?: string | undefined;
 }
 
-export interface RecordReaderOptions {
-  readonly product: string;
-  readonly dekStore: Required<DekStore>;
-  readonly clock: Clock;
+export interface RecordReaderOptions extends Pick<DekContext, 'clock' | 'dekStore' | 'product'> {
   /** The MEK version for the first DEKs of a product. */
   readonly firstMek: () => Promise<MekReference>;
   /** Stored in a record that is created here; an existing record keeps its own. */

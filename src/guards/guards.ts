@@ -212,7 +212,9 @@ interface PastMoment {
  * @throws TypeError or RangeError for anything but a Date, or such a text, in the past.
  */
 export function readPastMoment(moment: unknown, { name, meaning, nowMs }: PastMoment): string {
-  const atMs = isDate(moment) ? moment.getTime() : Date.parse(textOf(moment));
+  // A number, or a list of one text, could also be read as a time.
+  const given = typeof moment === 'string' ? moment : '';
+  const atMs = isDate(moment) ? moment.getTime() : Date.parse(given);
   const text = Number.isNaN(atMs) ? undefined : new Date(atMs).toISOString();
   if (text === undefined || (typeof moment === 'string' && moment !== text)) {
     throw new TypeError(
@@ -221,11 +223,6 @@ export function readPastMoment(moment: unknown, { name, meaning, nowMs }: PastMo
   }
   if (atMs <= nowMs) return text;
   throw new RangeError(`"${name}" expected a time in the past, got one in the future`);
-}
-
-/** A number, or a list of one text, could also be read as a time. */
-function textOf(moment: unknown): string {
-  return typeof moment === 'string' ? moment : '';
 }
 
 /** All parts that a run may need, and the other properties of an encryptor. */

@@ -3,6 +3,7 @@ import type { Container } from '@azure/cosmos';
 import { systemClock, type Clock } from '../../async/clock.js';
 import { withDeadline } from '../../async/abort.js';
 import { requireIntegerBetween } from '../../guards/guards.js';
+import type { DekStoreOptions } from '../../store/dek-store.js';
 import { CosmosFailure, failureOf } from './cosmos-failure.js';
 import {
   describeRequest,
@@ -12,10 +13,7 @@ import {
 } from './cosmos-request.js';
 
 /** The call options of `DekStore` and `DocumentStore`. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onRequestCharge?: ((units: number) => void) | undefined;
-}
+export type CallOptions = DekStoreOptions;
 
 type Send<Answer> = (signal: AbortSignal) => Promise<Answer>;
 

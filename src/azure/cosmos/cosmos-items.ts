@@ -26,11 +26,6 @@ interface Write {
   readonly etag?: string;
 }
 
-interface WriteAnswer extends CosmosAnswer {
-  /** Absent after a delete. */
-  readonly etag?: string;
-}
-
 /** The result of a read after a write: written, overtaken by another write, or not written so far. */
 type Finding = 'lost' | 'open' | { readonly etag: string };
 
@@ -114,7 +109,7 @@ export class CosmosItems {
     }
   }
 
-  #request({ place, content, etag }: Write, abortSignal: AbortSignal): Promise<WriteAnswer> {
+  #request({ place, content, etag }: Write, abortSignal: AbortSignal): Promise<CosmosAnswer> {
     const onlyIf = etag !== undefined && { type: 'IfMatch', condition: etag };
     const request = { abortSignal, ...(onlyIf && { accessCondition: onlyIf }) };
     if (content === undefined) return this.#itemAt(place).delete(request);

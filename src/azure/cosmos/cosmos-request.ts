@@ -27,6 +27,8 @@ export interface CosmosAnswer {
   readonly substatus?: number;
   readonly requestCharge: number;
   readonly activityId?: string;
+  /** Only after a read or a write of an item. */
+  readonly etag?: string;
 }
 
 export function describeRequest(

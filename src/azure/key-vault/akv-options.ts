@@ -113,28 +113,20 @@ export function readAkvOptions(options: AkvKeyProviderOptions): AkvSettings {
   requireCredential(own.credential);
   requirePlainObject('clientOptions', clientOptions);
   const verifiesChallenge = !requireVaultUrl(own.vaultUrl, insecureAllowLoopback);
-  const limits = readLimits(own);
-  requireOpsLimit(own);
-  return ownProperties({
-    ...own,
-    ...limits,
-    ...{ id, wrapAlgorithm, wrapMode, clientOptions, insecureAllowLoopback, clock },
-    vaultUrl: new URL(own.vaultUrl).origin,
-    verifiesChallenge,
-  });
-}
-
-function readLimits({
-  stateTtlMs = 60_000,
-  attemptTimeoutMs = 10_000,
-  maxAttempts = 5,
-  maxRetryDelayMs = 30_000,
-}: AkvKeyProviderOptions) {
+  const { stateTtlMs = 60_000, attemptTimeoutMs = 10_000 } = own;
+  const { maxAttempts = 5, maxRetryDelayMs = 30_000 } = own;
   requireIntegerBetween('stateTtlMs', stateTtlMs, 1_000, 3_600_000);
   requireIntegerBetween('attemptTimeoutMs', attemptTimeoutMs, 100, 600_000);
   requireIntegerBetween('maxAttempts', maxAttempts, 1, 20);
   requireIntegerBetween('maxRetryDelayMs', maxRetryDelayMs, 0, 600_000);
-  return { stateTtlMs, attemptTimeoutMs, maxAttempts, maxRetryDelayMs };
+  requireOpsLimit(own);
+  return ownProperties({
+    ...own,
+    ...{ stateTtlMs, attemptTimeoutMs, maxAttempts, maxRetryDelayMs },
+    ...{ id, wrapAlgorithm, wrapMode, clientOptions, insecureAllowLoopback, clock },
+    vaultUrl: new URL(own.vaultUrl).origin,
+    verifiesChallenge,
+  });
 }
 
 /** @returns Whether the vault is on this machine. */
