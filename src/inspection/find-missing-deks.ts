@@ -131,20 +131,11 @@ export async function* findMissingDeks(
   });
   return yield* search(context, {
     head: { product: context.product, collection: definition.collection },
-    nothing: NOTHING,
+    nothing: { scanned: 0, sound: 0, affected: 0, skipped: 0, failed: 0, missing: 0 },
     pages: checkedPages(context),
     check: (document) => checkForMissing(context, document),
   });
 }
-
-const NOTHING: MissingDekCounts = {
-  scanned: 0,
-  sound: 0,
-  affected: 0,
-  skipped: 0,
-  failed: 0,
-  missing: 0,
-};
 
 async function* checkedPages(
   context: DocumentSearchContext,

@@ -135,20 +135,11 @@ export async function* findOrphanDeks(
   const parts = { ...context, minAgeMs };
   return yield* search(context, {
     head: { product, collection: definition.collection },
-    nothing: NOTHING,
+    nothing: { scanned: 0, orphans: 0, present: 0, young: 0, skipped: 0, failed: 0 },
     pages: dekRowPages(dekStore, { product }, signal),
     check: (item) => checkForOrphan(parts, item),
   });
 }
-
-const NOTHING: OrphanDekCounts = {
-  scanned: 0,
-  orphans: 0,
-  present: 0,
-  young: 0,
-  skipped: 0,
-  failed: 0,
-};
 
 interface OrphanCheckParts extends DocumentSearchContext {
   readonly minAgeMs: number;

@@ -26,7 +26,7 @@ import type {
   RunEstimate,
   RunSummary,
 } from '../run/run-event.js';
-import { finishRun, RunPublisher } from '../run/run-publisher.js';
+import { finishRun } from '../run/run-publisher.js';
 import type { StoredItem } from '../store/dek-store.js';
 
 /** `would-change` only in a dry run, `changed` only outside one. */
@@ -79,11 +79,9 @@ export interface MaintenanceJob {
 export async function* maintainRows(
   job: MaintenanceJob,
 ): AsyncGenerator<MaintenanceEvent, MaintenanceSummary, void> {
-  const { run, request } = job;
-  const context = runContext(runParts(job.encryption), request);
-  const { product } = context;
-  const publisher = new RunPublisher({ run, product, dryRun: request.dryRun });
-  return yield* finishRun<MaintenanceStepEvent, MaintenanceSummary>(context, publisher, () =>
+  const { run, encryption, request } = job;
+  const context = runContext(runParts(encryption), request);
+  return yield* finishRun<MaintenanceStepEvent, MaintenanceSummary>(context, { run }, () =>
     scanned(job, context),
   );
 }

@@ -15,7 +15,12 @@ import {
 } from '../run/run-context.js';
 import { pagesOf } from '../run/passes.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
-import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
+import type {
+  DekRowPage,
+  DekStoreItem,
+  ListDekRowsOptions,
+  StoredItem,
+} from '../store/dek-store.js';
 import {
   type MaintenanceEvent,
   type MaintenanceSummary,
@@ -149,12 +154,9 @@ async function resealItems(context: RunContext, recordKeyId: string): Promise<vo
   const { product, dekStore, signal } = context;
   for (const scope of SCOPES) {
     const scopeId = `${scope}${product}`;
-    const pages = pagesOf((options) => dekStore.listItems(scopeId, options), {
-      store: 'DEK store',
-      rule: 'S15',
-      signal,
-    });
-    for await (const items of pages) {
+    const list = (options: ListDekRowsOptions): Promise<DekRowPage> =>
+      dekStore.listItems(scopeId, options);
+    for await (const items of pagesOf(list, ['DEK store', 'S15'], signal)) {
       for (const item of items) {
         const { value } = item;
         const hasMac = value === undefined || !hasNoMac(keyOf(value, scopeId));

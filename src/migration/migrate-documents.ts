@@ -17,7 +17,7 @@ import {
   runEstimate,
 } from '../run/run-context.js';
 import { meteredDocumentStore, type AnyDocumentStore } from '../run/scanned-document.js';
-import { finishRun, RunPublisher } from '../run/run-publisher.js';
+import { finishRun } from '../run/run-publisher.js';
 import { RunTally } from '../run/passes.js';
 import type { RunName } from '../run/run-event.js';
 import { type DocumentStore, refuseReservedFields } from '../store/document-store.js';
@@ -64,13 +64,10 @@ export async function* migrateDocuments(
   job: MigrationJob,
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
   requireParts(job);
-  const { run, definition, request } = job;
   const lease: LeaseSlot = { held: undefined };
   const context = contextOf(job, lease);
-  const { collection } = definition;
-  const source = { run, product: context.product, collection, dryRun: request.dryRun };
-  const publisher = new RunPublisher(source);
-  return yield* finishRun<MigrationStepEvent, MigrationSummary>(context, publisher, () =>
+  const facts = { run: job.run, collection: job.definition.collection };
+  return yield* finishRun<MigrationStepEvent, MigrationSummary>(context, facts, () =>
     underLease(job, context, lease),
   );
 }

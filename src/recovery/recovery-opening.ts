@@ -2,7 +2,7 @@
 import { deriveCommitment } from '../crypto/key-schedule.js';
 import { commitsTo } from '../dek/dek-wraps.js';
 import { DEK_BYTES } from '../dek/dek.js';
-import { FieldEncryptionError, hasCode, type ErrorDetails } from '../errors/errors.js';
+import { FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { isLive, type LiveDekRow, primaryWrap, isSameMek } from '../format/dek-row.js';
 import type { DekLoss, DekLossReason } from '../rotation/rewrap-event.js';
 import type { RotationContext } from '../rotation/rewrap-all-deks.js';
@@ -51,7 +51,7 @@ export class RecoveryOpening implements DekOpening {
       return { bytes: found, from: primaryWrap(row), repaired: false, recovered: true };
     }
     const keyId = this.#recoveryKey.id;
-    return openWithMek(context, row, (cause) => lostDek(row, found, { keyId, cause }));
+    return openWithMek(context, row, (cause) => new LostDekError(row, found, { keyId, cause }));
   }
 
   lossOf({ product }: RotationContext, item: StoredItem, error: unknown): DekLoss | undefined {
@@ -132,23 +132,19 @@ type RecoveryMiss = Exclude<DekLossReason, 'unreadable-row'>;
 class LostDekError extends FieldEncryptionError<'DEK_UNRECOVERABLE'> {
   readonly reason: RecoveryMiss;
 
-  constructor(reason: RecoveryMiss, message: string, details: ErrorDetails) {
-    super('DEK_UNRECOVERABLE', message, details);
+  /**
+   * @param keyId - The id of the passed private key.
+   * @param cause - Why the row's own wrap does not open either.
+   */
+  constructor(
+    row: LiveDekRow,
+    reason: RecoveryMiss,
+    { keyId, cause }: { readonly keyId: string; readonly cause: unknown },
+  ) {
+    const message = `DEK ${row.id} cannot be recovered: ${describe(row, reason, keyId)}`;
+    super('DEK_UNRECOVERABLE', message, { dekId: row.id, cause });
     this.reason = reason;
   }
-}
-
-/**
- * @param keyId - The id of the passed private key.
- * @param cause - Why the row's own wrap does not open either.
- */
-function lostDek(
-  row: LiveDekRow,
-  reason: RecoveryMiss,
-  { keyId, cause }: { readonly keyId: string; readonly cause: unknown },
-): LostDekError {
-  const message = `DEK ${row.id} cannot be recovered: ${describe(row, reason, keyId)}`;
-  return new LostDekError(reason, message, { dekId: row.id, cause });
 }
 
 function describe({ recoveryWrap }: LiveDekRow, reason: RecoveryMiss, keyId: string): string {

@@ -23,12 +23,12 @@ import {
   type RunRequest,
 } from '../run/run-context.js';
 import type { RunName } from '../run/run-event.js';
-import { finishRun, RunPublisher } from '../run/run-publisher.js';
+import { finishRun } from '../run/run-publisher.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
 import type { RewrapEvent, RewrapStepEvent, RewrapSummary } from './rewrap-event.js';
 import { readShard, type RewrapShard, dryRunRewrap, runRewrap } from './rewrap-run.js';
-import type { DekOpening, RowPolicy, VerifyMode } from './row-rewrapper.js';
+import type { DekOpening, VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
 export type RewrapTarget = NamedMek;
@@ -66,10 +66,14 @@ export interface RollbackRotationOptions extends Omit<RewrapAllDeksOptions, 'sou
   readonly verifyFlips?: boolean;
 }
 
-interface RewrapRequest extends RowPolicy, RunRequest {
+export interface RewrapRequest extends RunRequest {
   readonly target: MekReference;
   readonly takeOver: boolean;
   readonly shard: RewrapShard | undefined;
+  readonly verify: VerifyMode;
+  readonly sourceVersion: string | undefined;
+  /** Only in a rollback: a previous wrap under the target is restored without the provider. */
+  readonly rollback?: { readonly verifyFlips: boolean };
 }
 
 const OF_A_ROLLBACK = ['target', 'verify', 'takeOver', 'shard'] as const;
@@ -187,12 +191,12 @@ export async function* rotate(
   opening?: DekOpening,
 ): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
   const parts = runParts(encryption);
-  const { product, configured } = parts;
+  const { configured } = parts;
   const request = readOptions(configured);
   const { target, dryRun } = request;
   const context = { ...runContext(parts, request, target), target, request, opening };
-  const publisher = new RunPublisher({ run, product, target, dryRun });
-  return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, publisher, async function* () {
+  const facts = { run, target };
+  return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, facts, async function* () {
     requireStrongMek(configured, target, 'target');
     await requireTarget(context);
     return yield* dryRun ? dryRunRewrap(context, run) : runRewrap(context, run);

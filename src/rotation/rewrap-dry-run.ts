@@ -134,10 +134,11 @@ export class RewrapDryRun {
 }
 
 /** The destination of the rotation; refused where the rotation would be refused. */
-async function destinationOf({ target, records, request }: RotationContext): Promise<Destination> {
+async function destinationOf(context: RotationContext): Promise<Destination> {
+  const { target, records } = context;
   const record = (await records.readUnlessNew())?.record;
   if (!record) return { epoch: 1, target, generationFloor: 1 };
-  requireRotatable(record, target, request);
+  requireRotatable(context, record);
   const { generationFloor } = record;
   const epoch = isSameMek(record, target) ? record.epoch : record.epoch + 1;
   return { epoch, target, generationFloor };

@@ -160,7 +160,7 @@ type RowPass = PassPlan<StoredItem, RowOutcome>;
 
 export async function* runRewrap(context: RotationContext, run: RunName): RewrapRun {
   const { product, request } = context;
-  const { rotation, joined } = await beginRotation(context, request);
+  const { rotation, joined } = await beginRotation(context);
   const { epoch, target } = rotation;
   const { shard } = request;
   yield { type: 'begun', run, product, epoch, target, joined, ...(shard && { shard }) };
@@ -231,7 +231,7 @@ function sumsOf(outcome: RowOutcome): Sums {
 function summaryOf(
   context: RotationContext,
   run: RunName,
-  { epoch, target }: Pick<Destination, 'epoch' | 'target'>,
+  { epoch, target }: Destination,
   tally: RunTally,
 ): RewrapSummary {
   const { dryRun, shard } = context.request;

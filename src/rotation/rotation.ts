@@ -14,12 +14,13 @@ import { requireNoMac } from '../format/item-shape.js';
 import { type RotationRecord, begunRecord } from '../format/rotation-record.js';
 import { tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { DekStore } from '../store/dek-store.js';
-import type { RotationContext } from './rewrap-all-deks.js';
+import type { RewrapRequest, RotationContext } from './rewrap-all-deks.js';
 
 export class Rotation {
   readonly epoch: number;
   readonly target: MekReference;
-  #generationFloor: number;
+  /** As last read: an operator may raise it meanwhile. */
+  generationFloor: number;
   readonly #records: RecordReader;
   readonly #dekStore: DekStore;
 
@@ -28,12 +29,7 @@ export class Rotation {
     this.#dekStore = dekStore;
     this.epoch = record.epoch;
     this.target = mekIn(record);
-    this.#generationFloor = record.generationFloor;
-  }
-
-  /** As last read: an operator may raise it meanwhile. */
-  get generationFloor(): number {
-    return this.#generationFloor;
+    this.generationFloor = record.generationFloor;
   }
 
   /**
@@ -57,7 +53,7 @@ export class Rotation {
 
   #own(copy: RecordCopy | undefined): RecordCopy {
     if (copy?.record.epoch !== this.epoch) throw superseded(this.epoch, copy?.record);
-    this.#generationFloor = copy.record.generationFloor;
+    this.generationFloor = copy.record.generationFloor;
     return copy;
   }
 
@@ -92,19 +88,7 @@ export function superseded(epoch: number, by: RotationRecord | undefined): Field
 }
 
 /** Where a rotation moves the rows. */
-export interface Destination {
-  readonly epoch: number;
-  readonly target: MekReference;
-  /** From the rotation record: rows far above it are forged. */
-  readonly generationFloor: number;
-}
-
-/** Which rows a rotation skips, and whether it is a rollback. */
-export interface RowChoice {
-  readonly sourceVersion: string | undefined;
-  /** Only in a rollback: a previous wrap under the target is restored without the provider. */
-  readonly rollback?: { readonly verifyFlips: boolean };
-}
+export type Destination = Pick<Rotation, 'epoch' | 'generationFloor' | 'target'>;
 
 export type RowDecision =
   'ahead' | 'unchanged' | 'flip' | 'move-epoch' | 'other-version' | 'rewrap';
@@ -112,7 +96,7 @@ export type RowDecision =
 export function decide(
   row: LiveDekRow,
   { epoch, target, generationFloor }: Destination,
-  { sourceVersion, rollback }: RowChoice,
+  { sourceVersion, rollback }: RewrapRequest,
 ): RowDecision {
   requireCredible(row, { generationFloor });
   requireNoMac(row, `DEK row ${row.id}`);
@@ -137,24 +121,16 @@ interface Beginning {
   readonly joined: boolean;
 }
 
-/** Whether it may begin while another one is unfinished. */
-interface TakeOver extends Pick<RowChoice, 'rollback'> {
-  readonly takeOver: boolean;
-}
-
 /**
  * @throws FieldEncryptionError `ROTATION_UNFINISHED` while a rotation to another target is unfinished, unless
  *   it is taken over; `ROTATION_RECORD_MISSING`.
  */
-export async function beginRotation(
-  context: RotationContext,
-  request: TakeOver,
-): Promise<Beginning> {
+export async function beginRotation(context: RotationContext): Promise<Beginning> {
   const { clock, target, signal, records } = context;
   return untilDone('Beginning the rotation', async () => {
     const copy = await records.readOrCreate();
     const { record } = copy;
-    requireRotatable(record, target, request);
+    requireRotatable(context, record);
     if (isSameMek(record, target)) return { rotation: new Rotation(context, record), joined: true };
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
@@ -165,10 +141,10 @@ export async function beginRotation(
 
 /** Throws what {@link beginRotation} would throw, without beginning a rotation. */
 export function requireRotatable(
+  { target, request }: RotationContext,
   record: RotationRecord,
-  target: MekReference,
-  { takeOver, rollback }: TakeOver,
 ): void {
+  const { takeOver, rollback } = request;
   if (record.state === 'complete' || takeOver || isSameMek(record, target)) return;
   if (rollback && cameFrom(record, target)) return;
   throw new FieldEncryptionError(

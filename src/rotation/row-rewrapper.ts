@@ -17,23 +17,19 @@ import { changeRow, type RowAttempt, type RowChange, type RowKind } from '../run
 import type { Settled } from '../run/passes.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RowOutcome, DekLoss } from './rewrap-event.js';
-import type { RotationContext } from './rewrap-all-deks.js';
+import type { RewrapRequest, RotationContext } from './rewrap-all-deks.js';
 import type { PassStage } from './rewrap-run.js';
-import { type Rotation, decide, type RowChoice, type RowDecision } from './rotation.js';
+import { type Rotation, decide, type RowDecision } from './rotation.js';
 
 /** Which new wraps are unwrapped again before they replace the old ones. */
 export type VerifyMode = 'all' | 'first' | 'none';
-
-export interface RowPolicy extends RowChoice {
-  readonly verify: VerifyMode;
-}
 
 type Rewrap = RowChange<RowOutcome>;
 
 export class RowRewrapper {
   readonly #context: RotationContext;
   readonly #rotation: Rotation;
-  readonly #policy: RowPolicy;
+  readonly #policy: RewrapRequest;
   #firstVerified: Promise<boolean> | undefined;
   #hasRivals = false;
 

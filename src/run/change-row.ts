@@ -14,11 +14,7 @@ export function dekRowPages(
   filter: DekRowFilter,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly StoredItem[], void, void> {
-  return pagesOf((options) => dekStore.list(filter, options), {
-    store: 'DEK store',
-    rule: 'S7',
-    signal,
-  });
+  return pagesOf((options) => dekStore.list(filter, options), ['DEK store', 'S7'], signal);
 }
 
 /** For events: the dekId, if it is known. */

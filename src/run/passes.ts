@@ -116,11 +116,8 @@ interface Page<Item> {
 /** @throws FieldEncryptionError `ADAPTER_CONTRACT` where a listing would never end. */
 export async function* pagesOf<Item>(
   list: (options: ListOptions) => Promise<Page<Item>>,
-  {
-    store,
-    rule,
-    signal,
-  }: Pick<ListOptions, 'signal'> & { readonly store: string; readonly rule: string },
+  [store, rule]: readonly [store: string, rule: string],
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly Item[], void, void> {
   let continuation: string | undefined;
   do {

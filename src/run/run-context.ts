@@ -68,13 +68,8 @@ export function readRunOptions<Options extends RunOptions>(
   const { dryRun = false, signal } = own;
   const concurrency = readConcurrency(own.concurrency);
   requireBoolean('dryRun', dryRun);
-  const request = {
-    concurrency,
-    limits: readBudgetOptions(own),
-    dryRun,
-    signal,
-  };
-  return { own, request };
+  const limits = readBudgetOptions(own);
+  return { own, request: { concurrency, limits, dryRun, signal } };
 }
 
 /** The number of items that a run, or a search, has in flight. */

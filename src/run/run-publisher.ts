@@ -153,7 +153,7 @@ const runChannel = channel(diagnosticsChannels.run);
 let runs = 0;
 
 /** The publisher of one run from its start: receives each of its events, its failure and its end. */
-export class RunPublisher {
+class RunPublisher {
   readonly #source: Source & Pick<RunMessage, 'id'>;
   #isOver = false;
   #pass = 0;
@@ -243,10 +243,11 @@ const WITHHELD = ['error', 'key', 'loss'];
  * @param work - Yields every event except `finished`, and returns the summary without its costs.
  */
 export async function* finishRun<Event extends ChargedEvent, Summary extends RunSummary>(
-  { charge, budget, clock, signal }: RunContext,
-  publisher: RunPublisher,
+  { product, request, charge, budget, clock, signal }: RunContext,
+  facts: Pick<Source, 'collection' | 'run' | 'target'>,
   work: () => AsyncGenerator<Event, Summary, void>,
 ): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
+  const publisher = new RunPublisher({ ...facts, product, dryRun: request.dryRun });
   const publish = (event: Event): void => {
     publisher.publish(event as unknown as RunEventLike);
   };

@@ -21,7 +21,7 @@ export function documentPages(
 ): AsyncGenerator<readonly AnyDocumentItem[], void, void> {
   const list = async (options: ListDocumentsOptions): Promise<DocumentPage<AnyDocument>> =>
     checkedPage(await store.list(options));
-  return pagesOf(list, { store: 'document store', rule: 'D6', signal });
+  return pagesOf(list, ['document store', 'D6'], signal);
 }
 
 /**
