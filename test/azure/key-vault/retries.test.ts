@@ -154,8 +154,8 @@ describe.each(TROUBLES)('$name', ({ fault, code, problem, sleeps, retryAfterMs }
     const { provider, dek } = warm;
     const wrapping = (): Promise<unknown> => provider.wrapKey(dek, { mekVersion: world.first });
     for (const [use, work] of someOf([
-      ['unwrapKey', () => unwrapping(warm)],
       ['wrapKey', wrapping],
+      ['unwrapKey', () => unwrapping(warm)],
     ] as const)) {
       world.fault(fault, use);
       const message = `${use} on ${world.address(world.first)} ${problem}`;
