@@ -60,7 +60,7 @@ export function planRead(
       sealed.push({ slot, envelope });
     } else passedThrough += passPlaintext(field.path, passesPlaintext);
   }
-  return { sealed, dekIds: named?.dekIds ?? dekIds, passedThrough };
+  return { sealed, dekIds: named ? [...named] : dekIds, passedThrough };
 }
 
 /**

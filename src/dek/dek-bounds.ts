@@ -84,22 +84,11 @@ export const MOST_DEKS_IN_DOCUMENT = 256;
 /** DEKs of one document that are loaded concurrently. */
 export const DEKS_AT_ONCE = 16;
 
-export class DistinctDeks {
-  readonly #dekIds: Set<string>;
-
-  constructor(dekIds: readonly string[] = []) {
-    this.#dekIds = new Set(dekIds);
-  }
-
-  /** Each dekId once. */
-  get dekIds(): readonly string[] {
-    return [...this.#dekIds];
-  }
-
+/** The ids of the DEKs that a document names, each once. */
+export class DistinctDeks extends Set<string> {
   /** @throws FieldEncryptionError `TOO_MANY_DEKS`. */
-  add(dekId: string): void {
-    this.#dekIds.add(dekId);
-    if (this.#dekIds.size <= MOST_DEKS_IN_DOCUMENT) return;
+  override add(dekId: string): this {
+    if (super.add(dekId).size <= MOST_DEKS_IN_DOCUMENT) return this;
     throw tooManyDeks(
       'The envelopes of the document name',
       'restore the document from a backup, and find out who wrote it',

@@ -95,7 +95,10 @@ export class AkvKeyProvider implements KeyProvider {
         ? rsaOaep256Wrap(state.publicKey, dek)
         : await this.#calls.crypt('wrapKey', dek, mekVersion, options);
     const wrap = this.#wrapOf(wrapped, mekVersion, wrapBytes);
-    if (!state && wrapBytes === undefined) await this.#prove(wrap, wrapped.length, dek, options);
+    if (!state && wrapBytes === undefined) {
+      await this.#requireUnwrap(wrap, dek, options);
+      this.#states.prove(mekVersion, wrapped.length);
+    }
     return wrap;
   }
 
@@ -122,17 +125,11 @@ export class AkvKeyProvider implements KeyProvider {
   }
 
   /** The vault may wrap with a disabled version, which then cannot unwrap. */
-  async #prove(
-    wrap: KeyWrap,
-    wrapBytes: number,
-    dek: Uint8Array,
-    options: KeyProviderOptions,
-  ): Promise<void> {
+  async #requireUnwrap(wrap: KeyWrap, dek: Uint8Array, options: KeyProviderOptions): Promise<void> {
     const unwrapped = await this.unwrapKey(wrap, options);
     const isSame = unwrapped.length === dek.length && timingSafeEqual(unwrapped, dek);
     unwrapped.fill(0);
     if (!isSame) throw wrapRejected(wrap);
-    this.#states.prove(wrap.mekVersion, wrapBytes);
   }
 
   #unreadable(mekVersion: string): KeyProviderError {
