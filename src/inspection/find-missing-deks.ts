@@ -1,13 +1,11 @@
 /** Finds documents whose DEK is missing. @module */
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
-import { planRead } from '../cipher/document-reader.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
-import { draftOf } from '../document/define-document.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors/errors.js';
 import { isLive, parseDekRow } from '../format/dek-row.js';
 import { isPlainObject } from '../guards/guards.js';
-import { strayEnvelopes } from '../migration/stored-fields.js';
+import { storedFieldsOf, strayEnvelopes } from '../migration/stored-fields.js';
 import type { OutcomeOf } from '../run/run-event.js';
 import {
   documentPages,
@@ -167,17 +165,15 @@ interface CheckedDocument {
 /** The most paths that are named for one DEK of one document; more than any definition needs. */
 const MOST_PATHS = 100;
 
-function namedDeks(
-  { product, definition }: DocumentSearchContext,
-  { document, etag }: AnyDocumentItem,
-): NamedDeks {
-  const key = isPlainObject(document) ? identityOf(definition, document) : {};
+function namedDeks(context: DocumentSearchContext, { document, etag }: AnyDocumentItem): NamedDeks {
+  const key = isPlainObject(document) ? identityOf(context.definition, document) : {};
   try {
-    const draft = draftOf(document, definition.tree);
-    const place = definition.placeOf(product, document);
-    const { sealed } = planRead(draft, place, true);
-    const declared = sealed.map(({ slot, envelope }) => ({ ...envelope, path: slot.field.path }));
-    const named = [...declared, ...strayEnvelopes(document, { place, tree: draft.tree })];
+    const fields = storedFieldsOf(context, document);
+    const declared = fields.sealed.map(({ slot, envelope }) => ({
+      ...envelope,
+      path: slot.field.path,
+    }));
+    const named = [...declared, ...strayEnvelopes(document, fields)];
     return { key, etag, pathsByDekId: pathsByDekIdOf(named) };
   } catch (error) {
     return { key, etag, error };

@@ -26,12 +26,7 @@ import {
 import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
-import {
-  storedFieldsOf,
-  type StoredFields,
-  strayEnvelope,
-  strayEnvelopes,
-} from './stored-fields.js';
+import { requireNoStray, storedFieldsOf, type StoredFields } from './stored-fields.js';
 
 /** A DEK that the source does not have: it was created later, or is under another MEK. */
 const NOT_OF_THE_SOURCE = [
@@ -193,11 +188,9 @@ export class Reencrypter {
     generations: DekGenerations,
   ): Promise<boolean> {
     const { sealed, place, dekIds } = fields;
-    const stray = strayEnvelopes(document, fields).find(({ dekId }) =>
-      generations.isToReplace(dekId),
-    );
-    if (stray) throw strayEnvelope(stray);
-    if (!dekIds.some((dekId) => generations.isToReplace(dekId))) return false;
+    const isToReplace = (dekId: string): boolean => generations.isToReplace(dekId);
+    requireNoStray(document, fields, isToReplace);
+    if (!dekIds.some(isToReplace)) return false;
     const { definition } = this.#context;
     // Called for its refusals: what is not sealed has to be stored too.
     planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);

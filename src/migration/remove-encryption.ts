@@ -12,7 +12,7 @@ import {
   type MigrationOptions,
 } from './migration-options.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
-import { storedFieldsOf, strayEnvelope, strayEnvelopes } from './stored-fields.js';
+import { requireNoStray, storedFieldsOf } from './stored-fields.js';
 
 /**
  * Decrypts every declared field of a collection in place, beside live traffic.
@@ -78,8 +78,7 @@ async function openedOf(
 ): Promise<DocumentRewrite | undefined> {
   const { definition, reader } = context;
   const stored = storedFieldsOf(context, document);
-  const [stray] = strayEnvelopes(document, stored);
-  if (stray) throw strayEnvelope(stray);
+  requireNoStray(document, stored, () => true);
   const fields = stored.sealed.length;
   if (fields === 0) return undefined;
   const opened = await reader.read(definition, document);

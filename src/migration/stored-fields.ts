@@ -32,10 +32,7 @@ export function storedFieldsOf(
   return { place, tree: draft.tree, plain: passedThrough, sealed, dekIds };
 }
 
-interface StrayEnvelope {
-  readonly path: string;
-  readonly dekId: string;
-}
+type FieldsInPlace = Pick<StoredFields, 'place' | 'tree'>;
 
 /**
  * Finds envelopes sealed by another definition, for example an earlier one. This definition cannot move them
@@ -44,21 +41,25 @@ interface StrayEnvelope {
  */
 export function strayEnvelopes(
   document: AnyDocument,
-  {
-    place: { scope },
-    tree,
-  }: { readonly place: DocumentPlace; readonly tree: readonly FieldNode[] },
-): StrayEnvelope[] {
-  const found = ownLookAlikes(document, { scope, tree, intoValues: true });
+  { place, tree }: FieldsInPlace,
+): { readonly path: string; readonly dekId: string }[] {
+  const found = ownLookAlikes(document, { scope: place.scope, tree, intoValues: true });
   return found
     .filter(({ value }) => isSoundEnvelope(value))
     .map(({ path, dekId }) => ({ path, dekId }));
 }
 
-export function strayEnvelope({ path, dekId }: StrayEnvelope): FieldEncryptionError {
-  return new FieldEncryptionError(
+/** @throws FieldEncryptionError `ENVELOPE_REFUSED` for a stray envelope under one of these DEKs. */
+export function requireNoStray(
+  document: AnyDocument,
+  fields: FieldsInPlace,
+  isOneOf: (dekId: string) => boolean,
+): void {
+  const stray = strayEnvelopes(document, fields).find(({ dekId }) => isOneOf(dekId));
+  if (!stray) return;
+  throw new FieldEncryptionError(
     'ENVELOPE_REFUSED',
-    `The value at "${path}" is an envelope of this document, and the definition declares no field there: migrate with a definition that declares every field that was ever sealed`,
-    { path, dekId },
+    `The value at "${stray.path}" is an envelope of this document, and the definition declares no field there: migrate with a definition that declares every field that was ever sealed`,
+    stray,
   );
 }
