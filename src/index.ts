@@ -54,7 +54,11 @@ export type {
 export type { Environment } from './encryptor/environment-reader.js';
 export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
-export { countPlaintext, type PlaintextCount } from './inspection/count-plaintext.js';
+export {
+  countPlaintext,
+  type PlaintextCount,
+  requireBackfilled,
+} from './inspection/count-plaintext.js';
 export {
   findMissingDeks,
   type MissingDeksEvent,
@@ -68,7 +72,6 @@ export {
 } from './inspection/find-orphan-deks.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
-export { requireBackfilled } from './inspection/require-backfilled.js';
 export { reencryptDocuments, type ReencryptOptions } from './migration/reencrypt-documents.js';
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';

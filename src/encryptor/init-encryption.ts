@@ -12,7 +12,7 @@ import {
 } from './environment.js';
 import { ConfigurationError } from '../errors/errors.js';
 import { FieldEncryptor } from './field-encryptor.js';
-import { requireBackfilled, type BackfilledCollection } from '../inspection/require-backfilled.js';
+import { requireBackfilled, type BackfilledCollection } from '../inspection/count-plaintext.js';
 import { requireBoolean } from '../guards/guards.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
 import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limit-key-provider.js';

@@ -5,6 +5,7 @@ import {
   isLive,
   isSameMek,
   type LiveDekRow,
+  mekIn,
   type MekReference,
 } from '../format/dek-row.js';
 import type { RotationRecord, RotationHistoryEntry } from '../format/rotation-record.js';
@@ -15,20 +16,12 @@ import { type Census, CensusCount } from './take-census.js';
 /** Some of the rows: how many, and the ids of the first ones. */
 class NamedRows {
   static readonly #MOST_NAMED = 10;
-  readonly #dekIds: string[] = [];
-  #rows = 0;
-
-  get rows(): number {
-    return this.#rows;
-  }
-
-  get dekIds(): readonly string[] {
-    return this.#dekIds;
-  }
+  readonly dekIds: string[] = [];
+  rows = 0;
 
   add(dekId: string): void {
-    this.#rows += 1;
-    if (this.#dekIds.length < NamedRows.#MOST_NAMED) this.#dekIds.push(dekId);
+    this.rows += 1;
+    if (this.dekIds.length < NamedRows.#MOST_NAMED) this.dekIds.push(dekId);
   }
 }
 
@@ -64,17 +57,10 @@ function rowsReason(
   return [{ type, rows, dekIds, message }];
 }
 
-function unfinishedReason(
-  rotation: MekReference & { readonly epoch: number; readonly startedAt: string },
-): RetirementReason {
-  const { epoch, startedAt, keyProvider, mekName, mekVersion } = rotation;
-  return {
-    type: 'rotation-unfinished',
-    epoch,
-    target: { keyProvider, mekName, mekVersion },
-    startedAt,
-    message: `the rotation to ${describeMek(rotation)} with epoch ${String(epoch)}, begun ${startedAt}, is not finished; finish it`,
-  };
+function unfinishedReason(record: RotationRecord): RetirementReason {
+  const { epoch, startedAt } = record;
+  const message = `the rotation to ${describeMek(record)} with epoch ${String(epoch)}, begun ${startedAt}, is not finished; finish it`;
+  return { type: 'rotation-unfinished', epoch, target: mekIn(record), startedAt, message };
 }
 
 export function currentTargetReason(hasRecord: boolean): RetirementReason {

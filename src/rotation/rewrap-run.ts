@@ -47,10 +47,8 @@ export function readShard(shard: RewrapShard): RewrapShard {
 }
 
 /** The first and the last shard are open-ended: every possible id is in one of them. */
-export function idRangeOf({
-  index,
-  count,
-}: RewrapShard): Pick<DekRowFilter, 'idBefore' | 'idFrom'> {
+export function idRangeOf(shard: RewrapShard): Pick<DekRowFilter, 'idBefore' | 'idFrom'> {
+  const { index, count } = shard;
   return {
     ...(index > 0 && { idFrom: beginningOf(index, count) }),
     ...(index < count - 1 && { idBefore: beginningOf(index + 1, count) }),
@@ -147,10 +145,8 @@ function stagesFor(shard: RewrapShard): PassStage[] {
   const deals = Array.from({ length: ROUNDS }, (_each, deal) => ({
     isMine: (dekId: string) => isOfRound(shard, deal + 1, dekId),
   }));
-  const everything = {
-    inOrder: (items: readonly StoredItem[]) => inOwnOrder(shard, items),
-  };
-  return [{ shard }, ...deals, everything].map((stage) =>
+  const inOrder = (items: readonly StoredItem[]): readonly StoredItem[] => inOwnOrder(shard, items);
+  return [{ shard }, ...deals, { inOrder }].map((stage) =>
     ownProperties({ ...stage, isShared: true }),
   );
 }
@@ -160,9 +156,9 @@ type RowPass = PassPlan<StoredItem, RowOutcome>;
 
 export async function* runRewrap(context: RotationContext, run: RunName): RewrapRun {
   const { product, request } = context;
+  const { shard } = request;
   const { rotation, joined } = await beginRotation(context);
   const { epoch, target } = rotation;
-  const { shard } = request;
   yield { type: 'begun', run, product, epoch, target, joined, ...(shard && { shard }) };
   yield* passFence(rotation, context);
   const tally = new RunTally();

@@ -197,8 +197,8 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'rotation/rewrap-run.ts',
-        from: 'return [{ shard }, ...deals, everything]',
-        to: 'return [{ shard }, ...deals, ...deals.slice(0, everything ? 1 : 0)]',
+        from: 'return [{ shard }, ...deals, { inOrder }]',
+        to: 'return [{ shard }, ...deals, ...deals.slice(0, inOrder.length)]',
       },
     ],
   },
