@@ -24,7 +24,7 @@ export type SettleDocument = (
   key: DocumentIdentity,
 ) => Promise<SettledDocument>;
 
-type DocumentPasses = AsyncGenerator<MigrationStepEvent, void, void>;
+export type DocumentPasses = AsyncGenerator<MigrationStepEvent, void, void>;
 
 /** Repeats the scan while a scan writes something or loses a race. */
 export async function* documentPasses(

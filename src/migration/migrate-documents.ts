@@ -21,6 +21,7 @@ import { finishRun } from '../run/run-publisher.js';
 import { RunTally } from '../run/passes.js';
 import type { RunName } from '../run/run-event.js';
 import { type DocumentStore, refuseReservedFields } from '../store/document-store.js';
+import type { DocumentPasses } from './document-passes.js';
 import { acquireLease, type LeaseKind, type MigrationLease } from './migration-lease.js';
 import type { MigrationContext, MigrationRequest } from './migration-options.js';
 import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
@@ -37,13 +38,8 @@ export interface MigrationJob {
   readonly documentStore: DocumentStore<object>;
   readonly request: MigrationRequest;
   /** The scans; the tally counts each. */
-  readonly work: (
-    context: MigrationContext,
-    tally: RunTally,
-  ) => AsyncGenerator<MigrationStepEvent, void, void>;
+  readonly work: (context: MigrationContext, tally: RunTally) => DocumentPasses;
 }
-
-type MigrationSteps = AsyncGenerator<MigrationStepEvent, MigrationSummary, void>;
 
 /** Documents are processed in order: no key is needed for long. */
 const MOST_DEKS = 1_000;
@@ -95,7 +91,7 @@ async function* underLease(
   job: MigrationJob,
   context: MigrationContext,
   slot: LeaseSlot,
-): MigrationSteps {
+): AsyncGenerator<MigrationStepEvent, MigrationSummary, void> {
   const { run, kind, definition, request } = job;
   const { collection } = definition;
   const { product, clock, dekStore } = context;

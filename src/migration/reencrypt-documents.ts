@@ -16,9 +16,9 @@ import { waitForWriters } from '../run/wait-for-writers.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { documentPasses, keepLease } from './document-passes.js';
+import { type DocumentPasses, documentPasses, keepLease } from './document-passes.js';
 import { migrateDocuments } from './migrate-documents.js';
-import type { MigrationEvent, MigrationStepEvent, MigrationSummary } from './migration-event.js';
+import type { MigrationEvent, MigrationSummary } from './migration-event.js';
 import {
   type MigrationContext,
   readMigrationOptions,
@@ -108,7 +108,7 @@ async function* reencrypt(
   context: MigrationContext,
   tally: RunTally,
   request: ReencryptRequest,
-): AsyncGenerator<MigrationStepEvent, void, void> {
+): DocumentPasses {
   const source = request.source && sourceLoader(context, request.source);
   const oldDeks = request.dryRun
     ? await previewFloor(context, request.createdBefore)
