@@ -1,5 +1,4 @@
 /** Removes the previous wraps that rows keep from before their last rewrap. @module */
-import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import {
   isLive,
@@ -27,6 +26,7 @@ import {
   type MaintenanceSummary,
   maintainRows,
   type NextRow,
+  requireOpens,
 } from './maintain-rows.js';
 
 export interface PrunePreviousWrapsOptions extends RunOptions {
@@ -109,7 +109,8 @@ function nextRow(context: RunContext, request: PruneRequest, rotation: SettledRo
     if (!row.previousWrap) return undefined;
     if (!isSelected(row, request)) return 'not-selected';
     await rotation.requireReached(context, row);
-    await requireSound(context, row);
+    // The wrap that remains must hold the DEK.
+    await requireOpens(context, row);
     return withoutPreviousWrap(row);
   };
 }
@@ -121,12 +122,6 @@ function isSelected(
   // The soak of a row without `rewrappedAt` is unknown.
   if (!previousWrap || rewrappedAt === undefined || rewrappedAt >= rewrappedBefore) return false;
   return mek === undefined || isSameMek(previousWrap, mek);
-}
-
-/** The wrap that remains must hold the DEK. */
-async function requireSound(context: RunContext, row: LiveDekRow): Promise<void> {
-  context.dekCache?.requireSameKey(row);
-  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
 }
 
 function withoutPreviousWrap(row: LiveDekRow): DekRow {

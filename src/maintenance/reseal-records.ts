@@ -1,9 +1,8 @@
 /** Writes every record of a product with a mac under the current record key. @module */
 import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
-import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { contended } from '../errors/errors.js';
-import { isLive, type DekRow } from '../format/dek-row.js';
+import { isLive } from '../format/dek-row.js';
 import { hasNoMac, nameOfItem, requireKnownType } from '../format/item-shape.js';
 import { collectionOfReencryption, parseReencryption } from '../format/reencryption-record.js';
 import { readEncryption } from '../guards/guards.js';
@@ -15,17 +14,13 @@ import {
 } from '../run/run-context.js';
 import { pagesOf } from '../run/passes.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
-import type {
-  DekRowPage,
-  DekStoreItem,
-  ListDekRowsOptions,
-  StoredItem,
-} from '../store/dek-store.js';
+import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
 import {
   type MaintenanceEvent,
   type MaintenanceSummary,
   maintainRows,
   type NextRow,
+  requireOpens,
 } from './maintain-rows.js';
 
 /**
@@ -106,16 +101,10 @@ function recordKeyIdOf({ dekStore }: EncryptionContext): string {
 function nextRow(context: RunContext, recordKeyId: string): NextRow {
   return async (row, { authenticatedBy }) => {
     if (authenticatedBy === recordKeyId) return undefined;
-    if (authenticatedBy === undefined) await requireWhole(context, row);
+    // Before a row without a mac gets its first one: it must hold the DEK of its commitment.
+    if (authenticatedBy === undefined && isLive(row)) await requireOpens(context, row);
     return row;
   };
-}
-
-/** Before a row without a mac gets its first one: it must hold the DEK of its commitment. */
-async function requireWhole(context: RunContext, row: DekRow): Promise<void> {
-  if (!isLive(row)) return;
-  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
-  context.dekCache?.requireSameKey(row);
 }
 
 /** Checked with each page: a process that signs with another key may write it again meanwhile. */
@@ -148,15 +137,15 @@ async function replaceRecord(
 
 /** The prefixes of every kind of item that may have a mac, later versions' included; the product follows. */
 const SCOPES = ['lease:', 'definition:', 'member:'];
+const LISTING = ['DEK store', 'S15'] as const;
 
 /** @throws The failure of an item: without it, the macs of a product are not complete. */
 async function resealItems(context: RunContext, recordKeyId: string): Promise<void> {
   const { product, dekStore, signal } = context;
   for (const scope of SCOPES) {
     const scopeId = `${scope}${product}`;
-    const list = (options: ListDekRowsOptions): Promise<DekRowPage> =>
-      dekStore.listItems(scopeId, options);
-    for await (const items of pagesOf(list, ['DEK store', 'S15'], signal)) {
+    const pages = pagesOf((options) => dekStore.listItems(scopeId, options), LISTING, signal);
+    for await (const items of pages) {
       for (const item of items) {
         const { value } = item;
         const hasMac = value === undefined || !hasNoMac(keyOf(value, scopeId));

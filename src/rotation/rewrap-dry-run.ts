@@ -49,12 +49,12 @@ export interface RewrapEstimate {
 export class RewrapDryRun {
   readonly destination: Destination;
   readonly #context: RotationContext;
-  readonly #estimator: RewrapEstimator;
+  readonly estimator: RewrapEstimator;
 
   private constructor(context: RotationContext, destination: Destination) {
     this.destination = destination;
     this.#context = context;
-    this.#estimator = new RewrapEstimator(context);
+    this.estimator = new RewrapEstimator(context);
   }
 
   /** @throws What the rotation itself would be refused with. */
@@ -77,10 +77,6 @@ export class RewrapDryRun {
     return settled;
   }
 
-  estimate(): Promise<RewrapEstimate> {
-    return this.#estimator.estimate();
-  }
-
   async #requireSameRotation(item: StoredItem): Promise<void> {
     const { epoch } = this.destination;
     const { product, records } = this.#context;
@@ -93,7 +89,7 @@ export class RewrapDryRun {
     if (!isLive(row)) return { type: 'skipped', dekId, reason: 'shredded' };
     switch (decide(row, this.destination, this.#context.request)) {
       case 'move-epoch':
-        this.#estimator.addEpochMove();
+        this.estimator.addEpochMove();
         return { type: 'unchanged', dekId, epochOnly: false };
       case 'unchanged':
         return { type: 'unchanged', dekId, epochOnly: false };
@@ -111,7 +107,7 @@ export class RewrapDryRun {
   async #rewrap(row: LiveDekRow): Promise<RowOutcome> {
     const opened = await openDek(this.#context, row);
     opened.bytes.fill(0);
-    this.#estimator.addRewrap(row, opened);
+    this.estimator.addRewrap(row, opened);
     const { from, repaired, recovered } = opened;
     const how = { repaired, flipped: false, ...(recovered && { recovered }) };
     return { type: 'would-change', dekId: row.id, from: mekIn(from), ...how };
@@ -122,7 +118,7 @@ export class RewrapDryRun {
     const { id: dekId } = row;
     const verifies = this.#context.request.rollback?.verifyFlips === true;
     if (await opensFromPrevious(this.#context, row)) {
-      this.#estimator.addFlip(verifies);
+      this.estimator.addFlip(verifies);
       return { type: 'would-change', dekId, from: mekIn(row), repaired: false, flipped: true };
     }
     if (verifies) return this.#rewrap(row);

@@ -177,7 +177,7 @@ export async function* dryRunRewrap(context: RotationContext, run: RunName): Rew
     ...passOver(context, stage, (item) => dryRun.settle(item)),
     purpose: 'change',
   });
-  const estimate = await dryRun.estimate();
+  const estimate = await dryRun.estimator.estimate();
   return { ...summaryOf(context, run, dryRun.destination, tally), estimate };
 }
 

@@ -14,7 +14,7 @@ import {
   type MeteredDocumentStore,
 } from './scanned-document.js';
 import { requireDefinition, requireDekStore, requireDocumentStore } from './required-parts.js';
-import { readConcurrency } from './run-context.js';
+import { readConcurrency, type RunContext } from './run-context.js';
 
 /** The context of a search; a `FieldEncryptor` is one. */
 export interface SearchedEncryption {
@@ -34,12 +34,8 @@ export interface SearchRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-export interface SearchContext extends SearchRequest {
-  readonly product: string;
-  readonly clock: Clock;
-  readonly dekStore: Required<DekStore>;
-  readonly charge: RunCharge;
-}
+export interface SearchContext
+  extends SearchRequest, Pick<RunContext, 'charge' | 'clock' | 'dekStore' | 'product'> {}
 
 export interface DocumentSearchContext extends SearchContext {
   readonly definition: AnyDefinition;

@@ -47,7 +47,7 @@ export const OPERATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'maintenance/prune-previous-wraps.ts',
-        from: '    await requireSound(context, row);\n',
+        from: '    await requireOpens(context, row);\n',
         to: '',
       },
     ],
