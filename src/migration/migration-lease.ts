@@ -1,9 +1,10 @@
 /** Takes, renews and releases the lease of a collection: docs/format.md, "Lease". @module */
-import { elapsedMs, momentOf, timestampOf, type Clock, type Moment } from '../async/clock.js';
+import { elapsedMs, momentOf, timestampOf, type Moment } from '../async/clock.js';
 import { FieldEncryptionError, hasCode, contended } from '../errors/errors.js';
 import { leaseId, leaseScopeId, type Lease, isReleased, parseLease } from '../format/lease.js';
+import type { RunContext } from '../run/run-context.js';
 import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
-import { type DekStore, readLeaseItem } from '../store/dek-store.js';
+import { readLeaseItem } from '../store/dek-store.js';
 import type { LeaseEvent } from './migration-event.js';
 import { MOST_LEASE_TTL_MS } from './migration-options.js';
 
@@ -51,14 +52,11 @@ function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolea
 export type LeaseKind = 'backfill' | 'reencrypt' | 'remove-encryption';
 
 /** The owner and period of a lease. */
-export interface LeaseTerms {
-  readonly product: string;
+export interface LeaseTerms extends Pick<RunContext, 'clock' | 'dekStore' | 'product'> {
   readonly collection: string;
   readonly kind: LeaseKind;
   readonly owner: string;
   readonly leaseTtlMs: number;
-  readonly dekStore: Required<DekStore>;
-  readonly clock: Clock;
 }
 
 /** Heartbeats in each period: a single late one does not lose the lease. */

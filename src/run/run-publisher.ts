@@ -81,29 +81,26 @@ interface RunStoppedEvent {
 }
 
 /** An item failed: a code instead of the error, which may quote the input of an adapter. */
-interface PublishedFailedEvent {
+interface PublishedFailedEvent extends ChargedEvent {
   readonly type: 'failed';
   /** Absent for a document, whose key is not published. */
   readonly dekId?: string;
   readonly errorCode: CallErrorCode;
   readonly counts: RunCounts;
-  readonly requestCharge?: number;
 }
 
 /** The event as the caller receives it. */
-interface PublishedFinishedEvent {
+interface PublishedFinishedEvent extends ChargedEvent {
   readonly type: 'finished';
   readonly summary: RunSummary;
-  readonly requestCharge?: number;
 }
 
 /** Any other event as the caller receives it, without the key of a document. */
-interface PublishedStepEvent {
+interface PublishedStepEvent extends ChargedEvent {
   readonly type:
     Exclude<ItemOutcome['type'], 'failed'> | 'begun' | 'fence' | 'lease' | 'pass' | 'passed';
   readonly dekId?: string;
   readonly counts?: RunCounts;
-  readonly requestCharge?: number;
   /** Further properties of the run's own events. */
   readonly [fact: string]: unknown;
 }
@@ -173,16 +170,8 @@ class RunPublisher {
     if (runChannel.hasSubscribers) this.#send(published(event));
   }
 
-  fail(error: unknown, signal: AbortSignal | undefined): void {
-    this.#stop({ errorCode: errorCodeOf(error, signal) });
-  }
-
   /** A run that has neither finished nor failed was stopped by its caller. */
-  end(): void {
-    this.#stop({});
-  }
-
-  #stop(why: Pick<RunStoppedEvent, 'errorCode'>): void {
+  stop(why: Pick<RunStoppedEvent, 'errorCode'>): void {
     if (!this.#isOver) this.#send({ type: 'stopped', ...why });
     this.#isOver = true;
   }
@@ -261,9 +250,9 @@ export async function* finishRun<Event extends ChargedEvent, Summary extends Run
     yield finished;
     return summary;
   } catch (error) {
-    publisher.fail(error, signal);
+    publisher.stop({ errorCode: errorCodeOf(error, signal) });
     throw error;
   } finally {
-    publisher.end();
+    publisher.stop({});
   }
 }
