@@ -127,14 +127,18 @@ export class RetirementScan {
 
   /** All reasons, at a time on the waiter's own wall clock. */
   reasons(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
+    const record = this.#record;
+    const { leftAt } = this;
+    const untilMs = (leftAt === undefined ? nowMs : Date.parse(leftAt)) + backupWindowMs;
     return [
-      ...this.#ofRecord(),
+      ...(isSameMek(record, this.#mek) ? [currentTargetReason(true)] : []),
+      ...(record.state === 'complete' ? [] : [unfinishedReason(record)]),
       ...rowsReason('rows', this.#under),
       ...rowsReason('previous-wraps', this.#previousWraps),
       ...rowsReason('rows-behind', this.#behind),
       ...rowsReason('rows-ahead', this.#ahead),
       ...rowsReason('unreadable-rows', this.#unreadable),
-      ...this.#ofBackups(nowMs, backupWindowMs),
+      ...(untilMs > nowMs ? [backupsReason(new Date(untilMs).toISOString(), leftAt)] : []),
     ];
   }
 
@@ -155,21 +159,6 @@ export class RetirementScan {
     const hasLeftIt = previousWrap !== undefined && isSameMek(previousWrap, this.#mek);
     if (!hasLeftIt && nextAt !== undefined && rewrappedAt >= nextAt) return;
     this.#lastToLeave = latest([this.#lastToLeave, rewrappedAt]);
-  }
-
-  #ofRecord(): readonly RetirementReason[] {
-    const record = this.#record;
-    return [
-      ...(isSameMek(record, this.#mek) ? [currentTargetReason(true)] : []),
-      ...(record.state === 'complete' ? [] : [unfinishedReason(record)]),
-    ];
-  }
-
-  #ofBackups(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
-    const { leftAt } = this;
-    const leftMs = leftAt === undefined ? nowMs : Date.parse(leftAt);
-    const untilMs = leftMs + backupWindowMs;
-    return untilMs > nowMs ? [backupsReason(new Date(untilMs).toISOString(), leftAt)] : [];
   }
 }
 
