@@ -77,7 +77,6 @@ export async function* settleConcurrently<T, R>(
     running -= 1;
     ended();
   };
-  // Not a race of all that run: each race would add a reaction to each of them.
   const oneEnded = (): Promise<void> => new Promise((resolve) => (ended = resolve));
   const startMore = (): void => {
     if (signal?.aborted) failure ??= { error: signal.reason };

@@ -27,7 +27,7 @@ import {
 } from '../run/search.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 
 /** Documents; `scanned` is always the sum of `sound`, `affected`, `skipped` and `failed`. */
 interface MissingDekCounts {

@@ -17,7 +17,7 @@ import {
   type SearchSummary,
 } from '../run/search.js';
 import { readRotationItem, type DekStore, type StoredItem } from '../store/dek-store.js';
-import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 
 /** Rows of the product, of any state; `scanned` is always the sum of the others. */
 interface UnreadableRowCounts {

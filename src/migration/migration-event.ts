@@ -10,7 +10,7 @@ import type {
   RunEstimate,
   RunSummary,
 } from '../run/run-event.js';
-import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 import type { DocumentIdentity } from '../run/scanned-document.js';
 
 interface DocumentEvent extends ItemEvent {

@@ -27,7 +27,8 @@ import {
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { type DekStore, originOf } from '../store/dek-store.js';
-import { meteredDekStore, RunCharge } from '../store/metered-dek-store.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import { RunCharge } from '../store/run-charge.js';
 import type { RunTally } from './passes.js';
 import type { RunName, RunSummary, RunEstimate } from './run-event.js';
 
@@ -158,7 +159,7 @@ export function runContext(
   const charge = new RunCharge();
   const budget = new VaultBudget({ ...request.limits, concurrency: request.concurrency, clock });
   const providers = budget.over(configured);
-  const dekStore = meteredDekStore(own.dekStore, { product, clock }, charge);
+  const dekStore = new CheckedDekStore(own.dekStore, { product, clock }, charge);
   dekCache?.belongTo(originOf(own.dekStore), product);
   const epochs = epochsSeenBy(encryption);
   const records = new RecordReader({

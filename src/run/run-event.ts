@@ -1,6 +1,6 @@
 /** The events and the summary of every run. @module */
 import type { VaultUse } from '../provider/vault-budget.js';
-import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 
 /** The name of the function. */
 export type RunName =

@@ -4,7 +4,7 @@ import { ONCE, ownController } from '../async/abort.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { errorCodeOf, type CallErrorCode } from '../diagnostics/traced-call.js';
 import type { MekReference } from '../format/dek-row.js';
-import type { ChargedEvent } from '../store/metered-dek-store.js';
+import type { ChargedEvent } from '../store/run-charge.js';
 import { isLeft } from './passes.js';
 import type { RunContext } from './run-context.js';
 import type { ItemOutcome, RunCounts, RunName, RunSummary, FinishedEvent } from './run-event.js';

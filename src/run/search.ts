@@ -6,7 +6,8 @@ import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore } from '../store/document-store.js';
-import { meteredDekStore, RunCharge, type ChargedEvent } from '../store/metered-dek-store.js';
+import { CheckedDekStore } from '../store/checked-dek-store.js';
+import { RunCharge, type ChargedEvent } from '../store/run-charge.js';
 import { endOnAbort } from './run-publisher.js';
 import {
   type AnyDocumentStore,
@@ -110,7 +111,7 @@ export function searchContext(
     product,
     clock,
     charge,
-    dekStore: meteredDekStore(dekStore, { product, clock }, charge),
+    dekStore: new CheckedDekStore(dekStore, { product, clock }, charge),
   };
 }
 

@@ -20,7 +20,7 @@ import {
   requireTableName,
 } from './stored-json.js';
 import { SqliteConnection, type SqliteRow } from './sqlite-connection.js';
-import type { SqliteHandle, SqliteValue } from './sqlite-handle.js';
+import type { Query, SqliteHandle } from './sqlite-handle.js';
 
 export interface SqliteDocumentStoreOptions {
   /** Created at the first call unless it exists. One table for each collection. */
@@ -86,7 +86,8 @@ export class SqliteDocumentStore<
     const etag = newEtag();
     const json = JSON.stringify(document);
     const values = [etag, json, this.#keyOf(document)];
-    if (await this.#wrote(this.#sql.create, values, options)) return writtenItem(json, etag);
+    if (await this.#wrote({ sql: this.#sql.create, values }, options))
+      return writtenItem(json, etag);
     throw new StoreError('ALREADY_EXISTS', 'The document already exists');
   }
 
@@ -94,7 +95,8 @@ export class SqliteDocumentStore<
     key: DocumentKeyProperties,
     options?: DocumentStoreOptions,
   ): Promise<StoredDocumentItem<Document> | undefined> {
-    const [row] = await this.#all(this.#sql.get, [this.#keyOf(key)], readCallOptions(options));
+    const query = { sql: this.#sql.get, values: [this.#keyOf(key)] };
+    const [row] = await this.#all(query, readCallOptions(options));
     return row && this.#itemOf(row);
   }
 
@@ -106,7 +108,8 @@ export class SqliteDocumentStore<
     const nextEtag = newEtag();
     const json = JSON.stringify(document);
     const values = [nextEtag, json, this.#keyOf(document), columnText(etag)];
-    if (await this.#wrote(this.#sql.replace, values, options)) return writtenItem(json, nextEtag);
+    if (await this.#wrote({ sql: this.#sql.replace, values }, options))
+      return writtenItem(json, nextEtag);
     throw changedMeanwhile();
   }
 
@@ -116,7 +119,7 @@ export class SqliteDocumentStore<
     options?: DocumentStoreOptions,
   ): Promise<void> {
     const values = [this.#keyOf(key), columnText(etag)];
-    if (!(await this.#wrote(this.#sql.delete, values, options))) throw changedMeanwhile();
+    if (!(await this.#wrote({ sql: this.#sql.delete, values }, options))) throw changedMeanwhile();
   }
 
   /**
@@ -127,10 +130,9 @@ export class SqliteDocumentStore<
     const { pageSize = 100, continuation } = own;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     if (continuation !== undefined) parsePageEnd(continuation, this.#key.length);
-    const rows =
-      continuation === undefined
-        ? await this.#all(this.#sql.listFirst, [pageSize + 1], own)
-        : await this.#all(this.#sql.listAfter, [continuation, pageSize + 1], own);
+    // Every key is after the empty text.
+    const query = { sql: this.#sql.list, values: [continuation ?? '', pageSize + 1] };
+    const rows = await this.#all(query, own);
     const page = rows.slice(0, pageSize);
     const items = page.map((row) => this.#itemOf(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
@@ -138,7 +140,8 @@ export class SqliteDocumentStore<
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
-    const [row] = await this.#all(this.#sql.count, [], readCallOptions(options));
+    const query = { sql: this.#sql.count, values: [] };
+    const [row] = await this.#all(query, readCallOptions(options));
     return Number(row?.['total']);
   }
 
@@ -146,21 +149,12 @@ export class SqliteDocumentStore<
     return documentKeyText(this.#key, document);
   }
 
-  #all(
-    sql: string,
-    values: readonly SqliteValue[],
-    { signal }: DocumentStoreOptions,
-  ): Promise<readonly SqliteRow[]> {
-    return this.#connection.all({ sql, values }, signal);
+  #all(query: Query, { signal }: DocumentStoreOptions): Promise<readonly SqliteRow[]> {
+    return this.#connection.all(query, signal);
   }
 
-  async #wrote(
-    sql: string,
-    values: readonly SqliteValue[],
-    options: DocumentStoreOptions | undefined,
-  ): Promise<boolean> {
-    const { signal } = readCallOptions(options);
-    return (await this.#connection.run({ sql, values }, signal)) > 0;
+  async #wrote(query: Query, options: DocumentStoreOptions | undefined): Promise<boolean> {
+    return (await this.#connection.run(query, readCallOptions(options).signal)) > 0;
   }
 
   #itemOf({ document_key: key, etag, document }: SqliteRow): StoredDocumentItem<Document> {
@@ -188,8 +182,7 @@ class DocumentTable {
   readonly get: string;
   readonly replace: string;
   readonly delete: string;
-  readonly listFirst: string;
-  readonly listAfter: string;
+  readonly list: string;
   readonly count: string;
 
   constructor(name: string) {
@@ -204,8 +197,7 @@ class DocumentTable {
     this.replace = `UPDATE ${table} SET etag = ?, document = ?
       WHERE document_key = ? AND etag = ?`;
     this.delete = `DELETE FROM ${table} WHERE document_key = ? AND etag = ?`;
-    this.listFirst = `${read} ORDER BY document_key LIMIT ?`;
-    this.listAfter = `${read} WHERE document_key > ? ORDER BY document_key LIMIT ?`;
+    this.list = `${read} WHERE document_key > ? ORDER BY document_key LIMIT ?`;
     this.count = `SELECT COUNT(*) AS total FROM ${table}`;
   }
 }

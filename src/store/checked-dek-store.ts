@@ -20,7 +20,7 @@ import {
   type StoredItem,
   standsFor,
 } from './dek-store.js';
-import { RunCharge } from './metered-dek-store.js';
+import { RunCharge } from './run-charge.js';
 
 const MOST_READ_LAG_MS = 3_600_000;
 
@@ -30,14 +30,17 @@ const calls = tracingChannel<unknown, StoreMessage>(diagnosticsChannels.store);
 export class CheckedDekStore implements Required<DekStore> {
   readonly #store: DekStore;
   readonly #source: CallSource | undefined;
+  readonly #charge: RunCharge | undefined;
 
   /**
    * @param source - The source of the published calls; absent for a store inside another one that publishes.
+   * @param charge - Adds up what all calls cost.
    */
-  constructor(store: DekStore, source?: CallSource) {
+  constructor(store: DekStore, source?: CallSource, charge?: RunCharge) {
     this.#store = store;
     standsFor(this, store);
     this.#source = source;
+    this.#charge = charge;
   }
 
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
@@ -139,7 +142,8 @@ export class CheckedDekStore implements Required<DekStore> {
     call: (options: Options | undefined) => Promise<T>,
   ): Promise<T> {
     const source = calls.hasSubscribers ? this.#source : undefined;
-    return source ? trace(source, about, options, call) : call(options);
+    const own = this.#charge ? chargedTo(this.#charge, options) : options;
+    return source ? trace(source, about, own, call) : call(own);
   }
 }
 
@@ -150,22 +154,28 @@ function trace<T, Options extends DekStoreOptions>(
   call: (options: Options | undefined) => Promise<T>,
 ): Promise<T> {
   const charge = new RunCharge();
-  const { signal, onRequestCharge } = ownProperties<DekStoreOptions>(options ?? {});
-  const metered = {
-    ...options,
-    onRequestCharge(units: number) {
-      charge.add(units);
-      onRequestCharge?.(units);
-    },
-  } as Options;
+  const metered = chargedTo(charge, options);
   return traceCall({
     channel: calls,
     message: { product, ...about },
     clock,
-    signal,
+    signal: ownProperties<DekStoreOptions>(metered).signal,
     call: () => call(metered),
     known: () => charge.inSummary({}),
   });
+}
+
+/** The same options, whose listener adds to the charge too. */
+function chargedTo<Options extends DekStoreOptions>(
+  charge: RunCharge,
+  options: Options | undefined,
+): Options {
+  const { onRequestCharge } = ownProperties<DekStoreOptions>(options ?? {});
+  const listener = (units: number): void => {
+    charge.add(units);
+    onRequestCharge?.(units);
+  };
+  return { ...options, onRequestCharge: listener } as Options;
 }
 
 function aboutItem(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, type DekStore, type RewrapEvent } from '../../src/index.js';
-import { MeteredDekStore } from '../../src/store/metered-dek-store.js';
+import { CheckedDekStore } from '../../src/store/checked-dek-store.js';
+import { RunCharge } from '../../src/store/run-charge.js';
 import { setup, type Setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';
 import { ofType, pullUntil, rewrap, start, withKeys, writeNotes } from '../support/rotations.js';
@@ -156,7 +157,7 @@ describe('the request charge of a rewrap', () => {
   );
 });
 
-describe('MeteredDekStore', () => {
+describe('CheckedDekStore, with the charge of a run', () => {
   const ARGS: Readonly<Record<keyof DekStore, readonly unknown[]>> = {
     create: ['row'],
     get: ['dekId'],
@@ -173,40 +174,61 @@ describe('MeteredDekStore', () => {
     readLagMs: [],
   };
 
-  /** A call of a metered store that answers with what it was given, and charges 5.71. */
-  function callOf(name: string, listener: Listener): Method {
+  const ITEM = { value: {}, etag: '"1"' };
+  /** Answers of the right form; the others are items. */
+  const ANSWERS: Readonly<Record<string, unknown>> = {
+    getMany: new Map(),
+    listScope: [],
+    list: { items: [] },
+    count: 0,
+    listItems: { items: [] },
+    readLagMs: 0,
+  };
+
+  interface Charged {
+    readonly call: Method;
+    /** What the store was given last. */
+    readonly given: () => readonly unknown[];
+    readonly charge: RunCharge;
+  }
+
+  /** A call of a store that charges 5.71 for it. */
+  function callOf(name: string): Charged {
+    let given: readonly unknown[] = [];
     const inner = new Proxy({} as Required<DekStore>, {
       get:
         () =>
         (...args: readonly unknown[]) => {
+          given = args;
           (args.at(-1) as { readonly onRequestCharge: Listener }).onRequestCharge(5.71);
-          return Promise.resolve(args);
+          return Promise.resolve(ANSWERS[name] ?? ITEM);
         },
     });
-    const metered = new MeteredDekStore(inner, listener);
-    const method = Reflect.get(metered, name) as Method;
-    return (...args) => method.call(metered, ...args);
+    const charge = new RunCharge();
+    const store = new CheckedDekStore(inner, undefined, charge);
+    const method = Reflect.get(store, name) as Method;
+    return { call: (...args) => method.call(store, ...args), given: () => given, charge };
   }
 
   it.each(Object.entries(ARGS))(
     'hears of %s and passes on what it was given',
     async (name, args) => {
-      const heard: number[] = [];
-      const call = callOf(name, (units) => heard.push(units));
+      const { call, given, charge } = callOf(name);
       const { signal } = new AbortController();
-      const given = (await call(...args, { signal, pageSize: 7 })) as unknown[];
-      expect(given.slice(0, -1)).toEqual(args);
-      expect(given.at(-1)).toMatchObject({ pageSize: 7 });
-      expect((given.at(-1) as { signal: unknown }).signal).toBe(signal);
+      await call(...args, { signal, pageSize: 7 });
+      expect(given().slice(0, -1)).toEqual(args);
+      expect(given().at(-1)).toMatchObject({ pageSize: 7 });
+      expect((given().at(-1) as { signal: unknown }).signal).toBe(signal);
       await call(...args);
-      expect(heard).toEqual([5.71, 5.71]);
+      expect(charge.total).toBe(2 * 5.71);
     },
   );
 
   it('keeps the listener that a caller has of its own', async () => {
-    const heard: string[] = [];
-    const call = callOf('get', (units) => heard.push(`run ${String(units)}`));
-    await call('dekId', { onRequestCharge: (units: number) => heard.push(`own ${String(units)}`) });
-    expect(heard).toEqual(['run 5.71', 'own 5.71']);
+    const { call, charge } = callOf('get');
+    const heard: number[] = [];
+    await call('dekId', { onRequestCharge: (units: number) => heard.push(units) });
+    expect(heard).toEqual([5.71]);
+    expect(charge.total).toBe(5.71);
   });
 });

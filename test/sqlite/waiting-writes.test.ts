@@ -85,7 +85,7 @@ describe('writes that wait at the same time', () => {
   it('are left out where their signal aborts before the transaction', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
-    // No pause is ever due, so both wait for nothing but the transaction.
+    // No pause is ever due, so both wait only for the transaction.
     const clock = { ...systemClock, monotonicMs: () => 0 };
     const waiting = new SqliteDocumentStore<Note>(handle, { table: 'notes', key: ['id'], clock });
     const calls = [
