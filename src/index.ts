@@ -103,6 +103,11 @@ export {
 } from './rotation/rewrap-all-deks.js';
 export type { RewrapEvent, RewrapSummary } from './rotation/rewrap-event.js';
 export { rollbackRotation } from './rotation/rollback-rotation.js';
+export {
+  setFenceTtl,
+  type FenceTtlReport,
+  type SetFenceTtlOptions,
+} from './rotation/set-fence-ttl.js';
 export { takeCensus, type Census } from './inspection/take-census.js';
 export type { EncryptionContext, RunOptions } from './run/run-context.js';
 export type { RunCounts, RunName, RunSummary } from './run/run-event.js';

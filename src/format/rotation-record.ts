@@ -185,6 +185,22 @@ export function completedRecord(record: RotationRecord, now: string): RotationRe
   return { ...record, state: 'complete', completedAt: now };
 }
 
+/** Sets the fence, and keeps a longer one until it was waited out. */
+export function withFenceTtl(record: RotationRecord, fenceTtlMs: number): RotationRecord {
+  const longest = Math.max(record.fenceTtlMs, record.drainTtlMs ?? 0);
+  const drained = withoutDrain(record);
+  return { ...drained, fenceTtlMs, ...(longest > fenceTtlMs && { drainTtlMs: longest }) };
+}
+
+/** No process acts any longer by an earlier, longer fence. */
+export function withoutDrain(record: RotationRecord): RotationRecord {
+  const drained = { ...record } as {
+    -readonly [Name in keyof RotationRecord]: RotationRecord[Name];
+  };
+  delete drained.drainTtlMs;
+  return drained;
+}
+
 function historyEntry(record: RotationRecord): RotationHistoryEntry {
   const { epoch, keyProvider, mekName, mekVersion, startedAt, completedAt } = record;
   const entry = { epoch, keyProvider, mekName, mekVersion, startedAt };

@@ -176,6 +176,14 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     },
   },
   {
+    of: 'setFenceTtl',
+    uses: ['store'],
+    ready:
+      ({ made }) =>
+      (options) =>
+        core.setFenceTtl(made.encryptor, 2_000, options),
+  },
+  {
     of: 'countPlaintext',
     uses: ['documents'],
     ready:

@@ -86,6 +86,12 @@ export const RUN_BAGS: readonly OptionBag[] = [
     use: (options, { encryptor }) => core.assertRetirable(encryptor, options),
   },
   {
+    of: 'setFenceTtl',
+    needed: NONE,
+    optional: ['signal', 'onWait'],
+    use: (options, { encryptor }) => core.setFenceTtl(encryptor, 30_000, options),
+  },
+  {
     of: 'takeCensus',
     needed: NONE,
     optional: ['signal'],
