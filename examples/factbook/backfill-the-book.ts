@@ -37,7 +37,8 @@ export async function backfillTheBook(stage: Stage): Promise<Backfill> {
 async function backfill({ encryptor, notes }: Notebook, stage: Stage): Promise<MigrationSummary> {
   const display = new ProgressDisplay(stage);
   try {
-    for await (const event of backfillDocuments(encryptor, note, notes)) {
+    // Nothing of the product is encrypted before it.
+    for await (const event of backfillDocuments(encryptor, note, notes, { allowEmpty: true })) {
       display.show(event);
       if (event.type === 'finished') return event.summary;
     }

@@ -14,6 +14,7 @@ import { untilDone } from '../store/compare-and-set.js';
 import { SingleFlight } from '../async/abort.js';
 import type { DekContext } from './dek-services.js';
 import { type EpochsSeen, recordBehind } from './dek-bounds.js';
+import { productEmpty } from './known-product.js';
 import {
   firstRotationRecord,
   parseRotationRecord,
@@ -36,6 +37,8 @@ export interface RecordReaderOptions extends Pick<DekContext, 'clock' | 'dekStor
   readonly fenceTtlMs: number;
   /** A record below the highest seen epoch is refused. */
   readonly epochs: EpochsSeen;
+  /** Refuses a product without rows and without a record, instead of creating the record. */
+  readonly refusesEmpty?: boolean;
   /** Ends the wait of one run for a lagging store; a reader for many callers has none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -115,13 +118,15 @@ export class RecordReader {
    *
    * @throws FieldEncryptionError `ROTATION_RECORD_MISSING` where there are rows, or a `minimumEpoch`: the
    *   record was lost, and a new one would restart the epochs; `ROTATION_RECORD_BEHIND` where it was restored
-   *   from an older state.
+   *   from an older state; `PRODUCT_EMPTY`.
    */
   async readUnlessNew(): Promise<RecordCopy | undefined> {
-    const { product, dekStore } = this.#options;
+    const { product, dekStore, refusesEmpty, signal } = this.#options;
     const copy = await this.followed(await this.read());
-    if (copy || (await dekStore.count({ product })) === 0) return copy;
-    return this.#caughtUp();
+    if (copy) return copy;
+    if ((await dekStore.count({ product })) > 0) return this.#caughtUp();
+    if (refusesEmpty) throw await productEmpty(dekStore, product, { signal });
+    return undefined;
   }
 
   /**

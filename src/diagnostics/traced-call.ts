@@ -104,6 +104,7 @@ type StoreMethod =
   | 'getMany'
   | 'list'
   | 'listItems'
+  | 'listProducts'
   | 'listScope'
   | 'readLagMs'
   | 'replace'

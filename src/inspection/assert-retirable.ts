@@ -1,6 +1,7 @@
 /** Checks whether a MEK version may be disabled. @module */
 import { ownCallOptions, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { RecordCopy } from '../dek/record-reader.js';
+import type { ProductOptions } from '../dek/known-product.js';
 import { MekStillNeededError } from '../errors/errors.js';
 import type { RetirementReason } from '../errors/retirement-reason.js';
 import { describeMek, mekIn, type MekReference } from '../format/dek-row.js';
@@ -157,7 +158,7 @@ function stillNeeded(
   return new MekStillNeededError(what, reasons, { retryable });
 }
 
-export interface AssertRetirableOptions extends CallOptions {
+export interface AssertRetirableOptions extends CallOptions, ProductOptions {
   /**
    * The version to retire. Where provider and MEK name are both passed, the provider need not be configured
    * any more.
@@ -182,7 +183,7 @@ interface RetirementRequest extends RunRequest {
   readonly onWait: ((event: FenceEvent) => void) | undefined;
 }
 
-const OPTIONS = ['mek', 'backupWindowMs', 'onWait'] as const;
+const OPTIONS = ['mek', 'backupWindowMs', 'onWait', 'allowEmpty'] as const;
 const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
 
 /** @throws TypeError or RangeError for invalid options. */
@@ -190,9 +191,10 @@ function readRetirementOptions(
   options: AssertRetirableOptions,
   providers: ConfiguredProviders,
 ): RetirementRequest {
-  const { mek, backupWindowMs, onWait, signal } = ownCallOptions(options, OPTIONS);
+  const own = ownCallOptions(options, OPTIONS);
+  const { mek, backupWindowMs, onWait, allowEmpty = false, signal } = own;
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
   if (onWait !== undefined) requireFunction('onWait', onWait);
-  const { request } = readRunOptions({ dryRun: true, signal });
+  const { request } = readRunOptions({ dryRun: true, allowEmpty, signal });
   return { ...request, mek: readAnyMek('mek', mek, providers), backupWindowMs, onWait };
 }

@@ -1,8 +1,8 @@
 /** Counts the DEK rows of a product by MEK version and epoch. @module */
 import { readRotationItem, type StoredItem } from '../store/dek-store.js';
 import { systemClock } from '../async/clock.js';
-import { readEncryption, requireIdentifier } from '../guards/guards.js';
-import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
+import { readEncryption, requireBoolean, requireIdentifier } from '../guards/guards.js';
+import { ownCallOptions, type CallOptions, unlessAborted } from '../async/abort.js';
 import {
   type DekRow,
   isLive,
@@ -15,6 +15,7 @@ import type { SearchedEncryption } from '../run/search.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
 import { epochsSeenBy, requireCredible } from '../dek/dek-bounds.js';
+import { productEmpty, type ProductOptions } from '../dek/known-product.js';
 import {
   parseRotationRecord,
   type RotationRecord,
@@ -98,14 +99,16 @@ export interface Census {
  */
 export async function takeCensus(
   encryption: CountedEncryption,
-  options?: CallOptions,
+  options: CallOptions & ProductOptions = {},
 ): Promise<Census> {
-  const signal = signalIn(options);
-  return unlessAborted(signal, () => count(encryption, signal));
+  const { allowEmpty = false, signal } = ownCallOptions(options, ['allowEmpty']);
+  requireBoolean('allowEmpty', allowEmpty);
+  return unlessAborted(signal, () => count(encryption, allowEmpty, signal));
 }
 
 async function count(
   encryption: CountedEncryption,
+  allowEmpty: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Census> {
   const { product, dekStore, clock = systemClock } = readEncryption(encryption);
@@ -117,7 +120,10 @@ async function count(
   for await (const items of dekRowPages(store, { product }, signal)) {
     for (const each of items) counted.add(each);
   }
-  return counted.result();
+  const census = counted.result();
+  const isEmpty = !record && census.rows + census.unreadable === 0;
+  if (isEmpty && !allowEmpty) throw await productEmpty(store, product, { signal });
+  return census;
 }
 
 type WrapTally = { -readonly [Name in keyof WrapCensus]: WrapCensus[Name] };

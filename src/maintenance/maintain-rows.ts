@@ -1,6 +1,7 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
 import { GenerationBound } from '../dek/dek-bounds.js';
 import { unwrapDekBytes } from '../dek/dek-wraps.js';
+import { requireKnownProduct } from '../dek/known-product.js';
 import { hasCode } from '../errors/errors.js';
 import type { DekRow, LiveDekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
@@ -94,7 +95,8 @@ async function* scanned(
   const { run, request } = job;
   const { product, dekStore, signal, budget } = context;
   const kind = rowKind(job, context);
-  await job.requireAllowed?.(context);
+  if (job.requireAllowed) await job.requireAllowed(context);
+  else if (!request.allowEmpty) await requireKnownProduct(dekStore, product, { signal });
   yield { type: 'begun', run, product };
   const tally = new RunTally();
   yield* runPasses<StoredItem, MaintenanceOutcome>(tally, {

@@ -7,6 +7,7 @@ import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { timestampOf } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
+import { requireKnownProduct } from '../dek/known-product.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/guards.js';
 import {
@@ -96,6 +97,7 @@ async function* underLease(
   const { collection } = definition;
   const { product, clock, dekStore } = context;
   const { leaseTtlMs, dryRun } = request;
+  if (!request.allowEmpty) await requireKnownProduct(dekStore, product, { signal: context.signal });
   const owner = `${request.owner} since ${timestampOf(clock)} #${randomBytes(4).toString('hex')}`;
   if (!dryRun) {
     const terms = { product, collection, kind, owner, leaseTtlMs, dekStore, clock };

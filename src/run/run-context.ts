@@ -4,6 +4,7 @@ import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/dek-wraps.js';
 import { epochsSeenBy, type EpochsSeen } from '../dek/dek-bounds.js';
+import type { ProductOptions } from '../dek/known-product.js';
 import { RecordReader } from '../dek/record-reader.js';
 import type { MekReference } from '../format/dek-row.js';
 import {
@@ -33,7 +34,7 @@ import type { RunTally } from './passes.js';
 import type { RunName, RunSummary, RunEstimate } from './run-event.js';
 
 /** The options of every run that changes something. */
-export interface RunOptions extends CallOptions, VaultBudgetOptions {
+export interface RunOptions extends CallOptions, ProductOptions, VaultBudgetOptions {
   /**
    * Most items in flight, 1 to 1 000. When the key service throttles, all of them wait as long as it asks;
    * half as many continue, and one more after each round that succeeded.
@@ -49,10 +50,16 @@ export interface RunRequest {
   readonly concurrency: number;
   readonly limits: VaultBudgetLimits;
   readonly dryRun: boolean;
+  readonly allowEmpty: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-const RUN_OPTIONS: readonly (keyof RunOptions)[] = ['concurrency', 'dryRun', ...BUDGET_OPTIONS];
+const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
+  'concurrency',
+  'dryRun',
+  'allowEmpty',
+  ...BUDGET_OPTIONS,
+];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
 
@@ -66,11 +73,12 @@ export function readRunOptions<Options extends RunOptions>(
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: RunRequest } {
   const own = ownCallOptions(options, [...more, ...RUN_OPTIONS]);
-  const { dryRun = false, signal } = own;
+  const { dryRun = false, allowEmpty = false, signal } = own;
   const concurrency = readConcurrency(own.concurrency);
   requireBoolean('dryRun', dryRun);
+  requireBoolean('allowEmpty', allowEmpty);
   const limits = readBudgetOptions(own);
-  return { own, request: { concurrency, limits, dryRun, signal } };
+  return { own, request: { concurrency, limits, dryRun, allowEmpty, signal } };
 }
 
 /** The number of items that a run, or a search, has in flight. */
@@ -169,6 +177,7 @@ export function runContext(
     firstMek: firstMek ? () => Promise.resolve(firstMek) : () => providers.currentMek(),
     fenceTtlMs,
     epochs,
+    refusesEmpty: !request.allowEmpty,
     signal,
   });
   const startedMs = clock.monotonicMs();

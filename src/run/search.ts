@@ -1,7 +1,8 @@
 /** A scan that reports findings, counts everything, and writes nothing. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { readEncryption, requireIdentifier } from '../guards/guards.js';
+import { requireKnownProduct, type ProductOptions } from '../dek/known-product.js';
+import { readEncryption, requireBoolean, requireIdentifier } from '../guards/guards.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import { settleConcurrently } from '../async/concurrency.js';
 import type { DekStore } from '../store/dek-store.js';
@@ -25,13 +26,14 @@ export interface SearchedEncryption {
 }
 
 /** The options of every search. */
-export interface SearchOptions extends CallOptions {
+export interface SearchOptions extends CallOptions, ProductOptions {
   /** Most rows or documents in flight, 1 to 1 000. @default 8 */
   readonly concurrency?: number;
 }
 
 export interface SearchRequest {
   readonly concurrency: number;
+  readonly allowEmpty: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -93,9 +95,11 @@ export function readSearchOptions<Options extends SearchOptions>(
   options: Options,
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: SearchRequest } {
-  const own = ownCallOptions(options, ['concurrency', ...more]);
+  const own = ownCallOptions(options, ['concurrency', 'allowEmpty', ...more]);
   const concurrency = readConcurrency(own.concurrency);
-  return { own, request: { concurrency, signal: own.signal } };
+  const { allowEmpty = false, signal } = own;
+  requireBoolean('allowEmpty', allowEmpty);
+  return { own, request: { concurrency, allowEmpty, signal } };
 }
 
 /** @throws TypeError or RangeError for an invalid encryption context. */
@@ -122,7 +126,11 @@ export function documentSearchContext(
   documentStore: DocumentStore<object>,
   { methods, request }: DocumentSearchNeeds,
 ): DocumentSearchContext {
-  requireDekStore('dekStore', ['get', 'getMany', 'list'], readEncryption(encryption).dekStore);
+  requireDekStore(
+    'dekStore',
+    ['get', 'getMany', 'list', 'count', 'getItem'],
+    readEncryption(encryption).dekStore,
+  );
   requireDefinition('definition', definition);
   requireDocumentStore('documentStore', methods, documentStore);
   const context = searchContext(encryption, request);
@@ -131,7 +139,10 @@ export function documentSearchContext(
   return { ...context, definition, documentStore: metered };
 }
 
-/** @throws The signal's reason when it aborts, also where a store does not answer. */
+/**
+ * @throws FieldEncryptionError `PRODUCT_EMPTY`; the signal's reason when it aborts, also where a store does not
+ *   answer.
+ */
 export async function* search<Item, Counts extends object, Found, Head extends object>(
   context: SearchContext,
   parts: Search<Item, Counts, Found, Head>,
@@ -141,9 +152,10 @@ export async function* search<Item, Counts extends object, Found, Head extends o
 }
 
 async function* scan<Item, Counts extends object, Found, Head extends object>(
-  { charge, concurrency, signal }: SearchContext,
+  { product, dekStore, allowEmpty, charge, concurrency, signal }: SearchContext,
   { head, nothing, pages, check }: Search<Item, Counts, Found, Head>,
 ): SearchSteps<Found, Counts, Counts & Head> {
+  if (!allowEmpty) await requireKnownProduct(dekStore, product, { signal });
   let counts = nothing;
   for await (const items of pages) {
     for await (const found of settleConcurrently(items, check, { concurrency, signal })) {

@@ -1,6 +1,7 @@
 /** The table of DEK rows and other items, and its SQL. @module */
 import { ownProperties } from '../guards/guards.js';
 import type { DekRowFilter } from '../store/dek-store.js';
+import { ROTATION_ID } from '../format/rotation-record.js';
 import { NO_ROW_MARK, NO_ROW_TYPES } from '../format/item-shape.js';
 import type { Query } from './sqlite-handle.js';
 import { columnText } from './stored-json.js';
@@ -90,6 +91,11 @@ export class DekTable {
         ORDER BY scope_id, id LIMIT ?`,
       values: [...values, ...(after ?? []), limit],
     };
+  }
+
+  listProducts(limit: number): Query {
+    const sql = `SELECT product FROM ${this.#name} WHERE id = ? AND type = ? LIMIT ?`;
+    return { sql, values: [ROTATION_ID, ROTATION_ID, limit] };
   }
 
   count(filter: DekRowFilter): Query {

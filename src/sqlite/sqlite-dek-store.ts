@@ -14,6 +14,7 @@ import {
   readListOptions,
   readRowFilter,
   KeyedDekStore,
+  MOST_PRODUCTS,
 } from '../store/dek-store.js';
 import { DekTable, type PageEnd, type TableItem } from './dek-table.js';
 import {
@@ -144,6 +145,11 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
     const query = this.#table.count(readRowFilter(filter));
     const [row] = await this.#all(query, readCallOptions(options));
     return Number(row?.['total']);
+  }
+
+  async listProducts(options?: DekStoreOptions): Promise<readonly string[]> {
+    const rows = await this.#all(this.#table.listProducts(MOST_PRODUCTS), readCallOptions(options));
+    return rows.map(({ product }) => String(product));
   }
 
   /** @internal */

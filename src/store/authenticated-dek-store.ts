@@ -143,6 +143,11 @@ export class AuthenticatedDekStore implements DekStore {
     return { ...page, items };
   }
 
+  /** Without a check of the macs: the names are only for messages. */
+  listProducts(options?: DekStoreOptions): Promise<readonly string[]> {
+    return this.#store.listProducts(options);
+  }
+
   #openRow(item: StoredItem, asked?: string): StoredItem {
     const dekId = asked ?? dekIdIn(item.value);
     const opened = this.#open(item, { item: `DEK row ${dekId ?? NO_DEK_ID}`, dekId });

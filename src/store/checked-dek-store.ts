@@ -136,6 +136,15 @@ export class CheckedDekStore implements Required<DekStore> {
     });
   }
 
+  listProducts(options?: DekStoreOptions): Promise<readonly string[]> {
+    return this.#call({ method: 'listProducts' }, options, async (own) => {
+      if (this.#store.listProducts === undefined) return [];
+      const products: unknown = await this.#store.listProducts(own);
+      if (!Array.isArray(products)) throw brokenStore('S16', 'listProducts');
+      return products.map(String);
+    });
+  }
+
   #call<T, Options extends DekStoreOptions>(
     about: Omit<StoreMessage, keyof CallMessage>,
     options: Options | undefined,

@@ -116,6 +116,8 @@ export interface DekRowPage {
  *   reused.
  * - **S15** `listItems`: return each item of the scope that exists throughout the listing once, and none of
  *   another scope, in pages no larger than requested, resumable from any continuation.
+ * - **S16** `listProducts`, which may be absent: return the `product` of each item with `id` and `type`
+ *   `rotation`, in any order, and of a hundred items at most. Only messages use it.
  */
 export interface DekStore {
   create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem>;
@@ -136,7 +138,11 @@ export interface DekStore {
   listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage>;
 
   readLagMs?(options?: DekStoreOptions): Promise<number>;
+  listProducts?(options?: DekStoreOptions): Promise<readonly string[]>;
 }
+
+/** The most names that `listProducts` returns. */
+export const MOST_PRODUCTS = 100;
 
 type Names<T> = readonly (keyof T)[];
 

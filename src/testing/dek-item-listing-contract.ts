@@ -1,7 +1,12 @@
-/** Cases about listing the items of a scope: S15. @module */
+/** Cases about listing the items of a scope, and products: S15 and S16. @module */
 import assert from 'node:assert/strict';
 import { leaseScopeId } from '../format/lease.js';
-import type { DekStore, DekStoreItem, StoredItem } from '../store/dek-store.js';
+import {
+  MOST_PRODUCTS,
+  type DekStore,
+  type DekStoreItem,
+  type StoredItem,
+} from '../store/dek-store.js';
 import { assertSameItem, readAllPages, type WholeListing } from './contract-assertions.js';
 import type { SubjectCase, DekStoreSubject } from './contract-case.js';
 import { ODD_TEXTS, sampleItems, sampleLease, sampleRecord, sampleRow } from './sample-items.js';
@@ -93,6 +98,33 @@ export const DEK_ITEM_LISTING_CASES: readonly SubjectCase<DekStoreSubject>[] = [
         const rest = await listAll(later, 'sample', 2, from);
         assert.deepEqual(rest.items, whole.items.slice(done));
       }
+    },
+  },
+  {
+    rule: 'S16',
+    name: 'listProducts, if present, returns the product of each rotation record, and of nothing else',
+    async check({ store }) {
+      if (store.listProducts === undefined) return;
+      assert.deepEqual(await store.listProducts(), []);
+      for (const product of ['one', 'two']) {
+        await store.createItem(sampleRecord(product));
+        await store.createItem(sampleLease(product, 'notes'));
+      }
+      await store.createItem(sampleLease('three', 'notes'));
+      await store.create(sampleRow());
+      const products = await store.listProducts();
+      assert.deepEqual([...products].sort(), ['one', 'two']);
+    },
+  },
+  {
+    rule: 'S16',
+    name: 'listProducts, if present, returns no more than a hundred',
+    async check({ store }) {
+      if (store.listProducts === undefined) return;
+      for (let number = 0; number < MOST_PRODUCTS + 1; number += 1) {
+        await store.createItem(sampleRecord(`product-${String(number)}`));
+      }
+      assert.equal((await store.listProducts()).length, MOST_PRODUCTS);
     },
   },
 ];

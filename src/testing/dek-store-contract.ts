@@ -15,7 +15,7 @@ import { DEK_VALUE_CASES } from './dek-value-contract.js';
 import { sampleRow } from './sample-items.js';
 
 /**
- * The contract of {@link DekStore}, with at least one case for each rule `S1` to `S15`.
+ * The contract of {@link DekStore}, with at least one case for each rule `S1` to `S16`.
  *
  * Run the cases with any test runner, or without one. Each case gets a new subject from `make` and disposes
  * of it. They cannot test durability across a power cut, or more processes than the harness opens.

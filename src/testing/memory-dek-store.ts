@@ -12,10 +12,11 @@ import {
   readRowFilter,
   KeyedDekStore,
   type KeyedItem,
+  MOST_PRODUCTS,
 } from '../store/dek-store.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import { requireIntegerBetween } from '../guards/guards.js';
-import type { RotationRecord } from '../format/rotation-record.js';
+import { ROTATION_ID, type RotationRecord } from '../format/rotation-record.js';
 import { isNoRow } from '../format/item-shape.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
@@ -60,6 +61,14 @@ export class MemoryDekStore extends KeyedDekStore implements DekStore {
     const own = readRowFilter(filter);
     await answerLater(readCallOptions(options).signal);
     return this.#rows().filter(({ value }) => matches(value, own)).length;
+  }
+
+  async listProducts(options?: DekStoreOptions): Promise<readonly string[]> {
+    await answerLater(readCallOptions(options).signal);
+    const records = (this.#table.entries() as RowEntry[]).filter(
+      ({ value: { id, type } }) => id === ROTATION_ID && type === ROTATION_ID,
+    );
+    return records.slice(0, MOST_PRODUCTS).map(({ value }) => String(value.product));
   }
 
   listItems(scopeId: string, options?: ListDekRowsOptions): Promise<DekRowPage> {

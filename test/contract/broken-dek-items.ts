@@ -212,4 +212,29 @@ export const BROKEN_DEK_ITEMS: readonly Breakage[] = [
       return own(scopeId, options);
     };
   }),
+  {
+    rule: 'S16',
+    name: 'the products of rows are listed too',
+    methods: (own) => ({
+      listProducts: async () => {
+        const listed = (await pick(own, 'listProducts')()) as readonly string[];
+        return listed.length === 0 ? listed : [...listed, 'sample'];
+      },
+    }),
+  },
+  {
+    rule: 'S16',
+    name: 'every product is listed, however many there are',
+    methods: (own) => {
+      const products: string[] = [];
+      return {
+        createItem: (item, options) => {
+          const { id, product } = item as DekStoreItem;
+          if (id === 'rotation') products.push(product);
+          return pick(own, 'createItem')(item, options);
+        },
+        listProducts: () => Promise.resolve(products),
+      };
+    },
+  },
 ];

@@ -135,7 +135,7 @@ const CASE_OF_ANOTHER_PROCESS =
   'S11 an acknowledged write is visible to every process that opens the data later';
 
 describeKit('keyProviderContract', numbered('K', 13), providerCases, BROKEN_KEY_PROVIDERS);
-describeKit('dekStoreContract', numbered('S', 15), dekCases, BROKEN_DEK_STORES);
+describeKit('dekStoreContract', numbered('S', 16), dekCases, BROKEN_DEK_STORES);
 describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
 
 describe('dekStoreContract, of a store that says how far its reads may lag', () => {

@@ -53,7 +53,7 @@ describe('a search for rows that cannot be read', () => {
     made.provider.reset();
     const events = await found(made);
     expect(events).toHaveLength(251);
-    expect(made.store.calls).toEqual({ list: 2 });
+    expect(made.store.calls).toEqual({ count: 1, list: 2 });
     expect(made.provider.calls).toEqual({});
     expect(await contentsOf(made.memory)).toEqual(contents);
   });
@@ -122,7 +122,7 @@ describe('a search for rows that cannot be read', () => {
     expect(await failure(findUnreadableRows(encryptor, misspelt).next())).toEqual({
       name: 'RangeError',
       message:
-        '"concurency" is no option: expected concurrency, signal; did you mean "concurrency"?',
+        '"concurency" is no option: expected concurrency, allowEmpty, signal; did you mean "concurrency"?',
     });
     const wrong = { signal: KEY } as never;
     expect(await failure(findUnreadableRows(encryptor, wrong).next())).toEqual({

@@ -203,7 +203,7 @@ describe('addRecoveryWraps', () => {
     expect(await failure(addRecoveryWraps(withKey, options).next())).toEqual({
       name: 'RangeError',
       message:
-        '"target" is no option: expected concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal',
+        '"target" is no option: expected concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     });
   });
 });

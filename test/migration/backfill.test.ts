@@ -58,7 +58,7 @@ describe('a backfill', () => {
   it('does nothing before the first next()', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 1);
-    backfillDocuments(made.encryptor, note, collection.store);
+    backfillDocuments(made.encryptor, note, collection.store, { allowEmpty: true });
     expect([made.store.calls, collection.probe.calls]).toEqual([{}, {}]);
   });
 
@@ -204,7 +204,10 @@ describe('a backfill', () => {
   it('goes on where it was left, and gives its lease back when it is', async () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 5);
-    const migration = backfillDocuments(made.encryptor, note, collection.store, { concurrency: 1 });
+    const migration = backfillDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      concurrency: 1,
+    });
     await migrateUntil(migration, made.clock, 'changed');
     await migration.return({} as never);
     const migrated = await backfill(made, collection);
@@ -219,7 +222,10 @@ describe('a backfill', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const options = { concurrency: 1, signal };
-    const migration = backfillDocuments(made.encryptor, note, collection.store, options);
+    const migration = backfillDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     await migrateUntil(migration, made.clock, 'changed');
     controller.abort(new Error('enough'));
     expect(await rejection(migration.next())).toMatchObject({ message: 'enough' });
@@ -257,7 +263,7 @@ describe('a backfill', () => {
     [{ concurrency: 0 }, '"concurrency" expected an integer from 1 to 1000, got 0'],
     [
       { dryrun: true },
-      '"dryrun" is no option: expected select, owner, leaseTtlMs, concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
+      '"dryrun" is no option: expected select, owner, leaseTtlMs, concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
     ],
     [{ dryRun: 'yes' }, '"dryRun" expected a boolean, got a string'],
     [{ select: 'all' }, '"select" expected a function, got a string'],

@@ -45,7 +45,7 @@ describe.each([...MIGRATIONS, ...SEARCHES])('%s', (name, start, enabled) => {
   const lookups = name === 'findOrphanDeks' ? 'get' : 'list and get';
   const methods = isSearch ? lookups : 'list, get, replace and count';
   const dekMethods = isSearch
-    ? 'get, getMany and list'
+    ? 'get, getMany, list, count and getItem'
     : 'create, get, getMany, listScope, replace, list, count, createItem, getItem and replaceItem';
 
   it.each([

@@ -49,16 +49,24 @@ function withItems({ items, ...page }: Page, change: (item: Item) => unknown): u
 
 const MIGRATIONS: readonly (readonly [string, boolean, (made: Setup, from: Notes) => Migration])[] =
   [
-    ['a backfill', true, ({ encryptor }, { store }) => backfillDocuments(encryptor, note, store)],
+    [
+      'a backfill',
+      true,
+      ({ encryptor }, { store }) => backfillDocuments(encryptor, note, store, { allowEmpty: true }),
+    ],
     [
       'a re-encryption',
       true,
       ({ encryptor, clock }, { store }) => {
         const createdBefore = new Date(clock.wallMs());
-        return reencryptDocuments(encryptor, note, store, { createdBefore });
+        return reencryptDocuments(encryptor, note, store, { allowEmpty: true, createdBefore });
       },
     ],
-    ['a removal', false, ({ encryptor }, { store }) => removeEncryption(encryptor, note, store)],
+    [
+      'a removal',
+      false,
+      ({ encryptor }, { store }) => removeEncryption(encryptor, note, store, { allowEmpty: true }),
+    ],
   ];
 
 /** Two sealed documents, to be migrated by a process with encryption on or off. */

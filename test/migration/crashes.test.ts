@@ -91,7 +91,8 @@ async function requireDeks(made: Setup, collection: Notes): Promise<void> {
 
 describe('a crash at any call', () => {
   it('of a backfill leaves every document readable, and the next run completes it', async () => {
-    const start: Start = ({ made, store }) => backfillDocuments(made.encryptor, note, store);
+    const start: Start = ({ made, store }) =>
+      backfillDocuments(made.encryptor, note, store, { allowEmpty: true });
     const deaths = await crashEverywhere(start, async (made, collection, last) => {
       expect(last).toMatchObject({ summary: { complete: true, failed: 0 } });
       expect(await countPlaintext(note, collection.memory)).toMatchObject({
@@ -109,7 +110,7 @@ describe('a crash at any call', () => {
       // After the rows that are there, and before what any process makes.
       const createdBefore = new Date(new ManualClock().wallMs() + 500);
       const start: Start = ({ made, store }) =>
-        reencryptDocuments(made.encryptor, note, store, { createdBefore, shred });
+        reencryptDocuments(made.encryptor, note, store, { allowEmpty: true, createdBefore, shred });
       const deaths = await crashEverywhere(start, async (made, collection, last) => {
         expect(last).toMatchObject({ summary: { complete: true, failed: 0 } });
         await requireDeks(made, collection);
@@ -128,7 +129,7 @@ describe('a crash at any call', () => {
     const start: Start = ({ made, store }) => {
       const { product, dekStore, keyProviders, clock } = made.encryptor;
       const off = { product, dekStore, keyProviders, clock, enabled: false };
-      return removeEncryption(off, note, store);
+      return removeEncryption(off, note, store, { allowEmpty: true });
     };
     const deaths = await crashEverywhere(start, async (_made, collection, last) => {
       expect(last).toMatchObject({ summary: { complete: true, failed: 0 } });

@@ -214,7 +214,7 @@ describe('beside two writers, a reader and a rewrap, in any order and left at an
   it('a backfill loses no write, seals nothing twice and leaves nothing behind', async () => {
     const tally = new Tally();
     const start: Start = (encryption, documents, options) =>
-      backfillDocuments(encryption, note, documents, options);
+      backfillDocuments(encryption, note, documents, { allowEmpty: true, ...options });
     const stored = seed.documents.map((each, nth) =>
       nth === 3
         ? each.stored
@@ -245,7 +245,12 @@ describe('beside two writers, a reader and a rewrap, in any order and left at an
       const startAt =
         (createdBefore: Date): Start =>
         (encryption, documents, options) =>
-          reencryptDocuments(encryption, note, documents, { ...options, createdBefore, shred });
+          reencryptDocuments(encryption, note, documents, {
+            allowEmpty: true,
+            ...options,
+            createdBefore,
+            shred,
+          });
       const stored = seed.documents.map((each) => each.stored);
       const subjectOf = ({ movesMoment }: Chances): Subject => {
         let createdBefore = new Date(new AutoClock().wallMs() + 500);

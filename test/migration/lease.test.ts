@@ -26,7 +26,10 @@ async function leaseOf({ memory }: Setup): Promise<Lease> {
 /** A run that got as far as its first document, and is not heard of again unless it is pulled. */
 async function begun(collection: Notes, made: Setup, owner = 'web-1'): Promise<Migration> {
   const options = { concurrency: 1, owner };
-  const migration = backfillDocuments(made.encryptor, note, collection.store, options);
+  const migration = backfillDocuments(made.encryptor, note, collection.store, {
+    allowEmpty: true,
+    ...options,
+  });
   await migrateUntil(migration, made.clock, 'changed');
   return migration;
 }
@@ -49,7 +52,7 @@ describe('the lease of a collection', () => {
     const first = await begun(collection, made);
     const { owner } = await leaseOf(made);
     const other = setup({ beside: made });
-    const second = backfillDocuments(other.encryptor, note, collection.store);
+    const second = backfillDocuments(other.encryptor, note, collection.store, { allowEmpty: true });
     const waiting = await migrateUntil(second, made.clock, 'lease');
     expect(waiting).toMatchObject({ heldBy: owner, kind: 'backfill', remainingMs: 30_000 });
     made.clock.advance(11_000);
@@ -84,7 +87,10 @@ describe('the lease of a collection', () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 5);
     await begun(collection, made);
-    const second = backfillDocuments(made.encryptor, note, collection.store, { leaseTtlMs: 1_000 });
+    const second = backfillDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      leaseTtlMs: 1_000,
+    });
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
   });
 
@@ -93,7 +99,7 @@ describe('the lease of a collection', () => {
     const long = new Date(made.clock.wallMs() - 10_000_000).toISOString();
     const expired = { heartbeatAt: long, expiresAt: new Date(Date.parse(long) + 1).toISOString() };
     await made.memory.createItem({ ...sampleLease('notelett', 'notes'), ...expired });
-    const second = backfillDocuments(made.encryptor, note, collection.store);
+    const second = backfillDocuments(made.encryptor, note, collection.store, { allowEmpty: true });
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 30_000 });
   });
 
@@ -102,7 +108,7 @@ describe('the lease of a collection', () => {
     await addPlain(collection, 5);
     await begun(collection, made);
     Object.assign(made.memory, { readLagMs: () => Promise.resolve(4_000) });
-    const second = backfillDocuments(made.encryptor, note, collection.store);
+    const second = backfillDocuments(made.encryptor, note, collection.store, { allowEmpty: true });
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 34_000 });
   });
 
@@ -118,7 +124,10 @@ describe('the lease of a collection', () => {
       await made.memory.replaceItem(lease, String(item?.etag));
     };
     const options = { concurrency: 1 };
-    const migration = backfillDocuments(made.encryptor, note, collection.store, options);
+    const migration = backfillDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     await migrateUntil(migration, made.clock, 'pass');
     expect(await rejection(migration.next())).toMatchObject({ code: 'MIGRATION_SUPERSEDED' });
     expect(collection.probe.calls).not.toHaveProperty('replace');
@@ -130,7 +139,7 @@ describe('the lease of a collection', () => {
       ...sampleLease('notelett', 'notes'),
       expiresAt: '9999-01-01T00:00:00.000Z',
     } as Lease);
-    const second = backfillDocuments(made.encryptor, note, collection.store);
+    const second = backfillDocuments(made.encryptor, note, collection.store, { allowEmpty: true });
     expect(await migrateUntil(second, made.clock, 'lease')).toMatchObject({ remainingMs: 600_000 });
   });
 
@@ -170,7 +179,10 @@ describe('the lease of a collection', () => {
     const [made, collection] = [setup(), notes()];
     await addPlain(collection, 30);
     await backfill(made, collection);
-    const reading = backfillDocuments(made.encryptor, note, collection.store, { concurrency: 1 });
+    const reading = backfillDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      concurrency: 1,
+    });
     await migrateUntil(reading, made.clock, 'unchanged');
     made.clock.advance(10_000);
     await migrateUntil(reading, made.clock, 'unchanged');

@@ -54,7 +54,10 @@ async function sealedByAnEarlierDefinition(): Promise<readonly [Setup, Notes, Lo
 
 function reencryptAs(definition: AnyDefinition, made: Setup, { store }: Notes): Promise<Migrated> {
   const options = { createdBefore: new Date(made.clock.wallMs()), shred: true };
-  return migrate(reencryptDocuments(made.encryptor, definition, store, options), made.clock);
+  return migrate(
+    reencryptDocuments(made.encryptor, definition, store, { allowEmpty: true, ...options }),
+    made.clock,
+  );
 }
 
 const STRAY =
@@ -74,7 +77,10 @@ describe('an envelope where the definition declares no field', () => {
   it('is seen by a dry run', async () => {
     const [made, collection] = await sealedByAnEarlierDefinition();
     const options = { createdBefore: new Date(made.clock.wallMs()), dryRun: true };
-    const migration = reencryptDocuments(made.encryptor, NARROW, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, NARROW, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     const { summary } = await migrate(migration, made.clock);
     expect(summary).toMatchObject({ failed: 1, wouldChange: 0 });
   });
@@ -101,7 +107,7 @@ describe('an envelope where the definition declares no field', () => {
   it('is not passed over by a removal', async () => {
     const [made, collection, document] = await sealedByAnEarlierDefinition();
     const off = setup({ beside: made, enabled: false });
-    const removal = removeEncryption(off.encryptor, NARROW, collection.store);
+    const removal = removeEncryption(off.encryptor, NARROW, collection.store, { allowEmpty: true });
     const migrated = await migrate(removal, made.clock);
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
     expect(describeError(eventsOf(migrated, 'failed')[0]?.error).message).toBe(STRAY);
@@ -206,7 +212,10 @@ describe('a DEK that was created late, and retired by its writer during the wait
     const { document, row } = await lateRow();
     made.clock.advance(1_000);
     const options = { createdBefore: new Date(made.clock.wallMs()), shred: true };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     const events: MigrationEvent[] = [];
     let waits = 0;
     const waitsAtShred: Record<string, number> = {};

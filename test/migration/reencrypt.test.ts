@@ -59,13 +59,19 @@ describe('a re-encryption', () => {
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     await migrate(
-      reencryptDocuments(made.encryptor, note, collection.store, { createdBefore }),
+      reencryptDocuments(made.encryptor, note, collection.store, {
+        allowEmpty: true,
+        createdBefore,
+      }),
       made.clock,
     );
     made.store.reset();
     collection.probe.reset();
     const again = await migrate(
-      reencryptDocuments(made.encryptor, note, collection.store, { createdBefore }),
+      reencryptDocuments(made.encryptor, note, collection.store, {
+        allowEmpty: true,
+        createdBefore,
+      }),
       made.clock,
     );
     expect(again.summary).toMatchObject({ complete: true, changed: 0, retired: 0 });
@@ -98,7 +104,10 @@ describe('a re-encryption', () => {
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     const options = { createdBefore, shred: true };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     const fence = await migrateUntil(migration, made.clock, 'fence');
     expect(fence).toMatchObject({ remainingMs: 30_000 });
     await migration.return({} as never);
@@ -118,7 +127,10 @@ describe('a re-encryption', () => {
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     const options = { createdBefore, shred: true };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     await migrateUntil(migration, made.clock, 'fence');
     await put(collection, late);
     const { summary } = await migrate(migration, made.clock);
@@ -198,7 +210,10 @@ describe('a re-encryption', () => {
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     const options = { createdBefore, shred: true };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     await migrateUntil(migration, made.clock, 'fence');
     await put(collection, sealed);
     const { events, summary } = await migrate(migration, made.clock);
@@ -245,7 +260,10 @@ describe('a re-encryption', () => {
     made.clock.advance(1_000);
     const createdBefore = new Date(made.clock.wallMs());
     const options = { createdBefore, shred: true };
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, options);
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      ...options,
+    });
     await migrateUntil(migration, made.clock, 'fence');
     collection.probe.before = (method) => {
       if (method === 'replace') throw new StoreError('STORE_UNAVAILABLE', 'connection reset');

@@ -45,7 +45,10 @@ async function alterItem(made: Setup, change: Readonly<Record<string, unknown>>)
 }
 
 function reencryptAt(made: Setup, { store }: Notes, options: ReencryptOptions): Promise<Migrated> {
-  return migrate(reencryptDocuments(made.encryptor, note, store, options), made.clock);
+  return migrate(
+    reencryptDocuments(made.encryptor, note, store, { allowEmpty: true, ...options }),
+    made.clock,
+  );
 }
 
 function momentAfter({ clock }: Setup): Date {
@@ -162,7 +165,10 @@ describe('the generation floor of a re-encryption', () => {
   it('is read again where the clock of its run was set back before it was stored', async () => {
     const [made, collection] = await sealedNotes(1);
     const createdBefore = momentAfter(made);
-    const running = reencryptDocuments(made.encryptor, note, collection.store, { createdBefore });
+    const running = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      createdBefore,
+    });
     const [begun] = await Promise.all([running.next(), made.clock.run(1)]);
     expect(begun.value).toMatchObject({ type: 'begun' });
     made.clock.advanceWall(-AN_HOUR_MS);
@@ -179,7 +185,10 @@ describe('the generation floor of a re-encryption', () => {
     const slow = setup({ beside: made });
     await encryptAny(slow.encryptor, { ...KEY, id: 'first', body: 'b' });
     const createdBefore = momentAfter(made);
-    const migration = reencryptDocuments(made.encryptor, note, collection.store, { createdBefore });
+    const migration = reencryptDocuments(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+      createdBefore,
+    });
     await migrateUntil(migration, made.clock, 'fence');
     const late = await encryptAny(slow.encryptor, { ...KEY, id: 'note-0', body: 'b', tags: ['t'] });
     expect(late['body']).toMatchObject({ dekId: expect.stringMatching(/\.1$/) as string });

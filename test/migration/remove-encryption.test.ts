@@ -15,7 +15,10 @@ import {
 /** The processes are switched off, and so is the one that removes. */
 function remove(made: Setup, { store }: Notes, options?: MigrationOptions): Promise<Migrated> {
   const off = setup({ beside: made, enabled: false });
-  return migrate(removeEncryption(off.encryptor, note, store, options), made.clock);
+  return migrate(
+    removeEncryption(off.encryptor, note, store, { allowEmpty: true, ...options }),
+    made.clock,
+  );
 }
 
 describe('removing encryption', () => {
@@ -82,7 +85,9 @@ describe('removing encryption', () => {
 
   it('is refused while encryption is on: writers would seal again', async () => {
     const [made, collection] = await sealedNotes(1);
-    const migration = removeEncryption(made.encryptor, note, collection.store);
+    const migration = removeEncryption(made.encryptor, note, collection.store, {
+      allowEmpty: true,
+    });
     expect(await failure(migrate(migration, made.clock))).toEqual({
       name: 'RangeError',
       message:

@@ -47,7 +47,7 @@ const RUNS: Readonly<Record<string, (made: Setup, collection: Notes) => Promise<
   'a re-encryption that shreds': (made, collection) => reencrypt(made, collection, { shred: true }),
   'a removal': (made, { store }) => {
     const off = setup({ beside: made, enabled: false });
-    return migrate(removeEncryption(off.encryptor, note, store), made.clock);
+    return migrate(removeEncryption(off.encryptor, note, store, { allowEmpty: true }), made.clock);
   },
   'a search for orphaned DEKs': ({ encryptor }, { store }) =>
     search(findOrphanDeks(encryptor, note, store, { minAgeMs: 0 })),

@@ -60,7 +60,10 @@ function reencryptAs(
 ): Promise<Migrated> {
   const createdBefore = new Date(made.clock.wallMs());
   const all = { createdBefore, shred: true, ...options };
-  return migrate(reencryptDocuments(made.encryptor, definition, collection.store, all), made.clock);
+  return migrate(
+    reencryptDocuments(made.encryptor, definition, collection.store, { allowEmpty: true, ...all }),
+    made.clock,
+  );
 }
 
 async function states({ memory }: Setup): Promise<readonly string[]> {
@@ -80,7 +83,10 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
   it('fails the backfill of its documents, and in a dry run too', async () => {
     const { made, collection, after, document } = await widened(from, to, fields);
     for (const dryRun of [true, false]) {
-      const run = backfillDocuments(made.encryptor, after, collection.store, { dryRun });
+      const run = backfillDocuments(made.encryptor, after, collection.store, {
+        allowEmpty: true,
+        dryRun,
+      });
       const migrated = await migrate(run, made.clock);
       expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
       expect(failureIn(migrated)).toEqual({
@@ -114,7 +120,7 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
     const { made, collection, after, document } = await widened(from, to, fields);
     const off = setup({ beside: made, enabled: false });
     const migrated = await migrate(
-      removeEncryption(off.encryptor, after, collection.store),
+      removeEncryption(off.encryptor, after, collection.store, { allowEmpty: true }),
       made.clock,
     );
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
@@ -203,7 +209,7 @@ describe('what only looks like an envelope of the document, and was stored by an
     const document = { ...sealed, meta: { color: planted(envelopeAt(sealed, 'body').dekId) } };
     await put(collection, { ...document, title: 'plain' });
     const filled = await migrate(
-      backfillDocuments(made.encryptor, note, collection.store),
+      backfillDocuments(made.encryptor, note, collection.store, { allowEmpty: true }),
       made.clock,
     );
     expect(filled.summary).toMatchObject({ complete: true, changed: 1 });
@@ -212,7 +218,7 @@ describe('what only looks like an envelope of the document, and was stored by an
     expect(moved.summary).toMatchObject({ complete: true, shredded: 1 });
     const off = setup({ beside: made, enabled: false });
     const removed = await migrate(
-      removeEncryption(off.encryptor, note, collection.store),
+      removeEncryption(off.encryptor, note, collection.store, { allowEmpty: true }),
       made.clock,
     );
     expect(removed.summary).toMatchObject({ complete: true, changed: 1 });

@@ -172,6 +172,7 @@ describe('CheckedDekStore, with the charge of a run', () => {
     deleteItem: ['scopeId', 'id', 'etag'],
     listItems: ['scopeId'],
     readLagMs: [],
+    listProducts: [],
   };
 
   const ITEM = { value: {}, etag: '"1"' };
@@ -183,6 +184,7 @@ describe('CheckedDekStore, with the charge of a run', () => {
     count: 0,
     listItems: { items: [] },
     readLagMs: 0,
+    listProducts: [],
   };
 
   interface Charged {

@@ -92,7 +92,9 @@ describe('before a rollback begins', () => {
 
   it('a product without rows has nothing to go back to', async () => {
     const made = setup();
-    expect(await failure(rollBack(made, 'a'))).toMatchObject({ name: 'RangeError' });
+    expect(await failure(rollBack(made, 'a'))).toMatchObject({ code: 'PRODUCT_EMPTY' });
+    const allowed = rollBack(made, 'a', { allowEmpty: true });
+    expect(await failure(allowed)).toMatchObject({ name: 'RangeError' });
     expect(await made.memory.getRotation('notelett')).toBeUndefined();
   });
 
@@ -208,7 +210,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, maxVaultOpsPerSecond, reserveForTraffic, signal',
+      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])('that are invalid are refused before anything happens: %j', async (options, name, message) => {

@@ -47,7 +47,7 @@ async function recover(
 ): Promise<{ readonly events: readonly RecoveryEvent[]; readonly summary?: RecoverySummary }> {
   const events: RecoveryEvent[] = [];
   const { privateKey } = PAIR;
-  const options = { privateKey, target: targetAt(next), takeOver: true };
+  const options = { privateKey, target: targetAt(next), takeOver: true, allowEmpty: true };
   try {
     for await (const event of sim.library.recoverDeks(encryptor, options)) {
       sim.secrecy.hears(event);
@@ -120,7 +120,7 @@ function failed(work: Promise<unknown>): Promise<boolean> {
 async function requireAllWrapped(sim: Simulation): Promise<void> {
   const run = async (): Promise<void> => {
     const life = spawnJudge(sim, { recoveryKey: PAIR.publicKey });
-    const upkeep = sim.library.addRecoveryWraps(life.encryptor);
+    const upkeep = sim.library.addRecoveryWraps(life.encryptor, { allowEmpty: true });
     for await (const event of upkeep) {
       sim.secrecy.hears(event);
       sim.tally.add('recovery wraps that were added', event.type === 'changed');
@@ -142,7 +142,7 @@ async function requireResealed(sim: Simulation): Promise<void> {
   const run = async (): Promise<void> => {
     const options = { recordKey: RECORD_KEY, insecureAcceptUnauthenticatedRecords: true };
     const life = spawnJudge(sim, options);
-    for await (const event of sim.library.resealRecords(life.encryptor)) {
+    for await (const event of sim.library.resealRecords(life.encryptor, { allowEmpty: true })) {
       sim.secrecy.hears(event);
       sim.tally.add('records that were resealed', event.type === 'changed');
       if (event.type === 'finished')

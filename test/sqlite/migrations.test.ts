@@ -53,14 +53,17 @@ it.each(perLane([32], [1, 32]))(
     for (let index = 0; index < NOTES; index += 1) await notes.create(plainNote(index));
 
     const backfill = await migrate(
-      backfillDocuments(encryptor, note, notes, { concurrency }),
+      backfillDocuments(encryptor, note, notes, { allowEmpty: true, concurrency }),
       clock,
     );
     expect(backfill.summary).toMatchObject({ complete: true, changed: NOTES, passes: 2 });
 
     clock.advance(1_000);
     const options = { createdBefore: new Date(clock.wallMs()), shred: true, concurrency };
-    const reencryption = await migrate(reencryptDocuments(encryptor, note, notes, options), clock);
+    const reencryption = await migrate(
+      reencryptDocuments(encryptor, note, notes, { allowEmpty: true, ...options }),
+      clock,
+    );
     expect(reencryption.summary).toMatchObject({ complete: true, retired: NOTES, shredded: NOTES });
 
     const item = await notes.get({ ...KEY, id: 'note-7' });
@@ -79,7 +82,10 @@ it.each(perLane([32], [1, 32]))(
     expect(missing[0]).toMatchObject({ key: { id: 'note-8' }, reason: 'shredded' });
 
     const off = setup({ beside: made, dekStore, enabled: false });
-    const removal = await migrate(removeEncryption(off.encryptor, note, notes), clock);
+    const removal = await migrate(
+      removeEncryption(off.encryptor, note, notes, { allowEmpty: true }),
+      clock,
+    );
     expect(removal.summary).toMatchObject({ complete: false, failed: 1, unchanged: NOTES - 2 });
     expect((await notes.get({ ...KEY, id: 'note-9' }))?.document).toEqual(plainNote(9));
   },

@@ -1,9 +1,16 @@
-import { FieldEncryptionError } from '../../src/index.js';
+import { FieldEncryptionError, takeCensus } from '../../src/index.js';
+import { MemoryDekStore } from '../../src/testing/index.js';
 import { decryptAny, KEY, sealed, setup } from './encryptor.js';
 import { rejection } from './failure.js';
 
-/** The code for a document that names too many DEKs, provoked, with its message. */
+/** The codes for a product without anything stored, and for a document with too many DEKs, provoked. */
 export const boundErrors = {
+  PRODUCT_EMPTY: {
+    type: FieldEncryptionError,
+    provoke: () => rejection(takeCensus({ product: 'noteltet', dekStore: new MemoryDekStore() })),
+    message:
+      'The product "noteltet" has neither DEK rows nor a rotation record in this store: correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet',
+  },
   TOO_MANY_DEKS: {
     type: FieldEncryptionError,
     provoke: async () => {

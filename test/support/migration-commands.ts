@@ -142,7 +142,7 @@ function dying(
 function backfill(stop: Stop): Command {
   const start = (real: Real, mortal: Mortal): AsyncGenerator<Summed> => {
     const [encryptor, documents] = dying(real, mortal);
-    return backfillDocuments(encryptor, note, documents, { leaseTtlMs: 1_000 });
+    return backfillDocuments(encryptor, note, documents, { allowEmpty: true, leaseTtlMs: 1_000 });
   };
   return new Drive('backfill', stop, start, (real) => requireNoPlaintext(real));
 }
@@ -154,6 +154,7 @@ function reencrypt(stop: Stop, shred: boolean): Command {
     real.clock.advance(1);
     createdBefore = new Date(real.clock.wallMs());
     return reencryptDocuments(encryptor, note, documents, {
+      allowEmpty: true,
       createdBefore,
       shred,
       leaseTtlMs: 1_000,
@@ -181,14 +182,18 @@ function reencrypt(stop: Stop, shred: boolean): Command {
 
 function rewrap(stop: Stop, to: MekName): Command {
   const start = (real: Real, mortal: Mortal): AsyncGenerator<Summed> =>
-    rewrapAllDeks(dying(real, mortal)[0], { target: targetAt(to), takeOver: true });
+    rewrapAllDeks(dying(real, mortal)[0], {
+      target: targetAt(to),
+      takeOver: true,
+      allowEmpty: true,
+    });
   return new Drive('rewrap', stop, start);
 }
 
 function leave(stop: Stop): Command {
   const start = (real: Real, mortal: Mortal): AsyncGenerator<Summed> => {
     const [encryptor, documents] = dying(real, mortal, false);
-    return removeEncryption(encryptor, note, documents, { leaseTtlMs: 1_000 });
+    return removeEncryption(encryptor, note, documents, { allowEmpty: true, leaseTtlMs: 1_000 });
   };
   return new Drive('removal of encryption', stop, start, async (real, model) => {
     const { items } = await real.documents.list({ pageSize: 100 });

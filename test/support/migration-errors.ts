@@ -26,7 +26,10 @@ export const migrationErrors = {
       const [made, collection] = [setup(), notes()];
       await addPlain(collection, 3);
       const options = { concurrency: 1 };
-      const first = backfillDocuments(made.encryptor, note, collection.store, options);
+      const first = backfillDocuments(made.encryptor, note, collection.store, {
+        allowEmpty: true,
+        ...options,
+      });
       await migrateUntil(first, made.clock, 'changed');
       made.clock.advance(30_000);
       const item = await readLeaseItem(made.memory, PRODUCT, 'notes');
@@ -44,7 +47,9 @@ export const migrationErrors = {
       const [heartbeatAt, expiresAt] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:30.000Z'];
       const lease = { ...sampleLease(PRODUCT, 'notes', 'another'), heartbeatAt, expiresAt };
       const { etag } = await made.memory.createItem(lease);
-      const second = backfillDocuments(made.encryptor, note, collection.store);
+      const second = backfillDocuments(made.encryptor, note, collection.store, {
+        allowEmpty: true,
+      });
       await migrateUntil(second, made.clock, 'lease');
       await made.memory.replaceItem(lease, etag);
       return rejection(migrate(second, made.clock));

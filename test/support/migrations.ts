@@ -91,7 +91,10 @@ export function backfill(
   { store }: Notes,
   options?: MigrationOptions,
 ): Promise<Migrated> {
-  return migrate(backfillDocuments(encryptor, note, store, options), clock);
+  return migrate(
+    backfillDocuments(encryptor, note, store, { allowEmpty: true, ...options }),
+    clock,
+  );
 }
 
 /** Replaces every DEK that was made before now. */
@@ -102,7 +105,10 @@ export function reencrypt(
 ): Promise<Migrated> {
   clock.advance(1_000);
   const createdBefore = new Date(clock.wallMs());
-  return migrate(reencryptDocuments(encryptor, note, store, { createdBefore, ...options }), clock);
+  return migrate(
+    reencryptDocuments(encryptor, note, store, { allowEmpty: true, createdBefore, ...options }),
+    clock,
+  );
 }
 
 export function eventsOf<T extends MigrationEvent['type']>(

@@ -268,7 +268,7 @@ const WAYS = {
     let isRewrittenBefore = false;
     const documents = new MemoryDocumentStore<Loose>({ key: note.key });
     await documents.create({ ...KEY, body: 'plain' });
-    for await (const event of backfillDocuments(encryptor, note, documents)) {
+    for await (const event of backfillDocuments(encryptor, note, documents, { allowEmpty: true })) {
       // Another one has the lease, and time stands still.
       if (event.type === 'lease') throw new Error(IDLE);
       if (event.type === 'failed') throw event.error as Error;

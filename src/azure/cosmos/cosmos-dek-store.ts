@@ -3,6 +3,7 @@ import type { Container, SqlQuerySpec } from '@azure/cosmos';
 import { mapConcurrently } from '../../async/concurrency.js';
 import { NO_ROW_MARK, NO_ROW_TYPES } from '../../format/item-shape.js';
 import { scopeIdIn } from '../../format/key-scope.js';
+import { ROTATION_ID } from '../../format/rotation-record.js';
 import { readOptions, requireIntegerBetween } from '../../guards/guards.js';
 import {
   type DekRowFilter,
@@ -15,6 +16,7 @@ import {
   readListOptions,
   readRowFilter,
   KeyedDekStore,
+  MOST_PRODUCTS,
   type KeyedItem,
 } from '../../store/dek-store.js';
 import { CheckedContainer } from './checked-container.js';
@@ -154,6 +156,14 @@ export class CosmosDekStore extends KeyedDekStore implements DekStore {
   async count(filter: DekRowFilter, options?: DekStoreOptions): Promise<number> {
     const query = where('SELECT VALUE COUNT(1) FROM c', readRowFilter(filter));
     return this.#queries.count(query, readCallOptions(options));
+  }
+
+  async listProducts(options?: DekStoreOptions): Promise<readonly string[]> {
+    const parameters = [{ name: '@rotation', value: ROTATION_ID }];
+    const query = 'SELECT * FROM c WHERE c.id = @rotation AND c.type = @rotation';
+    const own = { ...readCallOptions(options), pageSize: MOST_PRODUCTS };
+    const { items } = await this.#page({ query, parameters }, own);
+    return items.map(({ value }) => String((value as { readonly product?: unknown }).product));
   }
 
   /** 0 where the account's default consistency is `Strong`, else the option of the same name. */

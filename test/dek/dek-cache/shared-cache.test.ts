@@ -94,7 +94,9 @@ describe('a DekCache', () => {
     [
       'backfillDocuments',
       (encryption) =>
-        backfillDocuments(encryption, note, new MemoryDocumentStore<Loose>({ key: note.key })),
+        backfillDocuments(encryption, note, new MemoryDocumentStore<Loose>({ key: note.key }), {
+          allowEmpty: true,
+        }),
     ],
   ] satisfies [string, (encryption: Encryption) => AsyncGenerator][])(
     'of another store is refused by %s',

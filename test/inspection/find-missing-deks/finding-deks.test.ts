@@ -174,7 +174,7 @@ describe('a search for orphaned DEKs', () => {
       drained(findOrphanDeks(made.encryptor, note, collection.store, options)),
     );
     expect(describeError(error).message).toBe(
-      '"minAge" is no option: expected concurrency, minAgeMs, signal; did you mean "minAgeMs"?',
+      '"minAge" is no option: expected concurrency, allowEmpty, minAgeMs, signal; did you mean "minAgeMs"?',
     );
   });
 });

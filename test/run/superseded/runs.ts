@@ -250,7 +250,10 @@ const reencryption: Run = {
     const run = (all: Stepped): Promise<void> => {
       const { store } = collection;
       const options = { createdBefore, shred: true, concurrency: 1 };
-      return pullAll(reencryptDocuments(all.made.encryptor, note, store, options), all);
+      return pullAll(
+        reencryptDocuments(all.made.encryptor, note, store, { allowEmpty: true, ...options }),
+        all,
+      );
     };
     return { ...plain(world, [], run), documents: () => everyOne(collection) };
   },

@@ -35,10 +35,8 @@ export function reencrypter(name: string, rounds: number): Actor {
 }
 
 export function backfill({ sim, process, encryptor, documents }: Life): Migration {
-  const { concurrency, leaseTtlMs } = optionsOf(sim);
   return sim.library.backfillDocuments(encryptor, sim.definition, documents, {
-    concurrency,
-    leaseTtlMs,
+    ...optionsOf(sim),
     owner: process.name,
   });
 }
@@ -59,8 +57,9 @@ export function reencrypt(
 function optionsOf({ random, weather }: Life['sim']): {
   readonly concurrency: number;
   readonly leaseTtlMs: number;
+  readonly allowEmpty: true;
 } {
-  return { concurrency: random.int(1, 3), leaseTtlMs: weather.leaseTtlMs };
+  return { concurrency: random.int(1, 3), leaseTtlMs: weather.leaseTtlMs, allowEmpty: true };
 }
 
 async function migrateOnce(life: Life, start: () => Migration): Promise<void> {

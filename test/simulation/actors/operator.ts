@@ -138,7 +138,11 @@ export async function requireRetirable(
   const startMs = timeline.nowMs;
   const isAged = ({ id }: DekRow): boolean => dekStore.changedAtMs(id) < startMs - weather.lagMs;
   const against = rowsAgainst(sim, name).filter(isAged);
-  await library.assertRetirable(encryptor, { mek: targetAt(name), backupWindowMs });
+  await library.assertRetirable(encryptor, {
+    mek: targetAt(name),
+    backupWindowMs,
+    allowEmpty: true,
+  });
   const wholeMs = fenceMs(sim) + 2 * weather.lagMs;
   ok(timeline.nowMs - startMs >= wholeMs, `I11: ${name} is said to be out of use too early`);
   const left = against.filter(({ id }) => dekStore.changedAtMs(id) < startMs);
@@ -301,7 +305,9 @@ async function nameTheLost(sim: Life['sim']): Promise<void> {
       .filter((dekId) => !sim.dekStore.row(dekId))
       .map((dekId) => `${document.id} ${dekId}`),
   );
-  for await (const event of sim.library.findMissingDeks(encryptor, sim.definition, documents)) {
+  for await (const event of sim.library.findMissingDeks(encryptor, sim.definition, documents, {
+    allowEmpty: true,
+  })) {
     sim.secrecy.hears(event);
     if (event.type !== 'missing' || event.reason !== 'absent') continue;
     named.push(`${String(event.key['id'])} ${event.dekId}`);

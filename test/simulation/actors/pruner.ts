@@ -66,7 +66,10 @@ export async function drivePrune(
   process.isIdle = false;
   const since = sim.explanations.since(process);
   const events: MaintenanceEvent[] = [];
-  const pruning: Upkeep = sim.library.prunePreviousWraps(encryptor, options);
+  const pruning: Upkeep = sim.library.prunePreviousWraps(encryptor, {
+    ...options,
+    allowEmpty: true,
+  });
   try {
     while (events.length < stopsAfter) {
       await sim.pause(life, 0, sim.random.chance(0.06) ? 1_800 : 10);

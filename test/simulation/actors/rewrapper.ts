@@ -126,8 +126,8 @@ export async function driveRewrap(
   begin(process, options, rollback);
   const { rewrapAllDeks, rollbackRotation } = sim.library;
   const rewrapping = rollback
-    ? rollbackRotation(encryptor, { ...options, ...rollback })
-    : rewrapAllDeks(encryptor, options);
+    ? rollbackRotation(encryptor, { ...options, ...rollback, allowEmpty: true })
+    : rewrapAllDeks(encryptor, { ...options, allowEmpty: true });
   const since = sim.explanations.since(process);
   try {
     while (await pull(events)) {

@@ -5,8 +5,9 @@ import { PAIR } from '../recovery-pairs.js';
 import { NONE, type OptionBag } from './option-bag.js';
 
 const HEX = 'f0e4c2f76c58916ec258f246851bea091d14d4247a2fc3e18694461b1816e13b';
-const RUN = ['concurrency', 'dryRun', 'signal', 'maxVaultOpsPerSecond', 'reserveForTraffic'];
-const MIGRATION = ['concurrency', 'dryRun', 'select', 'signal', 'owner', 'leaseTtlMs'];
+const BASE = ['concurrency', 'dryRun', 'allowEmpty', 'signal'];
+const RUN = [...BASE, 'maxVaultOpsPerSecond', 'reserveForTraffic'];
+const MIGRATION = [...BASE, 'select', 'owner', 'leaseTtlMs'];
 const PAST = '2020-01-01T00:00:00.000Z';
 const TARGET = { mekVersion: MEK_VERSION };
 
@@ -82,7 +83,7 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'assertRetirable',
     needed: () => ({ mek: { mekVersion: 'env-0000000000000000' }, backupWindowMs: 0 }),
-    optional: ['signal'],
+    optional: ['allowEmpty', 'signal'],
     use: (options, { encryptor }) => core.assertRetirable(encryptor, options),
   },
   {
@@ -94,26 +95,26 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'takeCensus',
     needed: NONE,
-    optional: ['signal'],
+    optional: ['allowEmpty', 'signal'],
     use: (options, { encryptor }) => core.takeCensus(encryptor, options),
   },
   {
     of: 'findUnreadableRows',
     needed: NONE,
-    optional: ['signal'],
+    optional: ['allowEmpty', 'signal'],
     use: (options, { encryptor }) => core.findUnreadableRows(encryptor, options),
   },
   {
     of: 'findMissingDeks',
     needed: NONE,
-    optional: ['concurrency', 'signal'],
+    optional: ['concurrency', 'allowEmpty', 'signal'],
     use: (options, { encryptor, documents }) =>
       core.findMissingDeks(encryptor, note, documents, options),
   },
   {
     of: 'findOrphanDeks',
     needed: NONE,
-    optional: ['concurrency', 'signal', 'minAgeMs'],
+    optional: ['concurrency', 'allowEmpty', 'signal', 'minAgeMs'],
     use: (options, { encryptor, documents }) =>
       core.findOrphanDeks(encryptor, note, documents, options),
   },

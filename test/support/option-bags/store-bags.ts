@@ -35,6 +35,7 @@ const DEK_CALLS: Readonly<Record<string, CallOf<DekStore>>> = {
   replaceItem: (store, options, { item }) => store.replaceItem(ITEM, item, options),
   deleteItem: (store, options, { item }) => store.deleteItem(scopeId, id, item, options),
   listItems: (store, options) => store.listItems(scopeId, options),
+  listProducts: async (store, options) => store.listProducts?.(options),
 };
 
 const DOCUMENT_CALLS: Readonly<Record<string, CallOf<DocumentStore>>> = {
