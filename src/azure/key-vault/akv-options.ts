@@ -66,7 +66,7 @@ export interface AkvKeyProviderOptions extends OpsLimitOptions {
 
 type WithoutDefault = 'mekVersion' | keyof OpsLimitOptions;
 
-/** @internal The options, with a default for each that has one. */
+/** The options, with a default for each that has one. */
 export interface AkvSettings
   extends
     Pick<AkvKeyProviderOptions, WithoutDefault>,
