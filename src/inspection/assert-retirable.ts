@@ -78,7 +78,8 @@ interface RetirementContext extends RunContext {
  * const mek = { mekVersion: await provider.currentVersion() };
  * try {
  *   const backupWindowMs = 35 * 24 * 3_600_000;
- *   const { leftAt } = await assertRetirable(encryptor, { mek, backupWindowMs });
+ *   const options = { mek, backupWindowMs, allowEmpty: true }; // this example has stored nothing
+ *   const { leftAt } = await assertRetirable(encryptor, options);
  *   console.log(`not needed since ${leftAt}`);
  * } catch (error) {
  *   if (!(error instanceof MekStillNeededError)) throw error;

@@ -60,7 +60,7 @@ export type UnreadableRowsEvent = SearchFinishedEvent<UnreadableRowsSummary> | U
  * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
  *
  * const encryption = { product: 'notelett', dekStore: new MemoryDekStore() };
- * for await (const event of findUnreadableRows(encryption)) {
+ * for await (const event of findUnreadableRows(encryption, { allowEmpty: true })) {
  *   if (event.type === 'finished') console.log(event.summary.unreadable); // 0
  *   else if (isFieldEncryptionError(event.error)) console.log(event.dekId, event.error.code);
  * }

@@ -92,7 +92,8 @@ export interface Census {
  * import { takeCensus } from '@bytelyst/field-encrypt';
  * import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
  *
- * const census = await takeCensus({ product: 'notelett', dekStore: new MemoryDekStore() });
+ * const encryption = { product: 'notelett', dekStore: new MemoryDekStore() };
+ * const census = await takeCensus(encryption, { allowEmpty: true }); // this example has stored nothing
  * for (const { mekVersion, active, retired } of census.wraps) console.log(mekVersion, active + retired);
  * console.log(census.unreadable, census.settled); // 0 false
  * ```

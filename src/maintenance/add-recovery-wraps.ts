@@ -47,7 +47,8 @@ import {
  *   dekStore: new MemoryDekStore(),
  *   recoveryKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
  * });
- * for await (const event of addRecoveryWraps(encryptor)) {
+ * const options = { allowEmpty: true }; // this example has stored nothing
+ * for await (const event of addRecoveryWraps(encryptor, options)) {
  *   if (event.type === 'failed') console.error(event.dekId, event.error);
  *   if (event.type === 'finished') console.log(event.summary.complete); // true
  * }

@@ -81,7 +81,8 @@ interface PruneRequest extends RunRequest {
  * });
  * const twoWeeksMs = 14 * 24 * 3_600_000;
  * const rewrappedBefore = new Date(Date.now() - twoWeeksMs);
- * for await (const event of prunePreviousWraps(encryptor, { rewrappedBefore })) {
+ * const options = { rewrappedBefore, allowEmpty: true }; // this example has stored nothing
+ * for await (const event of prunePreviousWraps(encryptor, options)) {
  *   if (event.type === 'failed') console.error(event.dekId, event.error);
  *   if (event.type === 'finished') console.log(event.summary.complete); // true
  * }

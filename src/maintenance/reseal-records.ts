@@ -63,7 +63,8 @@ import {
  *   recordKey,
  *   previousRecordKeys: [previous],
  * });
- * for await (const event of resealRecords(encryptor)) {
+ * const options = { allowEmpty: true }; // this example has stored nothing
+ * for await (const event of resealRecords(encryptor, options)) {
  *   if (event.type === 'failed') console.error(event.dekId, event.error);
  *   if (event.type === 'finished') console.log(event.summary.complete); // true
  * }

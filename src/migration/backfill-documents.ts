@@ -58,7 +58,8 @@ import { storedFieldsOf } from './stored-fields.js';
  * });
  * const notes = new MemoryDocumentStore({ key: note.key });
  * await notes.create({ id: '1', body: 'still plain' });
- * for await (const event of backfillDocuments(encryptor, note, notes)) {
+ * const options = { allowEmpty: true }; // the first one: nothing is encrypted yet
+ * for await (const event of backfillDocuments(encryptor, note, notes, options)) {
  *   if (event.type === 'failed') console.error(event.key, event.error);
  *   if (event.type === 'finished') console.log(event.summary.changed, event.summary.complete); // 1 true
  * }

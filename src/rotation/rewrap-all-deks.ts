@@ -170,7 +170,8 @@ export interface RotationContext extends RunContext {
  *   product: 'notelett', keyProviders: [provider], dekStore: new MemoryDekStore(),
  * });
  * const target = { mekVersion: await provider.currentVersion() };
- * for await (const event of rewrapAllDeks(encryptor, { target })) {
+ * const options = { target, allowEmpty: true }; // this example has stored nothing
+ * for await (const event of rewrapAllDeks(encryptor, options)) {
  *   if (event.type === 'failed') console.error(event.dekId, event.error);
  *   if (event.type === 'finished') console.log(event.summary.complete); // true
  * }

@@ -48,7 +48,8 @@ const OPTIONS: readonly (keyof RecordAuthenticationOptions)[] = [
  *
  * const recordKey = randomBytes(32).toString('base64');
  * const dekStore = authenticateRecords(new MemoryDekStore(), { recordKey });
- * console.log((await takeCensus({ product: 'notelett', dekStore })).unreadable); // 0
+ * const options = { allowEmpty: true }; // this example has stored nothing
+ * console.log((await takeCensus({ product: 'notelett', dekStore }, options)).unreadable); // 0
  * ```
  */
 export function authenticateRecords(
