@@ -15,11 +15,15 @@ const PROGRAMS = [
 
 /** Of each, the fast lane has one of the kind elsewhere: these go on by chance, or over another store. */
 const REPETITIONS = [
+  'test/azure/key-vault/budget.test.ts',
   'test/inspection/assert-retirable/beside.test.ts',
   'test/migration/interleavings.test.ts',
+  'test/processes/fleet.test.ts',
+  'test/processes/killed-reseal.test.ts',
   'test/processes/killed-rewrap.test.ts',
   'test/processes/killed-rollback.test.ts',
   'test/property/shred-at-home.test.ts',
+  'test/provider/vault-budget/beside-traffic.test.ts',
   'test/recovery/races.test.ts',
   'test/rotation/properties/sequences.test.ts',
   'test/rotation/races/everything-at-once.test.ts',
@@ -27,6 +31,7 @@ const REPETITIONS = [
   'test/rotation/races/shred.test.ts',
   'test/rotation/races/writers.test.ts',
   'test/simulation/jobs.test.ts',
+  'test/sqlite/many-processes.test.ts',
   'test/store/authenticate-records/maintenance-suites.test.ts',
   'test/store/authenticate-records/migration-suites.test.ts',
   'test/store/authenticate-records/rotation-suites.test.ts',
