@@ -79,6 +79,12 @@ export type { KeyProvider } from './provider/key-provider.js';
 export type { MekReference } from './format/dek-row.js';
 export type { Readiness } from './encryptor/readiness.js';
 export {
+  importDekRows,
+  type ImportDekRowsEvent,
+  type ImportDekRowsOptions,
+  type ImportDekRowsSummary,
+} from './recovery/import-dek-rows.js';
+export {
   recoverDeks,
   type RecoverDeksOptions,
   type RecoveryEvent,

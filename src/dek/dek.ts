@@ -4,7 +4,7 @@ import type { Moment } from '../async/clock.js';
 import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';
 import type { DocumentPlace } from '../document/define-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import type { ActiveDekRow } from '../format/dek-row.js';
+import type { LiveDekRow } from '../format/dek-row.js';
 import { originOf } from '../store/dek-store.js';
 
 /** Holds DEKs, and evicts one on request. */
@@ -71,7 +71,7 @@ export function shredTokensOf(store: object): ShredTokens {
 /** A shred of one scope in progress. */
 export interface ScopeShred {
   /** Rows whose create this process has sent without an answer yet: they may land at any time. */
-  readonly pendingCreates: () => readonly ActiveDekRow[];
+  readonly pendingCreates: () => readonly LiveDekRow[];
   /** Called exactly once, however the shred ended. */
   readonly end: () => void;
 }
@@ -84,7 +84,7 @@ export class ShredTokens {
   });
   /** How many shreds of a scope are in progress. */
   readonly #shreds = new Map<string, number>();
-  readonly #creates = new Map<string, Set<ActiveDekRow>>();
+  readonly #creates = new Map<string, Set<LiveDekRow>>();
 
   /** Remembered scopes: those whose token is held, and a few until they are garbage-collected. */
   get size(): number {
@@ -121,7 +121,7 @@ export class ShredTokens {
   }
 
   /** Sends the create of a row, and remembers it until it is answered. */
-  async creating<T>(row: ActiveDekRow, create: () => Promise<T>): Promise<T> {
+  async creating<T>(row: LiveDekRow, create: () => Promise<T>): Promise<T> {
     const rows = this.#creates.get(row.scopeId) ?? new Set();
     this.#creates.set(row.scopeId, rows.add(row));
     try {

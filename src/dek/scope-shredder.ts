@@ -2,13 +2,7 @@
 import { type CallOptions, untilAborted } from '../async/abort.js';
 import { timestampOf } from '../async/clock.js';
 import { contended, hasCode } from '../errors/errors.js';
-import {
-  isLive,
-  tombstoneOf,
-  type ActiveDekRow,
-  type DekRow,
-  type LiveDekRow,
-} from '../format/dek-row.js';
+import { isLive, tombstoneOf, type DekRow, type LiveDekRow } from '../format/dek-row.js';
 import type { DekContext, DekServices } from './dek-services.js';
 import { rowOfScope } from './scope-rows.js';
 import type { ScopeShred } from './dek.js';
@@ -87,7 +81,7 @@ async function shredRows(
 }
 
 /** Takes the id of a row whose create is in flight, so that it cannot land after the shred. */
-async function barRow({ dekStore, clock }: DekContext, row: ActiveDekRow): Promise<void> {
+async function barRow({ dekStore, clock }: DekContext, row: LiveDekRow): Promise<void> {
   try {
     await dekStore.create(tombstoneOf(row, timestampOf(clock)));
   } catch (error) {

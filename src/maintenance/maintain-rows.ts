@@ -1,9 +1,8 @@
 /** Scans over all DEK rows of a product, until one finds nothing to change. @module */
 import { GenerationBound } from '../dek/dek-bounds.js';
-import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import { requireKnownProduct } from '../dek/known-product.js';
 import { hasCode } from '../errors/errors.js';
-import type { DekRow, LiveDekRow } from '../format/dek-row.js';
+import type { DekRow } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { changeRow, type RowChange, type RowKind, dekRowPages } from '../run/change-row.js';
 import { runPasses, RunTally } from '../run/passes.js';
@@ -159,10 +158,4 @@ function changeOf(
   requireNoMac(row, `DEK row ${dekId}`);
   if (dryRun) return { outcome: { type: 'would-change', dekId } };
   return { next, outcome: { type: 'changed', dekId } };
-}
-
-/** @throws Where the row's own wrap does not hold its DEK. */
-export async function requireOpens(context: RunContext, row: LiveDekRow): Promise<void> {
-  context.dekCache?.requireSameKey(row);
-  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
 }

@@ -13,6 +13,7 @@ import { readPastMoment } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 import { rowAhead } from '../rotation/rotation.js';
+import { requireOpens } from '../run/change-row.js';
 import {
   type EncryptionContext,
   runParts,
@@ -26,7 +27,6 @@ import {
   type MaintenanceSummary,
   maintainRows,
   type NextRow,
-  requireOpens,
 } from './maintain-rows.js';
 
 export interface PrunePreviousWrapsOptions extends RunOptions {

@@ -12,6 +12,7 @@ import {
   readRunOptions,
   type RunOptions,
 } from '../run/run-context.js';
+import { requireOpens } from '../run/change-row.js';
 import { pagesOf } from '../run/passes.js';
 import { AuthenticatedDekStore } from '../store/authenticated-dek-store.js';
 import type { DekStoreItem, StoredItem } from '../store/dek-store.js';
@@ -20,7 +21,6 @@ import {
   type MaintenanceSummary,
   maintainRows,
   type NextRow,
-  requireOpens,
 } from './maintain-rows.js';
 
 /**

@@ -4,6 +4,7 @@ import { requireCredible } from '../dek/dek-bounds.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import {
+  type DekRow,
   type LiveDekRow,
   describeMek,
   mekIn,
@@ -107,7 +108,10 @@ export function decide(
   return isOther ? 'other-version' : 'rewrap';
 }
 
-export function rowAhead({ id, epoch }: LiveDekRow, recordEpoch: number): FieldEncryptionError {
+export function rowAhead(
+  { id, epoch }: Pick<DekRow, 'epoch' | 'id'>,
+  recordEpoch: number,
+): FieldEncryptionError {
   return new FieldEncryptionError(
     'ROTATION_RECORD_BEHIND',
     `DEK row ${id} has the epoch ${String(epoch)}, above the rotation record's ${String(recordEpoch)}: restore the newest rotation record, or the row if only the row was altered`,

@@ -1,7 +1,14 @@
 /** Changes one DEK row at a time, under the etag that was read. @module */
 import { isDeepStrictEqual } from 'node:util';
+import { unwrapDekBytes } from '../dek/dek-wraps.js';
 import { contended } from '../errors/errors.js';
-import { parseDekRow, type DekRow, dekIdIn, NO_DEK_ID } from '../format/dek-row.js';
+import {
+  parseDekRow,
+  type DekRow,
+  dekIdIn,
+  type LiveDekRow,
+  NO_DEK_ID,
+} from '../format/dek-row.js';
 import { alteredItem } from '../format/item-shape.js';
 import { backOff, MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import type { DekStore, StoredItem, DekRowFilter } from '../store/dek-store.js';
@@ -28,6 +35,12 @@ export function rowIn({ value, error }: StoredItem, product: string): DekRow {
   const row = parseDekRow(value);
   if (row.product !== product) throw alteredItem(`DEK row ${row.id}`, 'product');
   return row;
+}
+
+/** @throws Where the row's own wrap does not hold its DEK. */
+export async function requireOpens(context: RunContext, row: LiveDekRow): Promise<void> {
+  context.dekCache?.requireSameKey(row);
+  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
 }
 
 /** The decision on a row as it was read; `undefined` where the row has changed since. */
@@ -136,10 +149,11 @@ function replace({ dekStore }: RowContext, next: DekRow, etag: string): Promise<
   return tryWrite(write, () => isStored(dekStore, next, etag));
 }
 
-async function isStored(
-  dekStore: Required<DekStore>,
+/** @param etag - What was read before the write; absent for a create. */
+export async function isStored(
+  dekStore: DekStore,
   next: DekRow,
-  etag: string,
+  etag?: string,
 ): Promise<true | undefined> {
   try {
     const item = await dekStore.get(next.id);

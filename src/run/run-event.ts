@@ -6,6 +6,7 @@ import type { ChargedEvent } from '../store/run-charge.js';
 export type RunName =
   | 'addRecoveryWraps'
   | 'backfillDocuments'
+  | 'importDekRows'
   | 'prunePreviousWraps'
   | 'recoverDeks'
   | 'reencryptDocuments'

@@ -93,6 +93,12 @@ export function withRecordKey(
   throw new TypeError(`"${name}" without a "recordKey" protects nothing: pass the key too`);
 }
 
+/** Returns a copy of a store, authenticated as the store is, unless it authenticates its records itself. */
+export function authenticatedAs(dekStore: DekStore, copy: DekStore): DekStore {
+  const isOwn = copy instanceof AuthenticatedDekStore;
+  return dekStore instanceof AuthenticatedDekStore && !isOwn ? dekStore.over(copy) : copy;
+}
+
 export function recordAuthenticationOf(dekStore: DekStore): RecordAuthentication {
   if (!(dekStore instanceof AuthenticatedDekStore)) return 'off';
   return dekStore.acceptsUnauthenticated ? 'optional' : 'required';

@@ -60,6 +60,11 @@ export class AuthenticatedDekStore implements DekStore {
     if (store.readLagMs) this.readLagMs = (options) => checked.readLagMs(options);
   }
 
+  /** Returns another store, authenticated with the same keys. */
+  over(store: DekStore): DekStore {
+    return new AuthenticatedDekStore(store, this.#seal);
+  }
+
   async create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
     return this.#written(await this.#store.create(this.#seal.seal(row), options));
   }

@@ -1,6 +1,7 @@
 /** Functions that work through rows or documents. @module */
 import * as core from '../../../src/index.js';
-import { encryptAny, KEY, MEK_HEX, note, PRODUCT } from '../encryptor.js';
+import { encryptAny, envelopeAt, KEY, MEK_HEX, note, PRODUCT } from '../encryptor.js';
+import { copied, lose } from '../importing.js';
 import { OURS } from '../recovery.js';
 import { PAIR } from '../recovery-pairs.js';
 import { accepting } from '../resealing.js';
@@ -41,6 +42,16 @@ export const RUN_CALLS: readonly AbortableCall[] = [
       const { privateKey } = PAIR;
       return (options) =>
         drained(core.recoverDeks(made.encryptor, { privateKey, target: TO_B, ...options }));
+    },
+  },
+  {
+    of: 'importDekRows',
+    uses: ['store', 'vault'],
+    isRun: true,
+    ready: async ({ author, made, stored }) => {
+      const from = await copied(author.memory);
+      await lose(author, envelopeAt(stored, 'body').dekId);
+      return (options) => drained(core.importDekRows(made.encryptor, { from, ...options }));
     },
   },
   {

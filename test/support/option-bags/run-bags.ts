@@ -1,6 +1,7 @@
 /** Options of the runs. @module */
 import * as core from '../../../src/index.js';
 import { MEK_VERSION, note } from '../encryptor.js';
+import { withOwn } from '../probe.js';
 import { PAIR } from '../recovery-pairs.js';
 import { NONE, type OptionBag } from './option-bag.js';
 
@@ -43,6 +44,12 @@ export const RUN_BAGS: readonly OptionBag[] = [
     needed: () => ({ privateKey: PAIR.privateKey, target: TARGET }),
     optional: [...RUN, 'passphrase', 'takeOver'],
     use: (options, { encryptor }) => core.recoverDeks(encryptor, options),
+  },
+  {
+    of: 'importDekRows',
+    needed: ({ memory }) => ({ from: withOwn(memory, {}) }),
+    optional: [...RUN, 'dekIds', 'scopes'],
+    use: (options, { encryptor }) => core.importDekRows(encryptor, options),
   },
   {
     of: 'prunePreviousWraps',
