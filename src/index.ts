@@ -79,6 +79,12 @@ export type { KeyProvider } from './provider/key-provider.js';
 export type { MekReference } from './format/dek-row.js';
 export type { Readiness } from './encryptor/readiness.js';
 export {
+  adoptRestoredStore,
+  type AdoptEvent,
+  type AdoptRestoredStoreOptions,
+  type AdoptSummary,
+} from './recovery/adopt-restored-store.js';
+export {
   importDekRows,
   type ImportDekRowsEvent,
   type ImportDekRowsOptions,

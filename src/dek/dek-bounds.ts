@@ -194,7 +194,7 @@ export function recordBehind(
         : '';
     return new FieldEncryptionError(
       'ROTATION_RECORD_BEHIND',
-      `The rotation record of "${product}" has the epoch ${String(record.epoch)}, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
+      `The rotation record of "${product}" has the epoch ${String(record.epoch)}, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${orRow}; if dek_store as a whole was restored, stop all writers and run adoptRestoredStore: docs/restore.md`,
     );
   }
   const what =

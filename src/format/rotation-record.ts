@@ -175,6 +175,22 @@ export function begunRecord(
   };
 }
 
+interface Adoption extends Pick<RotationRecord, 'epoch' | 'fenceTtlMs' | 'generationFloor'> {
+  readonly product: string;
+  readonly target: MekReference;
+  readonly now: string;
+}
+
+/** The record of a restored store: a rotation that no row has followed yet. */
+export function adoptedRecord(
+  record: RotationRecord | undefined,
+  { product, target, epoch, fenceTtlMs, generationFloor, now }: Adoption,
+): RotationRecord {
+  const base = record ?? firstRotationRecord(product, target, fenceTtlMs, now);
+  const history = record ? begunRecord(record, target, now).history : [];
+  return { ...begunRecord(base, target, now), epoch, generationFloor, history };
+}
+
 /** No writer acts any longer on the record from before this rotation. */
 export function fencedRecord(record: RotationRecord, now: string): RotationRecord {
   return { ...record, state: 'rewrapping', fencedAt: now };

@@ -5,7 +5,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors/errors.js';
 import { isLive, parseDekRow } from '../format/dek-row.js';
 import { isPlainObject } from '../guards/guards.js';
-import { storedFieldsOf, strayEnvelopes } from '../migration/stored-fields.js';
+import { storedFieldsOf, strayEnvelopes } from '../run/stored-fields.js';
 import type { OutcomeOf } from '../run/run-event.js';
 import {
   documentPages,

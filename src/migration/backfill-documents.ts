@@ -14,7 +14,7 @@ import {
   readMigrationOptions,
   type MigrationOptions,
 } from './migration-options.js';
-import { storedFieldsOf } from './stored-fields.js';
+import { storedFieldsOf } from '../run/stored-fields.js';
 
 /**
  * Encrypts every declared field of a collection that is still plaintext, beside live traffic.

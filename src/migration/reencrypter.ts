@@ -26,7 +26,7 @@ import {
 import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
-import { requireNoStray, storedFieldsOf, type StoredFields } from './stored-fields.js';
+import { requireNoStray, storedFieldsOf, type StoredFields } from '../run/stored-fields.js';
 
 /** A DEK that the source does not have: it was created later, or is under another MEK. */
 const NOT_OF_THE_SOURCE = [

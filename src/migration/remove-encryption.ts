@@ -12,7 +12,7 @@ import {
   type MigrationOptions,
 } from './migration-options.js';
 import type { MigrationEvent, MigrationSummary } from './migration-event.js';
-import { requireNoStray, storedFieldsOf } from './stored-fields.js';
+import { requireNoStray, storedFieldsOf } from '../run/stored-fields.js';
 
 /**
  * Decrypts every declared field of a collection in place, beside live traffic.

@@ -5,6 +5,7 @@ import type { ChargedEvent } from '../store/run-charge.js';
 /** The name of the function. */
 export type RunName =
   | 'addRecoveryWraps'
+  | 'adoptRestoredStore'
   | 'backfillDocuments'
   | 'importDekRows'
   | 'prunePreviousWraps'

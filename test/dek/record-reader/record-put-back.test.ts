@@ -45,7 +45,7 @@ type Kept = Awaited<ReturnType<MemoryDekStore['getRotation']>>;
 const behind = (known: string, instead = '', least = 2): ReturnType<typeof refused> =>
   refused(
     'ROTATION_RECORD_BEHIND',
-    `The rotation record of "notelett" has the epoch 1, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${instead}; if dek_store as a whole was restored, stop all writers and set the epoch of the record above ${String(least)}`,
+    `The rotation record of "notelett" has the epoch 1, below ${String(least)}, ${known}: nothing is sealed under it. Restore the newest item "rotation" of dek_store${instead}; if dek_store as a whole was restored, stop all writers and run adoptRestoredStore: docs/restore.md`,
   );
 const SEEN = behind('which this process has read before');
 const MINIMUM = behind('the "minimumEpoch" (FIELD_ENCRYPT_MINIMUM_EPOCH) of this process');

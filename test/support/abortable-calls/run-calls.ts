@@ -187,6 +187,16 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     },
   },
   {
+    of: 'adoptRestoredStore',
+    uses: ['store', 'vault', 'documents'],
+    isRun: true,
+    ready: ({ made, documents: { store: documentStore } }) => {
+      const documents = [{ definition: note, documentStore }];
+      return (options) =>
+        drained(core.adoptRestoredStore(made.encryptor, { documents, ...options }));
+    },
+  },
+  {
     of: 'setFenceTtl',
     uses: ['store'],
     ready:

@@ -94,6 +94,12 @@ export const RUN_BAGS: readonly OptionBag[] = [
     use: (options, { encryptor }) => core.assertRetirable(encryptor, options),
   },
   {
+    of: 'adoptRestoredStore',
+    needed: NONE,
+    optional: [...RUN, 'target', 'epochSeen', 'documents', 'shredAgain'],
+    use: (options, { encryptor }) => core.adoptRestoredStore(encryptor, options),
+  },
+  {
     of: 'setFenceTtl',
     needed: NONE,
     optional: ['signal', 'onWait'],

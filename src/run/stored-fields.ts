@@ -3,10 +3,10 @@ import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
 import { draftOf, type DocumentPlace } from '../document/define-document.js';
+import type { AnyDefinition } from '../document/typed-document.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';
-import type { AnyDocument } from '../run/scanned-document.js';
-import type { MigrationContext } from './migration-options.js';
+import type { AnyDocument } from './scanned-document.js';
 
 export interface StoredFields {
   readonly place: DocumentPlace;
@@ -23,7 +23,7 @@ export interface StoredFields {
  *   document.
  */
 export function storedFieldsOf(
-  { definition, product }: Pick<MigrationContext, 'definition' | 'product'>,
+  { definition, product }: { readonly definition: AnyDefinition; readonly product: string },
   document: object,
 ): StoredFields {
   const draft = draftOf(document, definition.tree);
