@@ -1,17 +1,22 @@
 /** Rotates the MEK: rewraps every DEK beside live traffic. @module */
-import { unwrapDekBytes, makeRoundTrip } from '../dek/dek-wraps.js';
-import { hasCode, type TamperedError } from '../errors/errors.js';
+import { makeRoundTrip } from '../dek/dek-wraps.js';
+import { FieldEncryptionError, hasCode, isFieldEncryptionError } from '../errors/errors.js';
 import {
   isLive,
   type LiveDekRow,
   describeMek,
   isSameMek,
-  wrapIn,
+  mekIn,
   type MekReference,
 } from '../format/dek-row.js';
-import { requireBoolean, requireOneOf } from '../guards/guards.js';
+import { requireBoolean, requireList, requireOneOf } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
-import { readConfiguredMek, requireMekVersion, type NamedMek } from '../provider/named-mek.js';
+import {
+  readAnyMek,
+  readConfiguredMek,
+  requireMekVersion,
+  type NamedMek,
+} from '../provider/named-mek.js';
 import { dekRowPages, rowIn } from '../run/change-row.js';
 import {
   type EncryptionContext,
@@ -28,7 +33,9 @@ import type { StoredItem } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
 import type { RewrapEvent, RewrapStepEvent, RewrapSummary } from './rewrap-event.js';
 import { readShard, type RewrapShard, dryRunRewrap, runRewrap } from './rewrap-run.js';
-import type { DekOpening, VerifyMode } from './row-rewrapper.js';
+import { requireRollbackTarget } from './rollback-target.js';
+import { MOST_BROKEN, requireRotatable } from './rotation.js';
+import { type DekOpening, openDek, type VerifyMode } from './row-rewrapper.js';
 
 /** The exact MEK version to rotate to. There is no "latest". */
 export type RewrapTarget = NamedMek;
@@ -37,6 +44,14 @@ export interface RewrapAllDeksOptions extends RunOptions {
   readonly target: RewrapTarget;
   /** Rewraps only rows of this MEK version; the others are reported as skipped. @default all */
   readonly sourceVersion?: string;
+  /**
+   * MEK versions that are lost: the rotation begins although none of their rows opens. Each of these rows
+   * fails, and the rotation stays unfinished until they are restored, recovered or shredded. Where provider
+   * and MEK name are both passed, the provider need not be configured any more.
+   *
+   * @default none
+   */
+  readonly withoutOpening?: readonly NamedMek[];
   /**
    * Whether each new wrap is unwrapped again before it replaces the old one (`'all'`), only the first
    * (`'first'`), or none (`'none'`). The latter two save calls, and rely on the previous wrap that each row
@@ -58,7 +73,10 @@ export interface RewrapAllDeksOptions extends RunOptions {
 }
 
 /** `target` is the version to go back to; `verify` applies to rows that have to be rewrapped. */
-export interface RollbackRotationOptions extends Omit<RewrapAllDeksOptions, 'sourceVersion'> {
+export interface RollbackRotationOptions extends Omit<
+  RewrapAllDeksOptions,
+  'sourceVersion' | 'withoutOpening'
+> {
   /**
    * Unwraps each previous wrap before it is restored, at the price of one provider call for each row. A row
    * whose previous wrap is broken is rewrapped instead. @default false
@@ -72,6 +90,7 @@ export interface RewrapRequest extends RunRequest {
   readonly shard: RewrapShard | undefined;
   readonly verify: VerifyMode;
   readonly sourceVersion: string | undefined;
+  readonly withoutOpening: readonly MekReference[];
   /** Only in a rollback: a previous wrap under the target is restored without the provider. */
   readonly rollback?: { readonly verifyFlips: boolean };
 }
@@ -83,11 +102,22 @@ export function readRewrapOptions(
   options: RewrapAllDeksOptions,
   providers: ConfiguredProviders,
 ): RewrapRequest {
-  const { own, request } = readRunOptions(options, [...OF_A_ROLLBACK, 'sourceVersion']);
+  const { own, request } = readRunOptions(options, [
+    ...OF_A_ROLLBACK,
+    'sourceVersion',
+    'withoutOpening',
+  ]);
   const { sourceVersion } = own;
   const rotation = readRotation(own, providers);
   if (sourceVersion !== undefined) requireMekVersion('sourceVersion', sourceVersion);
-  return { ...request, ...rotation, sourceVersion };
+  const withoutOpening = readLostMeks(own.withoutOpening, providers);
+  return { ...request, ...rotation, sourceVersion, withoutOpening };
+}
+
+function readLostMeks(meks: unknown, providers: ConfiguredProviders): readonly MekReference[] {
+  if (meks === undefined) return [];
+  requireList('withoutOpening', meks);
+  return meks.map((mek, index) => readAnyMek(`withoutOpening[${String(index)}]`, mek, providers));
 }
 
 /** @throws TypeError or RangeError for invalid options. */
@@ -99,7 +129,8 @@ export function readRollbackOptions(
   const { verifyFlips = false } = own;
   requireBoolean('verifyFlips', verifyFlips);
   const rotation = readRotation(own, providers);
-  return { ...request, ...rotation, sourceVersion: undefined, rollback: { verifyFlips } };
+  const none = { sourceVersion: undefined, withoutOpening: [] };
+  return { ...request, ...rotation, ...none, rollback: { verifyFlips } };
 }
 
 function readRotation(
@@ -118,6 +149,8 @@ export interface RotationContext extends RunContext {
   readonly request: RewrapRequest;
   /** @default each row's own wrap */
   readonly opening?: DekOpening | undefined;
+  /** The versions under which a stored wrap was unwrapped before the beginning, one for each unwrap. */
+  readonly proven?: readonly MekReference[];
 }
 
 /**
@@ -129,7 +162,8 @@ export interface RotationContext extends RunContext {
  * durable, no row is half done, and another run with the same target continues from there. Another run of a
  * finished rotation writes nothing.
  *
- * The steps, in order: wraps and unwraps a random key with the target; begins (from here on new DEKs are
+ * The steps, in order: wraps and unwraps a random key with the target; opens one row of each MEK version that
+ * it has to leave, unless the rotation already names the target; begins (from here on new DEKs are
  * wrapped with the target); waits one `fenceTtlMs`, and longer where reads of the store lag, until no writer
  * acts on what it read before; rewraps row by row, in as many scans as needed until one finds nothing to do;
  * scans once more to verify; and marks the rotation record as complete, only if every live row is on the
@@ -154,9 +188,9 @@ export interface RotationContext extends RunContext {
  * @throws TypeError or RangeError for invalid options.
  * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the other rotation or take it over;
  *   `ROTATION_SUPERSEDED`: another process took over this one; `ROTATION_RECORD_MISSING`: restore it;
- *   `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK` for a target that is not a random key. Errors of the provider
- *   on the target (nothing was written), and of the store where it cannot list: run it again. The signal's
- *   reason when it aborts.
+ *   `MEK_UNUSABLE`: do for each version what the message says; `KEY_PROVIDER_NOT_CONFIGURED`; `KEY_WEAK` for a
+ *   target that is not a random key. Errors of the provider before the beginning (nothing was written), and of
+ *   the store where it cannot list: run it again. The signal's reason when it aborts.
  *
  * @example
  * ```ts
@@ -199,77 +233,157 @@ export async function* rotate(
   const facts = { run, target };
   return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, facts, async function* () {
     requireStrongMek(configured, target, 'target');
-    await requireTarget(context);
-    return yield* dryRun ? dryRunRewrap(context, run) : runRewrap(context, run);
+    const whole = { ...context, proven: await requireUsable(context) };
+    return yield* dryRun ? dryRunRewrap(whole, run) : runRewrap(whole, run);
   });
 }
 
-/** Checks the target before anything is written. @throws The failure of the target. */
-async function requireTarget(context: RotationContext): Promise<void> {
+/**
+ * Checks the target, and what the rows need, before anything is written.
+ *
+ * @returns The versions under which stored wraps were unwrapped.
+ * @throws The failure of the target; FieldEncryptionError `MEK_UNUSABLE`.
+ */
+async function requireUsable(context: RotationContext): Promise<readonly MekReference[]> {
   const { providers, target, signal, request, opening } = context;
   await makeRoundTrip(providers, target, { signal });
-  if (request.rollback) await requireRollbackTarget(context);
-  await opening?.requireUseful(context);
+  if (request.rollback) {
+    await requireRollbackTarget(context);
+    return [target];
+  }
+  if (!opening) return requireSources(context);
+  await opening.requireUseful(context);
+  return [];
 }
-
-/** One broken row proves nothing against the version; this many do. */
-const MOST_BROKEN = 8;
 
 /**
- * Unwraps one wrap that is stored under the target: a new key with the same name would pass the round trip
- * alone. Where no row is left under it, the record must name it.
+ * Opens one stored row of each MEK version that the rotation has to leave. A rotation that already names the
+ * target is only continued: its rows that do not open are reported by the scans.
  *
- * @throws The failure of the unwrap; RangeError for a version that the product never used.
+ * @throws FieldEncryptionError `MEK_UNUSABLE`; what beginning the rotation would throw.
  */
-async function requireRollbackTarget(context: RotationContext): Promise<void> {
-  const { dekStore, product, signal, target } = context;
-  const broken: TamperedError[] = [];
+async function requireSources(context: RotationContext): Promise<readonly MekReference[]> {
+  const { dekStore, product, records, signal, target } = context;
+  const record = (await records.readUnlessNew())?.record;
+  if (!record) return [];
+  requireRotatable(context, record);
+  if (isSameMek(record, target)) return [];
+  const sources = new Sources(context);
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
-    for (const item of items) {
-      const row = rowUnder(target, item, product);
-      if (!row) continue;
-      const failure = await failureOf(context, row);
-      if (!failure) return;
-      if (broken.push(failure) === MOST_BROKEN) throw failure;
+    for (const item of items) await sources.add(item);
+  }
+  sources.requireOpen();
+  return sources.unwrapped;
+}
+
+interface Source {
+  readonly mek: MekReference;
+  rows: number;
+  broken: number;
+  state: 'open' | 'unknown' | 'unusable';
+  failure?: unknown;
+}
+
+/** How many versions that do not open are counted: rows may have been forged. */
+const MOST_UNUSABLE = 16;
+
+/** The MEK versions of the rows that the rotation has to rewrap. */
+class Sources {
+  readonly unwrapped: MekReference[] = [];
+  readonly #context: RotationContext;
+  readonly #byName = new Map<string, Source>();
+
+  constructor(context: RotationContext) {
+    this.#context = context;
+  }
+
+  /** Unwraps it only where that can change what is known of its version. */
+  async add(item: StoredItem): Promise<void> {
+    const row = this.#rowToRewrap(item);
+    if (!row) return;
+    const source = this.#sourceOf(row);
+    source.rows += 1;
+    if (source.state !== 'unknown') return;
+    try {
+      const { bytes, from, repaired } = await openDek(this.#context, row);
+      bytes.fill(0);
+      this.unwrapped.push(mekIn(row), ...(repaired ? [mekIn(from)] : []));
+      source.state = 'open';
+    } catch (error) {
+      this.#context.signal?.throwIfAborted();
+      if (isFieldEncryptionError(error) && error.retryable) throw error;
+      this.#addFailure(source, error);
     }
   }
-  if (broken[0]) throw broken[0];
-  await requireNamed(context);
-}
 
-/** The row as if its wrap under the target were its primary one. */
-function rowUnder(target: MekReference, item: StoredItem, product: string): LiveDekRow | undefined {
-  try {
-    const row = rowIn(item, product);
-    if (!isLive(row)) return undefined;
-    const wraps = row.previousWrap ? [row.previousWrap, row] : [row];
-    const wrap = wraps.find((each) => isSameMek(each, target));
-    return wrap && { ...row, ...wrapIn(wrap) };
-  } catch {
-    // The scans that follow report it.
-    return undefined;
+  /** @throws FieldEncryptionError `MEK_UNUSABLE`. */
+  requireOpen(): void {
+    const unusable = [...this.#byName.values()].filter(({ state }) => state !== 'open');
+    if (unusable.length > 0) throw mekUnusable(this.#context, unusable);
+  }
+
+  #addFailure(source: Source, error: unknown): void {
+    const isOfRow = hasCode(error, 'TAMPERED');
+    if (isOfRow) source.broken += 1;
+    source.failure = isOfRow ? (source.failure ?? error) : error;
+    if (!isOfRow || source.broken === MOST_BROKEN) source.state = 'unusable';
+    const unusable = [...this.#byName.values()].filter(({ state }) => state === 'unusable');
+    if (unusable.length > MOST_UNUSABLE) throw mekUnusable(this.#context, unusable);
+  }
+
+  #sourceOf(row: LiveDekRow): Source {
+    const name = JSON.stringify(mekIn(row));
+    const source = this.#byName.get(name) ?? {
+      ...{ mek: mekIn(row), rows: 0, broken: 0, state: 'unknown' },
+    };
+    this.#byName.set(name, source);
+    return source;
+  }
+
+  #rowToRewrap(item: StoredItem): LiveDekRow | undefined {
+    const { product, target, request } = this.#context;
+    const { sourceVersion, withoutOpening } = request;
+    try {
+      const row = rowIn(item, product);
+      if (!isLive(row) || isSameMek(row, target)) return undefined;
+      if (sourceVersion !== undefined && row.mekVersion !== sourceVersion) return undefined;
+      return withoutOpening.some((mek) => isSameMek(mek, row)) ? undefined : row;
+    } catch {
+      // The scans that follow report it.
+      return undefined;
+    }
   }
 }
 
-/** Returns a failure of the row alone. @throws A failure of the target, or of the connection to it. */
-async function failureOf(
-  context: RotationContext,
-  row: LiveDekRow,
-): Promise<TamperedError | undefined> {
-  try {
-    (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
-    return undefined;
-  } catch (error) {
-    if (hasCode(error, 'TAMPERED')) return error as TamperedError;
-    throw error;
-  }
-}
-
-async function requireNamed({ records, product, target }: RotationContext): Promise<void> {
-  const record = (await records.readUnlessNew())?.record;
-  const named = record ? [record, ...record.history] : [];
-  if (named.some((each) => isSameMek(each, target))) return;
-  throw new RangeError(
-    `The product "${product}" was never on ${describeMek(target)}: no row is under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
+function mekUnusable(context: RotationContext, sources: readonly Source[]): FieldEncryptionError {
+  const lines = sources.map(({ mek, rows, failure }) => {
+    const code = isFieldEncryptionError(failure) ? failure.code : 'OTHER';
+    const remedy = remedyFor(context, mek, failure);
+    return `\n- ${describeMek(mek)} (rows: ${String(rows)}, ${code}): ${remedy}`;
+  });
+  return new FieldEncryptionError(
+    'MEK_UNUSABLE',
+    `The rotation of the product "${context.product}" did not begin, because no DEK row opens under:${lines.join('')}\nA version that is lost for good has to be named in "withoutOpening"`,
+    { cause: sources[0]?.failure },
   );
+}
+
+function remedyFor({ providers }: RotationContext, mek: MekReference, failure: unknown): string {
+  const code = isFieldEncryptionError(failure) ? failure.code : undefined;
+  switch (code) {
+    case 'KEY_PROVIDER_NOT_CONFIGURED':
+      return 'add its provider to "keyProviders"';
+    case 'MEK_VERSION_UNKNOWN':
+      return providers.find(mek).localMeks?.length
+        ? 'add its key to FIELD_ENCRYPT_PREVIOUS_KEYS, which is "previousKeys" of EnvKeyProvider'
+        : 'recover the version in its key service, or correct the name of the key';
+    case 'MEK_DISABLED':
+      return 'enable the version';
+    case 'KEY_PROVIDER_DENIED':
+      return 'allow this process to unwrap with it';
+    case 'TAMPERED':
+      return 'its key is not the one that wrapped them, or they were altered: configure that key, or restore them';
+    default:
+      return 'see "cause"';
+  }
 }

@@ -26,14 +26,15 @@ export interface RewrapEstimate {
   readonly rows: number;
   /**
    * Operations of key services: the round trip at the beginning, and for each row an unwrap, a wrap, and the
-   * unwrap that `verify` requires. A rollback unwraps one stored wrap more, and needs none for rows that
-   * flip; a recovery needs none for unwraps with its private key. Operations that a provider runs in this
+   * unwrap that `verify` requires; before the beginning, one unwrap for each MEK version to leave. A rollback
+   * unwraps one stored wrap of its target instead, and needs none for rows that flip; a recovery needs none for unwraps with its private key. Operations that a provider runs in this
    * process do not count.
    */
   readonly vaultOps: number;
   /**
    * Approximate request units; absent where the store reported none. They consist of the charge of the dry
-   * run's reads for each scan (three, or two where there is nothing to write), and 11 for each written row:
+   * run's reads for each scan (three, or two where there is nothing to write), of those before the beginning
+   * once, and 11 for each written row:
    * the documented price in Cosmos DB for replacing an item of 1 KB with few indexed properties in one
    * region. The few writes of the rotation record are not included.
    */
@@ -162,6 +163,7 @@ interface VersionOps {
 class RewrapEstimator {
   readonly #context: RotationContext;
   readonly #versions = new Map<string, VersionOps>();
+  readonly #provenUnits: number;
   #rows = 0;
   #epochMoves = 0;
 
@@ -169,7 +171,8 @@ class RewrapEstimator {
     this.#context = context;
     this.#add('wrapKey', context.target);
     this.#add('unwrapKey', context.target);
-    if (context.request.rollback) this.#add('unwrapKey', context.target);
+    for (const mek of context.proven ?? []) this.#add('unwrapKey', mek);
+    this.#provenUnits = context.charge.total ?? 0;
   }
 
   addRewrap(row: LiveDekRow, { from, repaired, recovered }: Omit<OpenedDek, 'bytes'>): void {
@@ -214,7 +217,8 @@ class RewrapEstimator {
   #requestUnits(chargedUnits: number): number {
     const written = this.#rows + this.#epochMoves;
     const scans = written > 0 ? WRITING_SCANS : IDLE_SCANS;
-    return scans * chargedUnits + written * REPLACE_UNITS;
+    const scannedUnits = chargedUnits - this.#provenUnits;
+    return this.#provenUnits + scans * scannedUnits + written * REPLACE_UNITS;
   }
 
   /** One time for each provider with a known quota: they may be in different vaults. */

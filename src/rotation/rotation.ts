@@ -143,6 +143,9 @@ export async function beginRotation(context: RotationContext): Promise<Beginning
   });
 }
 
+/** One broken row proves nothing against its MEK version; this many do. */
+export const MOST_BROKEN = 8;
+
 /** Throws what {@link beginRotation} would throw, without beginning a rotation. */
 export function requireRotatable(
   { target, request }: RotationContext,

@@ -36,7 +36,7 @@ import {
   type Migrated,
   type Notes,
 } from '../support/migrations.js';
-import { alterRow, envKeys, pull, rewrap, rows } from '../support/rotations.js';
+import { alterRow, envKeys, pull, rewrap, rows, targetOf } from '../support/rotations.js';
 
 const WIDE = looseDefinition('notes', ['workspaceId', 'id'], ['title', 'body']);
 const NARROW = looseDefinition('notes', ['workspaceId', 'id'], ['title']);
@@ -265,7 +265,7 @@ describe('a source beside keys that work', () => {
   it('is not asked for what the encryption alone can open', async () => {
     const [before, collection] = await sealedNotes(1);
     const made = setup({ beside: before, keyProviders: [envKeys('b')] });
-    await rewrap(made);
+    await rewrap(made, { withoutOpening: [await targetOf('a')] });
     await put(collection, await encryptAny(made.encryptor, { ...KEY, id: 'later', body: 'x' }));
     const { summary } = await reencrypt(made, collection, { source: { keyProvider: lost } });
     expect(summary).toMatchObject({ complete: true, failed: 0, retired: 2 });
@@ -274,7 +274,7 @@ describe('a source beside keys that work', () => {
   it('opens a document that is sealed in part by either', async () => {
     const [before, collection] = await sealedNotes(1);
     const made = setup({ beside: before, keyProviders: [envKeys('b')] });
-    await rewrap(made);
+    await rewrap(made, { withoutOpening: [await targetOf('a')] });
     const retiredAt = new Date(made.clock.wallMs()).toISOString();
     await alterRow(made, (await rowOf(made, 'note-0', 1)).id, { state: 'retired', retiredAt });
     const later = await encryptAny(made.encryptor, { ...KEY, id: 'note-0', title: 't' });
@@ -297,7 +297,7 @@ describe('a source beside keys that work', () => {
   it('is the one that is named where neither opens a DEK', async () => {
     const [before, collection] = await sealedNotes(1);
     const made = setup({ beside: before, keyProviders: [envKeys('b')] });
-    await rewrap(made);
+    await rewrap(made, { withoutOpening: [await targetOf('a')] });
     const source = { keyProvider: envKeys('c'), dekStore: new MemoryDekStore() };
     const migrated = await reencrypt(made, collection, { source });
     expect(eventsOf(migrated, 'failed')[0]?.error).toMatchObject({ code: 'DEK_NOT_FOUND' });

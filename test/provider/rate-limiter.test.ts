@@ -21,9 +21,9 @@ describe('maxVaultOpsPerSecond', () => {
       maxVaultOpsPerSecond,
       ...(reserveForTraffic !== undefined && { reserveForTraffic }),
     });
-    expect(summary).toMatchObject({ complete: true, changed: 220, vaultOps: 2 + 3 * 220 });
+    expect(summary).toMatchObject({ complete: true, changed: 220, vaultOps: 3 + 3 * 220 });
     const { ops } = world.vault;
-    expect(ops).toHaveLength(2 + 3 * 220);
+    expect(ops).toHaveLength(3 + 3 * 220);
     expect(mostInTenSeconds(ops)).toBeLessThanOrEqual(10 * share);
     const seconds = ((ops.at(-1)?.atMs ?? 0) - startMs) / 1_000;
     // But for the fence, which is a second without operations.
@@ -39,7 +39,7 @@ describe('maxVaultOpsPerSecond', () => {
       maxVaultOpsPerSecond: 1,
       reserveForTraffic: 0,
     });
-    expect(summary).toMatchObject({ wouldChange: 6, vaultOps: 2 + 6 });
+    expect(summary).toMatchObject({ wouldChange: 6, vaultOps: 3 + 6 });
     for (const gap of gapsBetween(world.vault.ops)) expect(gap).toBeCloseTo(1_000 / 0.98, 3);
   });
 
@@ -48,22 +48,22 @@ describe('maxVaultOpsPerSecond', () => {
     const { summary } = await ran(world, { maxVaultOpsPerSecond: 0.1, reserveForTraffic: 0.5 });
     expect(summary).toMatchObject({ complete: true, changed: 2 });
     const gaps = gapsBetween(world.vault.ops);
-    expect(gaps).toHaveLength(7);
+    expect(gaps).toHaveLength(8);
     for (const gap of gaps) expect(gap).toBeGreaterThan(20_000);
   });
 
   it('saves nothing up while no call is made', async () => {
     const world = await budgetWorld(3);
     await ran(world, { maxVaultOpsPerSecond: 20, reserveForTraffic: 0 });
-    const [roundTrip, , first] = world.vault.ops;
+    const [roundTrip, , , first] = world.vault.ops;
     // The fence is between them.
     expect((first?.atMs ?? 0) - (roundTrip?.atMs ?? 0)).toBeGreaterThan(1_000);
-    for (const gap of gapsBetween(world.vault.ops.slice(4))) expect(gap).toBeGreaterThan(40);
+    for (const gap of gapsBetween(world.vault.ops.slice(5))) expect(gap).toBeGreaterThan(40);
   });
 
   it('is kept to though the service asks for shorter pauses than the pace makes', async () => {
     const world = await budgetWorld(2);
-    world.vault.refuse = (count) => (count >= 3 && count <= 8 ? { retryAfterMs: 200 } : undefined);
+    world.vault.refuse = (count) => (count >= 4 && count <= 9 ? { retryAfterMs: 200 } : undefined);
     await ran(world, { maxVaultOpsPerSecond: 0.7, reserveForTraffic: 0, concurrency: 1 });
     expect(world.vault.refused()).toHaveLength(6);
     for (const gap of gapsBetween(world.vault.ops)) expect(gap).toBeGreaterThan(1_000 / 0.7);

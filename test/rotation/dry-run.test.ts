@@ -29,7 +29,7 @@ describe('a dry run', () => {
     expect(events.map(({ type }) => type)).not.toContain('begun');
     expect(await contentsOf(before.memory)).toEqual(contents);
     expect(Object.keys(operator.store.calls).sort()).toEqual(['count', 'getRotation', 'list']);
-    expect(operator.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 + 3 });
+    expect(operator.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 2 + 3 });
   });
 
   it('names the rows that would fail', async () => {

@@ -181,7 +181,7 @@ describe('the guard', () => {
   });
 
   it('of the commitment: a wrap that holds another key is not wrapped again', async () => {
-    const [before, operator] = await written(1);
+    const [before, operator] = await written(2);
     const { id } = await rowOf(before, 'note-0');
     const planted = await envKeys('a').wrapKey(Buffer.alloc(32, 9), await targetOf('a'));
     await alterRow(before, id, { wrappedDek: planted.wrappedDek });

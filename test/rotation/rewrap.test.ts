@@ -304,9 +304,9 @@ describe('an epoch-only move', () => {
 
 describe('verify', () => {
   it.each([
-    ['all', { wrapKey: 1 + 6, unwrapKey: 1 + 2 * 6 }],
-    ['first', { wrapKey: 1 + 6, unwrapKey: 1 + 6 + 1 }],
-    ['none', { wrapKey: 1 + 6, unwrapKey: 1 + 6 }],
+    ['all', { wrapKey: 1 + 6, unwrapKey: 2 + 2 * 6 }],
+    ['first', { wrapKey: 1 + 6, unwrapKey: 2 + 6 + 1 }],
+    ['none', { wrapKey: 1 + 6, unwrapKey: 2 + 6 }],
   ] as const)('%s costs the calls that it says', async (verify, calls) => {
     for (const concurrency of [1, 8]) {
       const { operator } = await written(6);

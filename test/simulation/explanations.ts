@@ -53,6 +53,9 @@ export class Explanations {
     const { dekId = '' } = error as { readonly dekId?: string };
     const { vault, dekStore } = this.#sim;
     switch (code) {
+      case 'MEK_UNUSABLE':
+        this.#requireOfSources(process, error, since);
+        return;
       case 'MEK_DISABLED':
       case 'MEK_VERSION_UNKNOWN':
         ok(vault.wasDisturbedSince(atMs), `I12: ${name} got ${code}, and none was off`);
@@ -89,6 +92,13 @@ export class Explanations {
       default:
         fail(`${code === 'TAMPERED' ? 'I14' : 'I7'}: ${name} got ${String(error)}`);
     }
+  }
+
+  /** Before a rotation begins, each version to leave is tried: what stands against one is the cause. */
+  #requireOfSources(process: SimProcess, error: unknown, since: Since): void {
+    ok(['operator', 'rewrapper'].includes(process.role), `I7: ${process.name} rotates nothing`);
+    const { cause } = error as { readonly cause?: unknown };
+    this.#requireCause(process, cause, codeOf(cause), since);
   }
 
   /** Shredded when the document was opened, or made so lately that the listing did not have it. */

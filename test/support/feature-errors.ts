@@ -1,6 +1,7 @@
 import { boundErrors } from './bound-errors.js';
 import { envelopeErrors } from './envelope-errors.js';
 import { migrationErrors } from './migration-errors.js';
+import { mistakeErrors } from './mistake-errors.js';
 import { recordErrors } from './record-errors.js';
 import { recoveryErrors } from './recovery-errors.js';
 import { retirementErrors } from './retirement-errors.js';
@@ -11,6 +12,7 @@ export const featureErrors = {
   ...boundErrors,
   ...envelopeErrors,
   ...migrationErrors,
+  ...mistakeErrors,
   ...recordErrors,
   ...recoveryErrors,
   ...retirementErrors,

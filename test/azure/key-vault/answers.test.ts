@@ -102,7 +102,12 @@ describe('an answer about another key', () => {
     const ofSource = ({ operation, version }: VaultRequest): boolean =>
       operation === 'unwrapKey' && version === world.first;
     world.fault({ wrongKid: true }, ofSource);
-    const run = await world.rewrap(encryptor, { target: { mekVersion: second } });
+    const target = { mekVersion: second };
+    await world.expectNothingWritten(memory, 'MEK_UNUSABLE', () =>
+      world.rewrap(encryptor, { target }),
+    );
+    const withoutOpening = [{ mekVersion: world.first }];
+    const run = await world.rewrap(encryptor, { target, withoutOpening });
     expect(run.summary).toMatchObject({ complete: false, changed: 0, failed: 3 });
     expect(await world.rows(memory)).toEqual(before);
   });
@@ -131,6 +136,7 @@ describe('an unwrap that gives the wrong bytes', () => {
       );
       const run = await world.rewrap(world.encryptor(memory, provider), {
         target: { mekVersion: second },
+        withoutOpening: [{ mekVersion: world.first }],
       });
       expect(run.summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
       for (const error of run.errors) expect(error).toMatchObject({ code: 'TAMPERED' });

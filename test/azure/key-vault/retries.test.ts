@@ -204,7 +204,9 @@ describe.each(someOf(TROUBLES.filter(({ name }) => LASTING.includes(name))))('$n
       fault,
       ({ operation, version }) => operation === 'unwrapKey' && version === world.first,
     );
-    const { summary, errors } = await world.rewrap(encryptor, { target });
+    await world.expectNothingWritten(memory, code, () => world.rewrap(encryptor, { target }));
+    const withoutOpening = [{ mekVersion: world.first }];
+    const { summary, errors } = await world.rewrap(encryptor, { target, withoutOpening });
     expect(summary).toMatchObject({ complete: false, changed: 0, failed: 2 });
     for (const error of errors) expect(error).toMatchObject({ code, retryable: true });
     expect(await world.rows(memory)).toEqual(before);

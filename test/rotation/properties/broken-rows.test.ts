@@ -62,13 +62,13 @@ function wrongOnce(watch: Watch, method: 'unwrapKey' | 'wrapKey', nth: number): 
 
 describe('a provider that handles another key once', () => {
   it.each([
-    ['wraps', 'wrapKey', 1 + 5, 'ADAPTER_CONTRACT'],
-    ['unwraps', 'unwrapKey', 1 + 2 * 5, /ADAPTER_CONTRACT|TAMPERED/],
+    ['wraps', 'wrapKey', 1, 5, 'ADAPTER_CONTRACT'],
+    ['unwraps', 'unwrapKey', 2, 2 * 5, /ADAPTER_CONTRACT|TAMPERED/],
   ] as const)(
     'when it %s fails that row, which stays as it is, and the next scan has it right',
-    async (_name, method, calls, code) => {
-      // The first call of each belongs to the round trip before the beginning.
-      for (let nth = 2; nth <= calls; nth += 1) {
+    async (_name, method, before, calls, code) => {
+      // Before the beginning there are a round trip, and an unwrap of one row.
+      for (let nth = before + 1; nth <= before + calls; nth += 1) {
         const watch = await Watch.over(seed);
         const driven = await rewrap(watch, TO_B, wrongOnce(watch, method, nth));
         await watch.check();

@@ -16,7 +16,7 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'rewrapAllDeks',
     needed: () => ({ target: TARGET }),
-    optional: [...RUN, 'sourceVersion', 'verify', 'takeOver', 'shard'],
+    optional: [...RUN, 'sourceVersion', 'withoutOpening', 'verify', 'takeOver', 'shard'],
     use: (options, { encryptor }) => core.rewrapAllDeks(encryptor, options),
   },
   {

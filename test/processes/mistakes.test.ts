@@ -1,0 +1,86 @@
+/** Mistakes of operators, over a file that another process wrote: refused before anything is written. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import Database from 'libsql';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { SqliteDekStore } from '../../src/sqlite/index.js';
+import { MEK_HEX, MEK_VERSION, OTHER_MEK_HEX, setup } from '../support/encryptor.js';
+import { targetOf, writeNotes } from '../support/rotations.js';
+
+const SCRIPT = join(import.meta.dirname, 'mistakes-child.mjs');
+const NOTES = 5;
+
+interface Call {
+  readonly run: string;
+  readonly options: object;
+  readonly keys: readonly object[];
+}
+
+interface Outcome {
+  readonly result?: unknown;
+  readonly failed?: number;
+  readonly error?: { readonly name: string; readonly code?: string; readonly message: string };
+}
+
+interface File {
+  readonly call: (call: Call) => Promise<Outcome>;
+  /** Everything that is stored. */
+  readonly contents: () => unknown;
+}
+
+/** A file with notes under the first MEK. */
+async function writtenFile(count = NOTES): Promise<File> {
+  const directory = mkdtempSync(join(tmpdir(), 'field-encrypt-'));
+  const file = join(directory, 'store.db');
+  const database = new Database(file);
+  onTestFinished(() => {
+    database.close();
+    rmSync(directory, { recursive: true });
+  });
+  const dekStore = new SqliteDekStore(database);
+  await writeNotes(setup({ dekStore, fenceTtlMs: 1_000 }), count);
+  return {
+    call: (call) => inChild({ file, ...call }),
+    contents: () => database.prepare('SELECT * FROM dek_store ORDER BY id').all(),
+  };
+}
+
+async function inChild(input: object): Promise<Outcome> {
+  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(input)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const printed = await text(child.stdout);
+  expect(await ended).toEqual([0, null]);
+  return JSON.parse(printed) as Outcome;
+}
+
+const BOTH = [{ key: OTHER_MEK_HEX, previousKeys: [MEK_HEX] }];
+
+describe('a rotation without the previous keys', () => {
+  it.each([false, true])('is refused before anything is written, dryRun %s', async (dryRun) => {
+    const { call, contents } = await writtenFile();
+    const before = contents();
+    const target = await targetOf('b');
+    const options = { target, dryRun };
+    const { error, failed } = await call({
+      run: 'rewrapAllDeks',
+      options,
+      keys: [{ key: OTHER_MEK_HEX }],
+    });
+    expect(error).toEqual({
+      name: 'FieldEncryptionError',
+      code: 'MEK_UNUSABLE',
+      message: `The rotation of the product "notelett" did not begin, because no DEK row opens under:\n- env/env/${MEK_VERSION} (rows: ${String(NOTES)}, MEK_VERSION_UNKNOWN): add its key to FIELD_ENCRYPT_PREVIOUS_KEYS, which is "previousKeys" of EnvKeyProvider\nA version that is lost for good has to be named in "withoutOpening"`,
+    });
+    expect(failed).toBe(0);
+    expect(contents()).toEqual(before);
+    const { result } = await call({ run: 'rewrapAllDeks', options, keys: BOTH });
+    expect(result).toMatchObject(dryRun ? { wouldChange: NOTES } : { complete: true });
+  });
+});
