@@ -60,9 +60,9 @@ export type ImportDekRowsEvent = FinishedEvent<ImportDekRowsSummary> | ImportSte
  * that does not open is `failed`, for example because its MEK version is disabled: enable the version, and
  * run it again. A tombstone of the copy is imported as a tombstone.
  *
- * The new row has the epoch of the rotation record, a mac of this store where records are authenticated, and
- * the wrap that it had: run `rewrapAllDeks` afterwards. A DEK that a later generation has replaced is
- * `retired`: it opens, and does not seal.
+ * The new row has the epoch of the rotation record, a wrap of its target, and a mac of this store where records
+ * are authenticated: a rotation that was complete stays so. The wrap that the row had is its `previousWrap`. A
+ * DEK that a later generation has replaced is `retired`: it opens, and does not seal.
  *
  * Do a dry run first. It may run beside traffic, and writers use a row as soon as it is `changed`. Stop it at
  * any point, and run it again to continue; another run of a finished one writes nothing.

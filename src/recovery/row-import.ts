@@ -1,10 +1,20 @@
 /** Imports one DEK row from a copy of the store. @module */
 import { timestampOf } from '../async/clock.js';
 import { GenerationBound, recordBehind } from '../dek/dek-bounds.js';
+import { unwrapDekBytes, wrapDek } from '../dek/dek-wraps.js';
 import { type ShredToken, type ShredTokens, shredTokensOf } from '../dek/dek.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
-import { type DekRow, isLive, retiredRow } from '../format/dek-row.js';
+import {
+  type DekRow,
+  isLive,
+  isSameMek,
+  type LiveDekRow,
+  mekIn,
+  primaryWrap,
+  retiredRow,
+  rewrappedRow,
+} from '../format/dek-row.js';
 import { alteredItem, requireNoMac } from '../format/item-shape.js';
 import { generationIn } from '../format/key-scope.js';
 import { rowAhead } from '../rotation/rotation.js';
@@ -83,7 +93,8 @@ export class RowImport {
     requireNoMac(row, `DEK row ${dekId}`);
     if (isLive(row)) await requireOpens(this.#context, row);
     const record = await this.#recordFor(row);
-    const next = this.#nextRow(row, record, later === 'live');
+    const wrapped = isLive(row) ? await this.#underTarget(row, record) : row;
+    const next = this.#nextRow(wrapped, record, later === 'live');
     const { state } = next;
     if (this.#context.request.dryRun) return { type: 'would-change', dekId, state };
     if (!(await this.#create(next, token)))
@@ -131,6 +142,25 @@ export class RowImport {
       }
     }
     return isAnyLive ? 'live' : undefined;
+  }
+
+  /** With a wrap of the record's target, so that a complete rotation stays complete. */
+  async #underTarget(row: LiveDekRow, { record }: RecordCopy): Promise<LiveDekRow> {
+    const { request, clock, providers, recoveryKey, signal } = this.#context;
+    if (isSameMek(row, record) || request.dryRun) return row;
+    const bytes = await unwrapDekBytes(this.#context, row, { signal });
+    try {
+      const mek = mekIn(record);
+      const wrapRequest = { dekId: row.id, mek, kept: row.recoveryWrap, signal };
+      const wraps = await wrapDek({ providers, recoveryKey }, bytes, wrapRequest);
+      const rewrappedAt = timestampOf(clock);
+      const previousWrap = primaryWrap(row);
+      const next = rewrappedRow(row, { ...wraps, epoch: record.epoch, rewrappedAt, previousWrap });
+      await requireOpens(this.#context, next);
+      return next;
+    } finally {
+      bytes.fill(0);
+    }
   }
 
   /** A DEK that a later one has replaced opens, and must not seal again. */
@@ -184,15 +214,17 @@ export class RowImport {
   }
 }
 
-/** Moves a row to the epoch of the record, and nothing else of it. */
+/** Moves a row on the target to the epoch of the record; any other is left to the rotation that has begun. */
 function epochMove(context: RunContext): RowKind<Outcome> {
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     what: 'Moving the epoch of DEK',
     change: async (row) => {
-      const { epoch } = (await freshRecord(context)).record;
+      const { record } = await freshRecord(context);
+      const { epoch } = record;
       const outcome = { type: 'changed', dekId: row.id, state: row.state } as const;
-      return row.epoch < epoch ? { outcome, next: { ...row, epoch } } : { outcome };
+      const isOnTarget = !isLive(row) || isSameMek(row, record);
+      return isOnTarget && row.epoch < epoch ? { outcome, next: { ...row, epoch } } : { outcome };
     },
     failed: ({ dekId, error }) => ({ type: 'failed', dekId, error }),
     removed: (dekId) => skipped(dekId, 'present'),

@@ -89,22 +89,46 @@ describe('importDekRows', () => {
     expect(events.filter(({ type }) => type === 'changed' || type === 'skipped')).toHaveLength(1);
   });
 
-  it('raises the epoch to that of the record, and leaves the wrap to the next rewrap', async () => {
+  it('wraps the DEK under the target of the record, so that a complete rotation stays complete', async () => {
     const { made, stored, dekIds, copy } = await restored(2);
     const [dekId = ''] = dekIds;
     await rewrap(withKeys(made, ['b', 'a']));
     await lose(made, dekId);
     const operator = withKeys(made, ['b', 'a']);
     await importRows(operator, { from: copy, dekIds: [dekId] });
-    expect(await rowIn(made.memory, dekId)).toEqual({ ...(await rowIn(copy, dekId)), epoch: 2 });
-    const target = await targetOf('b');
-    const next = await runToEnd(rewrapAllDeks(operator.encryptor, { target }), made.clock);
-    expect(next.summary).toMatchObject({ complete: true, changed: 1 });
+    const wrappedDek = (await rowIn(copy, dekId))?.['wrappedDek'];
+    expect(await rowIn(made.memory, dekId)).toMatchObject({
+      epoch: 2,
+      mekVersion: await versionOf('b'),
+      previousWrap: { wrappedDek, mekVersion: await versionOf('a'), epoch: 1 },
+    });
     expect((await takeCensus(operator.encryptor)).settled).toBe(true);
-    expect(await rowIn(made.memory, dekId)).toMatchObject({ mekVersion: await versionOf('b') });
     expect(await decryptAny(withKeys(made, ['b']).encryptor, stored[0])).toMatchObject({
       body: 'of note-0',
     });
+    const target = await targetOf('b');
+    const next = await runToEnd(rewrapAllDeks(operator.encryptor, { target }), made.clock);
+    expect(next.summary).toMatchObject({ complete: true, changed: 0 });
+  });
+
+  it('creates nothing where the new wrap does not open', async () => {
+    const { made, dekIds, copy } = await restored(2);
+    const [dekId = ''] = dekIds;
+    await rewrap(withKeys(made, ['b', 'a']));
+    await lose(made, dekId);
+    const operator = withKeys(made, ['b', 'a']);
+    let wraps = 0;
+    operator.provider.after = (method, result) => {
+      if (method !== 'wrapKey') return result;
+      wraps += 1;
+      const { wrappedDek } = result as { readonly wrappedDek: string };
+      const other = wrappedDek.startsWith('A') ? 'B' : 'A';
+      return { ...(result as object), wrappedDek: other + wrappedDek.slice(1) };
+    };
+    const { summary } = await importRows(operator, { from: copy, dekIds: [dekId] });
+    expect(summary).toMatchObject({ failed: 1, changed: 0, complete: false });
+    expect(wraps).toBe(1);
+    expect(await made.memory.get(dekId)).toBeUndefined();
   });
 
   it('writes nothing when it is run again, and nothing in a dry run', async () => {
