@@ -22,6 +22,16 @@ interface Version {
   readonly atMs: number;
 }
 
+/** What a restore took away. */
+export interface Forgotten {
+  /** Of the record. */
+  readonly epoch: number;
+  /** As they were. */
+  readonly rows: readonly DekRow[];
+  /** Tombstones that are live rows again. */
+  readonly shredded: readonly string[];
+}
+
 const NOTHING: Version = { json: undefined, etag: '', atMs: -Infinity };
 const RECORD = 'rotation';
 
@@ -114,20 +124,21 @@ export class FakeDekStore {
       .flatMap(({ json }) => (json === undefined ? [] : (JSON.parse(json) as RotationRecord)));
   }
 
-  /**
-   * From a backup: the rows as they were then, but for tombstones of later. The newest record stays.
-   *
-   * @returns The highest generation that there was: no such may be made again.
-   */
-  restore(toMs: number): number {
-    const highest = Math.max(0, ...[...this.rows.values()].map(({ row }) => row.generation));
-    for (const id of this.#rowIds()) {
-      const now = this.row(id);
+  /** From a backup: rows and record as they were then. @returns What nothing in the store knows any more. */
+  restore(toMs: number): Forgotten {
+    const epoch = this.record?.epoch ?? 0;
+    const before = this.rows;
+    for (const id of [...this.#rowIds(), RECORD]) {
       const then = this.#items.get(id)?.findLast(({ atMs }) => atMs <= toMs) ?? NOTHING;
-      if (now?.state !== 'shredded') this.#write(id, then.json);
+      this.#write(id, then.json);
     }
     this.#barrierMs = this.#timeline.nowMs;
-    return highest;
+    const rows = [...before.values()].map(({ row }) => row);
+    const isBack = ({ id, state }: DekRow): boolean => {
+      const now = this.row(id)?.state ?? 'shredded';
+      return state === 'shredded' && now !== 'shredded';
+    };
+    return { epoch, rows, shredded: rows.filter(isBack).map(({ id }) => id) };
   }
 
   get(process: SimProcess, dekId: string): StoredItem | undefined {

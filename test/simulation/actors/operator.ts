@@ -1,15 +1,12 @@
-import { readRotationItem } from '../../../src/store/dek-store.js';
 import { deepEqual, ok } from 'node:assert/strict';
-import type { DekRow, RotationRecord } from '../../../src/adapters.js';
-import { PRODUCT } from '../../support/encryptor.js';
-import { without } from '../../support/recovery-pairs.js';
+import type { DekRow } from '../../../src/adapters.js';
 import { ALL_MEKS, nameOf, targetAt, type MekName } from '../../support/rotation/meks.js';
 import { envelopesIn, keyOf, type SimDocument } from '../ledger.js';
 import { drivePrune } from './pruner.js';
-import { codeOf } from '../explanations.js';
 import type { Actor, Life } from '../simulation.js';
 import { longestFenceMs } from '../row-checks.js';
 import { decrypt as decryptAt } from './reader.js';
+import { restore } from './restorer.js';
 import { IDS, write } from './writer.js';
 
 type Action = (life: Life) => Promise<void>;
@@ -31,7 +28,7 @@ export function operator(name: string, rounds: number): Actor {
       erase,
       setClock,
     ];
-    if (sim.weather.fencesMs.length > 1) actions.push(shortenFence, shortenFence);
+    if (sim.weather.fencesMs.length > 1) actions.push(changeFence, changeFence);
     for (; left > 0; left -= 1) {
       await sim.pause(life, 100, 1_500);
       const isLast = left === 1 && sim.weather.restores;
@@ -219,43 +216,24 @@ function decrypt({ sim, encryptor }: Life, document: SimDocument): Promise<unkno
   return encryptor.decryptDocument(sim.definition, document as never);
 }
 
-/** The old fence is waited out as well, until no process uses a copy of the record that has it. */
-const shortenFence: Action = async (life) => {
-  const { sim, process } = life;
-  const next = Math.min(...sim.weather.fencesMs);
+/** A longer fence holds at once, a shorter one once the longer was waited out. */
+const changeFence: Action = async ({ sim, process, encryptor }) => {
+  const { library, dekStore, random, tally, weather } = sim;
+  const before = dekStore.record;
+  const next = random.pick(weather.fencesMs);
   const since = sim.explanations.since(process);
+  const startMs = sim.timeline.nowMs;
   try {
-    const before = await alterRecord(life, (record) => {
-      const drainTtlMs = longestFenceMs(record);
-      return drainTtlMs > next ? { ...record, fenceTtlMs: next, drainTtlMs } : undefined;
-    });
-    if (!before) return;
-    sim.tally.add('fences that were shortened', true);
-    // A DEK may be held for another fence by a copy that was just young enough.
-    await process.clock.sleep(2 * longestFenceMs(before) + 2 * sim.weather.lagMs);
-    await alterRecord(life, (record) => without(record, 'drainTtlMs'));
+    await library.setFenceTtl(encryptor, next);
+    const isShorter = before !== undefined && next < longestFenceMs(before);
+    tally.add('fences that were shortened', isShorter);
+    if (!isShorter) return;
+    const wholeMs = longestFenceMs(before) + 2 * weather.lagMs;
+    ok(sim.timeline.nowMs - startMs >= wholeMs, 'I11: a fence is shortened without a wait');
   } catch (error) {
     sim.explanations.require(process, error, since);
   }
 };
-
-/** @returns The record before; `undefined` where nothing was to be changed, or someone else was faster. */
-async function alterRecord(
-  { encryptor }: Life,
-  change: (record: RotationRecord) => RotationRecord | undefined,
-): Promise<RotationRecord | undefined> {
-  const item = await readRotationItem(encryptor.dekStore, PRODUCT);
-  const before = item?.value as RotationRecord | undefined;
-  const next = before && change(before);
-  if (!item || !next) return undefined;
-  try {
-    await encryptor.dekStore.replaceItem(next, item.etag);
-    return before;
-  } catch (error) {
-    if (codeOf(error) === 'ETAG_MISMATCH') return undefined;
-    throw error;
-  }
-}
 
 const setClock: Action = async ({ sim }) => {
   await Promise.resolve();
@@ -264,59 +242,3 @@ const setClock: Action = async ({ sim }) => {
   random.pick(mortals).clock.jump(random.int(-1_500, 1_500));
   sim.tally.add('clocks that were set', true);
 };
-
-/** Everything stops, the DEK store is set back, what is lost is named, and everything goes on. */
-export const restore: Action = async (life) => {
-  const { sim } = life;
-  const { dekStore, random, rows, timeline, vault } = sim;
-  sim.isHalted = sim.wire.isCalm = true;
-  sim.stopAll();
-  for (const name of vault.made) use(sim, name);
-  rows.pause();
-  const highest = dekStore.restore(timeline.nowMs - random.int(500, 12_000));
-  await raiseFloor(life, highest + 1);
-  rows.resume();
-  await nameTheLost(sim);
-  await untilKnown(life);
-  sim.tally.add('restores', true);
-  sim.isHalted = sim.wire.isCalm = false;
-};
-
-/** The operator who restores has the record key. */
-async function raiseFloor(life: Life, generationFloor: number): Promise<void> {
-  await alterRecord(life, (record) => {
-    const highest = Math.max(record.generationFloor, generationFloor);
-    return { ...record, generationFloor: highest };
-  });
-}
-
-/** No process reads the record without the floor any more, or acts on a copy from before. */
-async function untilKnown({ sim, process }: Life): Promise<void> {
-  await process.clock.sleep(fenceMs(sim) + 2 * sim.weather.lagMs);
-}
-
-/** I20: what cannot be read any more is named, all of it and nothing else. */
-async function nameTheLost(sim: Life['sim']): Promise<void> {
-  const { encryptor, process, documents } = sim.spawn('restorer', 'operator');
-  await process.clock.sleep(sim.weather.vaultLagMs);
-  const named: string[] = [];
-  const lost = sim.documents.all.flatMap(({ document }) =>
-    [...new Set(envelopesIn(document).map(([, { dekId }]) => dekId))]
-      .filter((dekId) => !sim.dekStore.row(dekId))
-      .map((dekId) => `${document.id} ${dekId}`),
-  );
-  for await (const event of sim.library.findMissingDeks(encryptor, sim.definition, documents, {
-    allowEmpty: true,
-  })) {
-    sim.secrecy.hears(event);
-    if (event.type !== 'missing' || event.reason !== 'absent') continue;
-    named.push(`${String(event.key['id'])} ${event.dekId}`);
-  }
-  deepEqual(named.sort(), lost.sort(), 'I20: the report of what is lost is not exact');
-  sim.tally.add('DEKs that a restore lost', lost.length);
-  for (const id of new Set(lost.map((each) => each.split(' ')[0] ?? ''))) {
-    const item = await documents.get(keyOf(id));
-    if (item) await documents.delete(keyOf(id), item.etag);
-  }
-  for (const { document } of sim.documents.all) sim.documentChecks.requireReadable(document);
-}

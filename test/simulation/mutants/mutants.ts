@@ -1,5 +1,6 @@
 import { GUARD_MUTANTS } from './guard-mutants.js';
 import { OPERATION_MUTANTS } from './operation-mutants.js';
+import { RESTORE_MUTANTS } from './restore-mutants.js';
 import { SHRED_MUTANTS } from './shred-mutants.js';
 
 /** One place of `src`, found by its exact text. */
@@ -363,6 +364,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  ...RESTORE_MUTANTS,
   ...OPERATION_MUTANTS,
   ...GUARD_MUTANTS,
   ...SHRED_MUTANTS,
