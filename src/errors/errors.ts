@@ -81,7 +81,8 @@ export type PlainErrorCode =
   | 'ROTATION_SUPERSEDED'
   | 'ROTATION_UNFINISHED'
   | 'ROW_UNSUPPORTED'
-  | 'TOO_MANY_DEKS';
+  | 'TOO_MANY_DEKS'
+  | 'TOO_MANY_FAILURES';
 
 export type ErrorCode =
   | 'CONFIGURATION_INVALID'

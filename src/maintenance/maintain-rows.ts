@@ -97,7 +97,7 @@ async function* scanned(
   if (job.requireAllowed) await job.requireAllowed(context);
   else if (!request.allowEmpty) await requireKnownProduct(dekStore, product, { signal });
   yield { type: 'begun', run, product };
-  const tally = new RunTally();
+  const tally = new RunTally(request);
   yield* runPasses<StoredItem, MaintenanceOutcome>(tally, {
     what: `product ${product}`,
     next: () => ({

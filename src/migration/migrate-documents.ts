@@ -105,7 +105,7 @@ async function* underLease(
   }
   try {
     yield { type: 'begun', run, product, collection, ...(!dryRun && { owner }) };
-    const tally = new RunTally();
+    const tally = new RunTally(request);
     yield* job.work(context, tally);
     return summaryOf(job, context, tally);
   } finally {

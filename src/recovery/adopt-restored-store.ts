@@ -229,7 +229,7 @@ async function* adopt(context: Adopting): AsyncGenerator<AdoptStepEvent, AdoptSu
   await makeRoundTrip(providers, targetFor(context, restored?.record), { signal });
   yield { type: 'begun', run: RUN, product };
   const seen = new Sightings(restored?.record);
-  const tally = new RunTally();
+  const tally = new RunTally(request);
   yield* runPass(tally, rowsPass(context, seen));
   const rows = tally.counts;
   for (const each of documents) yield* runPass(tally, documentsPass(context, each, seen));
@@ -243,6 +243,7 @@ async function* adopt(context: Adopting): AsyncGenerator<AdoptStepEvent, AdoptSu
     complete: !dryRun && rows.failed + failedDocuments === 0,
     ...rows,
     passes: tally.passes,
+    failures: tally.allFailures,
     epoch: record.epoch,
     generationFloor: record.generationFloor,
     target: mekIn(record),

@@ -137,7 +137,7 @@ async function* imported(
   await freshRecord(context);
   await rows.requireRows();
   yield { type: 'begun', run: 'importDekRows', product };
-  const tally = new RunTally();
+  const tally = new RunTally(request);
   const rowImport = new RowImport(context, rows);
   yield* runPass<CopiedRow, OutcomeOf<ImportRowEvent>>(tally, {
     purpose: 'change',

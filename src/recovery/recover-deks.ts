@@ -133,6 +133,7 @@ const OPTIONS: readonly (keyof RecoverDeksOptions)[] = [
   'target',
   'concurrency',
   'dryRun',
+  'maxFailures',
   'allowEmpty',
   'takeOver',
   'signal',

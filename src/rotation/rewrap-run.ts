@@ -161,7 +161,7 @@ export async function* runRewrap(context: RotationContext, run: RunName): Rewrap
   const { epoch, target } = rotation;
   yield { type: 'begun', run, product, epoch, target, joined, ...(shard && { shard }) };
   yield* passFence(rotation, context);
-  const tally = new RunTally();
+  const tally = new RunTally(context.request);
   yield* rewrapUntilClean(context, rotation, tally);
   context.signal?.throwIfAborted();
   if (tally.isClean) await complete(rotation, context);
@@ -171,7 +171,7 @@ export async function* runRewrap(context: RotationContext, run: RunName): Rewrap
 /** Opens every DEK that the rotation would rewrap, and writes nothing. */
 export async function* dryRunRewrap(context: RotationContext, run: RunName): RewrapRun {
   const dryRun = await RewrapDryRun.of(context);
-  const tally = new RunTally();
+  const tally = new RunTally(context.request);
   const stage = new PassStages(context.request.shard).current;
   yield* runPass(tally, {
     ...passOver(context, stage, (item) => dryRun.settle(item)),
@@ -213,6 +213,8 @@ function passOver(
     inOrder,
     settle,
     sumsOf,
+    // A lost DEK is a finding: the report names each.
+    isFinding: (outcome) => outcome.type === 'failed' && outcome.loss !== undefined,
     concurrency: budget,
     signal,
   };

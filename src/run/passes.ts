@@ -1,7 +1,13 @@
 /** Scans over the items of a store, repeated until one finds nothing to do. @module */
 import { settleConcurrently, type WorkLimit } from '../async/concurrency.js';
-import { brokenContract, contended } from '../errors/errors.js';
-import type { ItemOutcome, PassedEvent, PassEvent, RunCounts } from './run-event.js';
+import { errorCodeOf } from '../diagnostics/traced-call.js';
+import {
+  brokenContract,
+  contended,
+  FieldEncryptionError,
+  isFieldEncryptionError,
+} from '../errors/errors.js';
+import type { ItemOutcome, PassedEvent, PassEvent, RunCounts, RunFailures } from './run-event.js';
 
 /** One finished item. */
 export interface Settled<Outcome extends ItemOutcome = ItemOutcome> {
@@ -35,11 +41,13 @@ export class PassCounter {
   /** Items that are not yet in the final state of the run. */
   left = 0;
   readonly sums: Record<string, number> = {};
+  readonly failures: FailureCounts = new FailureCounts();
 
   add({ outcome, lostRace, hasWritten = false }: Settled, sums: Sums = {}): void {
     const { type } = outcome;
     this.#counts.scanned += 1;
     this.#counts[COUNT_OF[type]] += 1;
+    if (type === 'failed') this.failures.add(outcome);
     if (lostRace || hasWritten || type === 'changed') this.disturbed += 1;
     if (isLeft(outcome)) this.left += 1;
     for (const [name, value] of Object.entries(sums)) {
@@ -57,8 +65,82 @@ export class PassCounter {
   }
 }
 
+type FailedItem = ItemOutcome & {
+  readonly error?: unknown;
+  readonly dekId?: string;
+  readonly key?: Readonly<Record<string, string>>;
+};
+
+/** How many codes are counted separately: those of an adapter may be any. */
+const MOST_CODES = 64;
+
+/** Failures by code, each with the first item as an example. */
+export class FailureCounts {
+  readonly #byCode = new Map<string, { count: number; readonly example: string | object }>();
+
+  add(outcome: FailedItem): void {
+    const own = errorCodeOf(outcome.error);
+    const code = this.#byCode.has(own) || this.#byCode.size < MOST_CODES ? own : 'OTHER';
+    const counted = this.#byCode.get(code);
+    if (counted) counted.count += 1;
+    else this.#byCode.set(code, { count: 1, example: outcome.dekId ?? { ...outcome.key } });
+  }
+
+  /** Both, with the examples of these. */
+  with(others: FailureCounts): FailureCounts {
+    const sum = new FailureCounts();
+    for (const [code, { count, example }] of [...this.#byCode, ...others.#byCode]) {
+      const counted = sum.#byCode.get(code);
+      if (counted) counted.count += count;
+      else sum.#byCode.set(code, { count, example });
+    }
+    return sum;
+  }
+
+  get byCode(): RunFailures {
+    const entries = [...this.#byCode].map(([code, each]) => [code, { ...each }] as const);
+    return Object.fromEntries(entries) as RunFailures;
+  }
+}
+
+/** Outcomes that end a row of failures. */
+const SUCCESSES: readonly ItemOutcome['type'][] = ['changed', 'unchanged', 'would-change'];
+
+/** Failures of one pass without a success between them. */
+class FailureRow {
+  readonly #most: number;
+  #failures = 0;
+  #first: FailedItem | undefined;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @throws FieldEncryptionError `TOO_MANY_FAILURES`. */
+  add(outcome: FailedItem): void {
+    const { type } = outcome;
+    if (SUCCESSES.includes(type)) this.#failures = 0;
+    if (type !== 'failed') return;
+    if (this.#failures === 0) this.#first = outcome;
+    this.#failures += 1;
+    if (this.#failures < this.#most) return;
+    const { error, dekId } = this.#first ?? outcome;
+    throw new FieldEncryptionError(
+      'TOO_MANY_FAILURES',
+      `The run stopped after ${String(this.#failures)} failures without a success between them, the first with ${errorCodeOf(error)}: cure its cause and run it again to continue, or pass a larger "maxFailures"`,
+      { cause: error, dekId, retryable: isFieldEncryptionError(error) && error.retryable },
+    );
+  }
+}
+
 export class RunTally {
   readonly #counters: PassCounter[] = [];
+  /** Failures without a success between them that end a pass, and the run. */
+  readonly maxFailures: number;
+
+  constructor({ maxFailures }: Pick<RunTally, 'maxFailures'>) {
+    this.maxFailures = maxFailures;
+  }
 
   get passes(): number {
     return this.#counters.length;
@@ -84,9 +166,16 @@ export class RunTally {
   }
 
   /** The counts of the last pass, with `changed` over all passes. */
-  get counts(): RunCounts & { readonly passes: number } {
+  get counts(): RunCounts & { readonly passes: number; readonly failures: RunFailures } {
     const changed = this.#counters.reduce((sum, { counts }) => sum + counts.changed, 0);
-    return { passes: this.passes, ...(this.#last?.counts ?? NOTHING), changed };
+    const failures = this.#last?.failures.byCode ?? {};
+    return { passes: this.passes, ...(this.#last?.counts ?? NOTHING), changed, failures };
+  }
+
+  /** Over all passes, for a run that scans nothing twice. */
+  get allFailures(): RunFailures {
+    const none = new FailureCounts();
+    return this.#counters.reduce((sum, { failures }) => sum.with(failures), none).byCode;
   }
 
   get #last(): PassCounter | undefined {
@@ -146,6 +235,8 @@ export interface PassPlan<Item, Outcome extends ItemOutcome> {
   readonly settle: (item: Item) => Promise<Settled<Outcome>>;
   /** Sums of an outcome, in addition to the counts. */
   readonly sumsOf?: ((outcome: Outcome) => Sums) | undefined;
+  /** Whether a failure is a finding of the run, which does not count towards `maxFailures`. */
+  readonly isFinding?: ((outcome: Outcome) => boolean) | undefined;
   readonly concurrency: WorkLimit;
   readonly signal: AbortSignal | undefined;
 }
@@ -166,7 +257,9 @@ type PassEvents<Outcome, Result> = AsyncGenerator<
 
 const MOST_PASSES = 100;
 
-/** @throws FieldEncryptionError `CONTENDED` where other writers kept changing items. */
+/**
+ * @throws FieldEncryptionError `CONTENDED` where other writers kept changing items; `TOO_MANY_FAILURES`.
+ */
 export async function* runPasses<Item, Outcome extends ItemOutcome>(
   tally: RunTally,
   { what, next, isOverAfter }: PassesPlan<Item, Outcome>,
@@ -186,12 +279,14 @@ export async function* runPass<Item, Outcome extends ItemOutcome>(
   const pass = tally.passes + 1;
   yield { type: 'pass', pass, purpose, total: await plan.total(), ...part };
   const counter = new PassCounter();
+  const inARow = new FailureRow(tally.maxFailures);
   for await (const items of plan.pages()) {
     await plan.afterPage?.();
     const ordered = inOrder ? inOrder(items) : items;
     for await (const settled of settleConcurrently(ordered, settle, { concurrency, signal })) {
       counter.add(settled, plan.sumsOf?.(settled.outcome));
       yield { ...settled.outcome, counts: counter.counts };
+      if (plan.isFinding?.(settled.outcome) !== true) inARow.add(settled.outcome);
     }
   }
   signal?.throwIfAborted();

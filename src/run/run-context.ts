@@ -44,12 +44,20 @@ export interface RunOptions extends CallOptions, ProductOptions, VaultBudgetOpti
   readonly concurrency?: number;
   /** Reads every item, and writes nothing. @default false */
   readonly dryRun?: boolean;
+  /**
+   * Failures of one scan without a success between them after which the run stops with `TOO_MANY_FAILURES`, 1
+   * to a thousand million. What it did is durable, and another run continues it.
+   *
+   * @default 100
+   */
+  readonly maxFailures?: number;
 }
 
 export interface RunRequest {
   readonly concurrency: number;
   readonly limits: VaultBudgetLimits;
   readonly dryRun: boolean;
+  readonly maxFailures: number;
   readonly allowEmpty: boolean;
   readonly signal: AbortSignal | undefined;
 }
@@ -57,11 +65,14 @@ export interface RunRequest {
 const RUN_OPTIONS: readonly (keyof RunOptions)[] = [
   'concurrency',
   'dryRun',
+  'maxFailures',
   'allowEmpty',
   ...BUDGET_OPTIONS,
 ];
 const DEFAULT_CONCURRENCY = 8;
 const MOST_CONCURRENCY = 1_000;
+const DEFAULT_MAX_FAILURES = 100;
+const MOST_MAX_FAILURES = 1_000_000_000;
 
 /**
  * @param more - Names of options that only this run has, and validates itself.
@@ -73,12 +84,13 @@ export function readRunOptions<Options extends RunOptions>(
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: RunRequest } {
   const own = ownCallOptions(options, [...more, ...RUN_OPTIONS]);
-  const { dryRun = false, allowEmpty = false, signal } = own;
+  const { dryRun = false, maxFailures = DEFAULT_MAX_FAILURES, allowEmpty = false, signal } = own;
   const concurrency = readConcurrency(own.concurrency);
   requireBoolean('dryRun', dryRun);
+  requireIntegerBetween('maxFailures', maxFailures, 1, MOST_MAX_FAILURES);
   requireBoolean('allowEmpty', allowEmpty);
   const limits = readBudgetOptions(own);
-  return { own, request: { concurrency, limits, dryRun, allowEmpty, signal } };
+  return { own, request: { concurrency, limits, dryRun, maxFailures, allowEmpty, signal } };
 }
 
 /** The number of items that a run, or a search, has in flight. */

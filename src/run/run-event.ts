@@ -79,6 +79,16 @@ export interface PassedEvent extends ChargedEvent {
   readonly counts: RunCounts;
 }
 
+/** Failures of one code. */
+export interface RunFailure {
+  readonly count: number;
+  /** The first of them: its dekId, or the key of a document. */
+  readonly example: string | Readonly<Record<string, string>>;
+}
+
+/** Failures by the code of the error; `OTHER` for one without a code of this library. */
+export type RunFailures = Readonly<Record<string, RunFailure>>;
+
 /** Counts of the last pass, except `changed`, which is over all passes. */
 export interface RunSummary extends RunCounts, VaultUse {
   readonly run: RunName;
@@ -87,6 +97,8 @@ export interface RunSummary extends RunCounts, VaultUse {
   /** A last scan found nothing left to do, and nothing failed; never true for a dry run. */
   readonly complete: boolean;
   readonly passes: number;
+  /** What `failed` counts, by code. */
+  readonly failures: RunFailures;
   /** From the first step to the last, including waits and the caller's own pauses. */
   readonly durationMs: number;
   /** Request units of the whole run; absent where the stores reported none. */

@@ -219,12 +219,22 @@ class RunPublisher {
  */
 function published(event: RunEventLike): PublishedRunEvent {
   const facts = Object.entries(event).filter(([name]) => !WITHHELD.includes(name));
-  const copy = structuredClone(Object.fromEntries(facts)) as object;
+  const copy = structuredClone(Object.fromEntries(facts)) as { summary?: RunSummary };
+  if (copy.summary) copy.summary = withoutKeys(copy.summary);
   const code = event.type === 'failed' ? { errorCode: errorCodeOf(event.error) } : {};
   return { ...copy, ...code } as PublishedRunEvent;
 }
 
 const WITHHELD = ['error', 'key', 'loss'];
+
+/** The examples of failed documents are their keys. */
+function withoutKeys<Summary extends RunSummary>(summary: Summary): Summary {
+  const failures = Object.entries(summary.failures).map(([code, { count, example }]) => [
+    code,
+    typeof example === 'string' ? { count, example } : { count },
+  ]);
+  return { ...summary, failures: Object.fromEntries(failures) as RunSummary['failures'] };
+}
 
 /**
  * Yields the events of a run with the charge of each, publishes them, and adds the summary as the last event.

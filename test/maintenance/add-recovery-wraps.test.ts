@@ -62,6 +62,7 @@ describe('addRecoveryWraps', () => {
       dryRun: false,
       complete: true,
       passes: 2,
+      failures: {},
       changed: 4,
       scanned: 6,
       unchanged: 5,
@@ -203,7 +204,7 @@ describe('addRecoveryWraps', () => {
     expect(await failure(addRecoveryWraps(withKey, options).next())).toEqual({
       name: 'RangeError',
       message:
-        '"target" is no option: expected concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
+        '"target" is no option: expected concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     });
   });
 });

@@ -84,3 +84,32 @@ describe('a rotation without the previous keys', () => {
     expect(result).toMatchObject(dryRun ? { wouldChange: NOTES } : { complete: true });
   });
 });
+
+describe('a rotation that continues without the previous keys', () => {
+  it('stops after a hundred failures, writes no row, and is continued with them', async () => {
+    const { call, contents } = await writtenFile(120);
+    const target = await targetOf('b');
+    // It moves nothing, and is left unfinished.
+    const begun = await call({
+      run: 'rewrapAllDeks',
+      options: { target, sourceVersion: 'env-0' },
+      keys: BOTH,
+    });
+    expect(begun.result).toMatchObject({ complete: false, skipped: 120 });
+    const before = contents();
+    const options = { target, concurrency: 1 };
+    const stopped = await call({ run: 'rewrapAllDeks', options, keys: [{ key: OTHER_MEK_HEX }] });
+    expect(stopped).toEqual({
+      failed: 100,
+      error: {
+        name: 'FieldEncryptionError',
+        code: 'TOO_MANY_FAILURES',
+        message:
+          'The run stopped after 100 failures without a success between them, the first with MEK_VERSION_UNKNOWN: cure its cause and run it again to continue, or pass a larger "maxFailures"',
+      },
+    });
+    expect(contents()).toEqual(before);
+    const { result } = await call({ run: 'rewrapAllDeks', options, keys: BOTH });
+    expect(result).toMatchObject({ complete: true, changed: 120, failures: {} });
+  });
+});

@@ -33,6 +33,7 @@ describe('importDekRows', () => {
       durationMs: 0,
       complete: true,
       passes: 1,
+      failures: {},
       scanned: 1,
       changed: 1,
       unchanged: 0,

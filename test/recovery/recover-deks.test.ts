@@ -49,6 +49,7 @@ describe('recoverDeks', () => {
       dryRun: false,
       complete: true,
       passes: 3,
+      failures: {},
       changed: 3,
       flipped: 0,
       repaired: 0,

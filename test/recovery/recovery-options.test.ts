@@ -109,7 +109,7 @@ describe('what recoverDeks is given', () => {
     [
       { verify: 'none' },
       'RangeError',
-      '"verify" is no option: expected privateKey, passphrase, target, concurrency, dryRun, allowEmpty, takeOver, signal, maxVaultOpsPerSecond, reserveForTraffic',
+      '"verify" is no option: expected privateKey, passphrase, target, concurrency, dryRun, maxFailures, allowEmpty, takeOver, signal, maxVaultOpsPerSecond, reserveForTraffic',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
     [{ target: undefined }, 'TypeError', '"target" expected a plain object, got undefined'],

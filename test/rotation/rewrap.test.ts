@@ -41,6 +41,7 @@ describe('a rotation', () => {
       dryRun: false,
       complete: true,
       passes: 3,
+      failures: {},
       changed: 25,
       repaired: 0,
       flipped: 0,

@@ -210,7 +210,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
+      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])('that are invalid are refused before anything happens: %j', async (options, name, message) => {

@@ -56,6 +56,7 @@ describe('pruning', () => {
         dryRun: false,
         complete: true,
         passes: 2,
+        failures: {},
       },
       ...{ changed: 3, scanned: 3, unchanged: 3, skipped: 0, failed: 0, wouldChange: 0 },
     });

@@ -55,6 +55,7 @@ describe('resealRecords', () => {
       dryRun: false,
       complete: true,
       passes: 2,
+      failures: {},
       changed: 4,
       scanned: 4,
       unchanged: 4,
@@ -184,7 +185,7 @@ describe('resealRecords', () => {
     [
       { takeOver: true },
       'RangeError',
-      '"takeOver" is no option: expected concurrency, dryRun, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
+      '"takeOver" is no option: expected concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
   ])('refuses the options %j before it reads', async (options, name, message) => {
     const made = setup(required);

@@ -6,7 +6,7 @@ import { PAIR } from '../recovery-pairs.js';
 import { NONE, type OptionBag } from './option-bag.js';
 
 const HEX = 'f0e4c2f76c58916ec258f246851bea091d14d4247a2fc3e18694461b1816e13b';
-const BASE = ['concurrency', 'dryRun', 'allowEmpty', 'signal'];
+const BASE = ['concurrency', 'dryRun', 'maxFailures', 'allowEmpty', 'signal'];
 const RUN = [...BASE, 'maxVaultOpsPerSecond', 'reserveForTraffic'];
 const MIGRATION = [...BASE, 'select', 'owner', 'leaseTtlMs'];
 const PAST = '2020-01-01T00:00:00.000Z';
