@@ -146,12 +146,16 @@ function changeOf(
   const { id: dekId } = row;
   seen.addRow(row);
   if (!isLive(row)) return { outcome: { type: 'skipped', dekId, reason: 'shredded' } };
-  if (!shredAgain.has(dekId) && !shredAgain.has(row.scopeId)) {
+  if (!isNamed(row, shredAgain)) {
     return { outcome: { type: 'unchanged', dekId } };
   }
   requireNoMac(row, `DEK row ${dekId}`);
   if (dryRun) return { outcome: { type: 'would-change', dekId } };
   return { next: tombstoneOf(row, timestampOf(clock)), outcome: { type: 'changed', dekId } };
+}
+
+function isNamed({ id, scopeId }: DekRow, ids: ReadonlySet<string>): boolean {
+  return ids.has(id) || ids.has(scopeId);
 }
 
 export function documentsPass(
@@ -198,7 +202,7 @@ async function settleDocument(
   }
   const rows = await rowsNamed(context, [...named.keys()]);
   try {
-    return of(outcomeOf(about, { named, rows, seen }));
+    return of(outcomeOf(context, about, { named, rows, seen }));
   } catch (error) {
     return of({ type: 'failed', ...about, error });
   }
@@ -240,6 +244,7 @@ interface Known {
 
 /** @throws The failure of a row. */
 function outcomeOf(
+  { request: { shredAgain } }: AdoptContext,
   about: Pick<DocumentEvent, 'collection' | 'key'>,
   { named, rows, seen }: Known,
 ): DocumentOutcome {
@@ -249,7 +254,8 @@ function outcomeOf(
     const item = rows.get(dekId);
     if (item?.error) throw item.error;
     const row = item && parseDekRow(item.value, dekId);
-    if (!row || !isLive(row)) missing.push(dekId);
+    // A dry run has shredded nothing again.
+    if (!row || !isLive(row) || isNamed(row, shredAgain)) missing.push(dekId);
     else if (mekVersion !== undefined && seen.isNewerThan(mekVersion, row)) older.push(dekId);
   }
   if (missing.length > 0) {

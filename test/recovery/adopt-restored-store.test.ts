@@ -218,6 +218,7 @@ describe('a dry run', () => {
       ...documentsIn(notes),
     });
     expect(summary).toMatchObject({ epoch: 5, wouldChange: 1, complete: false, documents: 2 });
+    expect(summary.documentsWithoutDek).toBe(1);
     expect(events.map(({ type }) => type)).not.toContain('fence');
     expect(await contentsOf(restored.memory)).toEqual(contents);
   });

@@ -27,7 +27,7 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'recovery/restored-items.ts',
-        from: 'if (!shredAgain.has(dekId) && !shredAgain.has(row.scopeId)) {',
+        from: 'if (!isNamed(row, shredAgain)) {',
         to: 'if (dekId !== row.scopeId) {',
       },
     ],
@@ -57,7 +57,7 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'recovery/restored-items.ts',
-        from: 'if (!row || !isLive(row)) missing.push(dekId);',
+        from: 'if (!row || !isLive(row) || isNamed(row, shredAgain)) missing.push(dekId);',
         to: 'if (!row) continue;\n    if (!isLive(row)) missing.push(dekId);',
       },
     ],
