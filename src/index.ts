@@ -78,6 +78,7 @@ export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-p
 export type { KeyProvider } from './provider/key-provider.js';
 export type { MekReference } from './format/dek-row.js';
 export type { Readiness } from './encryptor/readiness.js';
+export { abandonDek, type AbandonDekOptions, type AbandonedDek } from './recovery/abandon-dek.js';
 export {
   adoptRestoredStore,
   type AdoptEvent,

@@ -80,7 +80,7 @@ export async function unwrapDekBytes(
 }
 
 /** Compares in constant time. */
-export function commitsTo(row: LiveDekRow, commitment: string): boolean {
+export function commitsTo(row: Pick<LiveDekRow, 'commitment'>, commitment: string): boolean {
   return timingSafeEqual(Buffer.from(commitment), Buffer.from(row.commitment));
 }
 

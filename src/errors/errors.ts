@@ -56,6 +56,7 @@ export type StoreErrorCode =
 
 /** Failures that need no subclass. */
 export type PlainErrorCode =
+  | 'ABANDON_REFUSED'
   | 'ADAPTER_CONTRACT'
   | 'BACKFILL_UNFINISHED'
   | 'CIPHER_STALE'

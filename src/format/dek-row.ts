@@ -16,6 +16,7 @@ import {
   type ItemShape,
   type PropertyTest,
 } from './item-shape.js';
+import { isPlainObject } from '../guards/guards.js';
 import { dekIdOf, isDekId, isScopeId, scopeIdOf, type ScopeKind } from './key-scope.js';
 
 export type WrapAlgorithm = 'A256KW' | 'RSA-OAEP-256';
@@ -62,6 +63,14 @@ export function wrapIn(wrap: KeyWrap): KeyWrap {
   return { wrappedDek, wrapAlgorithm, keyProvider, mekName, mekVersion };
 }
 
+/** Returns the wrap in a value that may be damaged elsewhere; `undefined` where the wrap itself is not sound. */
+export function soundWrapIn(value: unknown): KeyWrap | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const wrap = wrapIn(value as unknown as KeyWrap);
+  const isSound = Object.entries(WRAP).every(([name, test]) => test(wrap[name as keyof KeyWrap]));
+  return isSound && isWrappedDek(wrap.wrappedDek, wrap.wrapAlgorithm) ? wrap : undefined;
+}
+
 /** Returns the MEK version alone, from a wrap or a rotation record. */
 export function mekIn({ keyProvider, mekName, mekVersion }: MekReference): MekReference {
   return { keyProvider, mekName, mekVersion };
@@ -85,7 +94,7 @@ export function shortName(name: string): string {
   return name.length > LONGEST_IN_MESSAGE ? `${name.slice(0, LONGEST_IN_MESSAGE)}…` : name;
 }
 
-interface DekRowHead {
+export interface DekRowHead {
   /** The dekId. */
   readonly id: string;
   readonly scopeId: string;
@@ -242,8 +251,8 @@ export function dekIdIn(value: unknown): string | undefined {
   return isDekId(id) ? id : undefined;
 }
 
-/** Returns the tombstone of a live row: what remains of it, and the time. */
-export function tombstoneOf(row: LiveDekRow, shreddedAt: string): ShreddedDekRow {
+/** Returns the tombstone of a row: what remains of it, and the time. */
+export function tombstoneOf(row: DekRowHead, shreddedAt: string): ShreddedDekRow {
   const { id, scopeId, scopeKind, scope, type, schema, product, generation, epoch, createdAt } =
     row;
   const head = { id, scopeId, scopeKind, scope, type, schema, product, generation };

@@ -4,11 +4,12 @@ import { MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { readReencryptionItem, type StoredItem } from '../store/dek-store.js';
 import { timestampOf } from '../async/clock.js';
 import { generationIn, highestCredibleGeneration, isDekId } from '../format/key-scope.js';
-import { contended, hasCode } from '../errors/errors.js';
+import { contended } from '../errors/errors.js';
 import { leaseScopeId } from '../format/lease.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/change-row.js';
+import { raiseGenerationFloor } from '../run/rotation-record.js';
 import { waitForReads } from '../run/wait-for-writers.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { keepLease } from './document-passes.js';
@@ -49,7 +50,9 @@ export async function* settleFloor(
     const known = copy?.record.createdBefore === createdBefore ? copy.record : undefined;
     const record = known ?? (yield* newRecord(context, createdBefore));
     if (!known && !(await tryStore(context, record, copy))) continue;
-    await raiseFloor(context, record.generationFloor);
+    const { services, dekStore, requireLease: beforeWrite } = context;
+    const parts = { records: services.records, dekStore, beforeWrite };
+    await raiseGenerationFloor(parts, record.generationFloor);
     return record;
   }
   throw contended(`Storing the re-encryption of "${context.definition.collection}"`, MOST_ATTEMPTS);
@@ -142,23 +145,4 @@ async function tryStore(
     const stored = (await readCopy(context))?.record;
     return isDeepStrictEqual({ ...stored }, { ...record }) ? stored : undefined;
   });
-}
-
-/** Epoch and state do not change: a concurrent rotation reads the record again, and continues. */
-async function raiseFloor(context: MigrationContext, generationFloor: number): Promise<void> {
-  const { services, dekStore } = context;
-  let failure: { readonly error: unknown } | undefined;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-    const { record, etag } = await services.records.readOrCreate();
-    // Read again, not taken from the answer: this process creates its next DEKs by this copy.
-    if (record.generationFloor >= generationFloor) return;
-    await context.requireLease();
-    try {
-      await dekStore.replaceItem({ ...record, ...{ generationFloor } }, etag);
-    } catch (error) {
-      failure = { error };
-    }
-  }
-  if (failure && !hasCode(failure.error, 'ETAG_MISMATCH')) throw failure.error;
-  throw contended('Raising the generation floor', MOST_ATTEMPTS);
 }

@@ -2,6 +2,7 @@
 import { readEncryption } from '../guards/guards.js';
 import { runPass, RunTally } from '../run/passes.js';
 import { requireDekStore } from '../run/required-parts.js';
+import { freshRecord } from '../run/rotation-record.js';
 import {
   type EncryptionContext,
   readRunOptions,
@@ -26,7 +27,7 @@ import { authenticatedAs } from '../store/authenticate-records.js';
 import { CheckedDekStore } from '../store/checked-dek-store.js';
 import { type DekStore, originOf } from '../store/dek-store.js';
 import { type CopiedRow, CopiedRows, readRowSelection } from './copied-rows.js';
-import { freshRecord, type ImportRowEvent, RowImport } from './row-import.js';
+import { type ImportRowEvent, RowImport } from './row-import.js';
 
 export interface ImportDekRowsOptions extends RunOptions {
   /**

@@ -1,6 +1,6 @@
 /** Imports one DEK row from a copy of the store. @module */
 import { timestampOf } from '../async/clock.js';
-import { GenerationBound, recordBehind } from '../dek/dek-bounds.js';
+import { GenerationBound } from '../dek/dek-bounds.js';
 import { unwrapDekBytes, wrapDek } from '../dek/dek-wraps.js';
 import { type ShredToken, type ShredTokens, shredTokensOf } from '../dek/dek.js';
 import type { RecordCopy } from '../dek/record-reader.js';
@@ -28,9 +28,10 @@ import {
   type RowKind,
 } from '../run/change-row.js';
 import type { Settled } from '../run/passes.js';
+import { freshRecord } from '../run/rotation-record.js';
 import type { RunContext } from '../run/run-context.js';
 import type { FailedRowEvent, OutcomeOf, RowEvent } from '../run/run-event.js';
-import { tryWrite, untilDone } from '../store/compare-and-set.js';
+import { tryWrite } from '../store/compare-and-set.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { type CopiedRow, type CopiedRows, scopeFilter } from './copied-rows.js';
 
@@ -232,16 +233,6 @@ function epochMove(context: RunContext): RowKind<Outcome> {
     beforeWrite: nothing,
     endsRun: () => false,
   };
-}
-
-/** @throws FieldEncryptionError `ROTATION_RECORD_MISSING`. */
-export async function freshRecord(context: RunContext): Promise<RecordCopy> {
-  const { records, product, epochs } = context;
-  return untilDone('Reading the rotation record within its fence', async () => {
-    const copy = records.freshCopy();
-    if (!copy && !(await records.readUnlessNew())) throw recordBehind(product, undefined, epochs);
-    return copy;
-  });
 }
 
 function skipped(dekId: string, reason: SkipReason): Outcome {

@@ -203,7 +203,8 @@ export class SqliteDekStore extends KeyedDekStore implements DekStore {
       throw otherItem(this.#tableName, row['id']);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return { value: undefined, etag: String(row['etag']), error };
+      const { etag, item: text } = row;
+      return { value: undefined, etag: String(etag), error, text: String(text) };
     }
   }
 

@@ -1,7 +1,7 @@
 /** Turns record authentication on for a DEK store. @module */
 import { readOptions, requireBoolean, requireMethods } from '../guards/guards.js';
 import { AuthenticatedDekStore, type RecordKeyFacts } from './authenticated-dek-store.js';
-import type { DekStore } from './dek-store.js';
+import type { DekStore, StoredItem } from './dek-store.js';
 import { RecordKeys, RecordSeal } from './record-seal.js';
 
 export interface RecordAuthenticationOptions {
@@ -97,6 +97,20 @@ export function withRecordKey(
 export function authenticatedAs(dekStore: DekStore, copy: DekStore): DekStore {
   const isOwn = copy instanceof AuthenticatedDekStore;
   return dekStore instanceof AuthenticatedDekStore && !isOwn ? dekStore.over(copy) : copy;
+}
+
+/** Returns the store that holds the items as they are, with macs that nothing has checked. */
+export function uncheckedStore(dekStore: DekStore): DekStore {
+  return dekStore instanceof AuthenticatedDekStore ? dekStore.unchecked : dekStore;
+}
+
+/**
+ * Checks the mac of a row that was read from {@link uncheckedStore}.
+ *
+ * @throws TamperedError; FieldEncryptionError `RECORD_KEY_UNKNOWN`.
+ */
+export function requireAuthentic(dekStore: DekStore, item: StoredItem, dekId: string): void {
+  if (dekStore instanceof AuthenticatedDekStore) dekStore.opened(item, dekId);
 }
 
 export function recordAuthenticationOf(dekStore: DekStore): RecordAuthentication {

@@ -65,6 +65,20 @@ export class AuthenticatedDekStore implements DekStore {
     return new AuthenticatedDekStore(store, this.#seal);
   }
 
+  /** The underlying store: items with their macs, none of which is checked. */
+  get unchecked(): DekStore {
+    return this.#store;
+  }
+
+  /**
+   * Returns a row of {@link AuthenticatedDekStore.unchecked} as `get` returns it.
+   *
+   * @throws What `get` throws.
+   */
+  opened(item: StoredItem, dekId: string): StoredItem {
+    return this.#openRow(item, dekId);
+  }
+
   async create(row: DekRow, options?: DekStoreOptions): Promise<StoredItem> {
     return this.#written(await this.#store.create(this.#seal.seal(row), options));
   }

@@ -32,6 +32,8 @@ export interface StoredItem {
    * known. The value is then `undefined`: one broken item must not hide the others.
    */
   readonly error?: FieldEncryptionError;
+  /** Only together with `error`: the stored text, as evidence, where the store keeps items as text. */
+  readonly text?: string;
   /**
    * Only from a store that authenticates records: the id of the record key whose mac the value had. The mac
    * was removed from the value. Absent where the value had none and `insecureAcceptUnauthenticatedRecords`

@@ -1,4 +1,4 @@
-import { FieldEncryptionError } from '../../src/index.js';
+import { abandonDek, FieldEncryptionError } from '../../src/index.js';
 import { encryptAny, KEY, setup } from './encryptor.js';
 import { rejection } from './failure.js';
 import { recover } from './recovery.js';
@@ -9,6 +9,16 @@ const DEK_ID = '6ba93ee4f21c83cde16a191438027014.1';
 
 /** The codes that only a recovery raises, each provoked, with its message. */
 export const recoveryErrors = {
+  ABANDON_REFUSED: {
+    type: FieldEncryptionError,
+    provoke: async () => {
+      const made = setup();
+      await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+      return rejection(abandonDek(made.encryptor, DEK_ID));
+    },
+    message: `DEK ${DEK_ID} was not abandoned, and nothing was written: its row opens, so nothing is lost`,
+    dekId: DEK_ID,
+  },
   DEK_UNRECOVERABLE: {
     type: FieldEncryptionError,
     provoke: async () => {

@@ -145,7 +145,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'migration/reencryption-floor.ts',
-        from: '    await raiseFloor(context, record.generationFloor);\n',
+        from: '    await raiseGenerationFloor(parts, record.generationFloor);\n',
         to: '',
       },
     ],

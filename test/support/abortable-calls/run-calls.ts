@@ -1,7 +1,8 @@
 /** Functions that work through rows or documents. @module */
 import * as core from '../../../src/index.js';
+import { BROKEN_WRAP } from '../abandoning.js';
 import { encryptAny, envelopeAt, KEY, MEK_HEX, note, PRODUCT } from '../encryptor.js';
-import { copied, lose } from '../importing.js';
+import { alterIn, copied, lose } from '../importing.js';
 import { OURS } from '../recovery.js';
 import { PAIR } from '../recovery-pairs.js';
 import { accepting } from '../resealing.js';
@@ -42,6 +43,16 @@ export const RUN_CALLS: readonly AbortableCall[] = [
       const { privateKey } = PAIR;
       return (options) =>
         drained(core.recoverDeks(made.encryptor, { privateKey, target: TO_B, ...options }));
+    },
+  },
+  {
+    of: 'abandonDek',
+    uses: ['store', 'vault'],
+    ready: async ({ author, made, stored }) => {
+      const { dekId } = envelopeAt(stored, 'body');
+      await alterIn(author.memory, dekId, BROKEN_WRAP);
+      const { digest: confirm } = await core.abandonDek(made.encryptor, dekId);
+      return (options) => core.abandonDek(made.encryptor, dekId, { confirm, ...options });
     },
   },
   {

@@ -1,9 +1,9 @@
 /** Options of the runs. @module */
 import * as core from '../../../src/index.js';
-import { MEK_VERSION, note } from '../encryptor.js';
+import { envelopeAt, MEK_VERSION, note } from '../encryptor.js';
 import { withOwn } from '../probe.js';
 import { PAIR } from '../recovery-pairs.js';
-import { NONE, type OptionBag } from './option-bag.js';
+import { NONE, type OptionBag, type OptionWorld } from './option-bag.js';
 
 const HEX = 'f0e4c2f76c58916ec258f246851bea091d14d4247a2fc3e18694461b1816e13b';
 const BASE = ['concurrency', 'dryRun', 'maxFailures', 'allowEmpty', 'signal'];
@@ -11,6 +11,22 @@ const RUN = [...BASE, 'maxVaultOpsPerSecond', 'reserveForTraffic'];
 const MIGRATION = [...BASE, 'select', 'owner', 'leaseTtlMs'];
 const PAST = '2020-01-01T00:00:00.000Z';
 const TARGET = { mekVersion: MEK_VERSION };
+
+function dekIdIn({ stored }: OptionWorld): string {
+  return envelopeAt(stored, 'body').dekId;
+}
+
+/** Its row reads as altered, and nothing is written. */
+function overDamaged({ encryptor, memory }: OptionWorld): core.EncryptionContext {
+  const { product, keyProviders } = encryptor;
+  const getMany = async (dekIds: readonly string[]): Promise<ReadonlyMap<string, unknown>> => {
+    const found = [...(await memory.getMany(dekIds))];
+    return new Map(
+      found.map(([id, item]) => [id, { ...item, value: { ...(item.value as object), epoch: 0 } }]),
+    );
+  };
+  return { product, keyProviders, dekStore: withOwn(memory, { getMany }) };
+}
 
 export const RUN_BAGS: readonly OptionBag[] = [
   {
@@ -44,6 +60,28 @@ export const RUN_BAGS: readonly OptionBag[] = [
     needed: () => ({ privateKey: PAIR.privateKey, target: TARGET }),
     optional: [...RUN, 'passphrase', 'takeOver'],
     use: (options, { encryptor }) => core.recoverDeks(encryptor, options),
+  },
+  {
+    of: 'abandonDek',
+    needed: NONE,
+    optional: [
+      'confirm',
+      'lostMek',
+      'definition',
+      'key',
+      'privateKey',
+      'passphrase',
+      'onWait',
+      'signal',
+    ],
+    use: (options, world) => core.abandonDek(overDamaged(world), dekIdIn(world), options),
+  },
+  {
+    of: 'abandonDek',
+    owner: 'lostMek',
+    needed: () => ({ keyProvider: 'env', mekName: 'env', mekVersion: 'env-0000000000000000' }),
+    optional: [],
+    use: (lostMek, world) => core.abandonDek(overDamaged(world), dekIdIn(world), { lostMek }),
   },
   {
     of: 'importDekRows',
