@@ -144,7 +144,7 @@ async function loseRows(file: string): Promise<readonly string[]> {
 }
 
 async function adopt(encryptor: FieldEncryptor, dryRun: boolean): Promise<void> {
-  // The backup is from before the rotation: new DEKs are to be under its target all the same.
+  // The backup is from before the rotation: new DEKs are to be under its target anyway.
   const target = await targetOf(encryptor);
   const documents = [{ definition: note, documentStore: notes }];
   const run = adoptRestoredStore(encryptor, { target, epochSeen, shredAgain, documents, dryRun });

@@ -161,7 +161,7 @@ interface Adopting extends RunContext {
  * - raises the epoch of the rotation record above that of every row, above `epochSeen` and above
  *   `minimumEpoch`: no process that remembers the lost record refuses the new one, or acts by the old one;
  * - raises `generationFloor` above every generation that a row, a tombstone or an envelope names, and far above
- *   what nobody can see any more: no new DEK gets the id of a lost one;
+ *   what nothing shows any more: no new DEK gets the id of a lost one;
  * - shreds again what `shredAgain` names: the backup brought those DEKs back;
  * - reports documents whose DEK has no live row, and documents that were sealed after the backup of their row.
  *

@@ -56,7 +56,7 @@ export type ImportDekRowsEvent = FinishedEvent<ImportDekRowsSummary> | ImportSte
  *
  * It only creates rows. A row that the store has, in any state, is `skipped`, and so is a row of a scope that
  * has a tombstone of a later generation: the document was shredded after the row was lost. Name that row in
- * `dekIds` to import it all the same. Before a row is created, its content, its generation and its mac are
+ * `dekIds` to import it anyway. Before a row is created, its content, its generation and its mac are
  * checked, and its DEK is unwrapped with the row's own MEK version and compared with the commitment. A row
  * that does not open is `failed`, for example because its MEK version is disabled: enable the version, and
  * run it again. A tombstone of the copy is imported as a tombstone.

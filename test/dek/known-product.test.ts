@@ -15,7 +15,7 @@ const BAGS = RUN_BAGS.filter(({ of, owner }) => owner === undefined && !OTHERS.i
 const REFUSAL = {
   name: 'FieldEncryptionError',
   code: 'PRODUCT_EMPTY',
-  message: `The product "noteltet" has neither DEK rows nor a rotation record in this store, which has "${PRODUCT}": correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet`,
+  message: `The product "notepad" has neither DEK rows nor a rotation record in this store, which has "${PRODUCT}": correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet`,
 };
 
 /** Calls it for a product whose name is misspelt, over a store with documents of another. */
@@ -25,7 +25,7 @@ async function misspelt(
 ): Promise<{ readonly outcome: Promise<unknown>; readonly memory: MemoryDekStore }> {
   const world = await optionWorld();
   const { keyProviders, dekStore, clock } = world.encryptor;
-  const encryptor = { product: 'noteltet', keyProviders, dekStore, clock };
+  const encryptor = { product: 'notepad', keyProviders, dekStore, clock };
   const needed = bag.needed(world);
   const used = bag.use({ ...needed, ...options } as never, { ...world, encryptor } as never);
   return { outcome: Promise.resolve(isIterator(used) ? used.next() : used), memory: world.memory };
@@ -43,7 +43,7 @@ describe('a product whose name is misspelt', () => {
       const contents = await contentsOf(memory);
       expect(await failure(outcome)).toMatchObject(REFUSAL);
       expect(await contentsOf(memory)).toEqual(contents);
-      expect(await memory.getRotation('noteltet')).toBeUndefined();
+      expect(await memory.getRotation('notepad')).toBeUndefined();
     },
   );
 
@@ -62,7 +62,7 @@ describe('a product whose name is misspelt', () => {
 
 describe('the products that the message names', () => {
   async function refusal(encryption: Pick<EncryptionContext, 'dekStore'>): Promise<string> {
-    return (await failure(takeCensus({ product: 'noteltet', ...encryption }))).message;
+    return (await failure(takeCensus({ product: 'notepad', ...encryption }))).message;
   }
 
   it('are ten at most', async () => {

@@ -96,7 +96,7 @@ it('rows of a restored file come back, except where another process shredded or 
 
   const missing: string[] = [];
   for await (const event of findMissingDeks(encryptor, note, documents)) {
-    if (event.type === 'missing') missing.push(`${String(event.key['id'])} ${event.reason}`);
+    if (event.type === 'missing') missing.push(`${String(event.key['id'])}: ${event.reason}`);
   }
-  expect(missing).toEqual(['shredded shredded']);
+  expect(missing).toEqual(['shredded: shredded']);
 });

@@ -7,9 +7,9 @@ import { rejection } from './failure.js';
 export const boundErrors = {
   PRODUCT_EMPTY: {
     type: FieldEncryptionError,
-    provoke: () => rejection(takeCensus({ product: 'noteltet', dekStore: new MemoryDekStore() })),
+    provoke: () => rejection(takeCensus({ product: 'notepad', dekStore: new MemoryDekStore() })),
     message:
-      'The product "noteltet" has neither DEK rows nor a rotation record in this store: correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet',
+      'The product "notepad" has neither DEK rows nor a rotation record in this store: correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet',
   },
   TOO_MANY_DEKS: {
     type: FieldEncryptionError,

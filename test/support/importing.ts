@@ -62,7 +62,7 @@ export async function importRows(
   return runToEnd(importDekRows(made.encryptor, options), made.clock);
 }
 
-/** What became of each row in the first scan: its type, and what explains it. */
+/** The outcome of each row in the first scan: its type, and what explains it. */
 export function outcomesIn(
   events: readonly ImportDekRowsEvent[],
 ): Readonly<Record<string, string>> {
