@@ -31,7 +31,7 @@ import type { Settled } from '../run/passes.js';
 import { freshRecord } from '../run/rotation-record.js';
 import type { RunContext } from '../run/run-context.js';
 import type { FailedRowEvent, OutcomeOf, RowEvent } from '../run/run-event.js';
-import { tryWrite } from '../store/compare-and-set.js';
+import { tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { type CopiedRow, type CopiedRows, scopeFilter } from './copied-rows.js';
 
@@ -93,9 +93,7 @@ export class RowImport {
     if (later === 'shredded' && !this.#rows.isNamed(dekId)) return skipped(dekId, later);
     requireNoMac(row, `DEK row ${dekId}`);
     if (isLive(row)) await requireOpens(this.#context, row);
-    const record = await this.#recordFor(row);
-    const wrapped = isLive(row) ? await this.#underTarget(row, record) : row;
-    const next = this.#nextRow(wrapped, record, later === 'live');
+    const { next, record } = await this.#prepared(row, later === 'live');
     const { state } = next;
     if (this.#context.request.dryRun) return { type: 'would-change', dekId, state };
     if (!(await this.#create(next, token)))
@@ -143,6 +141,20 @@ export class RowImport {
       }
     }
     return isAnyLive ? 'live' : undefined;
+  }
+
+  /** The row to create. A wrap may take longer than a writer may use the record that names its target. */
+  #prepared(
+    row: DekRow,
+    isReplaced: boolean,
+  ): Promise<{ readonly next: DekRow; readonly record: RecordCopy }> {
+    return untilDone(`Wrapping DEK ${row.id} under a fresh rotation record`, async () => {
+      const record = await this.#recordFor(row);
+      const wrapped = isLive(row) ? await this.#underTarget(row, record) : row;
+      const now = await freshRecord(this.#context);
+      if (now.etag !== record.etag) return undefined;
+      return { next: this.#nextRow(wrapped, record, isReplaced), record: now };
+    });
   }
 
   /** With a wrap of the record's target, so that a complete rotation stays complete. */

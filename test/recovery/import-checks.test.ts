@@ -21,7 +21,7 @@ import {
   type Restored,
 } from '../support/importing.js';
 import { PREVIOUS_RECORD_KEY, RECORD_KEY, RECORD_KEY_ID } from '../support/records.js';
-import { alterRecord, rewrap, withKeys } from '../support/rotations.js';
+import { alterRecord, rewrap, versionOf, withKeys } from '../support/rotations.js';
 import { tombstone } from '../support/rows.js';
 
 /** One row that is lost, and its copy. */
@@ -260,6 +260,34 @@ describe('what the store does meanwhile', () => {
     await importRows(operator, { from: copy });
     expect(await rowIn(made.memory, dekId)).toEqual({ ...(await rowIn(copy, dekId)), epoch: 5 });
   });
+
+  it.each([
+    ['names another target by then: the row is wrapped for that one', 'a', 3],
+    ['is the same by then: the row is wrapped once', 'b', 2],
+  ] as const)(
+    'the record, after a wrap that took longer than a fence, %s',
+    async (_how, target, epoch) => {
+      const { made, dekIds, copy } = await restored(1);
+      const [dekId = ''] = dekIds;
+      await rewrap(withKeys(made, ['b', 'a']));
+      await lose(made, dekId);
+      const operator = withKeys(made, ['b', 'a']);
+      operator.provider.after = async (method, result) => {
+        if (method !== 'wrapKey') return result;
+        if (target === 'a') await alterRecord(made, { epoch, mekVersion: await versionOf('a') });
+        made.clock.advance(30_000);
+        return result;
+      };
+      operator.store.reset();
+      operator.provider.reset();
+      const { summary } = await importRows(operator, { from: copy });
+      expect(summary).toMatchObject({ complete: true, changed: 1 });
+      const row = await rowIn(made.memory, dekId);
+      expect(row).toMatchObject({ epoch, mekVersion: await versionOf(target) });
+      expect(operator.provider.calls['wrapKey']).toBe(1);
+      expect(operator.store.calls['replace']).toBeUndefined();
+    },
+  );
 
   it('a copy of the record that is too old is read again before a create', async () => {
     const { made, copy, operator, dekId } = await oneLost();
