@@ -81,7 +81,7 @@ export interface AbandonedDek {
 
 /**
  * Gives up one DEK whose row is damaged beyond repair, and which blocks `prunePreviousWraps` and
- * `assertRetirable` for ever. What it sealed can never be read again.
+ * `assertRetirable` until then. What it sealed can never be read again.
  *
  * The first call examines the row and writes nothing: it returns the stored row and its `digest`. A second
  * call with `confirm: digest` examines it again, and replaces exactly that row by a tombstone. Before it,

@@ -34,7 +34,7 @@ export type DekDamage = 'altered' | 'commitment-mismatch' | 'false-mac' | 'lost-
 
 export interface ExaminedRow {
   readonly damage: DekDamage;
-  /** Whether the primary wrap opens all the same; absent where that is unknown. */
+  /** Whether the primary wrap still opens; absent where that is unknown. */
   readonly wrapOpens?: boolean;
 }
 
@@ -63,7 +63,7 @@ export async function examineRow(exam: DamageExam, stored: StoredRow): Promise<E
     return { damage: state === 'lost' ? 'lost-mek' : 'commitment-mismatch' };
   }
   await requireNoOtherWrap(exam, stored);
-  const wrapOpens = await opensAllTheSame(exam, stored);
+  const wrapOpens = await stillOpens(exam, stored);
   return { damage, ...(wrapOpens !== undefined && { wrapOpens }) };
 }
 
@@ -164,7 +164,7 @@ async function requireNotAhead(exam: DamageExam, row: LiveDekRow): Promise<void>
 }
 
 /** For the caller, who may then repair the row by hand. */
-async function opensAllTheSame(exam: DamageExam, stored: StoredRow): Promise<boolean | undefined> {
+async function stillOpens(exam: DamageExam, stored: StoredRow): Promise<boolean | undefined> {
   const wrap = soundWrapIn(stored.value);
   if (!wrap) return false;
   try {
@@ -175,7 +175,7 @@ async function opensAllTheSame(exam: DamageExam, stored: StoredRow): Promise<boo
   }
 }
 
-/** Only what a destroyed MEK causes: a disabled version, and one that nobody can reach, still exist. */
+/** Only what a destroyed MEK causes: a disabled version, and one that cannot be reached, still exist. */
 const GONE = ['KEY_PROVIDER_NOT_CONFIGURED', 'MEK_VERSION_UNKNOWN'] as const;
 
 async function stateOf(exam: DamageExam, stored: StoredRow, wrap: KeyWrap): Promise<WrapState> {

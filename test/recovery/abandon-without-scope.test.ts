@@ -24,7 +24,7 @@ import { tombstone } from '../support/rows.js';
 /** The row does not say any more which document it is of. */
 const NAMELESS = { scope: ['x'], scopeKind: 'document' };
 
-describe('a damaged row whose scope nobody knows', () => {
+describe('a damaged row whose scope is unknown', () => {
   it('is deleted, once no writer can create its id again', async () => {
     const { made, dekId, operator } = await damaged(NAMELESS);
     const before = await contentsOf(made.memory);

@@ -262,8 +262,8 @@ describe('what the store does meanwhile', () => {
   });
 
   it.each([
-    ['names another target by then: the row is wrapped for that one', 'a', 3],
-    ['is the same by then: the row is wrapped once', 'b', 2],
+    ['names another target: the row is wrapped for that one', 'a', 3],
+    ['is the same: the row is wrapped once', 'b', 2],
   ] as const)(
     'the record, after a wrap that took longer than a fence, %s',
     async (_how, target, epoch) => {
