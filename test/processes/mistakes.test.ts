@@ -18,6 +18,7 @@ interface Call {
   readonly run: string;
   readonly options: object;
   readonly keys: readonly object[];
+  readonly product?: string;
 }
 
 interface Outcome {
@@ -112,4 +113,28 @@ describe('a rotation that continues without the previous keys', () => {
     const { result } = await call({ run: 'rewrapAllDeks', options, keys: BOTH });
     expect(result).toMatchObject({ complete: true, changed: 120, failures: {} });
   });
+});
+
+describe('a product whose name is misspelt', () => {
+  it.each([
+    ['rewrapAllDeks', { target: { mekVersion: MEK_VERSION } }],
+    ['adoptRestoredStore', {}],
+    ['assertRetirable', { mek: { mekVersion: MEK_VERSION }, backupWindowMs: 0 }],
+    ['takeCensus', {}],
+    ['findUnreadableRows', {}],
+  ])(
+    'is refused by %s before anything is written, with the products of the file',
+    async (run, options) => {
+      const { call, contents } = await writtenFile();
+      const before = contents();
+      const { error } = await call({ run, options, keys: BOTH, product: 'notepad' });
+      expect(error).toEqual({
+        name: 'FieldEncryptionError',
+        code: 'PRODUCT_EMPTY',
+        message:
+          'The product "notepad" has neither DEK rows nor a rotation record in this store, which has "notelett": correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet',
+      });
+      expect(contents()).toEqual(before);
+    },
+  );
 });
