@@ -31,10 +31,13 @@ interface UnfinishedRotationReason extends Reason {
  * - `previous-wraps`: rows under another version that keep a previous wrap under this one.
  * - `rows-behind`: rows neither under this version nor under the rotation's target, or below the rotation's epoch.
  * - `rows-ahead`: rows above the rotation's epoch: the record is older than they are, and cannot be relied on.
+ * - `other-provider`: rows, their previous wraps, or new DEKs are under the same version and MEK name of another
+ *   provider: it may be the same key.
  * - `unreadable-rows`: rows that cannot be read, and may be under this version.
  */
 interface RowsReason extends Reason {
-  readonly type: 'previous-wraps' | 'rows-ahead' | 'rows-behind' | 'rows' | 'unreadable-rows';
+  readonly type:
+    'other-provider' | 'previous-wraps' | 'rows-ahead' | 'rows-behind' | 'rows' | 'unreadable-rows';
   readonly rows: number;
   /** The first ten. */
   readonly dekIds: readonly string[];

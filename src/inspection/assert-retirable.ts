@@ -5,7 +5,7 @@ import type { ProductOptions } from '../dek/known-product.js';
 import { MekStillNeededError } from '../errors/errors.js';
 import type { RetirementReason } from '../errors/retirement-reason.js';
 import { describeMek, mekIn, type MekReference } from '../format/dek-row.js';
-import { requireFunction, requireIntegerBetween } from '../guards/guards.js';
+import { requireBoolean, requireFunction, requireIntegerBetween } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 import {
@@ -18,6 +18,7 @@ import {
 } from '../run/run-context.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { dekRowPages } from '../run/change-row.js';
+import type { UnknownMekOptions } from '../run/known-meks.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import { currentTargetReason, fenceReason, RetirementScan } from './retirement-scan.js';
 import type { Census } from './take-census.js';
@@ -58,9 +59,10 @@ interface RetirementContext extends RunContext {
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns The findings, where there is no reason against it.
  * @throws MekStillNeededError `MEK_STILL_NEEDED` with every reason in `reasons`, not just the first: rows and
- *   previous wraps under it, rows that are elsewhere or cannot be read, an unfinished rotation, being its
+ *   previous wraps under it, or under the same version of another provider, rows that are elsewhere or cannot be read, an unfinished rotation, being its
  *   target, a record that changed during the wait, and backups until a date.
- * @throws TypeError or RangeError for invalid options. FieldEncryptionError `ROTATION_RECORD_MISSING`; errors
+ * @throws TypeError or RangeError for invalid options, and for a version that the product never used.
+ *   FieldEncryptionError `ROTATION_RECORD_MISSING`; errors
  *   of the store; the signal's reason.
  *
  * @example
@@ -137,6 +139,7 @@ async function requireUnneeded(
   if (found.highestEpoch > anchor.record.epoch) {
     await records.readForRow({ epoch: found.highestEpoch });
   }
+  if (!request.allowUnknown) found.requireKnown(product);
   const copy = await records.readUnlessNew();
   const hasChanged = copy?.etag !== anchor.etag;
   const seen = found.reasons(clock.wallMs(), backupWindowMs);
@@ -159,7 +162,7 @@ function stillNeeded(
   return new MekStillNeededError(what, reasons, { retryable });
 }
 
-export interface AssertRetirableOptions extends CallOptions, ProductOptions {
+export interface AssertRetirableOptions extends CallOptions, ProductOptions, UnknownMekOptions {
   /**
    * The version to retire. Where provider and MEK name are both passed, the provider need not be configured
    * any more.
@@ -181,10 +184,11 @@ export interface AssertRetirableOptions extends CallOptions, ProductOptions {
 interface RetirementRequest extends RunRequest {
   readonly mek: MekReference;
   readonly backupWindowMs: number;
+  readonly allowUnknown: boolean;
   readonly onWait: ((event: FenceEvent) => void) | undefined;
 }
 
-const OPTIONS = ['mek', 'backupWindowMs', 'onWait', 'allowEmpty'] as const;
+const OPTIONS = ['mek', 'backupWindowMs', 'onWait', 'allowEmpty', 'allowUnknown'] as const;
 const MOST_BACKUP_WINDOW_MS = 3_155_760_000_000;
 
 /** @throws TypeError or RangeError for invalid options. */
@@ -193,9 +197,11 @@ function readRetirementOptions(
   providers: ConfiguredProviders,
 ): RetirementRequest {
   const own = ownCallOptions(options, OPTIONS);
-  const { mek, backupWindowMs, onWait, allowEmpty = false, signal } = own;
+  const { mek, backupWindowMs, onWait, allowEmpty = false, allowUnknown = false, signal } = own;
   requireIntegerBetween('backupWindowMs', backupWindowMs, 0, MOST_BACKUP_WINDOW_MS);
   if (onWait !== undefined) requireFunction('onWait', onWait);
+  requireBoolean('allowUnknown', allowUnknown);
   const { request } = readRunOptions({ dryRun: true, allowEmpty, signal });
-  return { ...request, mek: readAnyMek('mek', mek, providers), backupWindowMs, onWait };
+  const meant = readAnyMek('mek', mek, providers);
+  return { ...request, mek: meant, backupWindowMs, allowUnknown, onWait };
 }

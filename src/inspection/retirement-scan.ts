@@ -10,6 +10,7 @@ import {
 } from '../format/dek-row.js';
 import type { RotationRecord, RotationHistoryEntry } from '../format/rotation-record.js';
 import { idOf } from '../run/change-row.js';
+import { KnownMeks, meksOfLiveRow, meksOfRecord, unknownMek } from '../run/known-meks.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { type Census, CensusCount } from './take-census.js';
 
@@ -33,6 +34,10 @@ const ROWS = {
     'rows that keep a previous wrap under it',
     'run prunePreviousWraps after the soak',
   ],
+  'other-provider': [
+    'rows under the same version of another key provider, which may be the same key',
+    'ask for it under the name of that provider too, and disable neither before both may be',
+  ],
   'rows-behind': ['other rows that the rotation has not moved', 'run the rotation again'],
   'rows-ahead': [
     'rows above the epoch of the rotation record',
@@ -53,7 +58,7 @@ function rowsReason(
   const [what, then] = ROWS[type];
   const first = dekIds.slice(0, MOST_IN_MESSAGE).join(', ');
   const more = rows > MOST_IN_MESSAGE ? ', …' : '';
-  const message = `${what}: ${String(rows)} (${first}${more}); ${then}`;
+  const message = `${what}: ${String(rows)}${first === '' ? '' : ` (${first}${more})`}; ${then}`;
   return [{ type, rows, dekIds, message }];
 }
 
@@ -92,6 +97,8 @@ export class RetirementScan {
   readonly #departure: Departure;
   readonly #under = new NamedRows();
   readonly #previousWraps = new NamedRows();
+  readonly #otherProvider = new NamedRows();
+  readonly #known = new KnownMeks();
   readonly #behind = new NamedRows();
   readonly #ahead = new NamedRows();
   /** The highest epoch of the rows and the record: that of a rotation that began meanwhile. */
@@ -104,6 +111,7 @@ export class RetirementScan {
     this.#record = record;
     this.highestEpoch = record.epoch;
     this.#count = new CensusCount(product, record);
+    this.#known.add(...meksOfRecord(record));
     this.#departure = departureFrom(record, mek);
   }
 
@@ -125,6 +133,17 @@ export class RetirementScan {
     return latest([leftAt, this.#lastToLeave]);
   }
 
+  /** @throws RangeError where neither the record nor a row has the version, from any provider. */
+  requireKnown(product: string): void {
+    const mek = this.#mek;
+    if (this.#under.rows + this.#previousWraps.rows + this.#otherProvider.rows > 0) return;
+    const isMeant = (each: MekReference): boolean =>
+      isSameMek(each, mek) || isSameKeyElsewhere(each, mek);
+    if (meksOfRecord(this.#record).some(isMeant)) return;
+    const name = describeMek(mek);
+    throw unknownMek(product, { option: 'mek', name, hint: this.#known.hintFor(name) });
+  }
+
   /** All reasons, at a time on the waiter's own wall clock. */
   reasons(nowMs: number, backupWindowMs: number): readonly RetirementReason[] {
     const record = this.#record;
@@ -135,6 +154,7 @@ export class RetirementScan {
       ...(record.state === 'complete' ? [] : [unfinishedReason(record)]),
       ...rowsReason('rows', this.#under),
       ...rowsReason('previous-wraps', this.#previousWraps),
+      ...this.#otherProviderReason(),
       ...rowsReason('rows-behind', this.#behind),
       ...rowsReason('rows-ahead', this.#ahead),
       ...rowsReason('unreadable-rows', this.#unreadable),
@@ -147,9 +167,25 @@ export class RetirementScan {
     this.highestEpoch = Math.max(this.highestEpoch, epoch);
     if (previousWrap && isSameMek(previousWrap, this.#mek)) this.#previousWraps.add(id);
     this.#addDeparture(row);
+    this.#addNames(row);
     if (isSameMek(row, this.#mek)) this.#under.add(id);
     else if (epoch > this.#record.epoch) this.#ahead.add(id);
     else if (epoch < this.#record.epoch || !isSameMek(row, this.#record)) this.#behind.add(id);
+  }
+
+  #addNames(row: LiveDekRow): void {
+    const meks = meksOfLiveRow(row);
+    this.#known.add(...meks);
+    if (meks.some((each) => isSameKeyElsewhere(each, this.#mek))) this.#otherProvider.add(row.id);
+  }
+
+  /** Without rows, new DEKs alone may be wrapped by the other provider. */
+  #otherProviderReason(): readonly RetirementReason[] {
+    const { rows, dekIds } = this.#otherProvider;
+    const found = rowsReason('other-provider', this.#otherProvider);
+    if (found.length > 0 || !isSameKeyElsewhere(this.#record, this.#mek)) return found;
+    const message = `new DEKs are wrapped with the same version of the key provider "${this.#record.keyProvider}", which may be the same key; rotate to another version`;
+    return [{ type: 'other-provider', rows, dekIds, message }];
   }
 
   /** A rerun may have found the row long after its rotation completed. */
@@ -160,6 +196,13 @@ export class RetirementScan {
     if (!hasLeftIt && nextAt !== undefined && rewrappedAt >= nextAt) return;
     this.#lastToLeave = latest([this.#lastToLeave, rewrappedAt]);
   }
+}
+
+/** A version of a key service is unique; one of the environment is derived from the key. */
+function isSameKeyElsewhere(one: MekReference, other: MekReference): boolean {
+  const { keyProvider, mekName, mekVersion } = other;
+  const isSameVersion = one.mekVersion === mekVersion && one.mekName === mekName;
+  return isSameVersion && one.keyProvider !== keyProvider;
 }
 
 interface Departure {

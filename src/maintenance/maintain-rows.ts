@@ -75,6 +75,8 @@ export interface MaintenanceJob {
    * error ends the run. Absent where a run may continue beside any rotation.
    */
   readonly requireAllowed?: (context: RunContext) => Promise<void>;
+  /** Called once, before the beginning. */
+  readonly requireSensible?: (context: RunContext) => Promise<void>;
 }
 
 export async function* maintainRows(
@@ -96,6 +98,7 @@ async function* scanned(
   const kind = rowKind(job, context);
   if (job.requireAllowed) await job.requireAllowed(context);
   else if (!request.allowEmpty) await requireKnownProduct(dekStore, product, { signal });
+  await job.requireSensible?.(context);
   yield { type: 'begun', run, product };
   const tally = new RunTally(request);
   yield* runPasses<StoredItem, MaintenanceOutcome>(tally, {

@@ -9,11 +9,12 @@ import {
   describeMek,
 } from '../format/dek-row.js';
 import type { RotationRecord } from '../format/rotation-record.js';
-import { readPastMoment } from '../guards/guards.js';
+import { readPastMoment, requireBoolean } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import { readAnyMek, type NamedMek } from '../provider/named-mek.js';
 import { rowAhead } from '../rotation/rotation.js';
 import { requireOpens } from '../run/change-row.js';
+import { requireKnownMek, type UnknownMekOptions } from '../run/known-meks.js';
 import {
   type EncryptionContext,
   runParts,
@@ -29,7 +30,7 @@ import {
   type NextRow,
 } from './maintain-rows.js';
 
-export interface PrunePreviousWrapsOptions extends RunOptions {
+export interface PrunePreviousWrapsOptions extends RunOptions, UnknownMekOptions {
   /**
    * Removes only wraps that were displaced before this time, by the row's `rewrappedAt`: the end of the soak.
    * Pass the same time again to continue a stopped run. Text must have the format of `toISOString()`.
@@ -45,6 +46,7 @@ export interface PrunePreviousWrapsOptions extends RunOptions {
 interface PruneRequest extends RunRequest {
   readonly rewrappedBefore: string;
   readonly mek: MekReference | undefined;
+  readonly allowUnknown: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ interface PruneRequest extends RunRequest {
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns Events as they happen: a row is `changed` once it is durably stored without its previous wrap, and
  *   `skipped` where the wrap must not be removed. The last event is `finished` and carries the summary.
- * @throws TypeError or RangeError for invalid options.
+ * @throws TypeError or RangeError for invalid options, and for a `mek` that the product never used.
  * @throws FieldEncryptionError `ROTATION_UNFINISHED`: finish the rotation first; `ROTATION_SUPERSEDED`: one
  *   began meanwhile, prune after its soak; `ROTATION_RECORD_MISSING`: restore it. Errors of the store where
  *   it cannot list: run it again. The signal's reason when it aborts.
@@ -100,6 +102,10 @@ export async function* prunePreviousWraps(
     encryption,
     request,
     requireAllowed: (context) => rotation.require(context),
+    requireSensible: async (context) => {
+      const { mek, allowUnknown } = request;
+      if (mek && !allowUnknown) await requireKnownMek(context, 'mek', mek);
+    },
     nextRow: (context) => nextRow(context, request, rotation),
   });
 }
@@ -140,14 +146,16 @@ function readPruneOptions(
   providers: ConfiguredProviders,
   nowMs: number,
 ): PruneRequest {
-  const { own, request } = readRunOptions(options, ['rewrappedBefore', 'mek']);
+  const { own, request } = readRunOptions(options, ['rewrappedBefore', 'mek', 'allowUnknown']);
+  const { allowUnknown = false } = own;
+  requireBoolean('allowUnknown', allowUnknown);
   const rewrappedBefore = readPastMoment(own.rewrappedBefore, {
     name: 'rewrappedBefore',
     meaning: 'wraps displaced before it are removed',
     nowMs,
   });
   const mek = own.mek === undefined ? undefined : readAnyMek('mek', own.mek, providers);
-  return { ...request, rewrappedBefore, mek };
+  return { ...request, rewrappedBefore, mek, allowUnknown };
 }
 
 class SettledRotation {

@@ -1,14 +1,7 @@
 /** Rotates the MEK: rewraps every DEK beside live traffic. @module */
 import { makeRoundTrip } from '../dek/dek-wraps.js';
-import { FieldEncryptionError, hasCode, isFieldEncryptionError } from '../errors/errors.js';
-import {
-  isLive,
-  type LiveDekRow,
-  describeMek,
-  isSameMek,
-  mekIn,
-  type MekReference,
-} from '../format/dek-row.js';
+import { hasCode, isFieldEncryptionError } from '../errors/errors.js';
+import { isLive, type LiveDekRow, isSameMek, mekIn, type MekReference } from '../format/dek-row.js';
 import { requireBoolean, requireList, requireOneOf } from '../guards/guards.js';
 import type { ConfiguredProviders } from '../provider/configured-providers.js';
 import {
@@ -27,10 +20,12 @@ import {
   type RunOptions,
   type RunRequest,
 } from '../run/run-context.js';
+import { requireKnownVersion, type UnknownMekOptions } from '../run/known-meks.js';
 import type { RunName } from '../run/run-event.js';
 import { finishRun } from '../run/run-publisher.js';
 import type { StoredItem } from '../store/dek-store.js';
 import { requireStrongMek } from '../store/weak-keys.js';
+import { mekUnusable, type Source } from './mek-unusable.js';
 import type { RewrapEvent, RewrapStepEvent, RewrapSummary } from './rewrap-event.js';
 import { readShard, type RewrapShard, dryRunRewrap, runRewrap } from './rewrap-run.js';
 import { requireRollbackTarget } from './rollback-target.js';
@@ -40,7 +35,7 @@ import { type DekOpening, openDek, type VerifyMode } from './row-rewrapper.js';
 /** The exact MEK version to rotate to. There is no "latest". */
 export type RewrapTarget = NamedMek;
 
-export interface RewrapAllDeksOptions extends RunOptions {
+export interface RewrapAllDeksOptions extends RunOptions, UnknownMekOptions {
   readonly target: RewrapTarget;
   /** Rewraps only rows of this MEK version; the others are reported as skipped. @default all */
   readonly sourceVersion?: string;
@@ -90,12 +85,13 @@ export interface RewrapRequest extends RunRequest {
   readonly shard: RewrapShard | undefined;
   readonly verify: VerifyMode;
   readonly sourceVersion: string | undefined;
+  readonly allowUnknown: boolean;
   readonly withoutOpening: readonly MekReference[];
   /** Only in a rollback: a previous wrap under the target is restored without the provider. */
   readonly rollback?: { readonly verifyFlips: boolean };
 }
 
-const OF_A_ROLLBACK = ['target', 'verify', 'takeOver', 'shard'] as const;
+const OF_A_ROLLBACK = ['target', 'verify', 'takeOver', 'shard', 'allowUnknown'] as const;
 
 /** @throws TypeError or RangeError for invalid options. */
 export function readRewrapOptions(
@@ -136,12 +132,14 @@ export function readRollbackOptions(
 function readRotation(
   own: RollbackRotationOptions,
   providers: ConfiguredProviders,
-): Pick<RewrapRequest, 'shard' | 'takeOver' | 'target' | 'verify'> {
-  const { verify = 'all', takeOver = false } = own;
+): Pick<RewrapRequest, 'allowUnknown' | 'shard' | 'takeOver' | 'target' | 'verify'> {
+  const { verify = 'all', takeOver = false, allowUnknown = false } = own;
   const shard = own.shard === undefined ? undefined : readShard(own.shard);
   requireOneOf('verify', verify, ['all', 'first', 'none']);
   requireBoolean('takeOver', takeOver);
-  return { target: readConfiguredMek('target', own.target, providers), verify, takeOver, shard };
+  requireBoolean('allowUnknown', allowUnknown);
+  const target = readConfiguredMek('target', own.target, providers);
+  return { target, verify, takeOver, shard, allowUnknown };
 }
 
 export interface RotationContext extends RunContext {
@@ -242,10 +240,15 @@ export async function* rotate(
  * Checks the target, and what the rows need, before anything is written.
  *
  * @returns The versions under which stored wraps were unwrapped.
- * @throws The failure of the target; FieldEncryptionError `MEK_UNUSABLE`.
+ * @throws The failure of the target; FieldEncryptionError `MEK_UNUSABLE`; RangeError for a version that the
+ *   product never used.
  */
 async function requireUsable(context: RotationContext): Promise<readonly MekReference[]> {
   const { providers, target, signal, request, opening } = context;
+  const { sourceVersion, allowUnknown } = request;
+  if (sourceVersion !== undefined && !allowUnknown) {
+    await requireKnownVersion(context, 'sourceVersion', sourceVersion);
+  }
   await makeRoundTrip(providers, target, { signal });
   if (request.rollback) {
     await requireRollbackTarget(context);
@@ -274,14 +277,6 @@ async function requireSources(context: RotationContext): Promise<readonly MekRef
   }
   sources.requireOpen();
   return sources.unwrapped;
-}
-
-interface Source {
-  readonly mek: MekReference;
-  rows: number;
-  broken: number;
-  state: 'open' | 'unknown' | 'unusable';
-  failure?: unknown;
 }
 
 /** How many versions that do not open are counted: rows may have been forged. */
@@ -352,38 +347,5 @@ class Sources {
       // The scans that follow report it.
       return undefined;
     }
-  }
-}
-
-function mekUnusable(context: RotationContext, sources: readonly Source[]): FieldEncryptionError {
-  const lines = sources.map(({ mek, rows, failure }) => {
-    const code = isFieldEncryptionError(failure) ? failure.code : 'OTHER';
-    const remedy = remedyFor(context, mek, failure);
-    return `\n- ${describeMek(mek)} (rows: ${String(rows)}, ${code}): ${remedy}`;
-  });
-  return new FieldEncryptionError(
-    'MEK_UNUSABLE',
-    `The rotation of the product "${context.product}" did not begin, because no DEK row opens under:${lines.join('')}\nA version that is lost for good has to be named in "withoutOpening"`,
-    { cause: sources[0]?.failure },
-  );
-}
-
-function remedyFor({ providers }: RotationContext, mek: MekReference, failure: unknown): string {
-  const code = isFieldEncryptionError(failure) ? failure.code : undefined;
-  switch (code) {
-    case 'KEY_PROVIDER_NOT_CONFIGURED':
-      return 'add its provider to "keyProviders"';
-    case 'MEK_VERSION_UNKNOWN':
-      return providers.find(mek).localMeks?.length
-        ? 'add its key to FIELD_ENCRYPT_PREVIOUS_KEYS, which is "previousKeys" of EnvKeyProvider'
-        : 'recover the version in its key service, or correct the name of the key';
-    case 'MEK_DISABLED':
-      return 'enable the version';
-    case 'KEY_PROVIDER_DENIED':
-      return 'allow this process to unwrap with it';
-    case 'TAMPERED':
-      return 'its key is not the one that wrapped them, or they were altered: configure that key, or restore them';
-    default:
-      return 'see "cause"';
   }
 }

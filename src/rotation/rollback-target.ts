@@ -10,6 +10,7 @@ import {
   type MekReference,
 } from '../format/dek-row.js';
 import { dekRowPages, rowIn } from '../run/change-row.js';
+import { KnownMeks, meksOfRecord, meksOfRow } from '../run/known-meks.js';
 import type { StoredItem } from '../store/dek-store.js';
 import type { RotationContext } from './rewrap-all-deks.js';
 import { MOST_BROKEN } from './rotation.js';
@@ -21,19 +22,23 @@ import { MOST_BROKEN } from './rotation.js';
  * @throws The failure of the unwrap; RangeError for a version that the product never used.
  */
 export async function requireRollbackTarget(context: RotationContext): Promise<void> {
-  const { dekStore, product, signal, target } = context;
+  const { dekStore, product, request, signal, target } = context;
   const broken: TamperedError[] = [];
+  const known = new KnownMeks();
   for await (const items of dekRowPages(dekStore, { product }, signal)) {
     for (const item of items) {
       const row = rowUnder(target, item, product);
-      if (!row) continue;
+      if (!row) {
+        known.add(...meksOfRow(item, product));
+        continue;
+      }
       const failure = await failureOf(context, row);
       if (!failure) return;
       if (broken.push(failure) === MOST_BROKEN) throw failure;
     }
   }
   if (broken[0]) throw broken[0];
-  await requireNamed(context);
+  if (!request.allowUnknown) await requireNamed(context, known);
 }
 
 /** The row as if its wrap under the target were its primary one. */
@@ -64,11 +69,15 @@ async function failureOf(
   }
 }
 
-async function requireNamed({ records, product, target }: RotationContext): Promise<void> {
-  const record = (await records.readUnlessNew())?.record;
-  const named = record ? [record, ...record.history] : [];
+async function requireNamed(
+  { product, records, target }: RotationContext,
+  known: KnownMeks,
+): Promise<void> {
+  const named = meksOfRecord((await records.readUnlessNew())?.record);
   if (named.some((each) => isSameMek(each, target))) return;
+  known.add(...named);
+  const name = describeMek(target);
   throw new RangeError(
-    `The product "${product}" was never on ${describeMek(target)}: no row is under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
+    `The product "${product}" was never on ${name}: no row is under it, and the rotation record does not name it; ${known.hintFor(name)} pass "allowUnknown: true", or rotate to it with rewrapAllDeks`,
   );
 }

@@ -93,7 +93,7 @@ describe('a rotation that continues without the previous keys', () => {
     // It moves nothing, and is left unfinished.
     const begun = await call({
       run: 'rewrapAllDeks',
-      options: { target, sourceVersion: 'env-0' },
+      options: { target, sourceVersion: 'env-0', allowUnknown: true },
       keys: BOTH,
     });
     expect(begun.result).toMatchObject({ complete: false, skipped: 120 });
@@ -137,4 +137,60 @@ describe('a product whose name is misspelt', () => {
       expect(contents()).toEqual(before);
     },
   );
+});
+
+describe('a MEK version with a digit too many', () => {
+  const mek = { mekVersion: `${MEK_VERSION}0` };
+  const hint = `which no DEK row and no entry of the rotation record of the product "notelett" has: did you mean`;
+  const rest = 'pass "allowUnknown: true" for a version that left no trace';
+  const refusal = `"mek" names env/env/${MEK_VERSION}0, ${hint} env/env/${MEK_VERSION}? ${rest}`;
+
+  it.each([
+    ['assertRetirable', { mek, backupWindowMs: 0 }, refusal],
+    ['prunePreviousWraps', { mek, rewrappedBefore: '2020-01-01T00:00:00.000Z' }, refusal],
+    [
+      'rewrapAllDeks',
+      { sourceVersion: mek.mekVersion },
+      `"sourceVersion" names ${MEK_VERSION}0, ${hint} ${MEK_VERSION}? ${rest}`,
+    ],
+  ])('is refused by %s before anything is written', async (run, options, message) => {
+    const { call, contents } = await writtenFile();
+    const before = contents();
+    const target = run === 'rewrapAllDeks' ? { target: await targetOf('b') } : {};
+    const { error } = await call({ run, options: { ...options, ...target }, keys: BOTH });
+    expect(error).toEqual({ name: 'RangeError', message });
+    expect(contents()).toEqual(before);
+  });
+});
+
+describe('a version that the product never used', () => {
+  it('is refused by rollbackRotation before anything is written', async () => {
+    const { call, contents } = await writtenFile();
+    const before = contents();
+    const target = await targetOf('b');
+    const { error } = await call({ run: 'rollbackRotation', options: { target }, keys: BOTH });
+    expect(error).toEqual({
+      name: 'RangeError',
+      message: `The product "notelett" was never on env/env/${target.mekVersion}: no row is under it, and the rotation record does not name it; known are env/env/${MEK_VERSION}; pass "allowUnknown: true", or rotate to it with rewrapAllDeks`,
+    });
+    expect(contents()).toEqual(before);
+  });
+});
+
+describe('a key that is configured under another provider id too', () => {
+  it('may not be retired under that id while rows are under the other', async () => {
+    const { call, contents } = await writtenFile();
+    const before = contents();
+    const mek = { keyProvider: 'env-old', mekVersion: MEK_VERSION };
+    const { error } = await call({
+      run: 'assertRetirable',
+      options: { mek, backupWindowMs: 0 },
+      keys: [{ key: MEK_HEX }, { key: MEK_HEX, id: 'env-old' }],
+    });
+    expect(error).toMatchObject({ code: 'MEK_STILL_NEEDED' });
+    expect(error?.message).toContain(
+      `\n- rows under the same version of another key provider, which may be the same key: ${String(NOTES)} (`,
+    );
+    expect(contents()).toEqual(before);
+  });
 });

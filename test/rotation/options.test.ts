@@ -54,7 +54,7 @@ const UNEXPECTED: readonly (readonly [options: unknown, name: string, message: s
   [
     { dryrun: true },
     'RangeError',
-    '"dryrun" is no option: expected target, verify, takeOver, shard, sourceVersion, withoutOpening, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
+    '"dryrun" is no option: expected target, verify, takeOver, shard, allowUnknown, sourceVersion, withoutOpening, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
   ],
   ...[0, -1, NaN, Infinity, 1_000_001].map(
     (maxVaultOpsPerSecond) =>

@@ -272,11 +272,11 @@ describe('with a source version', () => {
     const { before } = await written(2);
     await rewrap(withKeys(before, ['b', 'a']), {});
     const operator = withKeys(before, ['a', 'b']);
-    await rewrap(operator, { sourceVersion: await versionOf('c') });
+    await rewrap(operator, { sourceVersion: await versionOf('c'), allowUnknown: true });
     expect(await record(before)).toMatchObject({ epoch: 3, state: 'rewrapping' });
     const { summary } = await rewrap(withKeys(before, ['b', 'a']), {
       takeOver: true,
-      sourceVersion: await versionOf('c'),
+      ...{ sourceVersion: await versionOf('c'), allowUnknown: true },
     });
     expect(summary).toMatchObject({ epoch: 4, complete: true, changed: 0, unchanged: 2 });
     expect((await rows(before)).map(({ epoch }) => epoch)).toEqual([4, 4]);

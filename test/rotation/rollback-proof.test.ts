@@ -85,7 +85,7 @@ describe('before a rollback begins', () => {
     const contents = await contentsOf(made.memory);
     expect(await failure(rollBack(operator, 'c'))).toEqual({
       name: 'RangeError',
-      message: `The product "notelett" was never on env/env/${await versionOf('c')}: no row is under it, and the rotation record does not name it; rotate to it with rewrapAllDeks`,
+      message: `The product "notelett" was never on env/env/${await versionOf('c')}: no row is under it, and the rotation record does not name it; known are env/env/${await versionOf('b')}, env/env/${await versionOf('a')}; pass "allowUnknown: true", or rotate to it with rewrapAllDeks`,
     });
     expect(await contentsOf(made.memory)).toEqual(contents);
   });
@@ -210,7 +210,7 @@ describe('options of a rollback', () => {
     [
       { sourceVersion: 'env-1' },
       'RangeError',
-      '"sourceVersion" is no option: expected target, verify, takeOver, shard, verifyFlips, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
+      '"sourceVersion" is no option: expected target, verify, takeOver, shard, allowUnknown, verifyFlips, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
     [{ concurrency: 0 }, 'RangeError', '"concurrency" expected an integer from 1 to 1000, got 0'],
   ])('that are invalid are refused before anything happens: %j', async (options, name, message) => {

@@ -175,7 +175,7 @@ describe('options of pruning', () => {
     [
       { rewrappedBefore: new Date(0), soak: 1 },
       'RangeError',
-      '"soak" is no option: expected rewrappedBefore, mek, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
+      '"soak" is no option: expected rewrappedBefore, mek, allowUnknown, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal',
     ],
     [
       { rewrappedBefore: new Date(0), mek: 'env-1' },

@@ -58,7 +58,7 @@ async function rotate(watch: Watch, request: Rotate): Promise<string> {
     verify,
     takeOver,
     signal: controller.signal,
-    ...(only && { sourceVersion: targetAt(only).mekVersion }),
+    ...(only && { sourceVersion: targetAt(only).mekVersion, allowUnknown: true }),
   };
   const pull = (events: readonly RewrapEvent[]): Promise<boolean> => {
     if (events.length >= most && stop === 'abort') controller.abort(new Error('aborted'));

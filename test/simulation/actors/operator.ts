@@ -99,7 +99,7 @@ const retire: Action = async (life) => {
   const since = sim.explanations.since(process);
   try {
     const rewrappedBefore = new Date(process.clock.wallMs());
-    await drivePrune(life, { rewrappedBefore, mek: targetAt(name) });
+    await drivePrune(life, { rewrappedBefore, mek: targetAt(name), allowUnknown: true });
     process.isIdle = false;
     await requireRetirable(life, name, sim.random.pick([0, 0, 300]));
     if (sim.wanted === name) return;
@@ -139,6 +139,8 @@ export async function requireRetirable(
     mek: targetAt(name),
     backupWindowMs,
     allowEmpty: true,
+    // It may have been made without ever being a target.
+    allowUnknown: true,
   });
   const wholeMs = fenceMs(sim) + 2 * weather.lagMs;
   ok(timeline.nowMs - startMs >= wholeMs, `I11: ${name} is said to be out of use too early`);

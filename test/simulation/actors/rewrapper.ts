@@ -67,7 +67,11 @@ async function rewrapOnce(life: Life, name: MekName): Promise<void> {
     dryRun: random.chance(0.15),
     ...(random.chance(0.25) && { shard: { index: random.int(0, 1), count: 2 } }),
     ...(!rollback &&
-      random.chance(0.1) && { sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion }),
+      random.chance(0.1) && {
+        sourceVersion: targetAt(random.pick(sim.vault.made)).mekVersion,
+        // It may have been made a moment ago.
+        allowUnknown: true,
+      }),
     signal: aborter.signal,
   };
   const stopsAfter = random.chance(0.25) ? random.int(1, 25) : Infinity;

@@ -14,7 +14,10 @@ export const ENCRYPTION_BAGS: readonly OptionBag[] = Object.entries({
   recoverDeks: (each) => core.recoverDeks(each, { privateKey: PAIR.privateKey, target: TARGET }),
   prunePreviousWraps: (each) => core.prunePreviousWraps(each, { rewrappedBefore: PAST }),
   assertRetirable: (each) =>
-    core.assertRetirable(each, { mek: { mekVersion: 'env-0000000000000000' }, backupWindowMs: 0 }),
+    core.assertRetirable(each, {
+      mek: { mekVersion: 'env-0000000000000000' },
+      ...{ backupWindowMs: 0, allowUnknown: true },
+    }),
   takeCensus: (each) => core.takeCensus(each),
   findUnreadableRows: (each) => core.findUnreadableRows(each),
   findMissingDeks: (each, { documents }) => core.findMissingDeks(each, note, documents),

@@ -32,7 +32,15 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'rewrapAllDeks',
     needed: () => ({ target: TARGET }),
-    optional: [...RUN, 'sourceVersion', 'withoutOpening', 'verify', 'takeOver', 'shard'],
+    optional: [
+      ...RUN,
+      'sourceVersion',
+      'withoutOpening',
+      'verify',
+      'takeOver',
+      'shard',
+      'allowUnknown',
+    ],
     use: (options, { encryptor }) => core.rewrapAllDeks(encryptor, options),
   },
   {
@@ -52,7 +60,7 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'rollbackRotation',
     needed: () => ({ target: TARGET }),
-    optional: [...RUN, 'verify', 'takeOver', 'shard', 'verifyFlips'],
+    optional: [...RUN, 'verify', 'takeOver', 'shard', 'verifyFlips', 'allowUnknown'],
     use: (options, { encryptor }) => core.rollbackRotation(encryptor, options),
   },
   {
@@ -92,7 +100,7 @@ export const RUN_BAGS: readonly OptionBag[] = [
   {
     of: 'prunePreviousWraps',
     needed: () => ({ rewrappedBefore: PAST }),
-    optional: [...RUN, 'mek'],
+    optional: [...RUN, 'mek', 'allowUnknown'],
     use: (options, { encryptor }) => core.prunePreviousWraps(encryptor, options),
   },
   {
@@ -127,7 +135,10 @@ export const RUN_BAGS: readonly OptionBag[] = [
   },
   {
     of: 'assertRetirable',
-    needed: () => ({ mek: { mekVersion: 'env-0000000000000000' }, backupWindowMs: 0 }),
+    needed: () => ({
+      mek: { mekVersion: 'env-0000000000000000' },
+      ...{ backupWindowMs: 0, allowUnknown: true },
+    }),
     optional: ['allowEmpty', 'signal'],
     use: (options, { encryptor }) => core.assertRetirable(encryptor, options),
   },
