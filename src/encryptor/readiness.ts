@@ -4,7 +4,7 @@ import type { DekContext } from '../dek/dek-services.js';
 import type { DekServices } from '../dek/dek-services.js';
 import { makeRoundTrip } from '../dek/dek-wraps.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
-import type { MekReference } from '../format/dek-row.js';
+import { isMekVersion, type MekReference, shortName } from '../format/dek-row.js';
 import type { ReadinessWarning } from '../provider/readiness-warning.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import {
@@ -44,6 +44,15 @@ export interface Readiness {
   readonly recordAuthentication: RecordAuthentication;
   /** Findings that an operator should examine; none of them makes `ready` false. */
   readonly warnings: readonly ReadinessWarning[];
+  /** What looks like a problem and is none: nothing has to be done. */
+  readonly information: readonly ReadinessInformation[];
+}
+
+/** `MEK_NEWER_VERSION`: the provider of the rotation record's MEK has a newer version than the record names. */
+export interface ReadinessInformation {
+  readonly code: 'MEK_NEWER_VERSION';
+  /** Which versions, and what follows from it; never a value or a key. */
+  readonly message: string;
 }
 
 interface ReadinessSettings extends Pick<Readiness, 'enabled' | 'mode' | 'warnings'> {
@@ -71,15 +80,18 @@ export async function checkReadiness(
     if (target) providers.find(target);
   });
   const checks = [store];
+  const information: ReadinessInformation[] = [];
   for (const { id, mekName } of providers.all) {
     signal?.throwIfAborted();
     const isTarget = target?.keyProvider === id && target.mekName === mekName;
     const version = isTarget ? target?.mekVersion : undefined;
-    checks.push(
-      await timed(clock, `key-provider ${id}/${mekName}`, () =>
-        roundTrip(context, { keyProvider: id, mekName, version, signal }),
-      ),
+    const check = await timed(clock, `key-provider ${id}/${mekName}`, () =>
+      roundTrip(context, { keyProvider: id, mekName, version, signal }),
     );
+    checks.push(check);
+    if (target && isTarget && check.ok) {
+      information.push(...(await newerVersionOf(providers, target, signal)));
+    }
   }
   const epoch = target && { epoch: target.epoch };
   return {
@@ -90,7 +102,25 @@ export async function checkReadiness(
     ...epoch,
     recordAuthentication: recordAuthenticationOf(dekStore),
     warnings: [...warnings, ...weakKeyWarnings(providers, dekStore)],
+    information,
   };
+}
+
+/** A provider that cannot say is no problem: the round trip has shown that its MEK works. */
+async function newerVersionOf(
+  providers: DekContext['providers'],
+  record: RotationRecord,
+  signal: AbortSignal | undefined,
+): Promise<readonly ReadinessInformation[]> {
+  const newest: unknown = await providers
+    .find(record)
+    .currentVersion({ signal })
+    .catch(() => undefined);
+  if (!isMekVersion(newest) || newest === record.mekVersion) return [];
+  const { keyProvider, mekName, mekVersion } = record;
+  const name = [keyProvider, mekName].map(shortName).join('/');
+  const message = `The newest version of the MEK ${name} is ${newest}, and the rotation record names ${mekVersion}: nothing follows from it; DEKs are wrapped with the version of the record until rewrapAllDeks rotates to another`;
+  return [{ code: 'MEK_NEWER_VERSION', message }];
 }
 
 async function roundTrip(

@@ -30,6 +30,7 @@ describe('checkReadiness', () => {
       mode: 'strict',
       recordAuthentication: 'off',
       warnings: [],
+      information: [],
     });
     expect(made.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
     expect(made.store.calls).toEqual({ getRotation: 1 });
@@ -47,7 +48,48 @@ describe('checkReadiness', () => {
     };
     expect(await other.encryptor.checkReadiness()).toMatchObject({ ready: true });
     expect(version).toBe('env-2e78b39dca20f0b4');
-    expect(other.provider.calls).toEqual({ wrapKey: 1, unwrapKey: 1 });
+    expect(other.provider.calls).toEqual({ currentVersion: 1, wrapKey: 1, unwrapKey: 1 });
+  });
+
+  it('says where the MEK has a newer version than the record, which is no problem', async () => {
+    const made = setup();
+    await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+    expect((await made.encryptor.checkReadiness()).information).toEqual([]);
+    const rotated = new EnvKeyProvider({ key: OTHER_MEK_HEX, previousKeys: [MEK_HEX] });
+    const idle = new EnvKeyProvider({ key: OTHER_MEK_HEX, id: 'other' });
+    const other = setup({ beside: made, keyProviders: [rotated, idle] });
+    const newest = await rotated.currentVersion();
+    expect(await other.encryptor.checkReadiness()).toMatchObject({
+      ...{ ready: true, warnings: [] },
+      information: [
+        {
+          code: 'MEK_NEWER_VERSION',
+          message: `The newest version of the MEK env/env is ${newest}, and the rotation record names env-2e78b39dca20f0b4: nothing follows from it; DEKs are wrapped with the version of the record until rewrapAllDeks rotates to another`,
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['that cannot say its newest version', () => Promise.reject(new Error('no'))],
+    ['that says no exact version', () => 'latest version'],
+  ])('is not concerned by a provider %s', async (_what, answer) => {
+    const made = setup();
+    await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+    const other = setup({ beside: made });
+    other.provider.after = (method, result) => (method === 'currentVersion' ? answer() : result);
+    const readiness = await other.encryptor.checkReadiness();
+    expect(readiness).toMatchObject({ ready: true, information: [] });
+  });
+
+  it('does not ask a provider that has failed for its newest version', async () => {
+    const made = setup();
+    await encryptAny(made.encryptor, { ...KEY, body: 'text' });
+    const other = setup({ beside: made });
+    other.provider.before = (method) =>
+      method === 'wrapKey' ? Promise.reject(new Error('no')) : undefined;
+    expect(await other.encryptor.checkReadiness()).toMatchObject({ ready: false, information: [] });
+    expect(other.provider.calls).toEqual({ wrapKey: 1 });
   });
 
   it('says whether encryption is on, and what is done with plaintext', async () => {
@@ -82,6 +124,7 @@ describe('checkReadiness', () => {
       mode: 'strict',
       recordAuthentication: 'off',
       warnings: [],
+      information: [],
     });
   });
 
