@@ -14,6 +14,7 @@ const MUST_HAPPEN = [
   'crashes',
   'DEKs that a restore lost',
   'DEKs that were brought back',
+  'DEKs that were given up',
   'DEKs that were lost with their MEK',
   'DEKs that were recovered',
   'DEKs that were retired',

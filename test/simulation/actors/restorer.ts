@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { MemoryDekStore } from '../../../src/testing/index.js';
+import { PAIR } from '../../support/recovery-pairs.js';
 import { targetAt } from '../../support/rotation/meks.js';
 import type { Forgotten } from '../fake-dek-store.js';
 import { envelopesIn, keyOf } from '../ledger.js';
@@ -9,8 +10,8 @@ import type { Life } from '../simulation.js';
 type Adopting = ReturnType<Life['sim']['library']['adoptRestoredStore']>;
 
 /**
- * Everything stops, the DEK store is set back and adopted, some rows are brought back, what is lost is named,
- * and everything goes on.
+ * Everything stops, the DEK store is set back and adopted, some rows are brought back, one that is damaged is
+ * given up, what is lost is named, and everything goes on.
  */
 export async function restore(life: Life): Promise<void> {
   const { sim } = life;
@@ -25,6 +26,7 @@ export async function restore(life: Life): Promise<void> {
   const forgotten = dekStore.restore(timeline.nowMs - random.int(500, 12_000));
   await adopt(sim, forgotten);
   await bringBack(sim, forgotten);
+  if (random.chance(0.5)) await giveUpOne(sim);
   rows.resume();
   await nameTheLost(sim);
   sim.tally.add('restores', true);
@@ -100,6 +102,50 @@ async function bringBack(sim: Life['sim'], { rows }: Forgotten): Promise<void> {
   }
   for (const id of dekIds) ok(dekStore.row(id), `I20: ${id} was not brought back`);
   tally.add('DEKs that were brought back', dekIds.length);
+}
+
+/** I2 and I7: a sound row is never given up; a damaged one becomes a tombstone, and its documents are named. */
+async function giveUpOne(sim: Life['sim']): Promise<void> {
+  const { dekStore, library, random, tally, weather } = sim;
+  const rows = [...dekStore.rows.values()].map(({ row }) => row);
+  const live = rows.filter((row) => row.state !== 'shredded');
+  if (live.length === 0) return;
+  const row = random.pick(live);
+  const { encryptor, process, documents } = sim.spawn('abandoner', 'operator');
+  const options = { privateKey: PAIR.privateKey };
+  await process.clock.sleep(weather.lagMs + weather.vaultLagMs);
+  const { writes } = dekStore;
+  await rejects(library.abandonDek(encryptor, row.id, options), { code: 'ABANDON_REFUSED' });
+  equal(dekStore.writes, writes, 'I7: a sound row was given up');
+  // Not of this DEK: that of another one, or of none.
+  dekStore.put(row.id, { ...row, commitment: '0'.repeat(43) });
+  await process.clock.sleep(weather.lagMs);
+  const { digest, abandoned } = await library.abandonDek(encryptor, row.id, options);
+  ok(!abandoned && dekStore.writes === writes + 1, 'I7: a row was given up without a confirmation');
+  await library.abandonDek(encryptor, row.id, { ...options, confirm: digest });
+  equal(dekStore.row(row.id)?.state, 'shredded', `I5: ${row.id} was given up, and is no tombstone`);
+  await process.clock.sleep(weather.lagMs);
+  const named = sim.documents.all.flatMap(({ document }) => {
+    const isNamed = envelopesIn(document).some(([, { dekId }]) => dekId === row.id);
+    return isNamed ? [document.id] : [];
+  });
+  const missing = await documentsMissing(sim, row.id);
+  deepEqual(missing, named.sort(), 'I20: the documents of a DEK that was given up are not named');
+  for (const id of named) {
+    const item = await documents.get(keyOf(id));
+    if (item) await documents.delete(keyOf(id), item.etag);
+  }
+  tally.add('DEKs that were given up', true);
+}
+
+async function documentsMissing(sim: Life['sim'], dekId: string): Promise<readonly string[]> {
+  const { encryptor, documents } = sim.spawn('searcher', 'operator');
+  const ids: string[] = [];
+  for await (const event of sim.library.findMissingDeks(encryptor, sim.definition, documents)) {
+    sim.secrecy.hears(event);
+    if (event.type === 'missing' && event.dekId === dekId) ids.push(String(event.key['id']));
+  }
+  return ids.sort();
 }
 
 /** I20: what cannot be read any more is named, all of it and nothing else. */

@@ -107,4 +107,29 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a row that opens is given up',
+    patches: [
+      {
+        file: 'recovery/dek-damage.ts',
+        from: "if (state === 'opens') throw refused(exam, nothingLost(exam, stored));",
+        to: 'void nothingLost;',
+      },
+    ],
+  },
+  {
+    name: 'a row is given up without a confirmation',
+    patches: [
+      {
+        file: 'recovery/abandon-dek.ts',
+        from: 'if (confirm === undefined) return charge.inSummary<AbandonedDek>({ ...found, abandoned: false });',
+        to: '',
+      },
+      {
+        file: 'recovery/abandon-dek.ts',
+        from: 'if (confirm !== digest) {',
+        to: 'if (confirm === "") {',
+      },
+    ],
+  },
 ];
