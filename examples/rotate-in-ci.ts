@@ -1,4 +1,4 @@
-/** Runs rotate.ts on a file of its own: stopped midway, to the end, and once more without effect. */
+/** Runs rotate.ts on a file of its own: refused twice, stopped midway, to the end, and once more without effect. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,6 +15,7 @@ import { note } from './factbook/note.js';
 import { openNotebook } from './factbook/notebook.js';
 
 const NOTES = 500;
+const MOST_FENCE_LINES = 1;
 
 const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-rotate-'));
 process.once('SIGINT', () => process.exit(130));
@@ -25,9 +26,18 @@ const file = join(folder, 'notes.sqlite');
 const keys = makeMasterKeys();
 await seed();
 
-assert.equal(await rotate('SIGTERM'), 1);
+const untouched = storedRows();
+assert.equal(await rotate({ variables: keys.newKeyAlone }), 3, 'The old key is missing');
+assert.equal(await rotate({ name: join(folder, 'other.sqlite') }), 2, 'There is no such file');
+assert.deepEqual(storedRows(), untouched, 'A rotation that was refused wrote something');
+
+assert.equal(await rotate({ signal: 'SIGTERM' }), 130);
 const halfWay = await census();
 assert.ok(halfWay.behind > 0, 'A rotation that was stopped left nothing to do');
+
+const stopped = storedRows();
+assert.equal(await rotate({ variables: keys.newKeyAlone }), 1, 'Every row failed');
+assert.deepEqual(storedRows(), stopped, 'A rotation of which every row failed wrote something');
 
 assert.equal(await rotate(), 0);
 const done = await census();
@@ -49,19 +59,30 @@ async function seed(): Promise<void> {
   close();
 }
 
-/** @returns Its exit code; the signal is sent when the first rows are under way. */
-async function rotate(signal?: NodeJS.Signals): Promise<number | null> {
+interface Job {
+  readonly signal?: NodeJS.Signals;
+  readonly name?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** @returns Its exit code; the signal is sent when the first rows are in flight. */
+async function rotate({ signal, name = file, variables = keys.bothKeys }: Job = {}): Promise<
+  number | null
+> {
   const script = fileURLToPath(new URL('rotate.ts', import.meta.url));
-  const job = spawn(process.execPath, ['--import', 'tsx', script, file], {
-    env: { ...process.env, ...keys.bothKeys },
+  const job = spawn(process.execPath, ['--import', 'tsx', script, name], {
+    env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(job, 'exit') as Promise<[code: number | null]>;
+  let fences = 0;
   for await (const line of createInterface({ input: job.stdout })) {
     console.log(line);
+    if (line.includes('"type":"fence"')) fences += 1;
     if (signal && line.includes('"type":"pass"')) job.kill(signal);
   }
   const [code] = await ended;
+  assert.ok(fences <= MOST_FENCE_LINES, 'A fence of two seconds has one line');
   return code;
 }
 
