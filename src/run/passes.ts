@@ -7,6 +7,7 @@ import {
   FieldEncryptionError,
   isFieldEncryptionError,
 } from '../errors/errors.js';
+import { ownProperties } from '../guards/guards.js';
 import type { ItemOutcome, PassedEvent, PassEvent, RunCounts, RunFailures } from './run-event.js';
 
 /** One finished item. */
@@ -40,7 +41,7 @@ export class PassCounter {
   disturbed = 0;
   /** Items that are not yet in the final state of the run. */
   left = 0;
-  readonly sums: Record<string, number> = {};
+  readonly sums: Record<string, number> = ownProperties({});
   readonly failures: FailureCounts = new FailureCounts();
 
   add({ outcome, lostRace, hasWritten = false }: Settled, sums: Sums = {}): void {
