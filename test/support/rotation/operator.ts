@@ -25,6 +25,8 @@ export interface Operator {
 
 export const USUAL_OPERATOR: Operator = {
   keys: ALL_MEKS,
-  rotate: (encryptor, options, back) =>
-    back ? rollbackRotation(encryptor, options) : rewrapAllDeks(encryptor, options),
+  rotate: (encryptor, own, back) => {
+    const options = { ...own, allowEmpty: true };
+    return back ? rollbackRotation(encryptor, options) : rewrapAllDeks(encryptor, options);
+  },
 };
