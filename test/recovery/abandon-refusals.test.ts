@@ -94,23 +94,23 @@ describe('abandonDek is refused, and writes nothing,', () => {
       code: 'DEK_NOT_FOUND',
       message: `DEK ${dekId} is not in the store, so there is nothing to abandon: importDekRows brings a row back from a copy`,
     });
-    const other = setup({ beside: made, product: 'lysnrai' });
+    const other = setup({ beside: made, product: 'notepad' });
     const [sealed = {}] = await writeNotes(other, 1);
     const theirs = envelopeAt(sealed, 'body').dekId;
     expect(await refusalOf(operator, theirs)).toBe(
-      'its row names the product "lysnrai": pass that product, or "definition" and "key"',
+      'its row names the product "notepad": pass that product, or "definition" and "key"',
     );
     await alterIn(made.memory, theirs, ALTERED);
     expect(await refusalOf(operator, theirs)).toBe(
-      'its row names the product "lysnrai": pass that product, or "definition" and "key"',
+      'its row names the product "notepad": pass that product, or "definition" and "key"',
     );
   });
 
   it('for an altered product, unless the row or the caller names the document', async () => {
-    const { made, dekId, operator } = await damaged({ product: 'lysnrai' });
+    const { made, dekId, operator } = await damaged({ product: 'notepad' });
     expect(await abandon(operator, dekId)).toMatchObject({ damage: 'altered' });
     await alterIn(made.memory, dekId, { scope: ['x'] });
-    expect(await refusalOf(operator, dekId)).toMatch(/^its row names the product "lysnrai"/);
+    expect(await refusalOf(operator, dekId)).toMatch(/^its row names the product "notepad"/);
     const options = { definition: note, key: { ...KEY, id: 'note-0' } };
     expect(await abandon(operator, dekId, options)).toMatchObject({ damage: 'altered' });
   });

@@ -76,7 +76,7 @@ describe('a version with a digit too many', () => {
     expect(error.message).toContain(', env/env/another-2 and more; pass');
   });
 
-  it('may be named all the same, of a product that forgot it', async () => {
+  it('may be named anyway, of a product that forgot it', async () => {
     const [, operator] = await left();
     const mek = { mekVersion: LONGER };
     expect(await ask(operator, { mek, allowUnknown: true })).toMatchObject({ mek });
@@ -128,7 +128,7 @@ describe('a version is known', () => {
 });
 
 describe('a rollback', () => {
-  it('names the version that was meant, and goes there where it is told to', async () => {
+  it('names the version that was meant, and goes there where that is allowed', async () => {
     const [made] = await rotated(2);
     for (const { id } of await rows(made)) await withoutPreviousWrap(made, id);
     const near = `${await versionOf('c')}0`;
