@@ -1,18 +1,12 @@
 /** Makes a DEK store that was restored from a backup safe to write to. @module */
-import { isDeepStrictEqual } from 'node:util';
 import { timestampOf } from '../async/clock.js';
 import { makeRoundTrip } from '../dek/dek-wraps.js';
 import { requireKnownProduct } from '../dek/known-product.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { isSameMek, mekIn, type MekReference } from '../format/dek-row.js';
-import { requireNoMac } from '../format/item-shape.js';
 import { isDekId, isScopeId } from '../format/key-scope.js';
-import {
-  adoptedRecord,
-  parseRotationRecord,
-  type RotationRecord,
-} from '../format/rotation-record.js';
+import { adoptedRecord, type RotationRecord } from '../format/rotation-record.js';
 import { readEncryption, readOptions, requireIntegerBetween } from '../guards/guards.js';
 import { type NamedMek, readConfiguredMek } from '../provider/named-mek.js';
 import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
@@ -39,11 +33,12 @@ import type {
 import type { AnyDocumentStore } from '../run/scanned-document.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { finishRun } from '../run/run-publisher.js';
+import { storeRecord } from '../run/rotation-record.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
-import { tryWrite, untilDone } from '../store/compare-and-set.js';
-import { readRotationItem } from '../store/dek-store.js';
+import { untilDone } from '../store/compare-and-set.js';
 import {
   documentsPass,
+  HIGHEST_EPOCH,
   type RestoredCollection,
   type RestoredDocumentEvent,
   type RestoredRowEvent,
@@ -96,7 +91,6 @@ interface AdoptRequest extends RunRequest {
 }
 
 const OPTIONS = ['target', 'epochSeen', 'documents', 'shredAgain'] as const;
-const HIGHEST_EPOCH = Number.MAX_SAFE_INTEGER - 1;
 
 /** @throws TypeError or RangeError for invalid options. */
 function readAdoptOptions(
@@ -139,11 +133,6 @@ function readShredAgain(ids: unknown): ReadonlySet<string> {
     }
   }
   return new Set(ids as string[]);
-}
-
-interface Copy {
-  readonly record: RotationRecord;
-  readonly etag: string;
 }
 
 interface Adopting extends RunContext {
@@ -222,10 +211,11 @@ export async function* adoptRestoredStore(
 const RUN = 'adoptRestoredStore';
 
 async function* adopt(context: Adopting): AsyncGenerator<AdoptStepEvent, AdoptSummary, void> {
-  const { product, dekStore, request, signal, providers } = context;
+  const { product, dekStore, records, request, signal, providers } = context;
   const { dryRun, allowEmpty, documents } = request;
   if (!allowEmpty) await requireKnownProduct(dekStore, product, { signal });
-  const restored = await readRecord(context);
+  // Not as writers read it: they refuse a record below `minimumEpoch`.
+  const restored = await records.read();
   await makeRoundTrip(providers, targetFor(context, restored?.record), { signal });
   yield { type: 'begun', run: RUN, product };
   const seen = new Sightings(restored?.record);
@@ -252,16 +242,6 @@ async function* adopt(context: Adopting): AsyncGenerator<AdoptStepEvent, AdoptSu
     documentsWithoutDek: tally.sum('withoutDek'),
     documentsNewerThanRow: tally.sum('newerThanRow'),
   };
-}
-
-/** Not by the reader of writers, which refuses a record below `minimumEpoch`. */
-async function readRecord({ product, dekStore, signal }: RunContext): Promise<Copy | undefined> {
-  signal?.throwIfAborted();
-  const item = await readRotationItem(dekStore, product, { signal });
-  if (!item) return undefined;
-  const record = parseRotationRecord(item.value, product);
-  requireNoMac(record, `The rotation record of "${product}"`);
-  return { record, etag: item.etag };
 }
 
 function targetFor(
@@ -296,19 +276,13 @@ function nextRecord(
 
 /** `undefined` where another process wrote the record first. */
 async function storeNext(context: Adopting, seen: Sightings): Promise<RotationRecord | undefined> {
-  const { dekStore, records, signal } = context;
-  const copy = await readRecord(context);
+  const { records, signal } = context;
+  signal?.throwIfAborted();
+  const copy = await records.read();
   const next = nextRecord(context, copy?.record, seen);
   if (next === copy?.record) return next;
   signal?.throwIfAborted();
-  const write = async (): Promise<RotationRecord> => {
-    await (copy ? dekStore.replaceItem(next, copy.etag) : dekStore.createItem(next));
-    return next;
-  };
-  const stored = await tryWrite(write, async () => {
-    const found = (await readRecord(context))?.record;
-    return isDeepStrictEqual({ ...found }, { ...next }) ? next : undefined;
-  });
+  const stored = await storeRecord(context, copy, next);
   signal?.throwIfAborted();
   // This process has seen the new epoch from here on.
   if (stored) await records.read();

@@ -67,7 +67,8 @@ export interface RestoredCollection {
 
 /** How many generations of a scope may have come and gone since the backup, unseen by everything. */
 const UNSEEN_GENERATIONS = 1_024;
-const HIGHEST_EPOCH = Number.MAX_SAFE_INTEGER - 1;
+/** One more rotation must still be possible. */
+export const HIGHEST_EPOCH: number = Number.MAX_SAFE_INTEGER - 1;
 
 /** The highest epoch and generation that were seen. */
 export class Sightings {

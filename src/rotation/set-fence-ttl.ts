@@ -1,7 +1,5 @@
 /** Changes how long writers may act on a cached copy of the rotation record. @module */
-import { isDeepStrictEqual } from 'node:util';
 import { ownCallOptions, type CallOptions, unlessAborted } from '../async/abort.js';
-import { recordBehind } from '../dek/dek-bounds.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { contended } from '../errors/errors.js';
 import {
@@ -9,7 +7,6 @@ import {
   MOST_FENCE_TTL_MS,
   withFenceTtl,
   withoutDrain,
-  type RotationRecord,
 } from '../format/rotation-record.js';
 import { requireFunction, requireIntegerBetween } from '../guards/guards.js';
 import {
@@ -19,9 +16,10 @@ import {
   runParts,
   type RunContext,
 } from '../run/run-context.js';
+import { isSameRecord, requireRecord, storeRecord } from '../run/rotation-record.js';
 import type { FenceEvent } from '../run/run-event.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
-import { MOST_ATTEMPTS, tryWrite, untilDone } from '../store/compare-and-set.js';
+import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
 
 export interface SetFenceTtlOptions extends CallOptions {
   /**
@@ -98,7 +96,7 @@ async function setIt(
   await untilDone('Setting the fence', async () => {
     const copy = await recordOf(context);
     const next = withFenceTtl(copy.record, fenceTtlMs);
-    return isSame(copy.record, next) || replaced(context, copy, next);
+    return isSameRecord(copy.record, next) || storeRecord(context, copy, next);
   });
   await waitOut(context, onWait);
   return charge.inSummary<FenceTtlReport>({ product, fenceTtlMs, previousFenceTtlMs });
@@ -110,36 +108,12 @@ async function waitOut(context: RunContext, onWait: SetFenceTtlOptions['onWait']
     const copy = await recordOf(context);
     if (copy.record.drainTtlMs === undefined) return;
     for await (const event of waitForWriters(context, copy.record)) onWait?.(event);
-    if (await replaced(context, copy, withoutDrain(copy.record))) return;
+    if (await storeRecord(context, copy, withoutDrain(copy.record))) return;
   }
   throw contended('Waiting out the earlier fence', MOST_ATTEMPTS);
 }
 
-/** @throws FieldEncryptionError `ROTATION_RECORD_MISSING`. */
-async function recordOf({ records, product, epochs, signal }: RunContext): Promise<RecordCopy> {
-  signal?.throwIfAborted();
-  const copy = await records.readUnlessNew();
-  if (copy) return copy;
-  throw recordBehind(product, undefined, epochs);
-}
-
-/** `undefined` where another write came first. */
-function replaced(
-  { dekStore, records }: RunContext,
-  { etag }: RecordCopy,
-  next: RotationRecord,
-): Promise<true | undefined> {
-  const write = async (): Promise<true> => {
-    await dekStore.replaceItem(next, etag);
-    return true;
-  };
-  return tryWrite(write, async () => {
-    const stored = (await records.read())?.record;
-    return stored && isSame(stored, next) ? true : undefined;
-  });
-}
-
-/** A record that was read has no prototype. */
-function isSame(one: RotationRecord, other: RotationRecord): boolean {
-  return isDeepStrictEqual({ ...one }, { ...other });
+async function recordOf(context: RunContext): Promise<RecordCopy> {
+  context.signal?.throwIfAborted();
+  return requireRecord(context);
 }

@@ -1,10 +1,52 @@
 /** The rotation record for runs that write beside writers. @module */
+import { isDeepStrictEqual } from 'node:util';
 import { recordBehind } from '../dek/dek-bounds.js';
 import type { RecordCopy, RecordReader } from '../dek/record-reader.js';
 import { contended, hasCode } from '../errors/errors.js';
-import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
+import type { RotationRecord } from '../format/rotation-record.js';
+import { MOST_ATTEMPTS, tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { RunContext } from './run-context.js';
+
+/**
+ * Returns the record as it is in the store now.
+ *
+ * @throws FieldEncryptionError `ROTATION_RECORD_MISSING`.
+ */
+export async function requireRecord({
+  records,
+  product,
+  epochs,
+}: Pick<RunContext, 'epochs' | 'product' | 'records'>): Promise<RecordCopy> {
+  const copy = await records.readUnlessNew();
+  if (copy) return copy;
+  throw recordBehind(product, undefined, epochs);
+}
+
+/**
+ * Stores the next state of the record, over the copy or where there is none.
+ *
+ * @returns `undefined` where another write came first: read it again, and decide anew.
+ */
+export function storeRecord(
+  { dekStore, records }: Pick<RunContext, 'dekStore' | 'records'>,
+  copy: RecordCopy | undefined,
+  next: RotationRecord,
+): Promise<RotationRecord | undefined> {
+  const write = async (): Promise<RotationRecord> => {
+    await (copy ? dekStore.replaceItem(next, copy.etag) : dekStore.createItem(next));
+    return next;
+  };
+  return tryWrite(write, async () => {
+    const stored = (await records.read())?.record;
+    return stored && isSameRecord(stored, next) ? next : undefined;
+  });
+}
+
+/** A record that was read has no prototype. */
+export function isSameRecord(one: RotationRecord, other: RotationRecord): boolean {
+  return isDeepStrictEqual({ ...one }, { ...other });
+}
 
 /**
  * Returns a copy of the record that a writer may act on.
@@ -12,10 +54,9 @@ import type { RunContext } from './run-context.js';
  * @throws FieldEncryptionError `ROTATION_RECORD_MISSING`.
  */
 export async function freshRecord(context: RunContext): Promise<RecordCopy> {
-  const { records, product, epochs } = context;
   return untilDone('Reading the rotation record within its fence', async () => {
-    const copy = records.freshCopy();
-    if (!copy && !(await records.readUnlessNew())) throw recordBehind(product, undefined, epochs);
+    const copy = context.records.freshCopy();
+    if (!copy) await requireRecord(context);
     return copy;
   });
 }
