@@ -1,7 +1,7 @@
 /** Imports one DEK row from a copy of the store. @module */
 import { timestampOf } from '../async/clock.js';
 import { GenerationBound } from '../dek/dek-bounds.js';
-import { unwrapDekBytes, wrapDek } from '../dek/dek-wraps.js';
+import { wrapDek } from '../dek/dek-wraps.js';
 import { type ShredToken, type ShredTokens, shredTokensOf } from '../dek/dek.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
@@ -26,6 +26,7 @@ import {
   requireOpens,
   rowIn,
   type RowKind,
+  unwrapRow,
 } from '../run/change-row.js';
 import type { Settled } from '../run/passes.js';
 import { freshRecord } from '../run/rotation-record.js';
@@ -92,7 +93,6 @@ export class RowImport {
     const later = await this.#laterGeneration(row);
     if (later === 'shredded' && !this.#rows.isNamed(dekId)) return skipped(dekId, later);
     requireNoMac(row, `DEK row ${dekId}`);
-    if (isLive(row)) await requireOpens(this.#context, row);
     const { next, record } = await this.#prepared(row, later === 'live');
     const { state } = next;
     if (this.#context.request.dryRun) return { type: 'would-change', dekId, state };
@@ -144,36 +144,39 @@ export class RowImport {
   }
 
   /** The row to create. A wrap may take longer than a writer may use the record that names its target. */
-  #prepared(
+  async #prepared(
     row: DekRow,
     isReplaced: boolean,
   ): Promise<{ readonly next: DekRow; readonly record: RecordCopy }> {
-    return untilDone(`Wrapping DEK ${row.id} under a fresh rotation record`, async () => {
-      const record = await this.#recordFor(row);
-      const wrapped = isLive(row) ? await this.#underTarget(row, record) : row;
-      const now = await freshRecord(this.#context);
-      if (now.etag !== record.etag) return undefined;
-      return { next: this.#nextRow(wrapped, record, isReplaced), record: now };
-    });
+    const bytes = isLive(row) ? await unwrapRow(this.#context, row) : undefined;
+    try {
+      return await untilDone(`Wrapping DEK ${row.id} under a fresh rotation record`, async () => {
+        const record = await this.#recordFor(row);
+        const wrapped = isLive(row) && bytes ? await this.#underTarget(row, bytes, record) : row;
+        const now = await freshRecord(this.#context);
+        if (now.etag !== record.etag) return undefined;
+        return { next: this.#nextRow(wrapped, record, isReplaced), record: now };
+      });
+    } finally {
+      bytes?.fill(0);
+    }
   }
 
   /** With a wrap of the record's target, so that a complete rotation stays complete. */
-  async #underTarget(row: LiveDekRow, { record }: RecordCopy): Promise<LiveDekRow> {
+  async #underTarget(
+    row: LiveDekRow,
+    bytes: Uint8Array,
+    { record }: RecordCopy,
+  ): Promise<LiveDekRow> {
     const { request, clock, providers, recoveryKey, signal } = this.#context;
     if (isSameMek(row, record) || request.dryRun) return row;
-    const bytes = await unwrapDekBytes(this.#context, row, { signal });
-    try {
-      const mek = mekIn(record);
-      const wrapRequest = { dekId: row.id, mek, kept: row.recoveryWrap, signal };
-      const wraps = await wrapDek({ providers, recoveryKey }, bytes, wrapRequest);
-      const rewrappedAt = timestampOf(clock);
-      const previousWrap = primaryWrap(row);
-      const next = rewrappedRow(row, { ...wraps, epoch: record.epoch, rewrappedAt, previousWrap });
-      await requireOpens(this.#context, next);
-      return next;
-    } finally {
-      bytes.fill(0);
-    }
+    const wrapRequest = { dekId: row.id, mek: mekIn(record), kept: row.recoveryWrap, signal };
+    const wraps = await wrapDek({ providers, recoveryKey }, bytes, wrapRequest);
+    const rewrappedAt = timestampOf(clock);
+    const previousWrap = primaryWrap(row);
+    const next = rewrappedRow(row, { ...wraps, epoch: record.epoch, rewrappedAt, previousWrap });
+    await requireOpens(this.#context, next);
+    return next;
   }
 
   /** A DEK that a later one has replaced opens, and must not seal again. */

@@ -37,10 +37,19 @@ export function rowIn({ value, error }: StoredItem, product: string): DekRow {
   return row;
 }
 
+/**
+ * Returns the DEK: zero it after use.
+ *
+ * @throws Where the row's own wrap does not hold its DEK.
+ */
+export async function unwrapRow(context: RunContext, row: LiveDekRow): Promise<Uint8Array> {
+  context.dekCache?.requireSameKey(row);
+  return unwrapDekBytes(context, row, { signal: context.signal });
+}
+
 /** @throws Where the row's own wrap does not hold its DEK. */
 export async function requireOpens(context: RunContext, row: LiveDekRow): Promise<void> {
-  context.dekCache?.requireSameKey(row);
-  (await unwrapDekBytes(context, row, { signal: context.signal })).fill(0);
+  (await unwrapRow(context, row)).fill(0);
 }
 
 /** The decision on a row as it was read; `undefined` where the row has changed since. */
