@@ -65,7 +65,7 @@ export type ImportDekRowsEvent = FinishedEvent<ImportDekRowsSummary> | ImportSte
  * are authenticated: a rotation that was complete stays so. The wrap that the row had is its `previousWrap`. A
  * DEK that a later generation has replaced is `retired`: it opens, and does not seal.
  *
- * Do a dry run first. It may run beside traffic, and writers use a row as soon as it is `changed`. Stop it at
+ * Do a dry run first. It may run during live traffic; writers use a row as soon as it is `changed`. Stop it at
  * any point, and run it again to continue; another run of a finished one writes nothing.
  *
  * @param encryption - A `FieldEncryptor`, or its parts: where the rows are created.
