@@ -23,6 +23,7 @@ export {
 } from './diagnostics/diagnostics-channels.js';
 export type { StoreMessage, UnwrapMessage, WrapMessage } from './diagnostics/traced-call.js';
 export { defineDocument, type DocumentDefinition } from './document/define-document.js';
+export type { FieldStage } from './document/field-tree.js';
 export type {
   AnyDefinition,
   DeclaredPath,

@@ -3,7 +3,7 @@ import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
 import { generationIn, ciphertextIn } from '../format/key-scope.js';
-import { draftOf } from '../document/define-document.js';
+import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentWriter, WrittenDocument } from './document-writer.js';
 import { StoredEnvelopes } from './own-envelopes.js';

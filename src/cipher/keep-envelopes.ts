@@ -1,7 +1,7 @@
 /** Lets the unchanged fields of a changed document keep their stored envelopes. @module */
 import { isDeepStrictEqual } from 'node:util';
 import { isUint8Array } from 'node:util/types';
-import { draftToWrite, type FieldSlot } from '../document/define-document.js';
+import { draftToWrite, type FieldSlot } from '../document/document-draft.js';
 import { ELEMENT_SUFFIX, type FieldNode } from '../document/field-tree.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';

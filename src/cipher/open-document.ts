@@ -3,7 +3,7 @@ import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import type { DocumentPlace } from '../document/define-document.js';
+import type { DocumentPlace } from '../format/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';

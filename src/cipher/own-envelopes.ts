@@ -1,5 +1,6 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
-import { draftOf, type DocumentPlace } from '../document/define-document.js';
+import { draftOf } from '../document/document-draft.js';
+import { type DocumentPlace } from '../format/key-scope.js';
 import type { FieldNode } from '../document/field-tree.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode, FieldEncryptionError } from '../errors/errors.js';

@@ -1,5 +1,6 @@
 /** Plaintext where an envelope is expected: its place, and its report to listeners. @module */
-import type { DocumentPlace, DocumentDraft } from '../document/define-document.js';
+import type { DocumentDraft } from '../document/document-draft.js';
+import type { DocumentPlace } from '../format/key-scope.js';
 import { plaintextReadChannel as channel } from '../diagnostics/diagnostics-channels.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';

@@ -2,7 +2,8 @@
 import type { Plaintext } from '../crypto/aes.js';
 import type { Dek } from '../dek/dek.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
-import type { DocumentDraft, FieldSlot, DocumentPlace } from '../document/define-document.js';
+import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
+import type { DocumentPlace } from '../format/key-scope.js';
 import { ELEMENT_SUFFIX } from '../document/field-tree.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';

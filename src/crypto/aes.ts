@@ -8,7 +8,17 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { startupSnapshot } from 'node:v8';
-import { keepHiddenClasses } from './hidden-classes.js';
+
+const kept: object[] = [];
+
+/**
+ * Keeps an object of each class that the hot path creates. V8 throws compiled code away when a full garbage
+ * collection finds no object of a hidden class that the code was compiled for, and between two documents there
+ * is none: after each full collection, hundreds of documents would take twice as long.
+ */
+export function keepHiddenClasses(...objects: readonly object[]): void {
+  kept.push(...objects);
+}
 
 /** The methods behind `toString` and `write`: in every Node so far, but undocumented. */
 interface TextMethods {

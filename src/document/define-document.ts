@@ -1,80 +1,97 @@
-/** Defines which fields of a kind of document are encrypted, and copies a document with places to fill them in. @module */
-import { RecentMap } from '../async/expiring-map.js';
-import { keepHiddenClasses } from '../crypto/hidden-classes.js';
-import { keyScope, type KeyScope, looksLikeEnvelope } from '../format/key-scope.js';
+/** Defines which fields of a kind of document are encrypted. @module */
+import { documentPlace, type DocumentPlace } from '../format/key-scope.js';
 import {
   readOptions,
   requireIdentifier,
+  requireKnownOptions,
+  requireOneOf,
   requirePlainObject,
-  isPlainObject,
 } from '../guards/guards.js';
 import {
   type DeclaredField,
-  declaredField,
+  FIELD_STAGES,
+  type FieldStage,
   fieldTree,
   type FieldNode,
+  FormerPaths,
+  parseFieldPath,
   requirePropertyName,
+  type StagesByPath,
 } from './field-tree.js';
 import type { FieldPath, KeyProperty } from './typed-document.js';
 
-export interface DocumentPlace {
-  readonly product: string;
-  readonly collection: string;
-  /** Values of the definition's key properties, in the definition's order. */
-  readonly keyParts: readonly string[];
-  /** The scope of the DEK that seals the document. */
-  readonly scope: KeyScope;
-  /** Equal for two places if and only if collection and key parts are equal. */
-  readonly identity: string;
-}
-
-// Hashing a place costs as much as sealing a short field.
-const recentPlaces = new RecentMap<DocumentPlace>(2_000);
-
-export function documentPlace(
-  product: string,
-  collection: string,
-  keyParts: readonly string[],
-): DocumentPlace {
-  let name = '';
-  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
-  return recentPlaces.getOrMake(name, () => {
-    const scope = keyScope('document', product, [collection, ...keyParts]);
-    return { product, collection, keyParts, scope, identity: scope.scopeId };
-  });
-}
-
 /** The argument of the function that {@link defineDocument} returns. */
-export interface DocumentShape<K extends string, P extends string> {
-  /** Name of the collection: part of every ciphertext's context, so it cannot be renamed later. */
+export interface DocumentShape<K extends string, P extends string, S = StagesOf<P>> {
+  /** Name of the collection: part of every ciphertext's context. Renaming it is a move of its documents. */
   readonly collection: string;
   /** The properties that together identify a document, the tenant first: `['workspaceId', 'id']`. */
   readonly key: readonly [K, ...K[]];
   /** Paths of the fields to encrypt: `body`, `meta.location`, `tags[]`. */
   readonly fields: readonly [P, ...P[]];
+  /**
+   * The stages of paths on their way in or out of encryption. Any two neighbours of `opening`, `sealing` and
+   * `sealed` may be deployed at the same time. @default `sealed` for every path
+   */
+  readonly stages?: S;
+  /**
+   * Paths of earlier definitions of this collection with this key, under which envelopes may still be stored:
+   * renamed, removed, widened (`tags[]` to `tags`) or narrowed ones. They are opened on read, and never
+   * sealed. They may overlap declared paths. @default none
+   */
+  readonly former?: readonly string[];
 }
 
-const SHAPE: readonly (keyof DocumentShape<string, string>)[] = ['collection', 'key', 'fields'];
+/** The stage of each path that is not `sealed`. */
+export type StagesOf<P extends string> = { readonly [Path in P]?: FieldStage };
+
+/** The declared paths that are written in clear. */
+type OpeningPath<P extends string, S> = {
+  [Path in keyof S & P]: S[Path] extends 'opening' ? Path : never;
+}[keyof S & P];
+
+const SHAPE: readonly (keyof DocumentShape<string, string>)[] = [
+  'collection',
+  'key',
+  'fields',
+  'stages',
+  'former',
+];
 
 /** A kind of document, created by {@link defineDocument}. Immutable; create one and share it. */
-export class DocumentDefinition<T extends object, K extends string, P extends string> {
+export class DocumentDefinition<
+  T extends object,
+  K extends string,
+  P extends string,
+  O extends string = never,
+> {
   readonly collection: string;
   readonly key: readonly K[];
   readonly fields: readonly P[];
+  /** The stage of each declared path. */
+  readonly stages: Readonly<Record<P, FieldStage>>;
+  readonly former: readonly string[];
   /** @internal */
   readonly tree: readonly FieldNode[];
+  /** @internal */
+  readonly formerPaths: FormerPaths;
   readonly #declared: ReadonlyMap<string, DeclaredField>;
   /** A type only: the document that this defines. */
   declare readonly document?: T;
+  /** A type only: the declared paths in stage `opening`. */
+  declare readonly opening?: O;
 
-  constructor(shape: DocumentShape<K, P>) {
-    const { collection, key, fields } = readOptions(shape, SHAPE, 'shape');
+  constructor(shape: DocumentShape<K, P, object>) {
+    const { collection, key, fields, stages, former = [] } = readOptions(shape, SHAPE, 'shape');
     requireIdentifier('collection', collection);
     this.collection = collection;
     this.key = requireKey(key);
     this.fields = Object.freeze([...requireList('fields', fields)]);
-    this.tree = fieldTree(this.fields);
+    const stageOf = readStages(stages, this.fields);
+    this.tree = fieldTree(this.fields, stageOf);
     refuseKeyParts(this.tree, this.key);
+    this.stages = stagesByPath(this.fields, stageOf);
+    this.former = readFormer(former, { declared: this.fields, key: this.key });
+    this.formerPaths = new FormerPaths(this.former);
     this.#declared = new Map(declaredFields(this.tree).map((field) => [field.path, field]));
     Object.freeze(this);
   }
@@ -133,9 +150,13 @@ export class DocumentDefinition<T extends object, K extends string, P extends st
  */
 export function defineDocument<T extends object>(
   ...rest: readonly []
-): <const K extends KeyProperty<T>, const P extends FieldPath<T>>(
-  shape: DocumentShape<K, P>,
-) => DocumentDefinition<T, K, P> {
+): <
+  const K extends KeyProperty<T>,
+  const P extends FieldPath<T>,
+  const S extends StagesOf<P> = StagesOf<P>,
+>(
+  shape: DocumentShape<K, P, S>,
+) => DocumentDefinition<T, K, P, OpeningPath<P, S>> {
   const given: readonly unknown[] = rest;
   if (given[0] !== undefined) {
     throw new TypeError(
@@ -164,178 +185,46 @@ function refuseKeyParts(tree: readonly FieldNode[], key: readonly string[]): voi
   if (clash) throw new RangeError(`The field path "${clash.path}" is part of the document's key`);
 }
 
+/** @returns The stages by path; absent paths are `sealed`. */
+function readStages(stages: unknown, fields: readonly string[]): StagesByPath {
+  if (stages === undefined) return new Map();
+  requirePlainObject('stages', stages);
+  requireKnownOptions(stages, fields, 'stages');
+  const given = Object.entries(stages).filter(([, stage]) => stage !== undefined);
+  for (const [path, stage] of given) requireOneOf(`stages["${path}"]`, stage, FIELD_STAGES);
+  return new Map(given as [string, FieldStage][]);
+}
+
+function stagesByPath<P extends string>(
+  fields: readonly P[],
+  stageOf: StagesByPath,
+): Readonly<Record<P, FieldStage>> {
+  const stages = Object.create(null) as Record<P, FieldStage>;
+  for (const path of fields) stages[path] = stageOf.get(path) ?? 'sealed';
+  return Object.freeze(stages);
+}
+
+function readFormer(
+  former: readonly string[],
+  { declared, key }: { readonly declared: readonly string[]; readonly key: readonly string[] },
+): readonly string[] {
+  const isList: boolean = Array.isArray(former);
+  if (!isList) throw new TypeError('"former" expected a list of paths');
+  for (const path of former) {
+    const [first] = parseFieldPath('former', path);
+    if (key.includes(first.name)) {
+      throw new RangeError(`The former path "${path}" is part of the document's key`);
+    }
+    if (declared.includes(path)) {
+      throw new RangeError(
+        `The former path "${path}" is also one of "fields": remove it from "former"`,
+      );
+    }
+  }
+  if (new Set(former).size !== former.length) throw new RangeError('"former" names a path twice');
+  return Object.freeze([...former]);
+}
+
 function declaredFields(nodes: readonly FieldNode[]): DeclaredField[] {
   return nodes.flatMap(({ field, children }) => (field ? [field] : declaredFields(children)));
-}
-
-type Holder = Record<string | number, unknown>;
-
-/** One declared field in the copy, with its original value. */
-export interface FieldSlot {
-  readonly field: DeclaredField;
-  readonly value: unknown;
-  /** The present value of the field in the copy. */
-  readonly filled: unknown;
-  fill(value: unknown): void;
-}
-
-export interface DocumentDraft {
-  /** Shares all values outside the declared paths with the original. */
-  readonly document: Record<string, unknown>;
-  readonly slots: readonly FieldSlot[];
-  /** Containers without the declared shape, which were left unchanged. */
-  readonly misshapen: readonly Misshapen[];
-  readonly tree: readonly FieldNode[];
-}
-
-/**
- * The most values and list elements that one document may have to encrypt. Each is a separate envelope:
- * declare a longer list as one field.
- */
-export const MOST_FIELDS = 500_000;
-
-/** A value where the declaration expects an object or an array with fields in it. */
-interface Misshapen {
-  readonly path: string;
-  readonly expected: 'an array' | 'a plain object';
-  readonly value: unknown;
-}
-
-class Slot implements FieldSlot {
-  readonly field: DeclaredField;
-  readonly value: unknown;
-  private readonly holder: Holder;
-  private readonly at: string | number;
-
-  constructor(field: DeclaredField, holder: Holder, at: string | number) {
-    this.field = field;
-    this.value = holder[at];
-    this.holder = holder;
-    this.at = at;
-  }
-
-  get filled(): unknown {
-    return this.holder[this.at];
-  }
-
-  fill(value: unknown): void {
-    this.holder[this.at] = value;
-  }
-}
-
-keepHiddenClasses(new Slot(declaredField('field'), { field: '' }, 'field'));
-
-interface Walk {
-  readonly slots: FieldSlot[];
-  readonly misshapen: Misshapen[];
-  /** A stored document is read whatever its size and prototype. */
-  readonly isToBeWritten: boolean;
-}
-
-/** @throws TypeError where the document is not a plain object: a copy would differ from it. */
-export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
-  return draft(document, tree, false);
-}
-
-/**
- * The same for a document that will be stored.
- *
- * @throws TypeError also for a function `toJSON`; RangeError for more than {@link MOST_FIELDS}.
- */
-export function draftToWrite(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
-  return draft(document, tree, true);
-}
-
-function draft(
-  document: unknown,
-  tree: readonly FieldNode[],
-  isToBeWritten: boolean,
-): DocumentDraft {
-  requirePlainObject('document', document);
-  const copy = { ...document };
-  if (isToBeWritten) refuseToJson([document, copy]);
-  const walk: Walk = { slots: [], misshapen: [], isToBeWritten };
-  copyChildren(walk, copy, tree);
-  return { document: copy, slots: walk.slots, misshapen: walk.misshapen, tree };
-}
-
-function copyChildren(walk: Walk, holder: Holder, children: readonly FieldNode[]): void {
-  for (const node of children) {
-    if (!Object.hasOwn(holder, node.name)) continue;
-    if (node.each) copyElements(walk, holder, node);
-    else copyValue(walk, holder, node.name, node);
-  }
-}
-
-function copyElements(walk: Walk, holder: Holder, node: FieldNode): void {
-  const elements = holder[node.name];
-  if (elements === undefined || elements === null) return;
-  if (!Array.isArray(elements)) {
-    walk.misshapen.push({ path: node.path, expected: 'an array', value: elements });
-    return;
-  }
-  if (walk.isToBeWritten) {
-    refuseToJson([elements], node.path);
-    requireFew(walk, elements, node.path);
-  }
-  // Not a slice: holes become values, and are then refused like any other `undefined`.
-  const copied = Array.from(elements as unknown[]);
-  holder[node.name] = copied;
-  for (const index of copied.keys()) copyValue(walk, copied as unknown as Holder, index, node);
-}
-
-function copyValue(
-  walk: Walk,
-  holder: Holder,
-  at: string | number,
-  { field, path, children }: FieldNode,
-): void {
-  if (field) {
-    walk.slots.push(new Slot(field, holder, at));
-    return;
-  }
-  const value = holder[at];
-  if (value === undefined || value === null) return;
-  if (!isPlainObject(value) || looksLikeEnvelope(value)) {
-    walk.misshapen.push({ path, expected: 'a plain object', value });
-    return;
-  }
-  const copied: Holder = { ...(value as Holder) };
-  if (walk.isToBeWritten) refuseToJson([value, copied], path);
-  holder[at] = copied;
-  copyChildren(walk, copied, children);
-}
-
-/** Called before the list is copied, which may be long and sparse. */
-function requireFew({ slots }: Walk, elements: readonly unknown[], path: string): void {
-  if (slots.length + elements.length <= MOST_FIELDS) return;
-  throw new RangeError(
-    `The list at "${path}" brings the document above ${String(MOST_FIELDS)} separately encrypted values, which is the limit: declare the list as one field, or store it in parts`,
-  );
-}
-
-/**
- * A store that serialises calls `toJSON`, and writes its result in place of what was sealed.
- *
- * @param forms - The object as it was passed in, and the copy that is stored: a getter may return different
- *   values.
- * @param path - The path of a container; absent for the document itself.
- * @throws TypeError for a function `toJSON`, own or inherited. A function on the prototype of all objects or
- *   all arrays is not part of the document.
- */
-export function refuseToJson(forms: readonly object[], path?: string): void {
-  for (const form of forms) {
-    const { toJSON } = form as { readonly toJSON?: unknown };
-    if (typeof toJSON !== 'function' || isOfEveryObject(toJSON)) continue;
-    const whose = path === undefined ? 'The document' : `The value at "${path}"`;
-    throw new TypeError(
-      `${whose} has a function "toJSON", which would decide what is stored: pass the plain object that it returns`,
-    );
-  }
-}
-
-function isOfEveryObject(toJSON: unknown): boolean {
-  return [Object.prototype, Array.prototype].some(
-    (prototype) => (prototype as { readonly toJSON?: unknown }).toJSON === toJSON,
-  );
 }

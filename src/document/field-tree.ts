@@ -1,8 +1,8 @@
-/** The declared paths of a definition as one tree, so that a document is walked once. @module */
+/** The declared and former paths of a definition as trees, so that a document is walked once. @module */
 import { lengthPrefixed } from '../crypto/key-schedule.js';
 
 /** One step of a path: a property, and whether the path continues into each element of an array. */
-interface PathSegment {
+export interface PathSegment {
   readonly name: string;
   readonly each: boolean;
 }
@@ -14,15 +14,20 @@ const FORBIDDEN_CHARACTERS = /[.[\]{}*#]/;
 const DANGEROUS_NAMES = new Set(['__proto__', 'prototype', 'constructor', '_enc']);
 
 /** @throws TypeError or RangeError that states the problem with the path. */
-function parseFieldPath(path: unknown): readonly PathSegment[] {
-  if (typeof path !== 'string') throw new TypeError('"fields" expected paths as strings');
-  return path.split('.').map((segment) => parseSegment(segment, path));
+export function parseFieldPath(
+  list: 'fields' | 'former',
+  path: unknown,
+): readonly [PathSegment, ...PathSegment[]] {
+  if (typeof path !== 'string') throw new TypeError(`"${list}" expected paths as strings`);
+  const whose = `The ${list === 'fields' ? 'field' : 'former'} path "${path}"`;
+  const segments = path.split('.').map((segment) => parseSegment(segment, whose));
+  return segments as [PathSegment, ...PathSegment[]];
 }
 
-function parseSegment(segment: string, path: string): PathSegment {
+function parseSegment(segment: string, whose: string): PathSegment {
   const each = segment.endsWith(ELEMENT_SUFFIX);
   const name = each ? segment.slice(0, -ELEMENT_SUFFIX.length) : segment;
-  requirePropertyName(name, `The field path "${path}"`);
+  requirePropertyName(name, whose);
   return { name, each };
 }
 
@@ -38,14 +43,29 @@ export function requirePropertyName(name: unknown, whose: string): asserts name 
   if (DANGEROUS_NAMES.has(name)) throw new RangeError(`${whose} uses the reserved name "${name}"`);
 }
 
-/** A declared path, and its form in the additional data. */
+/**
+ * What processes do with a declared path.
+ *
+ * - `sealed`: written sealed; plaintext is refused on read in mode `'strict'`.
+ * - `sealing`: written sealed; plaintext passes on read, until a backfill has sealed it.
+ * - `opening`: written in clear; envelopes open on read. The first step in, and the way out.
+ */
+export type FieldStage = 'opening' | 'sealed' | 'sealing';
+
+export const FIELD_STAGES: readonly FieldStage[] = ['sealed', 'sealing', 'opening'];
+
+/** A declared or former path, and its form in the additional data. */
 export interface DeclaredField {
   readonly path: string;
   readonly encodedPath: Buffer;
+  readonly stage: FieldStage;
 }
 
-export function declaredField(path: string): DeclaredField {
-  return { path, encodedPath: lengthPrefixed(path) };
+/** The stages that differ from `sealed`, by path. */
+export type StagesByPath = ReadonlyMap<string, FieldStage>;
+
+export function declaredField(path: string, stage: FieldStage = 'sealed'): DeclaredField {
+  return { path, encodedPath: lengthPrefixed(path), stage };
 }
 
 /** A property on the way to declared fields, or a declared field itself (without children). */
@@ -66,14 +86,15 @@ interface Branch extends FieldNode {
 }
 
 /** @throws RangeError where two paths overlap: one value would be sealed twice, or in part. */
-export function fieldTree(paths: readonly string[]): readonly FieldNode[] {
+export function fieldTree(paths: readonly string[], stages: StagesByPath): readonly FieldNode[] {
   const roots: Branch[] = [];
-  for (const path of paths) addPath(roots, path);
+  for (const path of paths) addPath(roots, path, stages);
   return roots;
 }
 
-function addPath(roots: Branch[], path: string): void {
-  const segments = parseFieldPath(path);
+function addPath(roots: Branch[], path: string, stages: StagesByPath): void {
+  const segments = parseFieldPath('fields', path);
+  const field = declaredField(path, stages.get(path));
   let siblings = roots;
   for (const [depth, segment] of segments.entries()) {
     const isLast = depth === segments.length - 1;
@@ -81,22 +102,88 @@ function addPath(roots: Branch[], path: string): void {
     if (existing && (isLast || existing.field || existing.each !== segment.each)) {
       throw new RangeError(`The field paths "${existing.declaredBy}" and "${path}" overlap`);
     }
-    const node = existing ?? branch(segments, depth, path);
+    const node = existing ?? branch(segments, depth, field);
     if (!existing) siblings.push(node);
     siblings = node.children;
   }
 }
 
-function branch(segments: readonly PathSegment[], depth: number, declaredBy: string): Branch {
+function branch(segments: readonly PathSegment[], depth: number, field: DeclaredField): Branch {
   const { name, each } = segments[depth] as PathSegment;
   const path = segments
     .slice(0, depth + 1)
     .map(segmentText)
     .join('.');
-  const node = { name, each, path, declaredBy, children: [] };
-  return path === declaredBy ? { ...node, field: declaredField(path) } : node;
+  const node = { name, each, path, declaredBy: field.path, children: [] };
+  return path === field.path ? { ...node, field } : node;
 }
 
 function segmentText({ name, each }: PathSegment): string {
   return each ? name + ELEMENT_SUFFIX : name;
+}
+
+/** A step on the way to former paths, which may overlap. */
+export interface FormerNode {
+  /** The former path that ends here. */
+  readonly field: DeclaredField | undefined;
+  readonly properties: ReadonlyMap<string, FormerNode>;
+  readonly elements: FormerNode | undefined;
+}
+
+interface FormerBranch extends FormerNode {
+  field: DeclaredField | undefined;
+  readonly properties: Map<string, FormerBranch>;
+  elements: FormerBranch | undefined;
+}
+
+/** A place in a document: names of properties, and indexes of elements. */
+export type PlaceSteps = readonly (number | string)[];
+
+/** Paths at which envelopes of earlier definitions may still be found. */
+export class FormerPaths {
+  readonly fields: readonly DeclaredField[];
+  /** `undefined` where there is no former path. */
+  readonly root: FormerNode | undefined;
+
+  constructor(paths: readonly string[]) {
+    this.fields = paths.map((path) => declaredField(path));
+    const root = formerBranch();
+    for (const field of this.fields) addFormer(root, field);
+    this.root = paths.length > 0 ? root : undefined;
+  }
+
+  /** The former path that covers exactly this place. */
+  at(steps: PlaceSteps): DeclaredField | undefined {
+    let node = this.root;
+    for (const step of steps) {
+      node = typeof step === 'number' ? node?.elements : node?.properties.get(step);
+    }
+    return node?.field;
+  }
+
+  /** What former paths expect at a declared path. */
+  below(path: string): FormerNode | undefined {
+    let node = this.root;
+    if (!node) return undefined;
+    for (const { name, each } of parseFieldPath('fields', path)) {
+      node = node?.properties.get(name);
+      if (each) node = node?.elements;
+    }
+    return node;
+  }
+}
+
+function formerBranch(): FormerBranch {
+  return { field: undefined, properties: new Map(), elements: undefined };
+}
+
+function addFormer(root: FormerBranch, field: DeclaredField): void {
+  let node = root;
+  for (const { name, each } of parseFieldPath('former', field.path)) {
+    const property = node.properties.get(name) ?? formerBranch();
+    node.properties.set(name, property);
+    node = property;
+    if (each) node = node.elements ??= formerBranch();
+  }
+  node.field = field;
 }

@@ -56,29 +56,31 @@ export type OtherProperties<D extends AnyDefinition, X> = [X] extends [never]
     ? Pick<X, keyof X>
     : { [K in keyof X as K extends DeclaredName<PlainDocument<D>> ? never : K]: X[K] };
 
-export type AnyDefinition = DocumentDefinition<object, string, string>;
+export type AnyDefinition = DocumentDefinition<object, string, string, string>;
 
 /** The document type that a definition was made for. */
 export type PlainDocument<D extends AnyDefinition> =
-  D extends DocumentDefinition<infer T, string, string> ? T : never;
+  D extends DocumentDefinition<infer T, string, string, string> ? T : never;
 
 /** The key of a document: its definition's key properties, as an object. */
 export type DocumentKey<D extends AnyDefinition> =
-  D extends DocumentDefinition<object, infer K, string>
+  D extends DocumentDefinition<object, infer K, string, string>
     ? { readonly [Property in K]: string }
     : never;
 
-/** A document with every declared field sealed. */
+/** A document with every declared field sealed, except those in stage `opening`. */
 export type EncryptedDocument<D extends AnyDefinition> =
-  D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'sealed'> : never;
+  D extends DocumentDefinition<infer T, string, infer P, infer O>
+    ? Mapped<T, Exclude<P, O>, 'sealed'>
+    : never;
 
 /** A document that is stored or about to be: each declared field sealed or still plain. */
 export type StoredDocument<D extends AnyDefinition> =
-  D extends DocumentDefinition<infer T, string, infer P> ? Mapped<T, P, 'either'> : never;
+  D extends DocumentDefinition<infer T, string, infer P, string> ? Mapped<T, P, 'either'> : never;
 
 /** The paths that a definition declares. */
 export type DeclaredPath<D extends AnyDefinition> =
-  D extends DocumentDefinition<object, string, infer P> ? P : never;
+  D extends DocumentDefinition<object, string, infer P, string> ? P : never;
 
 type Form = 'either' | 'sealed';
 

@@ -1,7 +1,7 @@
 /** Counts what a backfill still has to do, and requires that nothing is left. @module */
 import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js';
 import { plaintextPaths } from '../cipher/plaintext-read.js';
-import { draftOf } from '../document/define-document.js';
+import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { FieldEncryptionError } from '../errors/errors.js';

@@ -1,7 +1,7 @@
 /** Encrypts what is still plaintext, beside live traffic. @module */
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { planWrite } from '../cipher/write-plan.js';
-import { draftToWrite } from '../document/define-document.js';
+import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import type { AnyDocument } from '../run/scanned-document.js';

@@ -7,7 +7,7 @@ import { plaintextToReseal, planWrite } from '../cipher/write-plan.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../format/key-scope.js';
-import { draftToWrite } from '../document/define-document.js';
+import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
 import {

@@ -1,5 +1,5 @@
 /** Restores plaintext in a collection, to stop using the library. @module */
-import { draftOf } from '../document/define-document.js';
+import { draftOf } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { type DocumentRewrite, rewriteDocuments } from './document-passes.js';

@@ -2,7 +2,8 @@
 import { isSoundEnvelope, ownLookAlikes } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
-import { draftOf, type DocumentPlace } from '../document/define-document.js';
+import { draftOf } from '../document/document-draft.js';
+import { type DocumentPlace } from '../format/key-scope.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { FieldNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';

@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { describe, expect, it, vi } from 'vitest';
 import { encodeFieldValue, requireSealableLength } from '../../src/cipher/field-cipher.js';
 import { MOST_PAYLOAD_BYTES } from '../../src/crypto/aes.js';
-import { MOST_FIELDS } from '../../src/document/define-document.js';
+import { MOST_FIELDS } from '../../src/document/document-draft.js';
 import { encryptAny, KEY, note, setup, type Loose } from '../support/encryptor.js';
 import { failure, failureOf, type Failure } from '../support/failure.js';
 import { isSlow } from '../support/lane.js';
