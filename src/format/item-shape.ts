@@ -224,6 +224,7 @@ export interface ItemKey {
 const ROTATION_SCOPE = 'rotation:';
 const LEASE = 'lease:';
 const REENCRYPTION = 'reencryption:';
+const DEFINITION = 'definition:';
 
 export function nameOfItem({ scopeId, id }: ItemKey): string {
   if (id === 'rotation' && scopeId.startsWith(ROTATION_SCOPE)) {
@@ -231,6 +232,9 @@ export function nameOfItem({ scopeId, id }: ItemKey): string {
   }
   if (id.startsWith(REENCRYPTION) && scopeId.startsWith(LEASE)) {
     return `The re-encryption item of "${id.slice(REENCRYPTION.length)}"`;
+  }
+  if (id.startsWith(DEFINITION) && scopeId.startsWith(DEFINITION)) {
+    return `The definitions record of "${id.slice(DEFINITION.length)}"`;
   }
   return `The item "${id}" of "${scopeId}"`;
 }

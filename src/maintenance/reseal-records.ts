@@ -2,6 +2,11 @@
 import { MOST_ATTEMPTS, untilDone } from '../store/compare-and-set.js';
 import type { RecordCopy } from '../dek/record-reader.js';
 import { contended } from '../errors/errors.js';
+import {
+  collectionOfDefinition,
+  definitionScopeId,
+  parseDefinitionRecord,
+} from '../format/definition-record.js';
 import { isLive } from '../format/dek-row.js';
 import { hasNoMac, nameOfItem, requireKnownType } from '../format/item-shape.js';
 import { collectionOfReencryption, parseReencryption } from '../format/reencryption-record.js';
@@ -24,9 +29,9 @@ import {
 } from './maintain-rows.js';
 
 /**
- * Gives every DEK row of a product, tombstones included, its rotation record and the items of its
- * re-encryptions a mac under the current record key: after record authentication was turned on, and after the
- * record key was changed.
+ * Gives every DEK row of a product, tombstones included, its rotation record, its definitions records and the
+ * items of its re-encryptions a mac under the current record key: after record authentication was turned on,
+ * and after the record key was changed.
  *
  * Only the mac changes, and no document is read or written. Run it during live traffic, stop it at any point, run
  * it again: records with the current mac stay unchanged, and another run of a finished one writes nothing.
@@ -188,6 +193,11 @@ function requireSound(
   product: string,
   { scopeId, id }: Pick<DekStoreItem, 'id' | 'scopeId'>,
 ): void {
+  const defined = collectionOfDefinition(id);
+  if (defined !== undefined && scopeId === definitionScopeId(product)) {
+    parseDefinitionRecord(value, product, defined);
+    return;
+  }
   const collection = collectionOfReencryption(id);
   if (collection === undefined) {
     requireKnownType(value, nameOfItem({ scopeId, id }), 'reencryption');

@@ -1,5 +1,6 @@
 /** The contract between the library and a store of DEK rows, and reads that every caller makes the same way. @module */
 import type { FieldEncryptionError } from '../errors/errors.js';
+import { definitionId, definitionScopeId } from '../format/definition-record.js';
 import type { DekRow } from '../format/dek-row.js';
 import { scopeIdIn } from '../format/key-scope.js';
 import { leaseId, leaseScopeId } from '../format/lease.js';
@@ -206,6 +207,15 @@ export function readReencryptionItem(
   options?: DekStoreOptions,
 ): Promise<StoredItem | undefined> {
   return dekStore.getItem(leaseScopeId(product), reencryptionId(collection), options);
+}
+
+export function readDefinitionItem(
+  dekStore: Pick<DekStore, 'getItem'>,
+  product: string,
+  collection: string,
+  options?: DekStoreOptions,
+): Promise<StoredItem | undefined> {
+  return dekStore.getItem(definitionScopeId(product), definitionId(collection), options);
 }
 
 export type KeyedItem = DekRow | DekStoreItem;

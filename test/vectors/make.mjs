@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { PRODUCT, hex } from './make/format.mjs';
+import { definitions } from './make/definition-cases.mjs';
 import { envelopes, surrogateEnvelopes } from './make/envelope-cases.mjs';
 import { fieldAads, keySchedules, keyScopes, meks, tuples } from './make/key-cases.mjs';
 import { recordMacs } from './make/mac-cases.mjs';
@@ -102,6 +103,11 @@ const files = {
     comment: 'Items that say which DEKs a re-encryption takes for old.',
     recordKeyHex,
     cases: reencryptions(),
+  },
+  'definitions.json': {
+    comment: 'Records of the paths of a collection under which something may be stored sealed.',
+    recordKeyHex,
+    cases: definitions(),
   },
   'meks.json': {
     comment:

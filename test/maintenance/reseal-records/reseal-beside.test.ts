@@ -1,6 +1,7 @@
 import { readLeaseItem } from '../../../src/store/dek-store.js';
 import { describe, expect, it } from 'vitest';
 import type { DekRow, StoredItem } from '../../../src/adapters.js';
+import { definitionRecord } from '../../../src/format/definition-record.js';
 import { StoreError } from '../../../src/index.js';
 import { sampleLease } from '../../../src/testing/sample-items.js';
 import {
@@ -183,6 +184,40 @@ describe('an item of a re-encryption', () => {
       code: 'ROW_UNSUPPORTED',
       message: `The item "proposal" of "member:${PRODUCT}" has the type "proposal", which this version does not know: upgrade @bytelyst/field-encrypt`,
     });
+  });
+});
+
+describe('a definitions record', () => {
+  const item = definitionRecord({
+    ...{ product: PRODUCT, collection: 'notes', key: ['id'], paths: ['body'] },
+    updatedAt: '2026-01-01T00:00:00.000Z',
+  });
+
+  it('gets a mac, as a row does', async () => {
+    const [before] = await seeded();
+    await before.memory.createItem(item);
+    const operator = setup({ beside: before, ...accepting });
+    expect((await reseal(operator)).summary).toMatchObject({ complete: true });
+    const stored = await before.memory.getItem(item.scopeId, item.id);
+    expect(stored?.value).toMatchObject({ ...item, macKeyId: RECORD_KEY_ID });
+  });
+
+  it.each([
+    ['paths', ['b', 'a'], 'TAMPERED'],
+    ['collection', 'other', 'TAMPERED'],
+    ['later', 1, 'ROW_UNSUPPORTED'],
+  ])('that is not sound ends the run: %s %j', async (property, value, code) => {
+    const [before] = await seeded();
+    await before.memory.createItem({ ...item, [property]: value });
+    const operator = setup({ beside: before, ...accepting });
+    expect(await failure(reseal(operator))).toMatchObject({ code });
+  });
+
+  it('at a place of another item gets none', async () => {
+    const [before] = await seeded();
+    await before.memory.createItem({ ...item, scopeId: `lease:${PRODUCT}` });
+    const operator = setup({ beside: before, ...accepting });
+    expect(await failure(reseal(operator))).toMatchObject({ code: 'ROW_UNSUPPORTED' });
   });
 });
 
