@@ -54,6 +54,10 @@ export type {
 } from './encryptor/field-encryptor-options.js';
 export type { Environment } from './encryptor/environment-reader.js';
 export { initEncryption, type InitEncryptionOptions } from './encryptor/init-encryption.js';
+export {
+  registerDefinitions,
+  type RegisterDefinitionsOptions,
+} from './encryptor/register-definitions.js';
 export { backfillDocuments } from './migration/backfill-documents.js';
 export {
   countPlaintext,

@@ -216,6 +216,14 @@ export const RUN_CALLS: readonly AbortableCall[] = [
         core.setFenceTtl(made.encryptor, 2_000, options),
   },
   {
+    of: 'registerDefinitions',
+    uses: ['store'],
+    ready:
+      ({ made }) =>
+      (options) =>
+        core.registerDefinitions(made.encryptor, [note], options),
+  },
+  {
     of: 'countPlaintext',
     uses: ['documents'],
     ready:

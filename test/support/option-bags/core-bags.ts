@@ -58,6 +58,12 @@ export const CORE_BAGS: readonly OptionBag[] = [
     use: (options) => core.initEncryption(options),
   },
   {
+    of: 'registerDefinitions',
+    needed: NONE,
+    optional: ['insecureIgnoreDefinitionRecord', 'signal'],
+    use: (options, { encryptor }) => core.registerDefinitions(encryptor, [note], options),
+  },
+  {
     of: 'EnvKeyProvider',
     needed: () => ({ key: HEX }),
     optional: ['previousKeys', 'id'],
