@@ -24,13 +24,14 @@ export {
 export type { StoreMessage, UnwrapMessage, WrapMessage } from './diagnostics/traced-call.js';
 export { defineDocument, type DocumentDefinition } from './document/define-document.js';
 export type { FieldStage } from './document/field-tree.js';
+export { defineUntypedDocument } from './document/define-untyped-document.js';
+export type { FieldPath, KeyProperty } from './document/field-path.js';
 export type {
   AnyDefinition,
   DeclaredPath,
   DocumentKey,
   EncryptedDocument,
-  FieldPath,
-  KeyProperty,
+  FieldValue,
   PlainDocument,
   StoredDocument,
 } from './document/typed-document.js';

@@ -5,7 +5,12 @@ import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DocumentPlace } from '../format/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import type { AnyDefinition, DeclaredPath } from '../document/typed-document.js';
+import type {
+  AnyDefinition,
+  DeclaredPath,
+  FieldValue,
+  OpenedValue,
+} from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { type DocumentReader, envelopeOf } from './document-reader.js';
 import { looksLikeEnvelope, type Envelope } from '../format/key-scope.js';
@@ -59,7 +64,7 @@ export class OpenDocument<D extends AnyDefinition> {
    *   with `createDek: true`; `ROTATION_RECORD_BEHIND`: restore the newest rotation record, and open it
    *   again; `DEK_SHREDDED` when this process shredded the document since it was opened.
    */
-  seal(path: DeclaredPath<D>, value: unknown): Envelope {
+  seal<P extends DeclaredPath<D>>(path: P, value: FieldValue<D, P>): Envelope {
     const { definition, sealing, services, enabled } = this.#parts;
     const field = definition.declaredField(path);
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
@@ -83,7 +88,11 @@ export class OpenDocument<D extends AnyDefinition> {
    * @throws FieldEncryptionError `PLAINTEXT_REFUSED`; `CIPHER_STALE` and `DEK_NOT_FOUND`: open the document
    *   again, its DEK is older than the cache allows or newer than this cipher; `DEK_SHREDDED`.
    */
-  open(path: DeclaredPath<D>, stored: unknown): unknown {
+  open<P extends DeclaredPath<D>, S>(path: P, stored: S): OpenedValue<D, P, S> {
+    return this.#opened(path, stored) as OpenedValue<D, P, S>;
+  }
+
+  #opened(path: string, stored: unknown): unknown {
     const { definition, place, services, reader } = this.#parts;
     const field = definition.declaredField(path);
     if (stored === undefined) return undefined;

@@ -18,7 +18,7 @@ import {
   requirePropertyName,
   type StagesByPath,
 } from './field-tree.js';
-import type { FieldPath, KeyProperty } from './typed-document.js';
+import type { GivenPath, KeyProperty, WithReasons } from './field-path.js';
 
 /** The argument of the function that {@link defineDocument} returns. */
 export interface DocumentShape<K extends string, P extends string, S = StagesOf<P>> {
@@ -45,7 +45,7 @@ export interface DocumentShape<K extends string, P extends string, S = StagesOf<
 export type StagesOf<P extends string> = { readonly [Path in P]?: FieldStage };
 
 /** The declared paths that are written in clear. */
-type OpeningPath<P extends string, S> = {
+export type OpeningPath<P extends string, S> = {
   [Path in keyof S & P]: S[Path] extends 'opening' ? Path : never;
 }[keyof S & P];
 
@@ -60,15 +60,15 @@ const SHAPE: readonly (keyof DocumentShape<string, string>)[] = [
 /** A kind of document, created by {@link defineDocument}. Immutable; create one and share it. */
 export class DocumentDefinition<
   T extends object,
-  K extends string,
-  P extends string,
-  O extends string = never,
+  K extends string = string,
+  P extends string = string,
+  O extends string = string extends P ? string : never,
 > {
   readonly collection: string;
   readonly key: readonly K[];
   readonly fields: readonly P[];
-  /** The stage of each declared path. */
-  readonly stages: Readonly<Record<P, FieldStage>>;
+  /** The stage of each declared path; every one is present. */
+  readonly stages: StagesOf<P>;
   readonly former: readonly string[];
   /** @internal */
   readonly tree: readonly FieldNode[];
@@ -122,10 +122,13 @@ export class DocumentDefinition<
  * Defines which fields of a document are encrypted and which properties identify it.
  *
  * Call it with the document's type, then with the shape. A misspelt path does not compile: a path consists of
- * properties that the type itself names. An index signature names none, and every type that extends
- * `ItemDefinition` of `@azure/cosmos` has one; neither does `any`. Every ciphertext is bound to product,
- * collection, key parts and path: renaming any of them, or moving a document to another key, needs a
- * re-encryption.
+ * properties that the type itself names, up to seven. An index signature names none, and every type that
+ * extends `ItemDefinition` of `@azure/cosmos` has one; neither does `any`. For documents without a type use
+ * `defineUntypedDocument`. A path whose value may be a `Date`, a bigint, a `Map`, a function or a class
+ * instance does not compile either, as JSON cannot hold these.
+ *
+ * Every ciphertext is bound to product, collection, key parts and path: renaming any of them, or moving a
+ * document to another key, needs a re-encryption.
  *
  * > [!WARNING]
  * > The key must include the tenant (`workspaceId`), or two tenants' documents share a place.
@@ -152,10 +155,10 @@ export function defineDocument<T extends object>(
   ...rest: readonly []
 ): <
   const K extends KeyProperty<T>,
-  const P extends FieldPath<T>,
+  const P extends GivenPath<T>,
   const S extends StagesOf<P> = StagesOf<P>,
 >(
-  shape: DocumentShape<K, P, S>,
+  shape: DocumentShape<K, P, S> & WithReasons<T, P>,
 ) => DocumentDefinition<T, K, P, OpeningPath<P, S>> {
   const given: readonly unknown[] = rest;
   if (given[0] !== undefined) {

@@ -1,66 +1,39 @@
 /** The types that a definition derives from a document's type. @module */
 import type { Envelope } from '../format/key-scope.js';
 import type { DocumentDefinition } from './define-document.js';
-
-type Scalar = bigint | boolean | null | number | string | symbol | undefined | Date | Uint8Array;
-type Indivisible = Scalar | ((...args: never[]) => unknown);
-type Reserved = '.' | '[' | ']' | '{' | '}' | '*' | '#';
-/** Limits the recursion into types that contain themselves. */
-type Shallower = [never, 0, 1, 2, 3, 4, 5];
-
-/**
- * Names that a type declares. An index signature accepts every name, including misspelt ones, so it declares
- * none; `any` declares none either. For a union, the names that every member has.
- */
-type DeclaredName<T> = 0 extends 1 & T
-  ? never
-  : keyof { [K in keyof T as IsIndexSignature<K> extends true ? never : K]-?: T[K] } & string;
-
-/** A property that may be absent satisfies an index signature, but no declared property. */
-type IsIndexSignature<K> = K extends PropertyKey
-  ? Partial<Record<K, unknown>> extends Record<K, unknown>
-    ? true
-    : false
-  : never;
-
-/** Every path that can be declared for a document type, six levels deep. */
-export type FieldPath<T, Depth extends number = 6> = [Depth] extends [never]
-  ? never
-  : T extends Indivisible
-    ? never
-    : {
-        [K in DeclaredName<T> & keyof T]: K extends `${string}${Reserved}${string}`
-          ? never
-          : PathFrom<NonNullable<T[K]>, K, Depth>;
-      }[DeclaredName<T> & keyof T];
-
-type PathFrom<V, K extends string, Depth extends number> =
-  | K
-  | (0 extends 1 & V
-      ? never
-      : V extends Indivisible
-        ? never
-        : V extends readonly (infer E)[]
-          ? `${K}[]` | `${K}[].${FieldPath<NonNullable<E>, Shallower[Depth]>}`
-          : `${K}.${FieldPath<V, Shallower[Depth]>}`);
-
-/** Properties that can be key parts: those that always hold a string. */
-export type KeyProperty<T> = {
-  [K in DeclaredName<T> & keyof T]: T[K] extends string ? K : never;
-}[DeclaredName<T> & keyof T];
+import type { DeclaredName, IsIndexSignature, IsInstance, Primitive } from './field-path.js';
 
 /** Properties of a document other than those of its definition's type: for example `_etag`. */
 export type OtherProperties<D extends AnyDefinition, X> = [X] extends [never]
   ? unknown
   : [keyof X] extends [never]
     ? Pick<X, keyof X>
-    : { [K in keyof X as K extends DeclaredName<PlainDocument<D>> ? never : K]: X[K] };
+    : {
+        [
+          K in keyof X as K extends DeclaredName<PlainDocument<D>> | FirstName<DeclaredPath<D>>
+            ? never
+            : K
+        ]: X[K];
+      };
+
+/** The property of the document that a path begins with. */
+type FirstName<P extends string> = P extends `${infer First}.${string}`
+  ? FirstName<First>
+  : P extends `${infer Name}[]`
+    ? Name
+    : P;
 
 export type AnyDefinition = DocumentDefinition<object, string, string, string>;
 
+/** Every definition of documents of one type. */
+export type DefinitionOf<T extends object> = DocumentDefinition<T, string, string, string>;
+
 /** The document type that a definition was made for. */
-export type PlainDocument<D extends AnyDefinition> =
-  D extends DocumentDefinition<infer T, string, string, string> ? T : never;
+export type PlainDocument<D extends AnyDefinition> = NonNullable<D['document']>;
+
+/** A document in any form. TypeScript cannot relate the forms where the definition is a type parameter. */
+export type AnyForm<D extends AnyDefinition, T = PlainDocument<D>> =
+  EncryptedDocument<D> | StoredDocument<D> | T;
 
 /** The key of a document: its definition's key properties, as an object. */
 export type DocumentKey<D extends AnyDefinition> =
@@ -81,6 +54,34 @@ export type StoredDocument<D extends AnyDefinition> =
 /** The paths that a definition declares. */
 export type DeclaredPath<D extends AnyDefinition> =
   D extends DocumentDefinition<object, string, infer P, string> ? P : never;
+
+/** The type of the value at a declared path; for `tags[]`, of one element. */
+export type FieldValue<D extends AnyDefinition, P extends string> = Exclude<
+  ValueAt<PlainDocument<D>, P>,
+  undefined
+>;
+
+/** What an opened value is: also `undefined` where the stored one may be. */
+export type OpenedValue<D extends AnyDefinition, P extends string, Stored> =
+  FieldValue<D, P> | (undefined extends Stored ? undefined : never);
+
+type ValueAt<T, P extends string> = P extends `${infer First}.${infer Rest}`
+  ? ValueAt<ValueOf<T, First>, Rest>
+  : ValueOf<T, P>;
+
+type ValueOf<T, Segment extends string> = Segment extends `${infer Name}[]`
+  ? ElementOf<PropertyOf<T, Name>>
+  : PropertyOf<T, Segment>;
+
+type PropertyOf<T, Name extends string> = unknown extends T
+  ? T
+  : T extends unknown
+    ? Name extends keyof T
+      ? T[Name]
+      : never
+    : never;
+
+type ElementOf<V> = unknown extends V ? V : V extends readonly (infer E)[] ? E : never;
 
 type Form = 'either' | 'sealed';
 
@@ -109,14 +110,21 @@ type MappedProperty<V, K extends string, P extends string, F extends Form> = K e
       ? V
       : MappedContainer<V, K, P, F>;
 
-type MappedElements<V, F extends Form> = V extends readonly (infer E)[] ? Leaf<E, F>[] : V;
+type MappedElements<V, F extends Form> = V extends readonly unknown[]
+  ? { [Index in keyof V]: Leaf<V[Index], F> }
+  : V;
 
-type MappedContainer<V, K extends string, P extends string, F extends Form> = V extends
-  null | undefined
+type MappedContainer<V, K extends string, P extends string, F extends Form> = V extends Primitive
   ? V
-  : V extends readonly (infer E)[]
-    ? (E extends null | undefined ? E : Mapped<E, Below<P, `${K}[]`>, F>)[]
-    : Mapped<V, Below<P, K>, F>;
+  : V extends readonly unknown[]
+    ? { [Index in keyof V]: MappedElement<V[Index], Below<P, `${K}[]`>, F> }
+    : MappedElement<V, Below<P, K>, F>;
+
+type MappedElement<V, P extends string, F extends Form> = V extends Primitive
+  ? V
+  : IsInstance<V> extends true
+    ? V
+    : Mapped<V, P, F>;
 
 type Below<P extends string, Prefix extends string> = P extends `${Prefix}.${infer Rest}`
   ? Rest

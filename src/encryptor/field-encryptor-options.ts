@@ -107,9 +107,9 @@ export interface UpdateDocumentOptions extends CallOptions {
 }
 
 /** Returns the document to store, given the stored one. */
-export type DocumentChange<D extends AnyDefinition> = (
+export type DocumentChange<D extends AnyDefinition, X = StoredDocument<D>> = (
   stored: EncryptedDocument<D> | undefined,
-) => Promise<StoredDocument<D> | undefined> | StoredDocument<D> | undefined;
+) => Promise<X | undefined> | X | undefined;
 
 const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
   'product',

@@ -20,11 +20,12 @@ import { readRecoveryKey } from '../dek/dek-wraps.js';
 import { shredScope } from '../dek/scope-shredder.js';
 import type {
   AnyDefinition,
+  AnyForm,
+  DefinitionOf,
   DocumentKey,
   EncryptedDocument,
   OtherProperties,
   PlainDocument,
-  StoredDocument,
 } from '../document/typed-document.js';
 import {
   readEncryptorOptions,
@@ -158,8 +159,8 @@ export class FieldEncryptor {
    * console.log((await encryptor.decryptDocument(note, edited)).body);
    * ```
    */
-  async encryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
-    definition: D,
+  async encryptDocument<T extends object, D extends DefinitionOf<T>, X extends AnyForm<D, T>>(
+    definition: D & DefinitionOf<T>,
     document: X,
     options?: CallOptions,
   ): Promise<EncryptedDocument<D> & OtherProperties<D, X>> {
@@ -204,8 +205,8 @@ export class FieldEncryptor {
    * }
    * ```
    */
-  async beginWrite<D extends AnyDefinition, X extends StoredDocument<D>>(
-    definition: D,
+  async beginWrite<T extends object, D extends DefinitionOf<T>, X extends AnyForm<D, T>>(
+    definition: D & DefinitionOf<T>,
     document: X,
     options?: CallOptions,
   ): Promise<DocumentWrite<EncryptedDocument<D> & OtherProperties<D, X>>> {
@@ -261,11 +262,11 @@ export class FieldEncryptor {
    * });
    * ```
    */
-  async updateDocument<D extends AnyDefinition>(
-    definition: D,
+  async updateDocument<T extends object, D extends DefinitionOf<T>, X extends AnyForm<D, T>>(
+    definition: D & DefinitionOf<T>,
     store: DocumentStore<EncryptedDocument<D>>,
     key: DocumentKey<D>,
-    change: DocumentChange<D>,
+    change: DocumentChange<D, X>,
     options: UpdateDocumentOptions = {},
   ): Promise<StoredDocumentItem<EncryptedDocument<D>> | undefined> {
     const { signal, attempts } = readUpdateOptions(options);
@@ -296,8 +297,8 @@ export class FieldEncryptor {
    *   restore the row; `KEY_PROVIDER_NOT_CONFIGURED`. Errors of the store and the provider are passed on:
    *   retry where `retryable`.
    */
-  async decryptDocument<D extends AnyDefinition, X extends StoredDocument<D>>(
-    definition: D,
+  async decryptDocument<T extends object, D extends DefinitionOf<T>, X extends AnyForm<D, T>>(
+    definition: D & DefinitionOf<T>,
     stored: X,
     options?: DecryptDocumentOptions<D>,
   ): Promise<OtherProperties<D, X> & PlainDocument<D>> {
@@ -314,8 +315,8 @@ export class FieldEncryptor {
    * @returns An outcome for each document, in order: one that cannot be opened fails alone.
    * @throws RangeError for an invalid `concurrency`; the signal's reason when it aborts.
    */
-  async decryptDocuments<D extends AnyDefinition, X extends StoredDocument<D>>(
-    definition: D,
+  async decryptDocuments<T extends object, D extends DefinitionOf<T>, X extends AnyForm<D, T>>(
+    definition: D & DefinitionOf<T>,
     list: readonly X[],
     options: DecryptDocumentsOptions<D> = {},
   ): Promise<DecryptOutcome<OtherProperties<D, X> & PlainDocument<D>>[]> {

@@ -40,8 +40,7 @@ export function declaredCollection(
 }
 
 function sealedPaths({ fields, stages }: AnyDefinition): readonly string[] {
-  const stageOf: Readonly<Record<string, string>> = stages;
-  return fields.filter((path) => stageOf[path] !== 'opening');
+  return fields.filter((path) => stages[path] !== 'opening');
 }
 
 export function isSameKey(one: readonly string[], other: readonly string[]): boolean {

@@ -27,7 +27,7 @@ function decryptAll(
   { encryptor }: Setup,
   list: readonly unknown[],
   options?: Options,
-): ReturnType<typeof encryptor.decryptDocuments<typeof note, never>> {
+): ReturnType<typeof encryptor.decryptDocuments<object, typeof note, never>> {
   return encryptor.decryptDocuments(note, list as never[], options);
 }
 

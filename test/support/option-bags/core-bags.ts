@@ -83,6 +83,13 @@ export const CORE_BAGS: readonly OptionBag[] = [
     use: (options) => core.defineDocument()(options),
   },
   {
+    of: 'defineUntypedDocument',
+    owner: 'shape',
+    needed: () => ({ collection: 'c', key: ['id'], fields: ['body'] }),
+    optional: [],
+    use: (options) => core.defineUntypedDocument(options),
+  },
+  {
     of: 'authenticateRecords',
     needed: () => ({ recordKey: HEX }),
     optional: ['previousRecordKeys', 'insecureAcceptUnauthenticatedRecords'],
