@@ -374,15 +374,15 @@ export class FieldEncryptor {
   }
 
   /**
-   * Reads the rotation record, and wraps and unwraps a random key with each key provider.
+   * Reads the rotation record, compares each registered definition with its record, and wraps and unwraps a
+   * random key with each key provider.
    *
    * @returns The failures and durations of all checks, whether encryption is on, and whether records are
    *   authenticated; it does not throw for a failed check.
    */
   async checkReadiness(options?: CallOptions): Promise<Readiness> {
     const signal = signalIn(options);
-    const { enabled, mode, dekStore } = this;
-    const settings = { enabled, mode, dekStore, warnings: this.#warnings, signal };
+    const settings = { encryptor: this, warnings: this.#warnings, signal };
     return unlessAborted(signal, () => checkReadiness(this.#deks, settings));
   }
 }

@@ -3,6 +3,7 @@ import type { PlaintextRead } from '../cipher/plaintext-read.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
+import type { AnyDefinition } from '../document/typed-document.js';
 import type { Environment } from './environment-reader.js';
 import {
   readEnvironment,
@@ -13,12 +14,14 @@ import {
 import { ConfigurationError } from '../errors/errors.js';
 import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/count-plaintext.js';
-import { requireBoolean } from '../guards/guards.js';
+import { readOptions, requireBoolean, requireList } from '../guards/guards.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
 import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limit-key-provider.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { unreadWarnings } from '../provider/readiness-warning.js';
+import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 import type { DekStore } from '../store/dek-store.js';
+import { registerDefinitions } from './register-definitions.js';
 
 /** The part of a `TokenCredential` that a key vault needs; any credential of `@azure/identity` is one. */
 export interface AzureCredential {
@@ -26,6 +29,11 @@ export interface AzureCredential {
     scopes: string | string[],
     options?: object,
   ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
+}
+
+/** A collection whose documents the process reads or writes. */
+interface InitialCollection extends Partial<BackfilledCollection> {
+  readonly definition: AnyDefinition;
 }
 
 /** The limit of operations is for `akv`. */
@@ -49,8 +57,19 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, 
   readonly previousRecordKeys?: readonly string[];
   /** Replaces `FIELD_ENCRYPT_RECOVERY_KEY`, in the same way. @default the variable */
   readonly recoveryKey?: string;
-  /** Scanned where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, and ignored otherwise. */
-  readonly collections?: readonly BackfilledCollection[];
+  /**
+   * Every collection of the process: `registerDefinitions` is called with their definitions. Each needs its
+   * `documentStore` only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`, for the scan.
+   *
+   * @default none: nothing is registered
+   */
+  readonly collections?: readonly InitialCollection[];
+  /**
+   * Starts a process that cannot open everything that may be stored: see `registerDefinitions`.
+   *
+   * @default false
+   */
+  readonly insecureIgnoreDefinitionRecord?: boolean;
   /**
    * Accepts records without a mac until `resealRecords` is complete; needs a record key.
    *
@@ -70,6 +89,7 @@ const ALLOWANCES = [
   'insecureAllowEnvKeysInProduction',
   'insecureAllowLoopbackVault',
   'insecureAcceptUnauthenticatedRecords',
+  'insecureIgnoreDefinitionRecord',
 ] as const;
 const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   'dekStore',
@@ -111,8 +131,9 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install both.
  * With `akv`, env keys that are set still unwrap what they wrapped, so that a product can move.
  *
- * Nothing is read from the DEK store or the key service: see `checkReadiness` for that. Documents are read
- * only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: all `collections`, at each start.
+ * Without `collections`, nothing is read from the DEK store or the key service: see `checkReadiness` for that.
+ * With them, `registerDefinitions` reads one record for each, and writes those that lack a path. Documents are
+ * read only where `FIELD_ENCRYPT_REQUIRE_BACKFILLED` is `true`: all `collections`, at each start.
  *
  * An unused variable is refused where its name is within two letters of one of these. Any other unused
  * variable that begins with `FIELD_ENCRYPT_` is a warning of `checkReadiness`: Kubernetes creates some for
@@ -120,8 +141,8 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  *
  * @throws ConfigurationError that lists every problem at once, by variable and never with its value.
  *   TypeError or RangeError for invalid options.
- * @throws FieldEncryptionError `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the document stores
- *   are passed on: try again.
+ * @throws FieldEncryptionError `DEFINITION_MISMATCH`, and the others of `registerDefinitions`;
+ *   `BACKFILL_UNFINISHED`: see `requireBackfilled`. Errors of the stores are passed on: try again.
  *
  * @example
  * ```ts
@@ -145,10 +166,11 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   const own = ownCallOptions(options, OPTIONS);
   own.signal?.throwIfAborted();
   const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = own;
-  const { collections = [], signal, insecureAcceptUnauthenticatedRecords } = own;
+  const { signal, insecureAcceptUnauthenticatedRecords } = own;
   const { insecureAllowDisabledInProduction } = own;
   requireAllowances(own);
   const settings = readEnvironment(env, own);
+  const collections = readCollections(own.collections, settings.requireBackfilled);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
   const { minimumEpoch } = settings;
   const dekCache = new DekCache({
@@ -175,10 +197,38 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(clock && { clock }),
   };
   const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
-  if (settings.requireBackfilled) {
-    await requireBackfilled(collections, { signal });
-  }
+  await registerCollections(encryptor, collections, own);
+  if (settings.requireBackfilled) await requireBackfilled(collections, { signal });
   return encryptor;
+}
+
+async function registerCollections(
+  encryptor: FieldEncryptor,
+  collections: readonly InitialCollection[],
+  { signal, insecureIgnoreDefinitionRecord }: InitEncryptionOptions,
+): Promise<void> {
+  if (collections.length === 0) return;
+  const definitions = collections.map(({ definition }) => definition);
+  await registerDefinitions(encryptor, definitions, {
+    signal,
+    ...(insecureIgnoreDefinitionRecord !== undefined && { insecureIgnoreDefinitionRecord }),
+  });
+}
+
+/** @throws TypeError where a document store is missing that is needed. */
+function readCollections(
+  collections: readonly InitialCollection[] = [],
+  areScanned: boolean,
+): readonly BackfilledCollection[] {
+  requireList('collections', collections);
+  return collections.map((each) => {
+    const own = readOptions(each, ['definition', 'documentStore'], 'collections[]');
+    requireDefinition('collections[].definition', own.definition);
+    if (areScanned || own.documentStore !== undefined) {
+      requireDocumentStore('collections[].documentStore', ['list'], own.documentStore);
+    }
+    return own as BackfilledCollection;
+  });
 }
 
 function requireAllowances(options: InitEncryptionOptions): void {

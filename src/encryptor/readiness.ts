@@ -13,10 +13,21 @@ import {
 } from '../store/authenticate-records.js';
 import type { DekStore } from '../store/dek-store.js';
 import { weakKeyWarnings } from '../store/weak-keys.js';
+import {
+  declaredCollection,
+  definitionUnrecorded,
+  readDefinition,
+  requireFits,
+  unrecordedPaths,
+} from '../run/definition-record.js';
+import { registeredBy } from './registered-definitions.js';
 
 /** One check and its outcome. */
 export interface ReadinessCheck {
-  /** `"dek-store"`, or `"key-provider"` with provider and MEK: `"key-provider env/env"`. */
+  /**
+   * `"dek-store"`, `"key-provider"` with provider and MEK: `"key-provider env/env"`, or `"definition"` with a
+   * collection that was registered: `"definition notes"`.
+   */
   readonly name: string;
   readonly ok: boolean;
   readonly durationMs: number;
@@ -55,8 +66,8 @@ export interface ReadinessInformation {
   readonly message: string;
 }
 
-interface ReadinessSettings extends Pick<Readiness, 'enabled' | 'mode' | 'warnings'> {
-  readonly dekStore: DekStore;
+interface ReadinessSettings extends Pick<Readiness, 'warnings'> {
+  readonly encryptor: Pick<Readiness, 'enabled' | 'mode'> & { readonly dekStore: DekStore };
   readonly signal: AbortSignal | undefined;
 }
 
@@ -68,8 +79,9 @@ interface ProbedMek extends Pick<MekReference, 'keyProvider' | 'mekName'> {
 
 export async function checkReadiness(
   { context, records }: DekServices,
-  { enabled, mode, dekStore, warnings, signal }: ReadinessSettings,
+  { encryptor, warnings, signal }: ReadinessSettings,
 ): Promise<Readiness> {
+  const { enabled, mode, dekStore } = encryptor;
   const { clock, providers } = context;
   let target: RotationRecord | undefined;
   const store = await timed(clock, 'dek-store', async () => {
@@ -93,6 +105,8 @@ export async function checkReadiness(
       information.push(...(await newerVersionOf(providers, target, signal)));
     }
   }
+  const definitions = await checkDefinitions(context, { encryptor, signal });
+  checks.push(...definitions.checks);
   const epoch = target && { epoch: target.epoch };
   return {
     ready: checks.every(({ ok }) => ok),
@@ -101,9 +115,30 @@ export async function checkReadiness(
     mode,
     ...epoch,
     recordAuthentication: recordAuthenticationOf(dekStore),
-    warnings: [...warnings, ...weakKeyWarnings(providers, dekStore)],
+    warnings: [...warnings, ...weakKeyWarnings(providers, dekStore), ...definitions.warnings],
     information,
   };
+}
+
+/** Of the encryptor: what other processes have recorded since it was registered counts too. */
+async function checkDefinitions(
+  context: DekContext,
+  { encryptor, signal }: Pick<ReadinessSettings, 'encryptor' | 'signal'>,
+): Promise<Pick<Readiness, 'checks' | 'warnings'>> {
+  const checks: ReadinessCheck[] = [];
+  const warnings: ReadinessWarning[] = [];
+  for (const declared of registeredBy(encryptor).all.map(declaredCollection)) {
+    signal?.throwIfAborted();
+    const { collection } = declared;
+    const check = await timed(context.clock, `definition ${shortName(collection)}`, async () => {
+      const record = (await readDefinition({ ...context, signal }, collection))?.record;
+      requireFits(record, declared);
+      const missing = encryptor.enabled ? unrecordedPaths(record, declared) : [];
+      if (missing.length > 0) warnings.push(definitionUnrecorded(collection, missing));
+    });
+    checks.push(check);
+  }
+  return { checks, warnings };
 }
 
 /** A provider that cannot say is no problem: the round trip has shown that its MEK works. */

@@ -50,6 +50,7 @@ export interface RegisterDefinitionsOptions extends CallOptions {
  * DEK would.
  *
  * Several definitions of one collection count together, those of earlier calls with the same encryptor too.
+ * `checkReadiness` of the encryptor compares them with the records each time.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @throws FieldEncryptionError `DEFINITION_MISMATCH`, with every problem: values may be stored sealed under

@@ -1,7 +1,8 @@
 /** Findings that an operator should examine, and that prevent nothing from working. @module */
 
 /** The subject of a {@link ReadinessWarning}. */
-export type ReadinessWarningCode = 'MEK_WEAK' | 'RECORD_KEY_WEAK' | 'VARIABLE_UNREAD';
+export type ReadinessWarningCode =
+  'DEFINITION_UNRECORDED' | 'MEK_WEAK' | 'RECORD_KEY_WEAK' | 'VARIABLE_UNREAD';
 
 /** What an operator should examine; it does not make an encryptor unready. */
 export interface ReadinessWarning {

@@ -10,6 +10,7 @@ import {
   parseDefinitionRecord,
   type DefinitionRecord,
 } from '../format/definition-record.js';
+import type { ReadinessWarning } from '../provider/readiness-warning.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { inWords } from '../guards/guards.js';
 
@@ -121,6 +122,16 @@ export function unrecordedPaths(
 ): readonly string[] {
   const paths = new Set(record?.paths);
   return sealed.filter((path) => !paths.has(path));
+}
+
+export function definitionUnrecorded(
+  collection: string,
+  paths: readonly string[],
+): ReadinessWarning {
+  return {
+    code: 'DEFINITION_UNRECORDED',
+    message: `${definitionRecordOf(collection)} lacks ${inWords(quoted(paths))}, which this process seals: the record was restored, removed or changed since; restart the process, or call registerDefinitions again`,
+  };
 }
 
 interface DefinitionChange {

@@ -28,7 +28,7 @@ export function requireDocumentStore(
   name: string,
   methods: readonly (keyof DocumentStore)[],
   store: unknown,
-): void {
+): asserts store is DocumentStore<object> {
   const what = 'a document store';
   requireMethods(name, what, methods, store);
   if (!('listScope' in (store as object))) return;

@@ -173,7 +173,7 @@ describe('a process that cannot open what may be stored', () => {
 describe('insecureIgnoreDefinitionRecord', () => {
   const ignoring = { insecureIgnoreDefinitionRecord: true };
 
-  it('starts the process all the same, and records what it seals', async () => {
+  it('still starts the process, and records what it seals', async () => {
     const made = await registered(['body']);
     const old = beside(made);
     await registerDefinitions(old.encryptor, [defined(['title'])], ignoring);
@@ -222,7 +222,7 @@ describe('insecureIgnoreDefinitionRecord', () => {
 });
 
 describe('a registration beside others', () => {
-  it('adds the paths of all, whoever is first', async () => {
+  it('adds the paths of all, in any order', async () => {
     const made = setup();
     const paths = ['a', 'b', 'c', 'd'];
     const all = paths.map(async (path) =>

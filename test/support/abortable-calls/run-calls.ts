@@ -241,7 +241,7 @@ export const RUN_CALLS: readonly AbortableCall[] = [
   },
   {
     of: 'initEncryption',
-    uses: ['documents'],
+    uses: ['store', 'documents'],
     ready: ({ made, documents }) => {
       const env = {
         FIELD_ENCRYPT_ENABLED: 'true',

@@ -54,8 +54,24 @@ export const CORE_BAGS: readonly OptionBag[] = [
       'insecureAllowEnvKeysInProduction',
       'insecureAllowLoopbackVault',
       'insecureAcceptUnauthenticatedRecords',
+      'insecureIgnoreDefinitionRecord',
     ],
     use: (options) => core.initEncryption(options),
+  },
+  {
+    of: 'initEncryption',
+    owner: 'collections[]',
+    needed: () => ({ definition: note }),
+    optional: ['documentStore'],
+    use: (each, { memory: dekStore }) => {
+      const env = {
+        FIELD_ENCRYPT_ENABLED: 'true',
+        FIELD_ENCRYPT_PRODUCT: 'p',
+        FIELD_ENCRYPT_KEY_PROVIDER: 'env',
+        FIELD_ENCRYPT_KEY: MEK_HEX,
+      };
+      return core.initEncryption({ dekStore, env, collections: [each] });
+    },
   },
   {
     of: 'registerDefinitions',
