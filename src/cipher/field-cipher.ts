@@ -17,19 +17,23 @@ import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DocumentPlace } from '../format/key-scope.js';
 import type { DeclaredField } from '../document/field-tree.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
-import { type Envelope, looksLikeEnvelope } from '../format/key-scope.js';
-import { describeType, isPlainObject } from '../guards/guards.js';
-import { nestedEnvelope } from './own-envelopes.js';
+import type { Envelope } from '../format/key-scope.js';
+import { jsonTextOf } from './json-text.js';
 
 const STRING = 0x01;
 const JSON_TEXT = 0x02;
 const BYTES = 0x03;
 
 /**
- * @throws TypeError naming the path where the value cannot be stored without loss, RangeError where it is
- * too long; FieldEncryptionError `ENVELOPE_REFUSED`.
+ * @param placeOf - Returns the place of the value, with the indexes of list elements, for the TypeError.
+ * @throws TypeError naming the place where the value cannot be stored without loss, RangeError where it is
+ *   too long; FieldEncryptionError `ENVELOPE_REFUSED`.
  */
-export function encodeFieldValue(value: unknown, path: string): Plaintext {
+export function encodeFieldValue(
+  value: unknown,
+  path: string,
+  placeOf: () => string = () => path,
+): Plaintext {
   if (typeof value === 'string') {
     requireSealableLength(value, path);
     // UTF-8 cannot represent half of a surrogate pair; JSON text has an escape for it.
@@ -40,7 +44,8 @@ export function encodeFieldValue(value: unknown, path: string): Plaintext {
     // A copy: the caller may change the bytes while the key is being loaded.
     return { marker: BYTES, payload: new Uint8Array(value) };
   }
-  const payload = jsonTextOf(value, path);
+  const payload = jsonTextOf(value, path, placeOf);
+  if (payload === undefined) throw valueTooLong(path);
   requireSealableLength(payload, path);
   return { marker: JSON_TEXT, payload };
 }
@@ -89,94 +94,6 @@ function valueTooLong(path: string): RangeError {
   return new RangeError(
     `The value at "${path}" is too long to be encrypted: its envelope would be longer than the longest string of Node.js, ${String(constants.MAX_STRING_LENGTH)} characters; store it in parts`,
   );
-}
-
-const DEEPEST = 500;
-
-/** A walk into a value. */
-interface Walk {
-  /** The declared path, for messages; values and their property names are never part of it. */
-  readonly path: string;
-  readonly ancestors: Set<object>;
-  /** The steps from the declared path on, as messages may show them. */
-  readonly steps: string[];
-}
-
-/**
- * Strings that are not well-formed Unicode are kept: JSON text has escapes for them.
- *
- * @throws TypeError naming the path for anything that JSON cannot hold: a number that is not finite, bigint,
- *   symbol, function, `undefined` in an array, a class instance, a cycle. FieldEncryptionError
- *   `ENVELOPE_REFUSED` for an own property `_enc` at any depth. RangeError for a text that is too long.
- */
-function jsonTextOf(value: unknown, path: string): string {
-  const copy = plainCopy(value, { path, ancestors: new Set(), steps: [] });
-  try {
-    return JSON.stringify(copy);
-  } catch (error) {
-    // The only reason why `JSON.stringify` can fail on a copy; its message would not name the path.
-    throw error instanceof RangeError ? valueTooLong(path) : error;
-  }
-}
-
-// The copy is read once and has no prototype, so no getter, proxy or toJSON can return different values.
-function plainCopy(value: unknown, walk: Walk): unknown {
-  switch (typeof value) {
-    case 'boolean':
-    case 'string':
-      return value;
-    case 'number':
-      if (Number.isFinite(value)) return value;
-      throw refusal(walk, 'a number that is not finite');
-    case 'object':
-      return value === null ? null : plainContainer(value, walk);
-    default:
-      throw refusal(walk, describeType(value));
-  }
-}
-
-function plainContainer(value: object, walk: Walk): object {
-  const { ancestors } = walk;
-  if (looksLikeEnvelope(value)) throw nestedEnvelope(walk.path, walk.steps);
-  if (ancestors.has(value)) throw refusal(walk, 'a cycle');
-  if (ancestors.size >= DEEPEST) throw refusal(walk, `more than ${String(DEEPEST)} levels`);
-  ancestors.add(value);
-  const copy = Array.isArray(value) ? plainArray(value, walk) : plainRecord(value, walk);
-  ancestors.delete(value);
-  return copy;
-}
-
-function plainArray(value: unknown[], walk: Walk): unknown[] {
-  const { steps } = walk;
-  const copy = Array.from(value, (element, index) => {
-    if (typeof element !== 'object') return plainCopy(element, walk);
-    steps.push(`[${String(index)}]`);
-    const copied = plainCopy(element, walk);
-    steps.pop();
-    return copied;
-  });
-  if (Object.keys(value).length > copy.length)
-    throw refusal(walk, 'an array with named properties');
-  // Hides a toJSON on a prototype.
-  return Object.defineProperty(copy, 'toJSON', { value: undefined });
-}
-
-function plainRecord(value: object, walk: Walk): object {
-  if (!isPlainObject(value)) throw refusal(walk, describeType(value));
-  if (Object.getOwnPropertySymbols(value).length > 0) throw refusal(walk, 'a symbol');
-  const copy = Object.create(null) as Record<string, unknown>;
-  walk.steps.push('.*');
-  for (const [name, property] of Object.entries(value)) {
-    if (property !== undefined) copy[name] = plainCopy(property, walk);
-  }
-  walk.steps.pop();
-  // Only a proxy returns a property that it did not list.
-  if (looksLikeEnvelope(copy)) throw nestedEnvelope(walk.path, walk.steps);
-  return copy;
-}
-
-function refusal({ path }: Walk, what: string): TypeError {
-  return new TypeError(`The value at "${path}" cannot be encrypted: JSON cannot hold ${what}`);
 }
 
 /** The content of an envelope. */

@@ -5,9 +5,10 @@ import { DistinctDeks } from '../dek/dek-bounds.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
 import type { DocumentPlace } from '../format/key-scope.js';
 import { ELEMENT_SUFFIX } from '../document/field-tree.js';
+import { indexedPath } from '../document/indexed-path.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
-import { describeType } from '../guards/guards.js';
+import { describeValue } from '../guards/guards.js';
 import { fieldCipher, encodeFieldValue } from './field-cipher.js';
 import {
   ownLookAlikes,
@@ -52,20 +53,23 @@ export function planWrite(
   for (const { path, expected, value } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
     throw new TypeError(
-      `The value at "${path}" expected ${expected}, because fields in it are encrypted; got ${describeType(value)}`,
+      `The value at "${path}" expected ${expected}, because fields in it are encrypted; got ${describeValue(value)}`,
     );
   }
   const plain: PlainSlot[] = [];
   const carried: SealedSlot[] = [];
   let named: DistinctDeks | undefined;
+  let nth = -1;
+  const placeOf = (): string => indexedPath(draft.document, draft.tree, nth) as string;
   for (const slot of draft.slots) {
     const { value, field } = slot;
+    nth += 1;
     if (value === undefined && !field.path.endsWith(ELEMENT_SUFFIX)) continue;
     if (looksLikeEnvelope(value)) {
       const envelope = ownEnvelope(value, slot, place);
       (named ??= new DistinctDeks()).add(envelope.dekId);
       carried.push({ slot, envelope });
-    } else plain.push({ slot, encoded: encodeFieldValue(value, field.path) });
+    } else plain.push({ slot, encoded: encodeFieldValue(value, field.path, placeOf) });
   }
   return { plain, carried };
 }

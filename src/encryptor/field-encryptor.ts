@@ -131,7 +131,7 @@ export class FieldEncryptor {
    *
    * @returns A copy to store, plain JSON in every declared field. With `enabled: false` plain fields stay
    *   plain.
-   * @throws TypeError naming the path for a value that JSON cannot hold, for a container without the declared
+   * @throws TypeError naming the place of a value that JSON cannot hold, for a container without the declared
    *   shape, and for a function `toJSON`; RangeError for a value that is too long, and for more than 500,000
    *   fields and list elements - nothing was written.
    * @throws FieldEncryptionError `DOCUMENT_MOVED` when key parts were changed: decrypt under the old key,

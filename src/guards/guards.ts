@@ -163,6 +163,24 @@ export function describeType(value: unknown): string {
   return `a ${typeof value}`;
 }
 
+/** The same with the name of the class: it is part of the program, and no data. */
+export function describeValue(value: unknown): string {
+  const name = typeof value === 'object' && value !== null ? classNameOf(value) : undefined;
+  return name === undefined ? describeType(value) : `an instance of ${name}`;
+}
+
+const CLASS_NAME = /^[A-Za-z_$][\w$]{0,63}$/;
+
+/** `undefined` for plain objects and arrays, and where the name is not certain to be that of a class. */
+function classNameOf(value: object): string | undefined {
+  if (Array.isArray(value) || isPlainObject(value)) return undefined;
+  const prototype = Object.getPrototypeOf(value) as object;
+  const made = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
+  if (typeof made !== 'function') return undefined;
+  const name: unknown = Object.getOwnPropertyDescriptor(made, 'name')?.value;
+  return typeof name === 'string' && CLASS_NAME.test(name) ? name : undefined;
+}
+
 /** `a, b and c`. */
 export function inWords(names: readonly string[]): string {
   const others = names.slice(0, -1).join(', ');

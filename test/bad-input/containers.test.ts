@@ -42,9 +42,9 @@ const unstorable: readonly (readonly [string, unknown])[] = [
   ['a bigint', 1n],
   ['a symbol', Symbol('secret')],
   ['a function', () => 'secret'],
-  ['a class instance', new Date(0)],
-  ['a class instance', new Map([['location', 'secret']])],
-  ['a class instance', Uint8Array.of(1)],
+  ['an instance of Date', new Date(0)],
+  ['an instance of Map', new Map([['location', 'secret']])],
+  ['an instance of Uint8Array', Uint8Array.of(1)],
 ];
 const arrays: readonly (readonly [string, unknown])[] = [
   ['an array', []],

@@ -31,7 +31,13 @@ const twice = { shared: 1 };
 
 const NOT_FINITE = 'a number that is not finite';
 
-const unstorable: readonly [name: string, value: unknown, what: string][] = [
+class Odd {
+  readonly x = 1;
+}
+
+type Unstorable = readonly [name: string, value: unknown, what: string, inside?: string];
+
+const unstorable: readonly Unstorable[] = [
   ['NaN', NaN, NOT_FINITE],
   ['Infinity', Infinity, NOT_FINITE],
   ['-Infinity', -Infinity, NOT_FINITE],
@@ -39,47 +45,78 @@ const unstorable: readonly [name: string, value: unknown, what: string][] = [
   ['a symbol', Symbol('secret'), 'a symbol'],
   ['a function', () => 'secret', 'a function'],
   ['a class', Point, 'a function'],
-  ['a class instance', new Point(), 'a class instance'],
-  ['a Date', new Date(0), 'a class instance'],
-  ['a Map', new Map([['secret', 1]]), 'a class instance'],
-  ['a Set', new Set(['secret']), 'a class instance'],
-  ['a RegExp', /secret/, 'a class instance'],
-  ['an Error', new Error('secret'), 'a class instance'],
-  ['a Promise', Promise.resolve('secret'), 'a class instance'],
-  ['a boxed string', Object('secret'), 'a class instance'],
-  ['an ArrayBuffer', new ArrayBuffer(4), 'a class instance'],
-  ['a DataView', new DataView(new ArrayBuffer(4)), 'a class instance'],
-  ['a Uint16Array', new Uint16Array(2), 'a class instance'],
-  ['a Uint8ClampedArray', new Uint8ClampedArray(2), 'a class instance'],
-  ['a cycle', cycle, 'a cycle'],
+  ['a class instance', new Point(), 'an instance of Point'],
+  ['a Date', new Date(0), 'an instance of Date'],
+  ['a Map', new Map([['secret', 1]]), 'an instance of Map'],
+  ['a Set', new Set(['secret']), 'an instance of Set'],
+  ['a RegExp', /secret/, 'an instance of RegExp'],
+  ['an Error', new Error('secret'), 'an instance of Error'],
+  ['a Promise', Promise.resolve('secret'), 'an instance of Promise'],
+  ['a boxed string', Object('secret'), 'an instance of String'],
+  ['an ArrayBuffer', new ArrayBuffer(4), 'an instance of ArrayBuffer'],
+  ['a DataView', new DataView(new ArrayBuffer(4)), 'an instance of DataView'],
+  ['a Uint16Array', new Uint16Array(2), 'an instance of Uint16Array'],
+  ['a Uint8ClampedArray', new Uint8ClampedArray(2), 'an instance of Uint8ClampedArray'],
+  [
+    'an instance whose own "constructor" is data',
+    Object.assign(new Odd(), { constructor: { name: 'secret' } }),
+    'an instance of Odd',
+  ],
+  ['an object that inherits from a plain one', Object.create({ secret: 1 }), 'a class instance'],
+  ['one that inherits data', Object.create({ constructor: 'secret' }), 'a class instance'],
+  [
+    'an instance of a class without a name',
+    new (class {
+      x = 1;
+    })(),
+    'a class instance',
+  ],
+  [
+    'one of a class with an odd name',
+    new {
+      'a secret': class {
+        x = 1;
+      },
+    }['a secret'](),
+    'a class instance',
+  ],
+  ['a cycle', cycle, 'a cycle', '.self.again[0]'],
 ];
 
-const onlyDeeper: readonly [name: string, value: unknown, what: string][] = [
-  ['undefined in an array', [undefined], 'undefined'],
-  ['a hole in an array', new Array<unknown>(2), 'undefined'],
-  ['bytes in an object', { bytes: new Uint8Array(2) }, 'a class instance'],
-  ['a function named toJSON', { toJSON: () => 'other' }, 'a function'],
+const onlyDeeper: readonly Unstorable[] = [
+  ['undefined in an array', [undefined], 'undefined', '[0]'],
+  ['a hole in an array', new Array<unknown>(2), 'undefined', '[0]'],
+  ['bytes in an object', { bytes: new Uint8Array(2) }, 'an instance of Uint8Array', '.bytes'],
+  ['a Date after other elements', [[], { a: [1] }, new Date(0)], 'an instance of Date', '[2]'],
+  ['a bigint after other properties', { a: { b: 1 }, count: 1n }, 'a bigint', '.count'],
+  ['a function named toJSON', { toJSON: () => 'other' }, 'a function', '.toJSON'],
   ['a property with a symbol for a name', { [Symbol('secret')]: 1 }, 'a symbol'],
 ];
 
-describe.each([...unstorable, ...onlyDeeper])('%s', (_name, value, what) => {
-  const places: readonly [path: string, fields: (value: unknown) => Loose][] = [
+const unseen = ['secret@example.com', '7c9e6679-7425', 'a secret', 'naïve', '', 'x'.repeat(65)];
+
+const refused = [...unstorable, ...onlyDeeper].map(
+  ([name, value, what, inside = '']) => [name, value, what, inside] as const,
+);
+
+describe.each(refused)('%s', (_name, value, what, inside) => {
+  const places: readonly [place: string, fields: (value: unknown) => Loose][] = [
     ['body', (each) => ({ body: each })],
-    ['body', (each) => ({ body: { deep: [{ er: each }] } })],
-    ['tags[]', (each) => ({ tags: ['sound', each] })],
+    ['body.deep[0].er', (each) => ({ body: { deep: [{ er: each }] } })],
+    ['tags[1]', (each) => ({ tags: ['sound', each] })],
     ['meta.location', (each) => ({ meta: { location: each } })],
-    ['sections[].title', (each) => ({ sections: [{ title: 'sound' }, { title: each }] })],
-    ['sections[].lines[]', (each) => ({ sections: [{ lines: [each] }] })],
+    ['sections[1].title', (each) => ({ sections: [{ title: 'sound' }, { title: each }] })],
+    ['sections[2].lines[1]', (each) => ({ sections: [{}, null, { lines: ['sound', each] }] })],
   ];
 
-  it.each(places)('is refused at %s, and nothing is read or written', async (path, fields) => {
+  it.each(places)('is refused at %s, and nothing is read or written', async (place, fields) => {
     const fresh = setup();
     const before = await contentsOf(fresh.memory);
     expect(
       await failure(encryptAny(fresh.encryptor, { ...KEY, title: 'sound', ...fields(value) })),
     ).toEqual({
       name: 'TypeError',
-      message: `The value at "${path}" cannot be encrypted: JSON cannot hold ${what}`,
+      message: `The value at "${place}${inside}" cannot be encrypted: JSON cannot hold ${what}`,
     });
     expect(await contentsOf(fresh.memory)).toEqual(before);
     expect(fresh.store.calls).toEqual({});
@@ -90,7 +127,37 @@ describe.each([...unstorable, ...onlyDeeper])('%s', (_name, value, what) => {
     const off = setup({ enabled: false });
     expect(await failure(encryptAny(off.encryptor, { ...KEY, body: value }))).toEqual({
       name: 'TypeError',
-      message: `The value at "body" cannot be encrypted: JSON cannot hold ${what}`,
+      message: `The value at "body${inside}" cannot be encrypted: JSON cannot hold ${what}`,
+    });
+  });
+});
+
+describe('the place of a refused value', () => {
+  it.each(unseen)('does not show the name %j, which may be data', async (name) => {
+    const body = { byName: { [name]: [{ when: new Date(0) }] } };
+    expect(await failure(encryptAny(encryptor, { ...KEY, body }))).toEqual({
+      name: 'TypeError',
+      message:
+        'The value at "body.byName.*[0].when" (* is a property) cannot be encrypted: JSON cannot hold an instance of Date',
+    });
+  });
+
+  it('shows twenty steps', async () => {
+    const deeper = (levels: number): unknown => (levels > 0 ? { a: deeper(levels - 1) } : 1n);
+    const refusalOf = async (levels: number): Promise<unknown> =>
+      (await failure(encryptAny(encryptor, { ...KEY, body: deeper(levels) }))).message;
+    const message = (steps: string): string =>
+      `The value at "body${steps}" cannot be encrypted: JSON cannot hold a bigint`;
+    expect(await refusalOf(20)).toBe(message('.a'.repeat(20)));
+    expect(await refusalOf(21)).toBe(message(`${'.a'.repeat(20)}…`));
+  });
+
+  it('is the declared path for a synchronous seal, which knows no index', async () => {
+    const open = await encryptor.openDocument(note, KEY, { createDek: true });
+    expect(failureOf(() => open.seal('tags[]', { when: new Date(0) }))).toEqual({
+      name: 'TypeError',
+      message:
+        'The value at "tags[].when" cannot be encrypted: JSON cannot hold an instance of Date',
     });
   });
 });
@@ -114,10 +181,10 @@ describe('undefined', () => {
   });
 
   it('is refused as an element of a declared array, which JSON would make null', async () => {
-    for (const tags of [[undefined], ['a', , 'b']]) {
+    for (const [index, tags] of [[undefined], ['a', , 'b']].entries()) {
       expect(await failure(encryptAny(encryptor, { ...KEY, tags }))).toEqual({
         name: 'TypeError',
-        message: 'The value at "tags[]" cannot be encrypted: JSON cannot hold undefined',
+        message: `The value at "tags[${String(index)}]" cannot be encrypted: JSON cannot hold undefined`,
       });
     }
   });
@@ -199,7 +266,7 @@ describe('a value that JSON can hold', () => {
   it('is refused at 501 levels', async () => {
     expect(await failure(encryptAny(encryptor, { ...KEY, body: nested(501) }))).toEqual({
       name: 'TypeError',
-      message: 'The value at "body" cannot be encrypted: JSON cannot hold more than 500 levels',
+      message: `The value at "body${'.value[0]'.repeat(10)}…" cannot be encrypted: JSON cannot hold more than 500 levels`,
     });
     expect(await failure(encryptAny(encryptor, { ...KEY, body: nested(100_000) }))).toMatchObject({
       name: 'TypeError',
