@@ -11,10 +11,10 @@ import {
   type KeySettings,
   type VaultSettings,
 } from './environment.js';
-import { ConfigurationError } from '../errors/errors.js';
 import { FieldEncryptor } from './field-encryptor.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/count-plaintext.js';
-import { readOptions, requireBoolean, requireList } from '../guards/guards.js';
+import { readOptions, requireBoolean, requireFunction, requireList } from '../guards/guards.js';
+import { loadKeyVault, type AzureCredential, type KeyVaultModule } from './load-key-vault.js';
 import { EnvKeyProvider } from '../provider/env-key-provider.js';
 import { OPS_LIMIT_OPTIONS, type OpsLimitOptions } from '../provider/limit-key-provider.js';
 import type { KeyProvider } from '../provider/key-provider.js';
@@ -22,14 +22,6 @@ import { unreadWarnings } from '../provider/readiness-warning.js';
 import { requireDefinition, requireDocumentStore } from '../run/required-parts.js';
 import type { DekStore } from '../store/dek-store.js';
 import { registerDefinitions } from './register-definitions.js';
-
-/** The part of a `TokenCredential` that a key vault needs; any credential of `@azure/identity` is one. */
-export interface AzureCredential {
-  getToken(
-    scopes: string | string[],
-    options?: object,
-  ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
-}
 
 /** A collection whose documents the process reads or writes. */
 interface InitialCollection extends Partial<BackfilledCollection> {
@@ -41,6 +33,13 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, 
   readonly dekStore: DekStore;
   /** For `akv`. @default `DefaultAzureCredential` of `@azure/identity` */
   readonly credential?: AzureCredential;
+  /**
+   * For `akv` in code that is bundled, where the adapter for key vaults cannot be loaded by its name:
+   * `() => import('@bytelyst/field-encrypt/azure/key-vault')`. Called only with `akv`.
+   *
+   * @default that module, as it is installed beside this one
+   */
+  readonly keyVault?: () => Promise<KeyVaultModule>;
   /**
    * Allows a vault on this machine, for an emulator: the token is then sent to any process that listens
    * there. @default false
@@ -94,6 +93,7 @@ const ALLOWANCES = [
 const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   'dekStore',
   'credential',
+  'keyVault',
   'env',
   'recordKey',
   'previousRecordKeys',
@@ -129,6 +129,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
  *
  * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install both.
+ * In a bundle, pass `keyVault` too. With env keys, neither Node nor a bundler needs them.
  * With `akv`, env keys that are set still unwrap what they wrapped, so that a product can move.
  *
  * Without `collections`, nothing is read from the DEK store or the key service: see `checkReadiness` for that.
@@ -169,6 +170,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   const { signal, insecureAcceptUnauthenticatedRecords } = own;
   const { insecureAllowDisabledInProduction } = own;
   requireAllowances(own);
+  if (own.keyVault !== undefined) requireFunction('keyVault', own.keyVault);
   const settings = readEnvironment(env, own);
   const collections = readCollections(own.collections, settings.requireBackfilled);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
@@ -252,8 +254,7 @@ async function loadAkvKeyProvider(
 ): Promise<KeyProvider> {
   const { credential, insecureAllowLoopbackVault = false, clock } = options;
   const { maxOpsPerSecond, maxQueued } = options;
-  const adapter = import('../azure/key-vault/index.js');
-  const { AkvKeyProvider } = await needed('@azure/keyvault-keys', adapter);
+  const { AkvKeyProvider, defaultCredential } = await loadKeyVault(options.keyVault);
   return new AkvKeyProvider({
     vaultUrl,
     mekName,
@@ -264,20 +265,4 @@ async function loadAkvKeyProvider(
     ...(maxQueued !== undefined && { maxQueued }),
     ...(clock && { clock }),
   });
-}
-
-async function defaultCredential(): Promise<AzureCredential> {
-  const { DefaultAzureCredential } = await needed('@azure/identity', import('@azure/identity'));
-  return new DefaultAzureCredential();
-}
-
-/** They are optional peers: with env keys alone, neither is installed. */
-async function needed<T>(packageName: string, loading: Promise<T>): Promise<T> {
-  try {
-    return await loading;
-  } catch (cause) {
-    if ((cause as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    const problem = `is "akv", which needs the package ${packageName}: run npm install ${packageName}`;
-    throw new ConfigurationError([{ variable: 'FIELD_ENCRYPT_KEY_PROVIDER', problem }], { cause });
-  }
 }

@@ -62,6 +62,7 @@ export class LiveNotes {
     return initEncryption({
       dekStore: notedDekStore(new CosmosDekStore(deks.container), ledger, deks.id),
       credential: azure.credential,
+      keyVault: () => import('../../src/azure/key-vault/index.js'),
       insecureAllowLoopbackVault: allowsLoopback,
       fenceTtlMs: FENCE_TTL_MS,
       env: {

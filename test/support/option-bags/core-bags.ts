@@ -43,6 +43,7 @@ export const CORE_BAGS: readonly OptionBag[] = [
     }),
     optional: [
       'signal',
+      'keyVault',
       'maxOpsPerSecond',
       'recordKey',
       'previousRecordKeys',
