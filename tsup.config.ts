@@ -13,6 +13,8 @@ export default defineConfig({
   target: 'node20',
   tsconfig: 'tsconfig.build.json',
   dts: true,
+  // With the sources in them, which are not in the package.
+  sourcemap: true,
   removeNodeProtocol: false,
   clean: true,
 });

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeUnder } from '../support/docs-code.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PATIENCE_MS = 1_200_000;
@@ -40,9 +41,32 @@ function install(): void {
   run(project, 'npm', 'install', '--offline', '--ignore-scripts', tarball, dependency);
 }
 
-function quickStart(): string {
-  const [, section = ''] = readFileSync(join(ROOT, 'README.md'), 'utf8').split('## Quick start\n');
-  return /```ts\n(.*?)```/s.exec(section)?.[1] ?? '';
+interface Compiled {
+  readonly name: string;
+  readonly code: string;
+  readonly module: string;
+  readonly type?: 'commonjs' | 'module';
+}
+
+/** Compiles a file with its types, also those of the package, and runs it. */
+function compileAndRun({ name, code, module, type = 'module' }: Compiled): string {
+  const at = join(project, name);
+  mkdirSync(at);
+  writeFileSync(join(at, 'package.json'), JSON.stringify({ type }));
+  writeFileSync(join(at, 'app.ts'), code);
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2023', 'esnext.disposable'],
+    module,
+    strict: true,
+    skipLibCheck: false,
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  };
+  writeFileSync(join(at, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }));
+  run(at, process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'));
+  const env = { FIELD_ENCRYPT_KEY: 'j89QzABAItXjr+KBVnV1/Eb9dxP/8v7hxZhNl4AJs8w=' };
+  return execFileSync(process.execPath, ['app.js'], { cwd: at, env, encoding: 'utf8' });
 }
 
 beforeAll(() => {
@@ -68,24 +92,37 @@ describe('what npm pack makes of a fresh clone', { timeout: PATIENCE_MS }, () =>
     expect(entries).toHaveLength(13);
     const expected = entries.map((entry) => entry.replace(/^\./, 'package'));
     expect(files).toEqual(expect.arrayContaining(expected));
-    const allowed = /^package\/(dist\/|LICENSE$|(README|CHANGELOG|SECURITY)\.md$|package\.json$)/;
+    const allowed =
+      /^package\/((dist|docs|examples)\/|LICENSE$|(README|CHANGELOG|SECURITY)\.md$|package\.json$)/;
     expect(files.filter((file) => !allowed.test(file))).toEqual([]);
   });
 
   it('runs the quick start of the README, checked by its types', () => {
-    writeFileSync(join(project, 'quick-start.ts'), quickStart());
-    const compilerOptions = {
-      target: 'es2023',
-      module: 'nodenext',
-      strict: true,
-      types: ['node'],
-      typeRoots: [join(ROOT, 'node_modules/@types')],
-    };
-    writeFileSync(
-      join(project, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: ['quick-start.ts'] }),
+    const [code = ''] = codeUnder('README.md', 'Quick start');
+    const printed = compileAndRun({ name: 'quick-start', code, module: 'nodenext' });
+    expect(printed).toBe("New plans [ 'secret' ]\n");
+  });
+
+  const [staticImport = '', dynamicImport = ''] = codeUnder(
+    'docs/module-systems.md',
+    'TypeScript that compiles to CommonJS',
+  );
+
+  it.each([
+    ['nodenext', staticImport],
+    ['node20', staticImport],
+    ['node16', dynamicImport],
+    ['node18', dynamicImport],
+    ['nodenext', dynamicImport],
+  ])('runs TypeScript that was compiled to CommonJS with module %s', (module, code) => {
+    const name = `${module}-${code === staticImport ? 'static' : 'dynamic'}`;
+    expect(compileAndRun({ name, code, module, type: 'commonjs' })).toBe('Hello\n');
+  });
+
+  it('is refused by TypeScript as a static import where the docs say so', () => {
+    const compiled = { name: 'refused', code: staticImport, type: 'commonjs' } as const;
+    expect(() => compileAndRun({ ...compiled, module: 'node16' })).toThrow(
+      expect.objectContaining({ stdout: expect.stringContaining('TS1479') as unknown }) as Error,
     );
-    run(project, process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'));
-    expect(run(project, process.execPath, 'quick-start.js')).toBe("New plans [ 'secret' ]\n");
   });
 });
