@@ -9,6 +9,7 @@ const PROGRAMS = [
   'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/*.test.ts',
+  'test/package/module-systems.test.ts',
   'test/package/tarball.test.ts',
   'test/package/two-versions.test.ts',
 ];
