@@ -49,6 +49,7 @@ export {
 export { createFieldEncryptor, type FieldEncryptor } from './encryptor/field-encryptor.js';
 export type {
   DocumentChange,
+  EncryptDocumentsOptions,
   FieldEncryptorOptions,
   OpenDocumentOptions,
   UpdateDocumentOptions,

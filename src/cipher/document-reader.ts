@@ -126,7 +126,13 @@ export function readDecryptOptions<D extends AnyDefinition>(
 export function readDecryptListOptions<D extends AnyDefinition>(
   options: DecryptDocumentsOptions<D>,
 ): DecryptDocumentsOptions<D> & { readonly concurrency: number } {
-  const own = ownCallOptions(options, ['expect', 'concurrency']);
+  return withConcurrency(ownCallOptions(options, ['expect', 'concurrency']));
+}
+
+/** @throws RangeError where it is not from 1 to 1 000. */
+export function withConcurrency<T extends { readonly concurrency?: number }>(
+  own: T,
+): T & { readonly concurrency: number } {
   const { concurrency = DEFAULT_CONCURRENCY } = own;
   requireIntegerBetween('concurrency', concurrency, 1, MOST_CONCURRENCY);
   // Not spread into a literal, which would inherit from `Object.prototype` again.

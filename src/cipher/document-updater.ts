@@ -21,6 +21,13 @@ import { StoredEnvelopes } from './own-envelopes.js';
 type Loose = Record<string, unknown>;
 type LooseItem = StoredDocumentItem<Loose>;
 
+/** A stored document as a change receives it. */
+export interface ChangeView {
+  readonly document: Loose | undefined;
+  /** Returns the document to seal, given the changed one; `undefined` where nothing has to be written. */
+  readonly toSeal: (changed: object) => object | undefined;
+}
+
 export interface DocumentUpdate {
   readonly definition: AnyDefinition;
   readonly store: Pick<DocumentStore<Loose>, 'create' | 'get' | 'replace' | 'reservedProperties'>;
@@ -29,6 +36,8 @@ export interface DocumentUpdate {
   readonly from?: LooseItem;
   /** Receives the stored document; its result is sealed and written, `undefined` changes nothing. */
   readonly change: (stored: Loose | undefined) => object | Promise<object | undefined> | undefined;
+  /** Where given, what `change` receives and returns is another form of the document. */
+  readonly view?: (stored: Loose | undefined) => ChangeView | Promise<ChangeView>;
   /** Where given, every envelope is opened with it, and sealed again. */
   readonly resealFrom?: DekSource;
   readonly signal: AbortSignal | undefined;
@@ -78,28 +87,49 @@ export class DocumentUpdater {
     let stored = from === undefined ? await lookUp(update) : checkedItem(from);
     for (let attempt = 1; ; attempt += 1) {
       update.signal?.throwIfAborted();
-      const changed = await turn.during(() => change(stored?.document));
-      if (changed === undefined) return stored;
-      const write = await this.#trySeal(update, changed, stored);
-      const written = write && (await writeOver(update, write, stored?.etag));
-      if (written) return this.#untilItStands(update, write, written);
+      const shown = await this.#tryView(update, stored);
+      if (shown) {
+        const changed = await turn.during(() => change(shown.document));
+        const toSeal = changed && shown.toSeal(changed);
+        if (toSeal === undefined) return stored;
+        const write = await this.#trySeal(update, toSeal, stored);
+        const written = write && (await writeOver(update, write, stored?.etag));
+        if (written) return this.#untilItStands(update, write, written);
+      }
       if (attempt === attempts) throw contended('Updating the document', attempts);
       await backOff(this.#services.context.clock, attempt, update.signal);
       stored = await lookUp(update);
     }
   }
 
-  /**
-   * `undefined` when the document named a DEK that is gone since, and another writer has written a new
-   * version.
-   */
-  async #trySeal(
+  /** `undefined` when another writer has written a new version, as below. */
+  async #tryView(update: Updating, stored: LooseItem | undefined): Promise<ChangeView | undefined> {
+    const { view } = update;
+    if (!view) return { document: stored?.document, toSeal: (changed) => changed };
+    return this.#unlessOvertaken(update, stored, async () => view(stored?.document));
+  }
+
+  #trySeal(
     update: Updating,
     changed: object,
     stored: LooseItem | undefined,
   ): Promise<DocumentWrite | undefined> {
+    return this.#unlessOvertaken(update, stored, () =>
+      this.#seal(update, changed, stored?.document),
+    );
+  }
+
+  /**
+   * `undefined` when the document named a DEK that is gone since, and another writer has written a new
+   * version.
+   */
+  async #unlessOvertaken<T>(
+    update: Updating,
+    stored: LooseItem | undefined,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
     try {
-      return await untilAborted(this.#seal(update, changed, stored?.document), update.signal);
+      return await untilAborted(work(), update.signal);
     } catch (error) {
       // A scope that this process shredded is not written again by an earlier call.
       if (update.token.isShredded || !hasCode(error, 'DEK_SHREDDED')) throw error;
@@ -156,7 +186,7 @@ export class DocumentUpdater {
 }
 
 /** Nothing is wrong, and a later call may succeed. */
-function contended(what: string, attempts: number): FieldEncryptionError {
+export function contended(what: string, attempts: number): FieldEncryptionError {
   const tries = attempts === 1 ? '1 attempt' : `${String(attempts)} attempts`;
   return new FieldEncryptionError(
     'CONTENDED',
@@ -183,7 +213,11 @@ async function writeOver(
   });
 }
 
-async function lookUp({ store, key, signal }: DocumentUpdate): Promise<LooseItem | undefined> {
+type LookUp = Pick<DocumentUpdate, 'key' | 'signal'> & {
+  readonly store: Pick<DocumentStore<Loose>, 'get'>;
+};
+
+export async function lookUp({ store, key, signal }: LookUp): Promise<LooseItem | undefined> {
   const answer: unknown = await untilAborted(store.get(key, { signal }), signal);
   return answer === undefined ? undefined : checkedItem(answer);
 }

@@ -28,6 +28,8 @@ export type DekSource = (dekId: string) => Promise<Dek>;
 export interface WriteParts {
   /** The shred token of the document's scope, where the call began earlier. @default taken now */
   readonly token?: ShredToken | undefined;
+  /** Tokens by scope, where a call for several documents began earlier. */
+  readonly begun?: ReadonlyMap<string, ShredToken> | undefined;
   readonly over?: StoredEnvelopes | undefined;
   /** The signal of the call: checked before each step that uses a store or a key service. */
   readonly signal?: AbortSignal | undefined;
@@ -80,9 +82,10 @@ export class DocumentWriter {
     definition: AnyDefinition,
     document: object,
     signal?: AbortSignal,
+    begun?: WriteParts['begun'],
   ): Promise<WrittenDocument> | WrittenDocument {
     signal?.throwIfAborted();
-    const written = this.#write(definition, document, () => undefined, { signal });
+    const written = this.#write(definition, document, () => undefined, { signal, begun });
     return written instanceof Promise ? untilAborted(written, signal) : written;
   }
 
@@ -109,7 +112,8 @@ export class DocumentWriter {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
-    const { token = this.#tokenOf(place), over, signal } = parts;
+    const { over, signal } = parts;
+    const token = parts.token ?? parts.begun?.get(place.scope.scopeId) ?? this.#tokenOf(place);
     const where = { place, token, over, signal };
     if (plan.carried.length === 0) return this.#sealed(draft.document, where, plan.plain);
     return this.#writeCarried(draft.document, where, plan, markIn(plan));

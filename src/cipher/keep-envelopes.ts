@@ -91,7 +91,7 @@ function addNode(
 class KnownEnvelopes {
   readonly #byPath = new Map<string, KnownEnvelope[]>();
   readonly #kept = new Set<KnownEnvelope>();
-  /** How many values of a path were looked for in their place. */
+  /** How many values of a path have had their place compared. */
   readonly #passed = new Map<string, number>();
   #byText: ReadonlyMap<string, KnownEnvelope[]> | undefined;
 
@@ -109,7 +109,7 @@ class KnownEnvelopes {
     return known.envelope;
   }
 
-  /** Called once every value was looked for in its place. */
+  /** Called once every value was compared in its place. */
   elsewhere({ field: { path }, value }: FieldSlot): object | undefined {
     const text = path.includes(ELEMENT_SUFFIX) ? textOf(value) : undefined;
     if (text === undefined) return undefined;

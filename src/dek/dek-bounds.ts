@@ -180,6 +180,11 @@ export function epochsSeenBy(encryption: EpochPin): EpochsSeen {
   return seen;
 }
 
+/** For an encryptor that was made from the context. */
+export function shareEpochs(encryption: EpochPin, encryptor: EpochPin): void {
+  knownBy.set(encryptor, { dekStore: encryption.dekStore, seen: epochsSeenBy(encryption) });
+}
+
 /** @param record - As last read; absent where there is none. */
 export function recordBehind(
   product: string,

@@ -1,6 +1,7 @@
 /** The options of an encryptor and of its methods. @module */
 import type { Clock } from '../async/clock.js';
 import { type CallOptions, ownCallOptions } from '../async/abort.js';
+import { withConcurrency } from '../cipher/document-reader.js';
 import type { PlaintextRead } from '../cipher/plaintext-read.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type {
@@ -111,6 +112,16 @@ export type DocumentChange<D extends AnyDefinition, X = StoredDocument<D>> = (
   stored: EncryptedDocument<D> | undefined,
 ) => Promise<X | undefined> | X | undefined;
 
+/** Returns the plain document to store, given the decrypted one. */
+export type DecryptedDocumentChange<T extends object, X extends T = T> = (
+  document: T | undefined,
+) => Promise<X | undefined> | X | undefined;
+
+export interface EncryptDocumentsOptions extends CallOptions {
+  /** Most documents in progress, 1 to 1 000: each may need one wrap and two calls of the store. @default 16 */
+  readonly concurrency?: number;
+}
+
 const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
   'product',
   'keyProviders',
@@ -163,6 +174,12 @@ export function readUpdateOptions(options: UpdateDocumentOptions): UpdateDocumen
   const { attempts } = own;
   if (attempts !== undefined) requireIntegerBetween('attempts', attempts, 1, MOST_ATTEMPTS);
   return own;
+}
+
+export function readEncryptListOptions(
+  options: EncryptDocumentsOptions,
+): EncryptDocumentsOptions & { readonly concurrency: number } {
+  return withConcurrency(ownCallOptions(options, ['concurrency']));
 }
 
 /** The definition refuses anything but an object, and missing parts. */

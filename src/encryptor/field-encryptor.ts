@@ -1,22 +1,21 @@
 /** The main class of the library: encrypts and decrypts documents. @module */
 import { DocumentOpener } from '../cipher/document-opener.js';
 import {
-  DocumentReader,
+  type DocumentReader,
   type DecryptOutcome,
   readDecryptListOptions,
   readDecryptOptions,
   type DecryptDocumentOptions,
   type DecryptDocumentsOptions,
 } from '../cipher/document-reader.js';
-import { DocumentUpdater, type DocumentUpdate } from '../cipher/document-updater.js';
+import type { DocumentUpdater, DocumentUpdate } from '../cipher/document-updater.js';
 import { DocumentWrite } from '../cipher/document-write.js';
-import { DocumentWriter } from '../cipher/document-writer.js';
+import type { DocumentWriter } from '../cipher/document-writer.js';
 import type { OpenDocument } from '../cipher/open-document.js';
 import { signalIn, type CallOptions, unlessAborted, untilAborted } from '../async/abort.js';
-import { systemClock, type Clock } from '../async/clock.js';
-import { DekCache } from '../dek/dek-cache.js';
-import { dekServices, type DekServices } from '../dek/dek-services.js';
-import { readRecoveryKey } from '../dek/dek-wraps.js';
+import type { Clock } from '../async/clock.js';
+import type { DekCache } from '../dek/dek-cache.js';
+import type { DekServices } from '../dek/dek-services.js';
 import { shredScope } from '../dek/scope-shredder.js';
 import type {
   AnyDefinition,
@@ -28,7 +27,6 @@ import type {
   PlainDocument,
 } from '../document/typed-document.js';
 import {
-  readEncryptorOptions,
   type DocumentChange,
   type EncryptionMode,
   type FieldEncryptorOptions,
@@ -38,25 +36,17 @@ import {
   readUpdateOptions,
   requireKeyAlone,
 } from './field-encryptor-options.js';
-import { requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
-import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
+import { DocumentCalls } from './document-calls.js';
+import { encryptorParts } from './encryptor-parts.js';
 import { checkReadiness, type Readiness } from './readiness.js';
 import type { ReadinessWarning } from '../provider/readiness-warning.js';
-import { epochsSeenBy } from '../dek/dek-bounds.js';
-import {
-  DEFAULT_FENCE_TTL_MS,
-  LEAST_FENCE_TTL_MS,
-  MOST_FENCE_TTL_MS,
-} from '../format/rotation-record.js';
-import { withRecordKey } from '../store/authenticate-records.js';
-import { CheckedDekStore } from '../store/checked-dek-store.js';
-import { requireRecordKeysApart } from '../store/weak-keys.js';
+import { shareEpochs } from '../dek/dek-bounds.js';
 import type { DekStore } from '../store/dek-store.js';
 import type { DocumentStore, StoredDocumentItem } from '../store/document-store.js';
 
 /** Encrypts and decrypts documents; created by {@link createFieldEncryptor} or `initEncryption`. */
-export class FieldEncryptor {
+export class FieldEncryptor extends DocumentCalls {
   readonly product: string;
   readonly keyProviders: readonly KeyProvider[];
   /** The store that was passed in; with a `recordKey`, a wrapper that authenticates its records. */
@@ -80,38 +70,26 @@ export class FieldEncryptor {
 
   /** @internal */
   constructor(options: FieldEncryptorOptions, warnings: readonly ReadinessWarning[] = []) {
+    const parts = encryptorParts(options);
+    super(parts);
+    const { settings, deks, reader, writer, updater } = parts;
     this.#warnings = warnings;
-    const own = readEncryptorOptions(options);
-    const { product, keyProviders, mode = 'strict', enabled = true } = own;
-    const { recordKey, previousRecordKeys, insecureAcceptUnauthenticatedRecords } = own;
-    const { clock = systemClock, fenceTtlMs = DEFAULT_FENCE_TTL_MS, onPlaintextRead } = own;
-    requireIdentifier('product', product);
-    requireIntegerBetween('fenceTtlMs', fenceTtlMs, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
-    const recoveryKey = readRecoveryKey(own.recoveryKey);
-    this.product = product;
-    const providers = new ConfiguredProviders(keyProviders, { product, clock });
-    this.keyProviders = providers.all;
-    this.dekStore = withRecordKey(own.dekStore, {
-      recordKey,
-      previousRecordKeys,
-      insecureAcceptUnauthenticatedRecords,
-    });
-    requireRecordKeysApart(providers, this.dekStore);
-    this.dekCache = own.dekCache ?? new DekCache({ clock });
-    this.mode = mode;
-    this.enabled = enabled;
-    this.fenceTtlMs = fenceTtlMs;
-    this.clock = clock;
-    if (own.recoveryKey !== undefined) this.recoveryKey = own.recoveryKey;
-    if (own.minimumEpoch !== undefined) this.minimumEpoch = own.minimumEpoch;
-    const checked = new CheckedDekStore(this.dekStore, { product, clock });
-    const context = { product, providers, dekStore: checked, dekCache: this.dekCache, clock };
-    const epochs = epochsSeenBy(this);
-    this.#deks = dekServices({ ...context, recoveryKey }, { fenceTtlMs, epochs });
-    this.#reader = new DocumentReader(this.#deks, mode === 'migrate' || !enabled, onPlaintextRead);
-    this.#writer = new DocumentWriter(this.#deks, enabled);
-    this.#updater = new DocumentUpdater(this.#deks, this.#writer);
-    this.#opener = new DocumentOpener(this.#deks, this.#reader, enabled);
+    this.product = settings.product;
+    this.keyProviders = settings.keyProviders;
+    this.dekStore = settings.dekStore;
+    this.dekCache = settings.dekCache;
+    this.mode = settings.mode;
+    this.enabled = settings.enabled;
+    this.fenceTtlMs = settings.fenceTtlMs;
+    this.clock = settings.clock;
+    if (settings.recoveryKey !== undefined) this.recoveryKey = settings.recoveryKey;
+    if (settings.minimumEpoch !== undefined) this.minimumEpoch = settings.minimumEpoch;
+    shareEpochs(settings, this);
+    this.#deks = deks;
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#updater = updater;
+    this.#opener = new DocumentOpener(deks, reader, settings.enabled);
   }
 
   /** Declared fields that were plaintext when read, and were passed through, since the start. */

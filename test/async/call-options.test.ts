@@ -120,6 +120,15 @@ async function expectAborted(of: AbortableCall, { world, outcome, release }: Hun
   if (!of.isShared) expect(withoutLease(callsIn(world))).toEqual(withoutLease(before));
 }
 
+/** The inherited ones too. */
+function methodsOf(prototype: object): readonly string[] {
+  if (prototype === Object.prototype) return [];
+  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype))
+    .filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function')
+    .map(([name]) => name);
+  return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object)];
+}
+
 /** A run gives its lease back when what it had in flight has ended. */
 function withoutLease(calls: Record<string, Record<string, number>>): unknown {
   return Object.entries(calls).map(([part, made]) => [
@@ -139,9 +148,7 @@ describe('the table of calls that take a signal', () => {
 
   it('knows every method of an encryptor and of what its methods give', () => {
     const methods = [FieldEncryptor, DocumentWrite, OpenDocument].flatMap((of) =>
-      Object.entries(Object.getOwnPropertyDescriptors(of.prototype))
-        .filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function')
-        .map(([name]) => `${of.name}.${name}`),
+      methodsOf(of.prototype).map((name) => `${of.name}.${name}`),
     );
     const known = [...METHODS_WITHOUT_IO, ...METHOD_CALLS.map(({ of }) => of)];
     expect(methods.sort()).toEqual(known.sort());

@@ -136,10 +136,10 @@ describe('the table of what takes options', () => {
 
   it('knows every method of an encryptor', async () => {
     const { encryptor } = await optionWorld();
-    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(encryptor));
+    const methods = methodsOf(Object.getPrototypeOf(encryptor) as object);
     const known = OPTION_BAGS.map((bag) => bag.of.replace('FieldEncryptor.', ''));
     const unknown = methods.filter((name) => !known.includes(name));
-    expect(unknown.sort()).toEqual(METHODS_WITHOUT_OPTIONS);
+    expect([...new Set(unknown)].sort()).toEqual(METHODS_WITHOUT_OPTIONS);
   });
 });
 

@@ -20,9 +20,12 @@ describe('the options of a call', () => {
       | 'checkReadiness'
       | 'decryptDocument'
       | 'decryptDocuments'
+      | 'deleteDocument'
       | 'encryptDocument'
+      | 'encryptDocuments'
       | 'openDocument'
       | 'shred'
+      | 'updateDecrypted'
       | 'updateDocument'
     >();
     expectTypeOf<Last<core.FieldEncryptor[Method]>>().not.toBeNever();

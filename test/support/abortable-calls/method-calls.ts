@@ -45,6 +45,38 @@ export const METHOD_CALLS: readonly AbortableCall[] = [
         ),
   },
   {
+    of: 'FieldEncryptor.updateDecrypted',
+    uses: ['store', 'vault', 'documents'],
+    isShared: true,
+    ready:
+      ({ made, documents: { store } }) =>
+      (options) =>
+        made.encryptor.updateDecrypted(
+          note,
+          store as never,
+          KEY,
+          (found) => ({ ...found, ...PLAIN }),
+          options,
+        ),
+  },
+  {
+    of: 'FieldEncryptor.deleteDocument',
+    uses: ['store', 'documents'],
+    ready:
+      ({ made, documents: { store } }) =>
+      (options) =>
+        made.encryptor.deleteDocument(note, store as never, KEY, options),
+  },
+  {
+    of: 'FieldEncryptor.encryptDocuments',
+    uses: ['store', 'vault'],
+    isShared: true,
+    ready:
+      ({ made }) =>
+      (options) =>
+        made.encryptor.encryptDocuments(note, [{ ...PLAIN, id: 'new' }], options),
+  },
+  {
     of: 'FieldEncryptor.decryptDocument',
     uses: ['store', 'vault'],
     isShared: true,

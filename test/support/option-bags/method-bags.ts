@@ -80,6 +80,43 @@ export const METHOD_BAGS: readonly OptionBag[] = [
       encryptor.updateDocument(note, documents as never, options, () => undefined),
   },
   {
+    of: 'FieldEncryptor.updateDecrypted',
+    needed: NONE,
+    optional: ['signal', 'attempts'],
+    use: (options, { encryptor, documents }) =>
+      encryptor.updateDecrypted(note, documents as never, KEY, () => undefined, options),
+  },
+  {
+    of: 'FieldEncryptor.updateDecrypted',
+    owner: 'key',
+    needed: () => ({ ...KEY }),
+    optional: [],
+    use: (options, { encryptor, documents }) =>
+      encryptor.updateDecrypted(note, documents as never, options, () => undefined),
+  },
+  {
+    of: 'FieldEncryptor.deleteDocument',
+    needed: NONE,
+    optional: ['signal'],
+    use: (options, { encryptor, documents }) =>
+      encryptor.deleteDocument(note, documents as never, KEY, options),
+  },
+  {
+    of: 'FieldEncryptor.deleteDocument',
+    owner: 'key',
+    needed: () => ({ ...KEY }),
+    optional: [],
+    use: (options, { encryptor, documents }) =>
+      encryptor.deleteDocument(note, documents as never, options),
+  },
+  {
+    of: 'FieldEncryptor.encryptDocuments',
+    needed: NONE,
+    optional: ['concurrency', 'signal'],
+    use: (options, { encryptor }) =>
+      encryptor.encryptDocuments(note, [{ ...KEY, body: 'text' }], options),
+  },
+  {
     of: 'FieldEncryptor.shred',
     needed: NONE,
     optional: ['signal'],

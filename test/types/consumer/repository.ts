@@ -67,6 +67,27 @@ export class Repository<T extends object, D extends DocumentDefinition<T>> {
     return write.confirm();
   }
 
+  async edit(key: DocumentKey<D>, edit: (document: T) => T): Promise<T | undefined> {
+    const item = await this.#encryptor.updateDecrypted(
+      this.#definition,
+      this.#store,
+      key,
+      (document) => document && edit(document),
+    );
+    return item?.document;
+  }
+
+  async remove(key: DocumentKey<D>): Promise<boolean> {
+    return (await this.#encryptor.deleteDocument(this.#definition, this.#store, key)).deleted;
+  }
+
+  async createAll(documents: readonly T[]): Promise<void> {
+    for (const outcome of await this.#encryptor.encryptDocuments(this.#definition, documents)) {
+      if (!outcome.ok) throw outcome.error;
+      await this.#store.create(outcome.document);
+    }
+  }
+
   async erase(key: DocumentKey<D>): Promise<void> {
     await this.#encryptor.openDocument(this.#definition, key);
     await this.#encryptor.shred(this.#definition, key);
