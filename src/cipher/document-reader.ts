@@ -7,6 +7,7 @@ import type { Dek } from '../dek/dek.js';
 import { DEKS_AT_ONCE, DistinctDeks } from '../dek/dek-bounds.js';
 import { draftOf, type DocumentDraft } from '../document/document-draft.js';
 import { type DocumentPlace } from '../format/key-scope.js';
+import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
@@ -163,6 +164,7 @@ export class DocumentReader {
   readonly #deks: DekServices;
   readonly #passesPlaintext: boolean;
   readonly #onPlaintextRead: PlaintextListener | undefined;
+  readonly #seen: SeenPaths;
   /** Declared fields that were plaintext, and were passed through. */
   plaintextReads = 0;
 
@@ -174,6 +176,7 @@ export class DocumentReader {
     this.#deks = deks;
     this.#passesPlaintext = passesPlaintext;
     this.#onPlaintextRead = onPlaintextRead;
+    this.#seen = seenPathsOf(deks);
   }
 
   /** Returns no promise where the document's DEK is in memory: a promise costs as much as a short field. */
@@ -241,6 +244,7 @@ export class DocumentReader {
     const draft = draftOf(stored, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     if (expect) requireExpected(definition, place, expect);
+    this.#seen.look(definition, draft.document);
     const plan = planRead(draft, place, this.#passesPlaintext);
     return { definition, place, draft, plan };
   }

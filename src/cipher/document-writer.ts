@@ -6,6 +6,7 @@ import type { Dek, ShredToken } from '../dek/dek.js';
 import { draftToWrite } from '../document/document-draft.js';
 import { type DocumentPlace } from '../format/key-scope.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
+import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
 import { ciphertextIn } from '../format/key-scope.js';
@@ -66,12 +67,14 @@ export class DocumentWriter {
   readonly #deks: DekServices;
   readonly #enabled: boolean;
   readonly #isRefused: LookAlikeRule | undefined;
+  readonly #seen: SeenPaths;
 
   /** @param isRefused - Which look-alikes are refused: by default, any of the document's own scope. */
   constructor(deks: DekServices, enabled: boolean, isRefused?: LookAlikeRule) {
     this.#deks = deks;
     this.#enabled = enabled;
     this.#isRefused = isRefused;
+    this.#seen = seenPathsOf(deks);
   }
 
   /**
@@ -112,6 +115,7 @@ export class DocumentWriter {
     const draft = draftToWrite(document, definition.tree);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     const plan = planWrite(draft, place, this.#isRefused);
+    this.#seen.look(definition, draft.document);
     const { over, signal } = parts;
     const token = parts.token ?? parts.begun?.get(place.scope.scopeId) ?? this.#tokenOf(place);
     const where = { place, token, over, signal };

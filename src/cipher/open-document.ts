@@ -4,6 +4,7 @@ import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DocumentPlace } from '../format/key-scope.js';
+import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type {
   AnyDefinition,
@@ -43,11 +44,14 @@ interface TimedCipher {
 export class OpenDocument<D extends AnyDefinition> {
   readonly #parts: OpenDocumentParts<D>;
   readonly #ciphers: ReadonlyMap<string, TimedCipher>;
+  readonly #seen: SeenPaths;
+  #lastMarked: string | undefined;
   #lastOpened: Envelope | undefined;
 
   /** @internal */
   constructor(parts: OpenDocumentParts<D>) {
     this.#parts = parts;
+    this.#seen = seenPathsOf(parts.services);
     const ciphers = parts.deks.map((dek) => ({ dek, cipher: fieldCipher(dek, parts.place) }));
     this.#ciphers = new Map(ciphers.map((timed) => [timed.dek.id, timed]));
   }
@@ -69,6 +73,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const field = definition.declaredField(path);
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
     const encoded = encodeFieldValue(value, path);
+    this.#mark(path);
     if (!enabled) return value as Envelope;
     const timed = sealing && this.#ciphers.get(sealing.dek.id);
     if (!timed) throw this.#parts.sealRefusal ?? this.#noDek();
@@ -96,6 +101,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const { definition, place, services, reader } = this.#parts;
     const field = definition.declaredField(path);
     if (stored === undefined) return undefined;
+    this.#mark(path);
     if (!looksLikeEnvelope(stored)) {
       reader.passPlaintext(path, definition, place);
       return stored;
@@ -123,6 +129,12 @@ export class OpenDocument<D extends AnyDefinition> {
       token.throwIfShredded();
       return sealing === undefined || services.sealing.isStillGood(sealing, signal);
     });
+  }
+
+  #mark(path: string): void {
+    if (path === this.#lastMarked) return;
+    this.#lastMarked = path;
+    this.#seen.mark(this.#parts.definition, path);
   }
 
   #requireYoung(dek: Dek, ageMs: number): void {

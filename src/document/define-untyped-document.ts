@@ -13,7 +13,8 @@ type UntypedDocument = Record<string, unknown>;
  * Defines documents without a type, `Record<string, unknown>`, as for a collection that is chosen at run time.
  *
  * Prefer `defineDocument` where there is a type: here a misspelt path compiles, and what it should
- * encrypt is stored in clear.
+ * encrypt is stored in clear. `neverSeen` of `checkReadiness` and of the summaries of migrations names paths
+ * that no document had.
  *
  * @returns The definition. Its documents are `Record<string, unknown>` in every form; values that are opened
  *   are `unknown`.

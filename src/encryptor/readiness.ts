@@ -1,4 +1,5 @@
 /** Checks everything that encryption depends on, before traffic does. @module */
+import { seenPathsOf, type NeverSeen } from '../document/seen-paths.js';
 import type { Clock } from '../async/clock.js';
 import type { DekContext } from '../dek/dek-services.js';
 import type { DekServices } from '../dek/dek-services.js';
@@ -53,6 +54,11 @@ export interface Readiness {
    * accepted, because of `insecureAcceptUnauthenticatedRecords`. `'off'`: there is no `recordKey`.
    */
   readonly recordAuthentication: RecordAuthentication;
+  /**
+   * Declared paths that were absent from every document that this encryptor encrypted or decrypted since its
+   * start, 100 or more: often they are misspelt, and what they should encrypt is stored in clear.
+   */
+  readonly neverSeen: readonly NeverSeen[];
   /** Findings that an operator should examine; none of them makes `ready` false. */
   readonly warnings: readonly ReadinessWarning[];
   /** What looks like a problem and is none: nothing has to be done. */
@@ -78,10 +84,11 @@ interface ProbedMek extends Pick<MekReference, 'keyProvider' | 'mekName'> {
 }
 
 export async function checkReadiness(
-  { context, records }: DekServices,
+  services: DekServices,
   { encryptor, warnings, signal }: ReadinessSettings,
 ): Promise<Readiness> {
   const { enabled, mode, dekStore } = encryptor;
+  const { context, records } = services;
   const { clock, providers } = context;
   let target: RotationRecord | undefined;
   const store = await timed(clock, 'dek-store', async () => {
@@ -115,6 +122,7 @@ export async function checkReadiness(
     mode,
     ...epoch,
     recordAuthentication: recordAuthenticationOf(dekStore),
+    neverSeen: seenPathsOf(services).neverSeen,
     warnings: [...warnings, ...weakKeyWarnings(providers, dekStore), ...definitions.warnings],
     information,
   };

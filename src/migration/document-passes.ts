@@ -78,7 +78,8 @@ function passOver(
   settle: SettleDocument,
   purpose: PassEvent['purpose'],
 ): PassPlan<AnyDocumentItem, DocumentOutcome> {
-  const { store, signal, budget } = context;
+  const { store, signal, budget, seen } = context;
+  seen.beginScan();
   return {
     purpose,
     total: () => store.count({ signal }),
@@ -95,7 +96,7 @@ function passOver(
 }
 
 async function settleSelected(
-  { definition, request, signal }: MigrationContext,
+  { definition, request, signal, seen }: MigrationContext,
   settle: SettleDocument,
   item: AnyDocumentItem,
 ): Promise<SettledDocument> {
@@ -104,6 +105,7 @@ async function settleSelected(
   try {
     requirePlainObject('document', document);
     if (request.select?.(document) === false) return notSelected(key, false);
+    seen.look(definition, document);
     return await settle(item, key);
   } catch (error) {
     if (hasCode(error, 'MIGRATION_SUPERSEDED')) throw error;

@@ -8,6 +8,7 @@ import { timestampOf } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import { requireKnownProduct } from '../dek/known-product.js';
+import { SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/guards.js';
 import {
@@ -120,6 +121,7 @@ function summaryOf(
 ): MigrationSummary {
   const { dryRun } = context.request;
   const misdated = tally.lastSum('misdated');
+  const [neverSeen] = context.seen.neverSeen;
   // A dry run wraps nothing; sealing needs one wrap for each document.
   const wraps = enabled ? tally.counts.wouldChange : 0;
   return {
@@ -131,6 +133,7 @@ function summaryOf(
     retired: tally.sum('retired'),
     shredded: tally.sum('shredded'),
     ...(misdated > 0 && { misdated }),
+    ...(neverSeen && { neverSeen: neverSeen.paths }),
     ...(dryRun && { estimate: runEstimate(context, tally, wraps) }),
   };
 }
@@ -152,5 +155,6 @@ function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
   });
   const updater = new DocumentUpdater(services, writer);
   const reader = new DocumentReader(services, true, undefined);
-  return { ...context, request, definition, store, services, reader, updater, requireLease };
+  const seen = new SeenPaths();
+  return { ...context, request, definition, store, services, reader, updater, requireLease, seen };
 }

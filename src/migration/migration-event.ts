@@ -94,6 +94,11 @@ export interface MigrationSummary extends RunSummary {
   readonly shredded: number;
   /** DEKs that events of the last pass report as `misdated`; absent where there are none. */
   readonly misdated?: number;
+  /**
+   * Declared paths that none of the scanned documents had, where there were 100 or more: often they are
+   * misspelt, and what they should encrypt stays in clear. Absent where there are none.
+   */
+  readonly neverSeen?: readonly string[];
   /** Only in a dry run. */
   readonly estimate?: RunEstimate;
 }

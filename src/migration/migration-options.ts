@@ -5,6 +5,7 @@ import { isPromise } from 'node:util/types';
 import type { DocumentReader } from '../cipher/document-reader.js';
 import type { DocumentUpdater } from '../cipher/document-updater.js';
 import type { DekServices } from '../dek/dek-services.js';
+import type { SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import {
   describeType,
@@ -99,6 +100,8 @@ export interface MigrationContext extends RunContext {
   readonly reader: DocumentReader;
   readonly updater: DocumentUpdater;
   readonly request: MigrationRequest;
+  /** Which declared paths the scanned documents had. */
+  readonly seen: SeenPaths;
   /** Called before each write of a row; the document store does so itself for documents. */
   readonly requireLease: () => Promise<void>;
 }

@@ -29,6 +29,7 @@ describe('checkReadiness', () => {
       enabled: true,
       mode: 'strict',
       recordAuthentication: 'off',
+      neverSeen: [],
       warnings: [],
       information: [],
     });
@@ -123,6 +124,7 @@ describe('checkReadiness', () => {
       enabled: true,
       mode: 'strict',
       recordAuthentication: 'off',
+      neverSeen: [],
       warnings: [],
       information: [],
     });
