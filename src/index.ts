@@ -77,6 +77,7 @@ export {
   type OrphanDeksEvent,
   type OrphanDeksSummary,
 } from './inspection/find-orphan-deks.js';
+export { forgetPaths } from './migration/forget-paths.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
 export { reencryptDocuments, type ReencryptOptions } from './migration/reencrypt-documents.js';

@@ -41,6 +41,12 @@ export interface MigrationJob {
   readonly request: MigrationRequest;
   /** The scans; the tally counts each. */
   readonly work: (context: MigrationContext, tally: RunTally) => DocumentPasses;
+  /**
+   * What the migration itself knows in the end. `complete` of a dry run stays `false`.
+   *
+   * @default complete after a last scan that found nothing to do
+   */
+  readonly conclusion?: () => Pick<MigrationSummary, 'complete' | 'paths'>;
 }
 
 /** Documents are processed in order: no key is needed for long. */
@@ -115,7 +121,7 @@ async function* underLease(
 }
 
 function summaryOf(
-  { run, definition, enabled }: MigrationJob,
+  { run, definition, enabled, conclusion }: MigrationJob,
   context: MigrationContext,
   tally: RunTally,
 ): MigrationSummary {
@@ -124,16 +130,18 @@ function summaryOf(
   const [neverSeen] = context.seen.neverSeen;
   // A dry run wraps nothing; sealing needs one wrap for each document.
   const wraps = enabled ? tally.counts.wouldChange : 0;
+  const { complete, paths } = conclusion?.() ?? { complete: tally.isClean };
   return {
     ...summaryHead(context, run),
     collection: definition.collection,
-    complete: !dryRun && tally.isClean,
+    complete: !dryRun && complete,
     ...tally.counts,
     fields: tally.sum('fields'),
     retired: tally.sum('retired'),
     shredded: tally.sum('shredded'),
     ...(misdated > 0 && { misdated }),
     ...(neverSeen && { neverSeen: neverSeen.paths }),
+    ...(paths && { paths }),
     ...(dryRun && { estimate: runEstimate(context, tally, wraps) }),
   };
 }

@@ -86,6 +86,14 @@ export interface FailedDocumentEvent extends DocumentEvent {
   readonly error: unknown;
 }
 
+export interface RecordedPath {
+  readonly path: string;
+  /** What the last scan found under it. */
+  readonly envelopes: number;
+  /** It is no longer in the record; never in a dry run. */
+  readonly forgotten: boolean;
+}
+
 /** `fields`, `retired` and `shredded` are over all passes, like `changed`. */
 export interface MigrationSummary extends RunSummary {
   readonly collection: string;
@@ -99,6 +107,8 @@ export interface MigrationSummary extends RunSummary {
    * misspelt, and what they should encrypt stays in clear. Absent where there are none.
    */
   readonly neverSeen?: readonly string[];
+  /** Only of `forgetPaths`: the paths of the definitions record that the definition does not seal. */
+  readonly paths?: readonly RecordedPath[];
   /** Only in a dry run. */
   readonly estimate?: RunEstimate;
 }

@@ -40,7 +40,11 @@ export interface MigrationRequest extends RunRequest {
   readonly leaseTtlMs: number;
 }
 
-const OPTIONS = ['select', 'owner', 'leaseTtlMs'] as const;
+/** For a migration whose result is about the whole collection. */
+export type WholeMigrationOptions = Omit<MigrationOptions, 'select'>;
+
+const LEASE_OPTIONS = ['owner', 'leaseTtlMs'] as const;
+const OPTIONS = ['select', ...LEASE_OPTIONS] as const;
 const DEFAULT_LEASE_TTL_MS = 30_000;
 const LEAST_LEASE_TTL_MS = 1_000;
 export const MOST_LEASE_TTL_MS = 600_000;
@@ -54,15 +58,25 @@ export function readMigrationOptions<Options extends MigrationOptions>(
   more: readonly (keyof Options & string)[] = [],
 ): { readonly own: Options; readonly request: MigrationRequest } {
   const { own, request } = readRunOptions(options, [...more, ...OPTIONS]);
-  const { select, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = own;
-  const { owner = `${hostname()}/${String(pid)}` } = own;
+  const { select } = own;
   if (select !== undefined) requireFunction('select', select);
+  const lease = readLeaseOptions(own);
+  return { own, request: { ...request, select: select && checkedSelect(select), ...lease } };
+}
+
+/** @throws TypeError or RangeError for invalid options, `select` included. */
+export function readWholeMigrationOptions(options: WholeMigrationOptions): MigrationRequest {
+  const { own, request } = readRunOptions(options, LEASE_OPTIONS);
+  return { ...request, select: undefined, ...readLeaseOptions(own) };
+}
+
+function readLeaseOptions(
+  own: WholeMigrationOptions,
+): Pick<MigrationRequest, 'leaseTtlMs' | 'owner'> {
+  const { owner = `${hostname()}/${String(pid)}`, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = own;
   requireIdentifier('owner', owner);
   requireIntegerBetween('leaseTtlMs', leaseTtlMs, LEAST_LEASE_TTL_MS, MOST_LEASE_TTL_MS);
-  return {
-    own,
-    request: { ...request, select: select && checkedSelect(select), owner, leaseTtlMs },
-  };
+  return { owner, leaseTtlMs };
 }
 
 /**

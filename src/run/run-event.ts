@@ -7,6 +7,7 @@ export type RunName =
   | 'addRecoveryWraps'
   | 'adoptRestoredStore'
   | 'backfillDocuments'
+  | 'forgetPaths'
   | 'importDekRows'
   | 'prunePreviousWraps'
   | 'recoverDeks'

@@ -1,6 +1,7 @@
 /** Functions that work through rows or documents. @module */
 import * as core from '../../../src/index.js';
 import { BROKEN_WRAP } from '../abandoning.js';
+import { defined } from '../definition-records.js';
 import { encryptAny, envelopeAt, KEY, MEK_HEX, note, PRODUCT } from '../encryptor.js';
 import { alterIn, copied, lose } from '../importing.js';
 import { OURS } from '../recovery.js';
@@ -140,6 +141,17 @@ export const RUN_CALLS: readonly AbortableCall[] = [
       const encryption = { product, keyProviders, dekStore, clock, enabled: false };
       return (options) =>
         drained(core.removeEncryption(encryption, note, documents.store, options));
+    },
+  },
+  {
+    of: 'forgetPaths',
+    uses: ['store', 'documents'],
+    isRun: true,
+    ready: async ({ author, made, documents }) => {
+      await core.registerDefinitions(author.encryptor, [defined(['gone'])]);
+      const definition = defined(['body'], { former: ['gone'] });
+      return (options) =>
+        drained(core.forgetPaths(made.encryptor, definition, documents.store, options));
     },
   },
   {

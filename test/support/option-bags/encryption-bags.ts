@@ -24,6 +24,7 @@ export const ENCRYPTION_BAGS: readonly OptionBag[] = Object.entries({
   findOrphanDeks: (each, { documents }) => core.findOrphanDeks(each, note, documents),
   backfillDocuments: (each, { documents }) => core.backfillDocuments(each, note, documents),
   registerDefinitions: (each) => core.registerDefinitions(each, [note]),
+  forgetPaths: (each, { documents }) => core.forgetPaths(each, note, documents),
   reencryptDocuments: (each, { documents }) =>
     core.reencryptDocuments(each, note, documents, { createdBefore: PAST }),
 } satisfies Record<string, OptionBag['use']>).map(([of, use]: [string, OptionBag['use']]) => ({

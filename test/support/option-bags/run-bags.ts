@@ -188,6 +188,13 @@ export const RUN_BAGS: readonly OptionBag[] = [
       core.backfillDocuments(encryptor, note, documents, options),
   },
   {
+    of: 'forgetPaths',
+    needed: NONE,
+    optional: [...RUN, 'owner', 'leaseTtlMs'],
+    use: (options, { encryptor, documents }) =>
+      core.forgetPaths(encryptor, note, documents, options),
+  },
+  {
     of: 'reencryptDocuments',
     needed: () => ({ createdBefore: PAST }),
     optional: [...MIGRATION, 'shred', 'source'],
