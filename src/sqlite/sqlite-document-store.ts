@@ -3,7 +3,8 @@ import { systemClock, type Clock } from '../async/clock.js';
 import { StoreError } from '../errors/errors.js';
 import { documentKeyText } from '../format/key-scope.js';
 import { readOptions, requireIdentifier, requireIntegerBetween } from '../guards/guards.js';
-import { readCallOptions, readListOptions } from '../store/dek-store.js';
+import { readCallOptions } from '../store/dek-store.js';
+import { readDocumentListing } from '../store/key-prefix.js';
 import type {
   DocumentKeyProperties,
   DocumentPage,
@@ -123,20 +124,23 @@ export class SqliteDocumentStore<
   }
 
   /**
-   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   * @throws RangeError for a page size outside 1 to 10 000, for a continuation that is not of a listing with the
+   *   same prefix, and for a prefix that does not have the first key parts.
    */
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
-    const own = readListOptions(options);
-    const { pageSize = 100, continuation } = own;
+    const own = readDocumentListing(this.#key, options);
+    const { pageSize, continuation, prefix } = own;
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
-    if (continuation !== undefined) parsePageEnd(continuation, this.#key.length);
-    // Every key is after the empty text.
-    const query = { sql: this.#sql.list, values: [continuation ?? '', pageSize + 1] };
+    if (continuation !== undefined) parsePageEnd(continuation, this.#key.length, prefix.text);
+    // Every key with the prefix is after its text, and before the text with a character above `,` and `]`.
+    const { text } = prefix;
+    const values = [continuation ?? text, `${text}^`, pageSize + 1];
+    const query = { sql: this.#sql.list, values };
     const rows = await this.#all(query, own);
     const page = rows.slice(0, pageSize);
     const items = page.map((row) => this.#itemOf(row));
     const last = rows.length > pageSize ? page.at(-1) : undefined;
-    return { items, ...(last && { continuation: String(last['document_key']) }) };
+    return prefix.mark({ items, ...(last && { continuation: String(last['document_key']) }) });
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
@@ -197,7 +201,7 @@ class DocumentTable {
     this.replace = `UPDATE ${table} SET etag = ?, document = ?
       WHERE document_key = ? AND etag = ?`;
     this.delete = `DELETE FROM ${table} WHERE document_key = ? AND etag = ?`;
-    this.list = `${read} WHERE document_key > ? ORDER BY document_key LIMIT ?`;
+    this.list = `${read} WHERE document_key > ? AND document_key < ? ORDER BY document_key LIMIT ?`;
     this.count = `SELECT COUNT(*) AS total FROM ${table}`;
   }
 }

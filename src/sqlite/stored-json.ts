@@ -31,9 +31,12 @@ export function newEtag(): string {
   return randomUUID({ disableEntropyCache: true });
 }
 
-/** @throws RangeError for text that is not a continuation: the listing would begin at an arbitrary place. */
-export function parsePageEnd(continuation: string, parts: number): readonly string[] {
-  const end = parsed(continuation);
+/**
+ * @param start - The text with which every continuation of the listing starts.
+ * @throws RangeError for text that is not a continuation: the listing would begin at an arbitrary place.
+ */
+export function parsePageEnd(continuation: string, parts: number, start = ''): readonly string[] {
+  const end = continuation.startsWith(start) ? parsed(continuation) : undefined;
   if (Array.isArray(end) && end.length === parts && end.every((each) => typeof each === 'string')) {
     return end;
   }

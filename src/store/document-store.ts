@@ -16,7 +16,20 @@ export interface ListDocumentsOptions extends DocumentStoreOptions {
   readonly pageSize?: number;
   /** From the previous page; absent for the first. */
   readonly continuation?: string | undefined;
+  /**
+   * Only documents whose first key parts have these values: `{ workspaceId: 'w1' }` for the key
+   * `['workspaceId', 'id']`. @default all documents
+   */
+  readonly prefix?: Readonly<Record<string, string>> | undefined;
 }
+
+export const DOCUMENT_LIST_OPTIONS: readonly (keyof ListDocumentsOptions)[] = [
+  'pageSize',
+  'continuation',
+  'prefix',
+  'signal',
+  'onRequestCharge',
+];
 
 /** A document as a store read it. */
 export interface StoredDocumentItem<Document extends object> {
@@ -58,6 +71,10 @@ export type DocumentKeyProperties = Readonly<Record<string, unknown>>;
  *   "bc")` is not `("ab", "c")`; or refuse with a RangeError, before anything is written, a key part that the
  *   database cannot hold.
  * - **D10** reject with `signal.reason`, having written nothing, when the signal has aborted.
+ * - **D11** `list` with `prefix`: return, as D6 says, the documents whose first key parts equal the prefix byte
+ *   for byte, and no others. Refuse a prefix without the first key part, with a gap, with another name or with
+ *   a value that is no key part, and a continuation that a listing with another prefix returned, or one
+ *   without a prefix: a tenant must not get documents of another, nor miss some of its own.
  */
 export interface DocumentStore<Document extends object = Record<string, unknown>> {
   /**

@@ -7,12 +7,13 @@ import {
   type DocumentStoreSubject,
 } from './contract-case.js';
 import { DOCUMENT_LISTING_CASES } from './document-listing-contract.js';
+import { DOCUMENT_PREFIX_CASES } from './document-prefix-contract.js';
 import { DOCUMENT_VALUE_CASES } from './document-value-contract.js';
 import { DOCUMENT_WRITING_CASES } from './document-writing-contract.js';
 import { sampleDocument, type SampleDocument } from './sample-items.js';
 
 /**
- * The contract of {@link DocumentStore}, with at least one case for each rule `D1` to `D10`.
+ * The contract of {@link DocumentStore}, with at least one case for each rule `D1` to `D11`.
  *
  * Run the cases with any test runner, or without one. Each case gets a new subject from `make` and disposes
  * of it.
@@ -54,6 +55,7 @@ const CASES: readonly SubjectCase<DocumentStoreSubject>[] = [
   ...cellCases('a document', DOCUMENT_RULES, documentCell),
   ...DOCUMENT_WRITING_CASES,
   ...DOCUMENT_LISTING_CASES,
+  ...DOCUMENT_PREFIX_CASES,
   ...DOCUMENT_VALUE_CASES,
 ];
 

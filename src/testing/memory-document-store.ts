@@ -9,7 +9,8 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../store/document-store.js';
-import { readCallOptions, readListOptions } from '../store/dek-store.js';
+import { readCallOptions } from '../store/dek-store.js';
+import { readDocumentListing } from '../store/key-prefix.js';
 import { answerLater, MemoryItemTable, type TableEntry } from './memory-item-table.js';
 
 const MOST_PAGE_SIZE = 10_000;
@@ -67,14 +68,18 @@ export class MemoryDocumentStore<
   }
 
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
-    const { pageSize = 100, continuation, signal } = readListOptions(options);
+    const { pageSize, continuation, signal, prefix } = readDocumentListing(this.#key, options);
     requireIntegerBetween('pageSize', pageSize, 1, MOST_PAGE_SIZE);
     await answerLater(signal);
-    const entries = this.#table.entries(continuation);
+    const later = this.#table.entries(continuation);
+    const entries = later.filter(({ key }) => key.startsWith(prefix.text));
     const page = entries.slice(0, pageSize);
     const last = page.at(-1)?.key;
     const hasMore = entries.length > pageSize && last !== undefined;
-    return { items: page.map(toItem<Document>), ...(hasMore && { continuation: last }) };
+    return prefix.mark({
+      items: page.map(toItem<Document>),
+      ...(hasMore && { continuation: last }),
+    });
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {

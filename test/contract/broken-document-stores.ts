@@ -58,7 +58,73 @@ const texts = (value: unknown, by: (text: string) => string): unknown =>
     JSON.stringify(value, (_, each: unknown) => (typeof each === 'string' ? by(each) : each)),
   ) as unknown;
 
+/** Lists everything, and filters each page by what it does with the prefix. */
+function filtering(
+  name: string,
+  isListed: (prefix: Properties, document: Properties) => boolean,
+): Breakage {
+  return {
+    rule: 'D11',
+    name,
+    methods: (own) => ({
+      list: async (options) => {
+        const { prefix, ...rest } = (options ?? {}) as ListDocumentsOptions;
+        const page = (await pick(own, 'list')(rest)) as PageLike;
+        if (!prefix) return page;
+        return { ...page, items: page.items.filter((item) => isListed(prefix, documentOf(item))) };
+      },
+    }),
+  };
+}
+
+const isIn = (prefix: Properties, document: Properties): boolean =>
+  Object.entries(prefix).every(([part, value]) => document[part] === value);
+
+const BROKEN_PREFIXES: readonly Breakage[] = [
+  filtering('list ignores the prefix', () => true),
+  filtering('list takes a longer key part for the prefix', (prefix, document) =>
+    String(document['workspaceId']).startsWith(String(prefix['workspaceId'])),
+  ),
+  filtering('list compares the first part of the prefix alone', (prefix, document) =>
+    isIn({ workspaceId: prefix['workspaceId'] }, document),
+  ),
+  filtering('list takes any property for a key part, and any continuation', isIn),
+  {
+    rule: 'D11',
+    name: 'the second page forgets the prefix',
+    methods: (own) => ({
+      list: async (options) => {
+        const { prefix, ...rest } = (options ?? {}) as ListDocumentsOptions;
+        const { continuation = '' } = rest;
+        if (!continuation.startsWith('later:')) {
+          const page = (await pick(own, 'list')(options)) as PageLike;
+          const [last] = page.items.slice(-1);
+          if (!prefix || page.continuation === undefined || !last) return page;
+          const { workspaceId, id } = documentOf(last);
+          return { ...page, continuation: `later:${JSON.stringify([workspaceId, id])}` };
+        }
+        return pick(own, 'list')({ ...rest, continuation: continuation.slice('later:'.length) });
+      },
+    }),
+  },
+  {
+    rule: 'D11',
+    name: 'list leaves out a prefix part that is undefined',
+    methods: (own) => ({
+      list: (options) => {
+        const { prefix = {}, ...rest } = (options ?? {}) as ListDocumentsOptions;
+        const parts = Object.entries(prefix).filter(
+          ([, value]) => (value as unknown) !== undefined,
+        );
+        const kept = parts.length > 0 && { prefix: Object.fromEntries(parts) };
+        return pick(own, 'list')({ ...rest, ...kept });
+      },
+    }),
+  },
+];
+
 export const BROKEN_DOCUMENT_STORES: readonly Breakage[] = [
+  ...BROKEN_PREFIXES,
   ...brokenCells({
     create: 'create',
     get: 'get',

@@ -136,7 +136,7 @@ const CASE_OF_ANOTHER_PROCESS =
 
 describeKit('keyProviderContract', numbered('K', 13), providerCases, BROKEN_KEY_PROVIDERS);
 describeKit('dekStoreContract', numbered('S', 16), dekCases, BROKEN_DEK_STORES);
-describeKit('documentStoreContract', numbered('D', 10), documentCases, BROKEN_DOCUMENT_STORES);
+describeKit('documentStoreContract', numbered('D', 11), documentCases, BROKEN_DOCUMENT_STORES);
 
 describe('dekStoreContract, of a store that says how far its reads may lag', () => {
   it.each(someOf([3_000, 0, 0.5, 3_600_000]))('passes %d', async (lagMs) => {

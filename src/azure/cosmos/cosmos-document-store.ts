@@ -1,5 +1,11 @@
 /** Documents in a container of Azure Cosmos DB. @module */
-import type { Container, ContainerDefinition, JSONValue, SqlQuerySpec } from '@azure/cosmos';
+import type {
+  Container,
+  ContainerDefinition,
+  JSONValue,
+  PartitionKey,
+  SqlQuerySpec,
+} from '@azure/cosmos';
 import { readOptions, requireIdentifier } from '../../guards/guards.js';
 import { documentKeyText } from '../../format/key-scope.js';
 import type {
@@ -10,7 +16,8 @@ import type {
   ListDocumentsOptions,
   StoredDocumentItem,
 } from '../../store/document-store.js';
-import { readCallOptions, readListOptions } from '../../store/dek-store.js';
+import { readCallOptions } from '../../store/dek-store.js';
+import { readDocumentListing } from '../../store/key-prefix.js';
 import { CheckedContainer } from './checked-container.js';
 import { COSMOS_STORE_OPTIONS, type CosmosStoreOptions } from './cosmos-connection.js';
 import { CosmosItems, type ItemPlace } from './cosmos-items.js';
@@ -146,26 +153,50 @@ export class CosmosDocumentStore<
   }
 
   /**
-   * @throws RangeError for a page size outside 1 to 10 000 and for a continuation that is not of a listing.
+   * With a `prefix` that covers the partition key, only that partition is read.
+   *
+   * @throws RangeError for a page size outside 1 to 10 000, for a continuation that is not of a listing with the
+   *   same prefix, and for a prefix that does not have the first key parts: those of the partition key, then
+   *   the `id`.
    */
   async list(options?: ListDocumentsOptions): Promise<DocumentPage<Document>> {
-    const query = this.#select('SELECT * FROM c');
-    const { items, ...rest } = await this.#queries.page(query, readListOptions(options));
-    return { items: items.map((item) => documentIn<Document>(item)), ...rest };
+    const own = readDocumentListing(this.#key, options);
+    const { parts } = own.prefix;
+    const query = this.#select('SELECT * FROM c', parts);
+    const page = await this.#queries.page(query, own, this.#partitionIn(parts));
+    return own.prefix.mark({
+      ...page,
+      items: page.items.map((item) => documentIn<Document>(item)),
+    });
   }
 
   async count(options?: DocumentStoreOptions): Promise<number> {
-    const query = this.#select('SELECT VALUE COUNT(1) FROM c');
+    const query = this.#select('SELECT VALUE COUNT(1) FROM c', []);
     return this.#queries.count(query, readCallOptions(options));
   }
 
-  #select(select: string): SqlQuerySpec {
-    if (!this.#where) return { query: select };
-    const { condition, parameters = {} } = this.#where;
+  /** @param parts - The values of the first key parts. */
+  #select(select: string, parts: readonly string[]): SqlQuerySpec {
+    const { condition, parameters = {} } = this.#where ?? {};
+    const conditions = condition === undefined ? [] : [`(${condition})`];
+    const values: Record<string, JSONValue> = { ...parameters };
+    for (const [at, part] of parts.entries()) {
+      const name = `@fieldEncryptKeyPart${String(at)}`;
+      conditions.push(`c[${JSON.stringify(this.#key[at])}] = ${name}`);
+      values[name] = part;
+    }
+    if (conditions.length === 0) return { query: select };
     return {
-      query: `${select} WHERE (${condition})`,
-      parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })),
+      query: `${select} WHERE ${conditions.join(' AND ')}`,
+      parameters: Object.entries(values).map(([name, value]) => ({ name, value })),
     };
+  }
+
+  /** `undefined` where the parts do not cover the partition key: the query reads all partitions. */
+  #partitionIn(parts: readonly string[]): PartitionKey | undefined {
+    const { length } = this.#partitionKey;
+    if (parts.length === 0 || parts.length < length) return undefined;
+    return parts.slice(0, length);
   }
 
   #placeOf(document: object): ItemPlace {

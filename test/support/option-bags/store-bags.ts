@@ -118,9 +118,14 @@ function bagsOf<Store>(
   return Object.entries(calls).map(([method, call]) => ({
     of: `${of}.${method}`,
     needed: NONE,
-    optional: ['list', 'listItems'].includes(method) ? LIST : CALL,
+    optional: optionsOf(`${of}.${method}`),
     use: (options) => onAll(family, (store, etags) => call(store, options, etags)),
   }));
+}
+
+function optionsOf(of: string): readonly string[] {
+  if (of === 'DocumentStore.list') return [...LIST, 'prefix'];
+  return of.includes('.list') && !of.endsWith('Scope') && !of.endsWith('Products') ? LIST : CALL;
 }
 
 export const STORE_BAGS: readonly OptionBag[] = [
