@@ -11,7 +11,7 @@ export type {
 export type { DocumentWrite } from './cipher/document-write.js';
 export type { Envelope } from './format/key-scope.js';
 export type { OpenDocument } from './cipher/open-document.js';
-export type { PlaintextRead } from './cipher/plaintext-read.js';
+export type { DefinitionMismatch, PlaintextRead } from './cipher/reported-reads.js';
 export type { CallOptions } from './async/abort.js';
 export { systemClock, type Clock } from './async/clock.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
@@ -60,7 +60,7 @@ export {
   registerDefinitions,
   type RegisterDefinitionsOptions,
 } from './encryptor/register-definitions.js';
-export { backfillDocuments } from './migration/backfill-documents.js';
+export { backfillDocuments, type BackfillOptions } from './migration/backfill-documents.js';
 export {
   countPlaintext,
   type PlaintextCount,

@@ -64,7 +64,7 @@ export class DecryptedChange {
   #hasToSeal(document: object): boolean {
     const { definition, seals } = this.#parts;
     if (!seals) return false;
-    return draftOf(document, definition.tree).slots.some(
+    return draftOf(document, definition).slots.some(
       ({ field, value }) =>
         field.stage !== 'opening' && value !== undefined && !looksLikeEnvelope(value),
     );

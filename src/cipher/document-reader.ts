@@ -5,21 +5,29 @@ import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import { DEKS_AT_ONCE, DistinctDeks } from '../dek/dek-bounds.js';
-import { draftOf, type DocumentDraft } from '../document/document-draft.js';
-import { type DocumentPlace } from '../format/key-scope.js';
+import { draftOf, type DocumentDraft, type FieldSlot } from '../document/document-draft.js';
+import type { DeclaredField, FieldStage } from '../document/field-tree.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
 import { requireIdentifier, requireIntegerBetween, requirePlainObject } from '../guards/guards.js';
 import { fieldCipher, type FieldCipher, tamperedField } from './field-cipher.js';
+import { definitionMismatch, isOfFormerForm } from './former-fields.js';
 import {
-  reportsPlaintext,
+  envelopeInside,
+  envelopeInValue,
+  envelopesOfOthers,
+  isSoundEnvelope,
+} from './own-envelopes.js';
+import {
+  definitionMismatches,
   plaintextPaths,
-  reportPlaintext,
-  type PlaintextListener,
-} from './plaintext-read.js';
-import type { SealedSlot } from './write-plan.js';
+  plaintextReads,
+  type ReadListeners,
+} from './reported-reads.js';
+import type { DekSource, SealedSlot } from './write-plan.js';
 
 interface ReadPlan {
   readonly sealed: readonly SealedSlot[];
@@ -27,10 +35,12 @@ interface ReadPlan {
   readonly dekIds: readonly string[];
   /** Declared fields, or containers of them, that are plaintext and are passed through. */
   readonly passedThrough: number;
+  /** Declared values that are stored in the form of a former definition. */
+  readonly ofFormerForm: number;
 }
 
 /**
- * @param passesPlaintext - Whether plaintext in a declared field is passed through or refused.
+ * @param passesPlaintext - Whether plaintext in a declared field in stage `sealed` is passed through or refused.
  * @throws TamperedError for envelopes that are malformed or of another document, before any look-up;
  * FieldEncryptionError `PLAINTEXT_REFUSED` or `TOO_MANY_DEKS`.
  */
@@ -39,30 +49,55 @@ export function planRead(
   place: DocumentPlace,
   passesPlaintext: boolean,
 ): ReadPlan {
+  const { formerPaths } = draft.shape;
   const sealed: SealedSlot[] = [];
-  // Most documents name one DEK, and need no set.
-  let dekIds: string[] = [];
-  let named: DistinctDeks | undefined;
+  const planned = { sealed, place };
+  let named: MoreDeks;
   let passedThrough = 0;
-  for (const { path, value } of draft.misshapen) {
-    if (looksLikeEnvelope(value)) throw misplacedEnvelope(path);
-    passedThrough += passPlaintext(path, passesPlaintext);
+  let ofFormerForm = 0;
+  for (const { path, value, stage } of draft.misshapen) {
+    if (!looksLikeEnvelope(value)) passedThrough += passPlaintext(path, stage, passesPlaintext);
+    // Envelopes of the document itself were found before: another definition sealed them.
+    else if (!isOwn(value, place)) throw misplacedEnvelope(path);
   }
   for (const slot of draft.slots) {
     const { value, field } = slot;
     if (value === undefined) continue;
-    if (looksLikeEnvelope(value)) {
-      const previous = sealed.at(-1)?.envelope;
-      const envelope = envelopeOf(value, field.path, place, previous);
-      if (!previous) dekIds = [envelope.dekId];
-      else if (envelope.dekId !== previous.dekId) {
-        named ??= new DistinctDeks(dekIds);
-        named.add(envelope.dekId);
-      }
-      sealed.push({ slot, envelope });
-    } else passedThrough += passPlaintext(field.path, passesPlaintext);
+    if (looksLikeEnvelope(value)) named = addEnvelope(planned, slot, named);
+    else if (formerPaths.root && isOfFormerForm(value, formerPaths.below(field.path))) {
+      ofFormerForm += 1;
+    } else passedThrough += passPlaintext(field.path, field.stage, passesPlaintext);
   }
-  return { sealed, dekIds: named ? [...named] : dekIds, passedThrough };
+  for (const slot of draft.former) named = addEnvelope(planned, slot, named);
+  return { sealed, dekIds: dekIdsIn(sealed, named), passedThrough, ofFormerForm };
+}
+
+/** Most documents name one DEK, and need no set. */
+type MoreDeks = DistinctDeks | undefined;
+
+/** Returns the DEKs that are named up to here, where there are several. */
+function addEnvelope(
+  { sealed, place }: { readonly sealed: SealedSlot[]; readonly place: DocumentPlace },
+  slot: FieldSlot,
+  named: MoreDeks,
+): MoreDeks {
+  const previous = sealed.at(-1)?.envelope;
+  const envelope = envelopeOf(slot.value as object, slot.field.path, place, previous);
+  sealed.push({ slot, envelope });
+  if (!previous || envelope.dekId === previous.dekId) return named;
+  const deks = named ?? new DistinctDeks([previous.dekId]);
+  deks.add(envelope.dekId);
+  return deks;
+}
+
+function dekIdsIn(sealed: readonly SealedSlot[], named: MoreDeks): readonly string[] {
+  if (named) return [...named];
+  return sealed.slice(0, 1).map(({ envelope }) => envelope.dekId);
+}
+
+function isOwn(value: object, { scope }: DocumentPlace): boolean {
+  const { dekId } = value as Partial<Envelope>;
+  return typeof dekId === 'string' && isDekOf(scope, dekId) && isSoundEnvelope(value);
 }
 
 /**
@@ -81,9 +116,10 @@ export function envelopeOf(
   throw tamperedField(path, envelope.dekId);
 }
 
-/** Returns 1, for the count, or throws the refusal. */
-function passPlaintext(path: string, passesPlaintext: boolean): 1 {
-  if (passesPlaintext) return 1;
+/** Returns what to add to the count, or throws the refusal. */
+function passPlaintext(path: string, stage: FieldStage, passesPlaintext: boolean): 0 | 1 {
+  if (stage === 'opening') return 0;
+  if (passesPlaintext || stage === 'sealing') return 1;
   throw new FieldEncryptionError(
     'PLAINTEXT_REFUSED',
     `The declared field "${path}" holds plaintext, and mode "strict" refuses it: backfill the collection, or read in mode "migrate" until that is done`,
@@ -93,7 +129,7 @@ function passPlaintext(path: string, passesPlaintext: boolean): 1 {
 
 function misplacedEnvelope(path: string): TamperedError {
   return new TamperedError(
-    `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
+    `The value at "${path}" is an envelope of another document, where fields are declared inside it; a changed definition looks the same; restore the document from a backup`,
     { path },
   );
 }
@@ -149,6 +185,8 @@ export type DecryptOutcome<T> =
 
 interface ReadOptions extends CallOptions {
   readonly expect?: ExpectedKey | undefined;
+  /** Opens the envelopes in place of the document's own DEKs. */
+  readonly dekOf?: DekSource | undefined;
 }
 
 interface Reading {
@@ -156,6 +194,8 @@ interface Reading {
   readonly place: DocumentPlace;
   readonly draft: DocumentDraft;
   readonly plan: ReadPlan;
+  /** Paths of envelopes that another definition sealed. */
+  readonly mismatches: readonly string[];
 }
 
 type Outcome = DecryptOutcome<Record<string, unknown>>;
@@ -163,19 +203,17 @@ type Outcome = DecryptOutcome<Record<string, unknown>>;
 export class DocumentReader {
   readonly #deks: DekServices;
   readonly #passesPlaintext: boolean;
-  readonly #onPlaintextRead: PlaintextListener | undefined;
+  readonly #listeners: ReadListeners;
   readonly #seen: SeenPaths;
   /** Declared fields that were plaintext, and were passed through. */
   plaintextReads = 0;
+  /** Envelopes of other definitions that were passed through. */
+  definitionMismatches = 0;
 
-  constructor(
-    deks: DekServices,
-    passesPlaintext: boolean,
-    onPlaintextRead: PlaintextListener | undefined,
-  ) {
+  constructor(deks: DekServices, passesPlaintext: boolean, listeners: ReadListeners = {}) {
     this.#deks = deks;
     this.#passesPlaintext = passesPlaintext;
-    this.#onPlaintextRead = onPlaintextRead;
+    this.#listeners = listeners;
     this.#seen = seenPathsOf(deks);
   }
 
@@ -183,13 +221,15 @@ export class DocumentReader {
   read(
     definition: AnyDefinition,
     stored: object,
-    { expect, signal }: ReadOptions = {},
+    { expect, signal, dekOf }: ReadOptions = {},
   ): Promise<Record<string, unknown>> | Record<string, unknown> {
     if (expect !== undefined) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
     const { dekIds } = reading.plan;
     const [first] = dekIds;
-    if (first === undefined || dekIds.length > 1) return this.#readMixed(reading, signal);
+    if (first === undefined || dekIds.length > 1 || dekOf) {
+      return this.#readMixed(reading, { signal, dekOf });
+    }
     const dek = this.#deks.context.dekCache.get(first);
     return dek ? this.#finish(reading, () => dek) : this.#readCold(reading, first);
   }
@@ -202,12 +242,13 @@ export class DocumentReader {
   /** Reads a document with several generations, or none. */
   async #readMixed(
     reading: Reading,
-    signal: AbortSignal | undefined,
+    { signal, dekOf }: ReadOptions,
   ): Promise<Record<string, unknown>> {
     const { context, loader } = this.#deks;
     const { dekIds } = reading.plan;
-    const load = async (dekId: string): Promise<Dek> =>
+    const own = async (dekId: string): Promise<Dek> =>
       context.dekCache.get(dekId) ?? loader.load(dekId);
+    const load = dekOf ?? own;
     const loading = { concurrency: DEKS_AT_ONCE, signal };
     const loaded = await mapConcurrently(dekIds, load, loading);
     const deks = new Map(dekIds.map((dekId, index) => [dekId, loaded[index] as Dek]));
@@ -233,20 +274,29 @@ export class DocumentReader {
   }
 
   /** For one field: passes, counts and reports its plaintext, or refuses it. */
-  passPlaintext(path: string, definition: AnyDefinition, place: DocumentPlace): void {
-    this.plaintextReads += passPlaintext(path, this.#passesPlaintext);
-    if (reportsPlaintext(this.#onPlaintextRead)) {
-      reportPlaintext(this.#onPlaintextRead, definition, place, [path]);
+  passPlaintext(
+    { path, stage }: DeclaredField,
+    definition: AnyDefinition,
+    place: DocumentPlace,
+  ): void {
+    const passed = passPlaintext(path, stage, this.#passesPlaintext);
+    this.plaintextReads += passed;
+    const { onPlaintextRead } = this.#listeners;
+    if (passed > 0 && plaintextReads.isReported(onPlaintextRead)) {
+      plaintextReads.report(onPlaintextRead, { definition, place, paths: [path] });
     }
   }
 
   #start(definition: AnyDefinition, stored: object, expect: ExpectedKey | undefined): Reading {
-    const draft = draftOf(stored, definition.tree);
+    const draft = draftOf(stored, definition);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     if (expect) requireExpected(definition, place, expect);
     this.#seen.look(definition, draft.document);
+    const found = envelopesOfOthers(draft, place.scope);
+    const [first] = found;
+    if (first && !this.#passesPlaintext) throw definitionMismatch(first, place);
     const plan = planRead(draft, place, this.#passesPlaintext);
-    return { definition, place, draft, plan };
+    return { definition, place, draft, plan, mismatches: found.map(({ path }) => path) };
   }
 
   #finish(reading: Reading, dekOf: (dekId: string) => Dek): Record<string, unknown> {
@@ -254,16 +304,35 @@ export class DocumentReader {
     let cipher: FieldCipher | undefined;
     for (const { slot, envelope } of plan.sealed) {
       if (cipher?.dekId !== envelope.dekId) cipher = fieldCipher(dekOf(envelope.dekId), place);
-      slot.fill(cipher.open(slot.field, envelope));
+      const value = cipher.open(slot.field, envelope);
+      if (typeof value === 'object') this.#checkInside(value, slot.field.path, reading);
+      slot.fill(value);
     }
     if (plan.passedThrough > 0) this.#countPlaintext(reading);
+    if (reading.mismatches.length > 0) this.#countMismatches(reading, reading.mismatches);
     return draft.document;
+  }
+
+  /** For an envelope of the document that was sealed as part of a value. */
+  #checkInside(value: unknown, path: string, reading: Reading): void {
+    const inner = envelopeInside(value, reading.place.scope);
+    if (!inner) return;
+    if (!this.#passesPlaintext) throw envelopeInValue(path, inner.dekId);
+    this.#countMismatches(reading, [path]);
   }
 
   #countPlaintext({ definition, place, draft, plan }: Reading): void {
     this.plaintextReads += plan.passedThrough;
-    if (!reportsPlaintext(this.#onPlaintextRead)) return;
-    reportPlaintext(this.#onPlaintextRead, definition, place, plaintextPaths(draft));
+    const { onPlaintextRead } = this.#listeners;
+    if (!plaintextReads.isReported(onPlaintextRead)) return;
+    plaintextReads.report(onPlaintextRead, { definition, place, paths: plaintextPaths(draft) });
+  }
+
+  #countMismatches({ definition, place }: Reading, paths: readonly string[]): void {
+    this.definitionMismatches += paths.length;
+    const { onDefinitionMismatch } = this.#listeners;
+    if (!definitionMismatches.isReported(onDefinitionMismatch)) return;
+    definitionMismatches.report(onDefinitionMismatch, { definition, place, paths });
   }
 }
 

@@ -15,7 +15,8 @@ import {
 } from '../store/document-store.js';
 import { takeTurn, type DocumentTurn } from './document-turns.js';
 import { DocumentWrite } from './document-write.js';
-import type { DekSource, DocumentWriter } from './document-writer.js';
+import type { DocumentWriter } from './document-writer.js';
+import type { DekSource } from './write-plan.js';
 import { StoredEnvelopes } from './own-envelopes.js';
 
 type Loose = Record<string, unknown>;

@@ -104,7 +104,7 @@ export class DocumentWrite<Document extends object = Record<string, unknown>> {
   /** @internal Whether the write is known to have landed: no other writer can have made its ciphertexts. */
   hasLandedIn(stored: object): boolean {
     const own = this.#ownCiphertexts();
-    const { slots } = draftOf(stored, this.#parts.definition.tree);
+    const { slots } = draftOf(stored, this.#parts.definition);
     return slots.some(({ value }) => own.has(ciphertextIn(value)));
   }
 

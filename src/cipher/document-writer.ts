@@ -3,8 +3,8 @@ import { untilAborted } from '../async/abort.js';
 import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import { draftToWrite } from '../document/document-draft.js';
-import { type DocumentPlace } from '../format/key-scope.js';
+import { draftToWrite, type DocumentDraft } from '../document/document-draft.js';
+import { type DocumentPlace } from '../document/define-document.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { AnyDefinition } from '../document/typed-document.js';
@@ -12,18 +12,19 @@ import { hasCode } from '../errors/errors.js';
 import { ciphertextIn } from '../format/key-scope.js';
 import { fieldCipher } from './field-cipher.js';
 import { refusedEnvelope, type StoredEnvelopes } from './own-envelopes.js';
+import { notMoved, requireNothingFormer } from './former-fields.js';
 import {
-  plaintextToReseal,
+  type DekSource,
+  inClear,
+  planFormer,
   planWrite,
+  reopenToMove,
   requireNoUndeclared,
   type LookAlikeRule,
   type PlainSlot,
   type SealedSlot,
   type WritePlan,
 } from './write-plan.js';
-
-/** Returns the DEK that a document's envelope names. */
-export type DekSource = (dekId: string) => Promise<Dek>;
 
 /** The stored document that a write replaces, and when the call began. */
 export interface WriteParts {
@@ -112,13 +113,35 @@ export class DocumentWriter {
     markIn: MarkIn,
     parts: WriteParts,
   ): Promise<WrittenDocument> | WrittenDocument {
-    const draft = draftToWrite(document, definition.tree);
+    const draft = draftToWrite(document, definition);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
-    const plan = planWrite(draft, place, this.#isRefused);
-    this.#seen.look(definition, draft.document);
     const { over, signal } = parts;
     const token = parts.token ?? parts.begun?.get(place.scope.scopeId) ?? this.#tokenOf(place);
     const where = { place, token, over, signal };
+    return draft.former.length > 0
+      ? this.#writeFormer(definition, draft, where, markIn)
+      : this.#writeDraft(definition, draft, where, markIn);
+  }
+
+  async #writeFormer(
+    definition: AnyDefinition,
+    draft: DocumentDraft,
+    where: SealingParts,
+    markIn: MarkIn,
+  ): Promise<WrittenDocument> {
+    const opened = await this.#openFormer(draft, where.place, { from: where });
+    return this.#writeDraft(definition, draftToWrite(opened, definition), where, markIn);
+  }
+
+  #writeDraft(
+    definition: AnyDefinition,
+    draft: DocumentDraft,
+    where: SealingParts,
+    markIn: MarkIn,
+  ): Promise<WrittenDocument> | WrittenDocument {
+    if (this.#enabled) requireNothingFormer(draft);
+    const plan = planWrite(draft, where.place, this.#isRefused);
+    this.#seen.look(definition, draft.document);
     if (plan.carried.length === 0) return this.#sealed(draft.document, where, plan.plain);
     return this.#writeCarried(draft.document, where, plan, markIn(plan));
   }
@@ -133,6 +156,10 @@ export class DocumentWriter {
     const plain = [...plan.plain];
     for (const each of plan.carried) {
       const { slot, envelope } = each;
+      if (slot.field.stage === 'opening') {
+        await this.#storeInClear(each, place, where);
+        continue;
+      }
       const open = (dek: Dek): Plaintext =>
         fieldCipher(dek, place).reopen(slot.field, envelope).encoded;
       const encoded = await this.#openOwn(each, open, where);
@@ -153,17 +180,55 @@ export class DocumentWriter {
     document: object,
     from: OpeningParts = {},
   ): Promise<WrittenDocument> {
-    const draft = draftToWrite(document, definition.tree);
+    let draft = draftToWrite(document, definition);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
+    if (draft.former.length > 0) {
+      const opened = await this.#openFormer(draft, place, { from, movesAll: true });
+      draft = draftToWrite(opened, definition);
+    }
+    if (this.#enabled) requireNothingFormer(draft);
     const { plain, carried } = planWrite(draft, place, this.#isRefused);
     const { token = this.#tokenOf(place), over, signal } = from;
     const opened: PlainSlot[] = [];
     for (const each of carried) {
-      const reopen = (dek: Dek): Plaintext => plaintextToReseal(dek, place, each);
-      opened.push({ slot: each.slot, encoded: await this.#openOwn(each, reopen, from) });
+      const { slot } = each;
+      const reopen = (dek: Dek): Plaintext => reopenToMove(dek, place, each).encoded;
+      if (slot.field.stage === 'opening') await this.#storeInClear(each, place, from);
+      else opened.push({ slot, encoded: await this.#openOwn(each, reopen, from) });
     }
     const where = { place, token, over, signal };
     return this.#sealed(draft.document, where, [...plain, ...opened]);
+  }
+
+  /**
+   * Returns the document with the envelopes at former paths opened where declared paths have taken their
+   * place; others stay, once they have opened here.
+   *
+   * @throws FieldEncryptionError `DEFINITION_MISMATCH` for one that would stay, with `movesAll`.
+   */
+  async #openFormer(
+    draft: DocumentDraft,
+    place: DocumentPlace,
+    { from, movesAll = false }: { readonly from: OpeningParts; readonly movesAll?: boolean },
+  ): Promise<object> {
+    requireNoUndeclared(draft, place, this.#isRefused);
+    const { formerPaths } = draft.shape;
+    for (const each of planFormer(draft, place)) {
+      const { slot, envelope } = each;
+      const { field } = slot;
+      const isReplaced = formerPaths.isReplaced(field);
+      if (movesAll && !isReplaced) throw notMoved(field.path, envelope.dekId);
+      const reopen = (dek: Dek): unknown => reopenToMove(dek, place, each).value;
+      const value = await this.#openOwn(each, reopen, from);
+      slot.fill(isReplaced ? value : envelope);
+    }
+    return draft.document;
+  }
+
+  async #storeInClear(each: SealedSlot, place: DocumentPlace, from: OpeningParts): Promise<void> {
+    const reopen = (dek: Dek): unknown => reopenToMove(dek, place, each).value;
+    const { slot } = each;
+    slot.fill(inClear(await this.#openOwn(each, reopen, from), slot.field.path));
   }
 
   /**
@@ -175,7 +240,7 @@ export class DocumentWriter {
     plaintexts: ReadonlyMap<string | undefined, Plaintext>,
     parts: WriteParts,
   ): Promise<WrittenDocument | undefined> {
-    const draft = draftToWrite(stored, definition.tree);
+    const draft = draftToWrite(stored, definition);
     const place = definition.placeOf(this.#deks.context.product, draft.document);
     requireNoUndeclared(draft, place, this.#isRefused);
     const plain = draft.slots.flatMap((slot) => {
@@ -273,7 +338,8 @@ function sealed(
 }
 
 function shortest(carried: readonly SealedSlot[]): SealedSlot | undefined {
-  return carried.reduce<SealedSlot | undefined>(
+  const staysSealed = carried.filter(({ slot }) => slot.field.stage !== 'opening');
+  return staysSealed.reduce<SealedSlot | undefined>(
     (found, each) => (found && found.envelope.ct.length <= each.envelope.ct.length ? found : each),
     undefined,
   );

@@ -14,7 +14,7 @@ import {
 } from '../crypto/aes.js';
 import { lengthPrefixed, tuple } from '../crypto/key-schedule.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import type { DocumentPlace } from '../format/key-scope.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import type { DeclaredField } from '../document/field-tree.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import type { Envelope } from '../format/key-scope.js';
@@ -190,7 +190,7 @@ export function fieldCipher(dek: Dek, place: DocumentPlace): FieldCipher {
 /** One message for every way in which a field can fail: it tells an attacker nothing. */
 export function tamperedField(path: string, dekId: string): TamperedError {
   return new TamperedError(
-    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; restore the document from a backup`,
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; a changed definition looks the same; restore the document from a backup`,
     { path, dekId },
   );
 }

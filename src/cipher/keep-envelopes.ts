@@ -24,12 +24,12 @@ export interface OpenedDocument {
  *   declared value that looks like an envelope: the caller may have received it from a client.
  */
 export function keepEnvelopes(
-  { tree }: AnyDefinition,
+  definition: AnyDefinition,
   before: OpenedDocument | undefined,
   changed: object,
 ): Record<string, unknown> {
-  const { document, slots } = draftToWrite(changed, tree);
-  const known = new KnownEnvelopes(before && envelopesIn(before, tree));
+  const { document, slots } = draftToWrite(changed, definition);
+  const known = new KnownEnvelopes(before && envelopesIn(before, definition.tree));
   const keep = (find: (slot: FieldSlot) => object | undefined) => (slot: FieldSlot) => {
     const envelope = find(slot);
     if (envelope) slot.fill(envelope);

@@ -3,7 +3,7 @@ import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import type { DocumentPlace } from '../format/key-scope.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type {
@@ -59,7 +59,7 @@ export class OpenDocument<D extends AnyDefinition> {
   /**
    * Seals one value for a declared path. For `tags[]` this is one element.
    *
-   * With `enabled: false` it returns the value unchanged.
+   * With `enabled: false`, and for a path in stage `opening`, it returns the value unchanged.
    *
    * @throws TypeError for a value that JSON cannot hold; RangeError for one that is too long, and for a path
    *   that is not declared.
@@ -72,6 +72,7 @@ export class OpenDocument<D extends AnyDefinition> {
     const { definition, sealing, services, enabled } = this.#parts;
     const field = definition.declaredField(path);
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
+    if (enabled && field.stage === 'opening') return value as Envelope;
     const encoded = encodeFieldValue(value, path);
     this.#mark(path);
     if (!enabled) return value as Envelope;
@@ -85,7 +86,7 @@ export class OpenDocument<D extends AnyDefinition> {
   }
 
   /**
-   * Opens one stored value of a declared path; returns `undefined` for an absent one.
+   * Opens one stored value of a declared or former path; returns `undefined` for an absent one.
    *
    * Plaintext is passed through in mode `'migrate'` and with `enabled: false`, counted and reported.
    *
@@ -99,11 +100,11 @@ export class OpenDocument<D extends AnyDefinition> {
 
   #opened(path: string, stored: unknown): unknown {
     const { definition, place, services, reader } = this.#parts;
-    const field = definition.declaredField(path);
+    const field = definition.storedField(path);
     if (stored === undefined) return undefined;
     this.#mark(path);
     if (!looksLikeEnvelope(stored)) {
-      reader.passPlaintext(path, definition, place);
+      reader.passPlaintext(field, definition, place);
       return stored;
     }
     const envelope = envelopeOf(stored, path, place, this.#lastOpened);

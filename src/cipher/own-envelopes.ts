@@ -1,7 +1,12 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
-import { draftOf } from '../document/document-draft.js';
-import { type DocumentPlace } from '../format/key-scope.js';
-import type { FieldNode } from '../document/field-tree.js';
+import { type DocumentDraft, draftOf, type DraftShape } from '../document/document-draft.js';
+import { type DocumentPlace } from '../document/define-document.js';
+import {
+  FormerPaths,
+  type DeclaredField,
+  type FieldNode,
+  type PlaceSteps,
+} from '../document/field-tree.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode, FieldEncryptionError } from '../errors/errors.js';
 import {
@@ -17,8 +22,8 @@ import {
 
 export interface LookAlikeSearch {
   readonly scope: KeyScope;
-  /** Envelopes at these paths are in their place. */
-  readonly tree: readonly FieldNode[];
+  /** Envelopes at declared and former paths are in their place. */
+  readonly shape: DraftShape;
   /** Whether plain values at declared paths are searched too. */
   readonly intoValues: boolean;
 }
@@ -57,22 +62,25 @@ export class OwnLookAlike {
     return this.#text(() => '[]');
   }
 
+  get steps(): PlaceSteps {
+    const steps: (number | string)[] = [];
+    for (let step = this.#step; step.holder; step = step.holder) steps.push(step.name);
+    return steps.reverse();
+  }
+
   #text(element: (index: number) => string): string {
-    const names: string[] = [];
-    for (let step = this.#step; step.holder; step = step.holder) {
-      const { name } = step;
-      names.push(typeof name === 'number' ? element(name) : `.${name}`);
-    }
-    const text = names.reverse().join('');
+    const names = this.steps.map((step) => (typeof step === 'number' ? element(step) : `.${step}`));
+    const text = names.join('');
     return text.startsWith('.') ? text.slice(1) : text;
   }
 }
 
 /** Takes time linear in the size of the document, and no stack at any depth. */
 export function ownLookAlikes(document: object, search: LookAlikeSearch): readonly OwnLookAlike[] {
+  const { tree, formerPaths } = search.shape;
   const found: OwnLookAlike[] = [];
   const seen = new Set<object>();
-  const left: Step[] = [{ value: document, holder: undefined, name: '', below: search.tree }];
+  const left: Step[] = [{ value: document, holder: undefined, name: '', below: tree }];
   for (let step = left.pop(); step; step = left.pop()) {
     const { value, below, each } = step;
     if (looksLikeEnvelope(value)) {
@@ -88,7 +96,7 @@ export function ownLookAlikes(document: object, search: LookAlikeSearch): readon
     if (Array.isArray(value)) addElements(left, step, search);
     else if (!ArrayBuffer.isView(value)) addProperties(left, step, search);
   }
-  return found;
+  return formerPaths.root ? found.filter(({ steps }) => !formerPaths.at(steps)) : found;
 }
 
 /** An object for which this is false holds nothing that could be lost. */
@@ -105,7 +113,7 @@ export function isSoundEnvelope(value: object): boolean {
 function addElements(left: Step[], holder: Step, search: LookAlikeSearch): void {
   const { each } = holder;
   // A list of declared fields may be long, and needs no search.
-  if (each?.field && !search.intoValues) return;
+  if (each?.field && !mayHoldOthers(each.field, search)) return;
   for (const [index, value] of (holder.value as unknown[]).entries()) {
     addDeclared(left, { value, holder, name: index }, each, search);
   }
@@ -126,11 +134,51 @@ function addDeclared(
   left: Step[],
   { value, holder, name }: Pick<Step, 'holder' | 'name'> & { readonly value: unknown },
   node: FieldNode | undefined,
-  { intoValues }: LookAlikeSearch,
+  search: LookAlikeSearch,
 ): void {
   if (typeof value !== 'object' || value === null) return;
-  if (node?.field && (!intoValues || looksLikeEnvelope(value))) return;
+  if (node?.field && (looksLikeEnvelope(value) || !mayHoldOthers(node.field, search))) return;
   left.push({ value, holder, name, below: node?.children ?? NOTHING });
+}
+
+/** Whether a value is searched that is not an envelope itself; one that stays in clear always is. */
+function mayHoldOthers({ stage }: DeclaredField, { intoValues }: LookAlikeSearch): boolean {
+  return intoValues || stage === 'opening';
+}
+
+const NONE: readonly OwnLookAlike[] = [];
+
+/** Returns the envelopes of a stored document that another definition sealed. */
+export function envelopesOfOthers(draft: DocumentDraft, scope: KeyScope): readonly OwnLookAlike[] {
+  if (hasOnlyItsFields(draft)) return NONE;
+  const { document, shape } = draft;
+  const found = ownLookAlikes(document, { scope, shape, intoValues: true });
+  return found.filter(({ value }) => isSoundEnvelope(value));
+}
+
+/** True for most documents, without a search: every object in it is the envelope of a declared field. */
+function hasOnlyItsFields({ document, shape, slots }: DocumentDraft): boolean {
+  let objects = 0;
+  for (const name in document) {
+    const value = document[name];
+    if (typeof value === 'object' && value !== null) objects += 1;
+  }
+  if (objects === 0) return true;
+  if (!shape.tree.every(({ field, each }) => field && !each)) return false;
+  return objects === slots.filter(({ value }) => looksLikeEnvelope(value)).length;
+}
+
+const NO_FIELDS: DraftShape = { tree: [], formerPaths: new FormerPaths([], []) };
+
+/** Returns every envelope of the document, wherever it is. */
+export function ownEnvelopes(document: object, scope: KeyScope): readonly OwnLookAlike[] {
+  const found = ownLookAlikes(document, { scope, shape: NO_FIELDS, intoValues: true });
+  return found.filter(({ value }) => isSoundEnvelope(value));
+}
+
+/** Returns an envelope of the document inside the opened value of one of its fields. */
+export function envelopeInside(value: unknown, scope: KeyScope): OwnLookAlike | undefined {
+  return typeof value === 'object' && value !== null ? ownEnvelopes(value, scope)[0] : undefined;
 }
 
 /** For a value that would count as an envelope when it is read back. */
@@ -159,7 +207,7 @@ export function undeclaredEnvelope({ place, dekId }: OwnLookAlike): FieldEncrypt
   const what = place === '' ? 'The document itself' : `The value at "${place}"`;
   return new FieldEncryptionError(
     'ENVELOPE_REFUSED',
-    `${what} looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
+    `${what} looks like an envelope of this document, and the definition declares no field there: remove it; where an earlier definition sealed it, add its path to "former"`,
     { path: place, dekId },
   );
 }
@@ -168,7 +216,7 @@ export function undeclaredEnvelope({ place, dekId }: OwnLookAlike): FieldEncrypt
 export function envelopeInValue(path: string, dekId: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'DEFINITION_MISMATCH',
-    `The value that is sealed at "${path}" holds an envelope of this document under DEK ${dekId}, from another definition: open both, the inner one with the definition that sealed it, and write the plain value`,
+    `The value that is sealed at "${path}" holds an envelope of this document under DEK ${dekId}, from another definition: open both in mode "migrate", the inner one with the definition that sealed it, and write the plain value`,
     { path, dekId },
   );
 }
@@ -195,10 +243,14 @@ export class StoredEnvelopes {
   }
 
   static of(definition: AnyDefinition, product: string, stored: object): StoredEnvelopes {
-    const { tree } = definition;
     const place = definition.placeOf(product, stored);
-    const values = draftOf(stored, tree).slots.map(({ value }) => value);
-    const beside = ownLookAlikes(stored, { scope: place.scope, tree, intoValues: true });
+    const { slots, former } = draftOf(stored, definition);
+    const values = [...slots, ...former].map(({ value }) => value);
+    const beside = ownLookAlikes(stored, {
+      scope: place.scope,
+      shape: definition,
+      intoValues: true,
+    });
     return new StoredEnvelopes(
       values.flatMap((value) => ownDekIdOf(value, place)),
       beside.flatMap(({ value }) => ownDekIdOf(value, place)),

@@ -3,20 +3,23 @@ import type { Plaintext } from '../crypto/aes.js';
 import type { Dek } from '../dek/dek.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
-import type { DocumentPlace } from '../format/key-scope.js';
+import type { DocumentPlace } from '../document/define-document.js';
 import { ELEMENT_SUFFIX } from '../document/field-tree.js';
 import { indexedPath } from '../document/indexed-path.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
 import { describeValue } from '../guards/guards.js';
-import { fieldCipher, encodeFieldValue } from './field-cipher.js';
+import { fieldCipher, encodeFieldValue, type ReopenedValue } from './field-cipher.js';
 import {
   ownLookAlikes,
   refusedEnvelope,
   undeclaredEnvelope,
-  isSoundEnvelope,
+  envelopeInside,
   envelopeInValue,
 } from './own-envelopes.js';
+
+/** Returns the DEK that a document's envelope names. */
+export type DekSource = (dekId: string) => Promise<Dek>;
 
 export interface PlainSlot {
   readonly slot: FieldSlot;
@@ -50,8 +53,9 @@ export function planWrite(
   isRefused: LookAlikeRule = ANY_LOOK_ALIKE,
 ): WritePlan {
   requireNoUndeclared(draft, place, isRefused);
-  for (const { path, expected, value } of draft.misshapen) {
+  for (const { path, expected, value, stage } of draft.misshapen) {
     if (looksLikeEnvelope(value)) throw refusedEnvelope(path);
+    if (stage === 'opening') continue;
     throw new TypeError(
       `The value at "${path}" expected ${expected}, because fields in it are encrypted; got ${describeValue(value)}`,
     );
@@ -60,7 +64,7 @@ export function planWrite(
   const carried: SealedSlot[] = [];
   let named: DistinctDeks | undefined;
   let nth = -1;
-  const placeOf = (): string => indexedPath(draft.document, draft.tree, nth) as string;
+  const placeOf = (): string => indexedPath(draft.document, draft.shape.tree, nth) as string;
   for (const slot of draft.slots) {
     const { value, field } = slot;
     nth += 1;
@@ -69,20 +73,40 @@ export function planWrite(
       const envelope = ownEnvelope(value, slot, place);
       (named ??= new DistinctDeks()).add(envelope.dekId);
       carried.push({ slot, envelope });
-    } else plain.push({ slot, encoded: encodeFieldValue(value, field.path, placeOf) });
+    } else if (field.stage !== 'opening') {
+      plain.push({ slot, encoded: encodeFieldValue(value, field.path, placeOf) });
+    }
   }
   return { plain, carried };
 }
 
 /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope of the document outside its fields. */
 export function requireNoUndeclared(
-  { document, tree }: DocumentDraft,
+  { document, shape }: DocumentDraft,
   { scope }: DocumentPlace,
   isRefused: LookAlikeRule = ANY_LOOK_ALIKE,
 ): void {
-  const found = ownLookAlikes(document, { scope, tree, intoValues: false });
+  const found = ownLookAlikes(document, { scope, shape, intoValues: false });
   const refused = found.find(({ value }) => isRefused(value));
   if (refused) throw undeclaredEnvelope(refused);
+}
+
+/** @throws As {@link planWrite}, for what is at former paths. */
+export function planFormer(draft: DocumentDraft, place: DocumentPlace): readonly SealedSlot[] {
+  const named = new DistinctDeks();
+  return draft.former.map((slot) => {
+    const envelope = ownEnvelope(slot.value as object, slot, place);
+    named.add(envelope.dekId);
+    return { slot, envelope };
+  });
+}
+
+/** @throws TypeError for bytes, which have no form in clear. */
+export function inClear(value: unknown, path: string): unknown {
+  if (!(value instanceof Uint8Array)) return value;
+  throw new TypeError(
+    `The value at "${path}" is bytes, which have no plaintext form in a document: replace them with text before they are opened`,
+  );
 }
 
 function ownEnvelope(value: object, { field }: FieldSlot, place: DocumentPlace): Envelope {
@@ -105,21 +129,19 @@ function readEnvelope(value: object, path: string): Envelope {
 }
 
 /**
- * Returns the plaintext of a sealed field unchanged, even if it could not be sealed now.
+ * Returns a sealed value that will be sealed again, or stored in clear; its plaintext is unchanged, even if it
+ * could not be sealed now.
  *
  * @throws TamperedError where it does not open; FieldEncryptionError `DEFINITION_MISMATCH` where it holds an
  *   envelope of the document: its DEK would then count as unused.
  */
-export function plaintextToReseal(
+export function reopenToMove(
   dek: Dek,
   place: DocumentPlace,
   { slot: { field }, envelope }: SealedSlot,
-): Plaintext {
-  const { value, encoded } = fieldCipher(dek, place).reopen(field, envelope);
-  if (typeof value === 'object' && value !== null) {
-    const found = ownLookAlikes(value, { scope: place.scope, tree: [], intoValues: true });
-    const inner = found.find((each) => isSoundEnvelope(each.value));
-    if (inner) throw envelopeInValue(field.path, inner.dekId);
-  }
-  return encoded;
+): ReopenedValue {
+  const reopened = fieldCipher(dek, place).reopen(field, envelope);
+  const inner = envelopeInside(reopened.value, place.scope);
+  if (inner) throw envelopeInValue(field.path, inner.dekId);
+  return reopened;
 }

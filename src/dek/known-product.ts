@@ -17,15 +17,21 @@ type ProductStore = Pick<Required<DekStore>, 'count' | 'getItem' | 'listProducts
 
 const MOST_NAMED = 10;
 
+interface KnownProductOptions extends DekStoreOptions {
+  /** Accepts the first product of a store: there is no other that could be meant. */
+  readonly mayBeFirst?: boolean;
+}
+
 /** @throws FieldEncryptionError `PRODUCT_EMPTY` where the product has neither rows nor a record. */
 export async function requireKnownProduct(
   dekStore: ProductStore,
   product: string,
-  options: DekStoreOptions,
+  { mayBeFirst = false, ...options }: KnownProductOptions,
 ): Promise<void> {
   if ((await dekStore.count({ product }, options)) > 0) return;
   if (await readRotationItem(dekStore, product, options)) return;
-  throw await productEmpty(dekStore, product, options);
+  const products = await dekStore.listProducts(options);
+  if (products.length > 0 || !mayBeFirst) throw productEmptyBeside(products, product);
 }
 
 export async function productEmpty(
@@ -33,7 +39,10 @@ export async function productEmpty(
   product: string,
   options: DekStoreOptions,
 ): Promise<FieldEncryptionError> {
-  const products = await dekStore.listProducts(options);
+  return productEmptyBeside(await dekStore.listProducts(options), product);
+}
+
+function productEmptyBeside(products: readonly string[], product: string): FieldEncryptionError {
   return new FieldEncryptionError(
     'PRODUCT_EMPTY',
     `The product "${shortName(product)}" has neither DEK rows nor a rotation record in this store${found(products)}: correct "product" or "dekStore"; pass "allowEmpty: true" where nothing was encrypted yet`,

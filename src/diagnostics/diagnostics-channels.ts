@@ -8,7 +8,8 @@ import type { KeyProviderErrorCode } from '../errors/errors.js';
  * `wrap`, `unwrap` and `store` are tracing channels, with a message object for each call: see {@link
  * WrapMessage}, {@link UnwrapMessage} and {@link StoreMessage}. Subscribe to `tracing:<name>:asyncEnd` for
  * finished calls, or to all five with Node's `tracingChannel(name)`. The others are plain channels: {@link
- * CacheMessage}, {@link RetryMessage}, {@link RunMessage} and {@link PlaintextReadMessage}.
+ * CacheMessage}, {@link RetryMessage}, {@link RunMessage} and, also for `definitionMismatch`, {@link
+ * PlaintextReadMessage}.
  *
  * Messages are plain data: names, ids, counts and codes. They never hold a key, a wrap, ciphertext, plaintext
  * or a key part of a document. They hold no error object either, because an error of an adapter may quote its
@@ -47,6 +48,7 @@ export const diagnosticsChannels = {
   retry: 'bytelyst.field-encrypt.retry',
   run: 'bytelyst.field-encrypt.run',
   plaintextRead: 'bytelyst.field-encrypt.plaintext-read',
+  definitionMismatch: 'bytelyst.field-encrypt.definition-mismatch',
 } as const;
 
 /**
@@ -88,6 +90,12 @@ export interface PlaintextReadMessage {
 }
 
 export const plaintextReadChannel: Channel = channel(diagnosticsChannels.plaintextRead);
+
+/**
+ * A stored document holds an envelope that another definition sealed, and it was passed through as it is; one
+ * {@link PlaintextReadMessage} for each that `definitionMismatches` counts.
+ */
+export const definitionMismatchChannel: Channel = channel(diagnosticsChannels.definitionMismatch);
 
 /**
  * A request to a key service failed, and its provider is about to retry it. The last failure of a call is not

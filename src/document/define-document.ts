@@ -1,5 +1,6 @@
 /** Defines which fields of a kind of document are encrypted. @module */
-import { documentPlace, type DocumentPlace } from '../format/key-scope.js';
+import { RecentMap } from '../async/expiring-map.js';
+import { keyScope, type KeyScope } from '../format/key-scope.js';
 import {
   readOptions,
   requireIdentifier,
@@ -19,6 +20,33 @@ import {
   type StagesByPath,
 } from './field-tree.js';
 import type { GivenPath, KeyProperty, WithReasons } from './field-path.js';
+
+export interface DocumentPlace {
+  readonly product: string;
+  readonly collection: string;
+  /** Values of the definition's key properties, in the definition's order. */
+  readonly keyParts: readonly string[];
+  /** The scope of the DEK that seals the document. */
+  readonly scope: KeyScope;
+  /** Equal for two places if and only if collection and key parts are equal. */
+  readonly identity: string;
+}
+
+// Hashing a place costs as much as sealing a short field.
+const recentPlaces = new RecentMap<DocumentPlace>(2_000);
+
+export function documentPlace(
+  product: string,
+  collection: string,
+  keyParts: readonly string[],
+): DocumentPlace {
+  let name = '';
+  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
+  return recentPlaces.getOrMake(name, () => {
+    const scope = keyScope('document', product, [collection, ...keyParts]);
+    return { product, collection, keyParts, scope, identity: scope.scopeId };
+  });
+}
 
 /** The argument of the function that {@link defineDocument} returns. */
 export interface DocumentShape<K extends string, P extends string, S = StagesOf<P>> {
@@ -91,7 +119,7 @@ export class DocumentDefinition<
     refuseKeyParts(this.tree, this.key);
     this.stages = stagesByPath(this.fields, stageOf);
     this.former = readFormer(former, { declared: this.fields, key: this.key });
-    this.formerPaths = new FormerPaths(this.former);
+    this.formerPaths = new FormerPaths(this.former, this.fields);
     this.#declared = new Map(declaredFields(this.tree).map((field) => [field.path, field]));
     Object.freeze(this);
   }
@@ -108,6 +136,12 @@ export class DocumentDefinition<
         return part;
       }),
     );
+  }
+
+  /** @internal */
+  storedField(path: string): DeclaredField {
+    const former = this.formerPaths.fields.find((field) => field.path === path);
+    return former ?? this.declaredField(path);
   }
 
   /** @internal */

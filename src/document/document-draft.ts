@@ -2,7 +2,15 @@
 import { keepHiddenClasses } from '../crypto/aes.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
 import { isPlainObject, refuseToJson, requirePlainObject } from '../guards/guards.js';
-import { type DeclaredField, declaredField, type FieldNode } from './field-tree.js';
+import {
+  type DeclaredField,
+  declaredField,
+  type FieldNode,
+  type FieldStage,
+  type FormerNode,
+  type FormerPaths,
+  strictestStage,
+} from './field-tree.js';
 
 type Holder = Record<string | number, unknown>;
 
@@ -15,13 +23,21 @@ export interface FieldSlot {
   fill(value: unknown): void;
 }
 
+/** Where fields are; a definition has this shape. */
+export interface DraftShape {
+  readonly tree: readonly FieldNode[];
+  readonly formerPaths: FormerPaths;
+}
+
 export interface DocumentDraft {
-  /** Shares all values outside the declared paths with the original. */
+  /** Shares all values outside the declared and former paths with the original. */
   readonly document: Record<string, unknown>;
   readonly slots: readonly FieldSlot[];
+  /** Envelopes at former paths, or what looks like one. */
+  readonly former: readonly FieldSlot[];
   /** Containers without the declared shape, which were left unchanged. */
   readonly misshapen: readonly Misshapen[];
-  readonly tree: readonly FieldNode[];
+  readonly shape: DraftShape;
 }
 
 /**
@@ -35,6 +51,8 @@ interface Misshapen {
   readonly path: string;
   readonly expected: 'an array' | 'a plain object';
   readonly value: unknown;
+  /** The strictest stage of the fields in it. */
+  readonly stage: FieldStage;
 }
 
 class Slot implements FieldSlot {
@@ -63,14 +81,17 @@ keepHiddenClasses(new Slot(declaredField('field'), { field: '' }, 'field'));
 
 interface Walk {
   readonly slots: FieldSlot[];
+  readonly former: FieldSlot[];
+  /** The containers that are copies; only where there are former paths. */
+  readonly copies: Set<object> | undefined;
   readonly misshapen: Misshapen[];
   /** A stored document is read whatever its size and prototype. */
   readonly isToBeWritten: boolean;
 }
 
 /** @throws TypeError where the document is not a plain object: a copy would differ from it. */
-export function draftOf(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
-  return draft(document, tree, false);
+export function draftOf(document: unknown, shape: DraftShape): DocumentDraft {
+  return draft(document, shape, false);
 }
 
 /**
@@ -78,21 +99,63 @@ export function draftOf(document: unknown, tree: readonly FieldNode[]): Document
  *
  * @throws TypeError also for a function `toJSON`; RangeError for more than {@link MOST_FIELDS}.
  */
-export function draftToWrite(document: unknown, tree: readonly FieldNode[]): DocumentDraft {
-  return draft(document, tree, true);
+export function draftToWrite(document: unknown, shape: DraftShape): DocumentDraft {
+  return draft(document, shape, true);
 }
 
-function draft(
-  document: unknown,
-  tree: readonly FieldNode[],
-  isToBeWritten: boolean,
-): DocumentDraft {
+function draft(document: unknown, shape: DraftShape, isToBeWritten: boolean): DocumentDraft {
   requirePlainObject('document', document);
   const copy = { ...document };
   if (isToBeWritten) refuseToJson([document, copy]);
-  const walk: Walk = { slots: [], misshapen: [], isToBeWritten };
-  copyChildren(walk, copy, tree);
-  return { document: copy, slots: walk.slots, misshapen: walk.misshapen, tree };
+  const { root } = shape.formerPaths;
+  const copies = root && new Set<object>([copy]);
+  const walk: Walk = { slots: [], former: [], misshapen: [], copies, isToBeWritten };
+  copyChildren(walk, copy, shape.tree);
+  if (root) copyProperties(walk, copy, root);
+  const { slots, former, misshapen } = walk;
+  return { document: copy, slots, former, misshapen: unlessFormer(misshapen, former), shape };
+}
+
+/** An envelope at a former path may be where the declaration expects a container. */
+function unlessFormer(
+  misshapen: readonly Misshapen[],
+  former: readonly FieldSlot[],
+): readonly Misshapen[] {
+  if (former.length === 0) return misshapen;
+  const envelopes = new Set(former.map(({ value }) => value));
+  return misshapen.filter(({ value }) => !envelopes.has(value));
+}
+
+function copyProperties(walk: Walk, holder: Holder, { properties }: FormerNode): void {
+  for (const [name, node] of properties) {
+    if (Object.hasOwn(holder, name)) copyFormer(walk, holder, name, node);
+  }
+}
+
+function copyFormer(walk: Walk, holder: Holder, at: string | number, node: FormerNode): void {
+  const value = holder[at];
+  if (looksLikeEnvelope(value)) {
+    if (node.field) walk.former.push(new Slot(node.field, holder, at));
+  } else if (Array.isArray(value)) {
+    if (!node.elements) return;
+    const elements = copyOnce(walk, value, () => Array.from(value as unknown[]));
+    holder[at] = elements;
+    for (const index of elements.keys()) {
+      copyFormer(walk, elements as unknown as Holder, index, node.elements);
+    }
+  } else if (isPlainObject(value) && node.properties.size > 0) {
+    const properties = copyOnce(walk, value, () => ({ ...value }));
+    holder[at] = properties;
+    copyProperties(walk, properties, node);
+  }
+}
+
+/** A container that was copied for a declared field has slots already. */
+function copyOnce<T extends object>({ copies }: Walk, value: T, copy: () => T): T {
+  if (copies?.has(value)) return value;
+  const copied = copy();
+  copies?.add(copied);
+  return copied;
 }
 
 function copyChildren(walk: Walk, holder: Holder, children: readonly FieldNode[]): void {
@@ -107,7 +170,8 @@ function copyElements(walk: Walk, holder: Holder, node: FieldNode): void {
   const elements = holder[node.name];
   if (elements === undefined || elements === null) return;
   if (!Array.isArray(elements)) {
-    walk.misshapen.push({ path: node.path, expected: 'an array', value: elements });
+    const stage = strictestStage(node);
+    walk.misshapen.push({ path: node.path, expected: 'an array', value: elements, stage });
     return;
   }
   if (walk.isToBeWritten) {
@@ -116,16 +180,13 @@ function copyElements(walk: Walk, holder: Holder, node: FieldNode): void {
   }
   // Not a slice: holes become values, and are then refused like any other `undefined`.
   const copied = Array.from(elements as unknown[]);
+  walk.copies?.add(copied);
   holder[node.name] = copied;
   for (const index of copied.keys()) copyValue(walk, copied as unknown as Holder, index, node);
 }
 
-function copyValue(
-  walk: Walk,
-  holder: Holder,
-  at: string | number,
-  { field, path, children }: FieldNode,
-): void {
+function copyValue(walk: Walk, holder: Holder, at: string | number, node: FieldNode): void {
+  const { field, path, children } = node;
   if (field) {
     walk.slots.push(new Slot(field, holder, at));
     return;
@@ -133,11 +194,13 @@ function copyValue(
   const value = holder[at];
   if (value === undefined || value === null) return;
   if (!isPlainObject(value) || looksLikeEnvelope(value)) {
-    walk.misshapen.push({ path, expected: 'a plain object', value });
+    const stage = strictestStage(node);
+    walk.misshapen.push({ path, expected: 'a plain object', value, stage });
     return;
   }
   const copied: Holder = { ...(value as Holder) };
   if (walk.isToBeWritten) refuseToJson([value, copied], path);
+  walk.copies?.add(copied);
   holder[at] = copied;
   copyChildren(walk, copied, children);
 }

@@ -122,6 +122,12 @@ function segmentText({ name, each }: PathSegment): string {
   return each ? name + ELEMENT_SUFFIX : name;
 }
 
+/** The strictest stage of the fields at or below a node. */
+export function strictestStage({ field, children }: FieldNode): FieldStage {
+  const stages = field ? [field.stage] : children.map(strictestStage);
+  return FIELD_STAGES.find((stage) => stages.includes(stage)) ?? 'sealed';
+}
+
 /** A step on the way to former paths, which may overlap. */
 export interface FormerNode {
   /** The former path that ends here. */
@@ -144,33 +150,57 @@ export class FormerPaths {
   readonly fields: readonly DeclaredField[];
   /** `undefined` where there is no former path. */
   readonly root: FormerNode | undefined;
+  readonly #replaced: ReadonlySet<string>;
+  /** By declared path; most have none. */
+  readonly #below = new Map<string, FormerNode | undefined>();
 
-  constructor(paths: readonly string[]) {
+  constructor(paths: readonly string[], declared: readonly string[]) {
     this.fields = paths.map((path) => declaredField(path));
     const root = formerBranch();
     for (const field of this.fields) addFormer(root, field);
     this.root = paths.length > 0 ? root : undefined;
+    const steps = declared.map((path) => stepsOf('fields', path));
+    this.#replaced = new Set(
+      paths.filter((path) => steps.some((each) => overlap(each, stepsOf('former', path)))),
+    );
+  }
+
+  /** Whether a declared path takes the place of a former one: it contains it, or is inside it. */
+  isReplaced({ path }: DeclaredField): boolean {
+    return this.#replaced.has(path);
   }
 
   /** The former path that covers exactly this place. */
   at(steps: PlaceSteps): DeclaredField | undefined {
-    let node = this.root;
-    for (const step of steps) {
-      node = typeof step === 'number' ? node?.elements : node?.properties.get(step);
-    }
-    return node?.field;
+    return nodeAt(this.root, steps)?.field;
   }
 
   /** What former paths expect at a declared path. */
   below(path: string): FormerNode | undefined {
-    let node = this.root;
-    if (!node) return undefined;
-    for (const { name, each } of parseFieldPath('fields', path)) {
-      node = node?.properties.get(name);
-      if (each) node = node?.elements;
-    }
-    return node;
+    if (!this.root) return undefined;
+    if (!this.#below.has(path)) this.#below.set(path, nodeAt(this.root, stepsOf('fields', path)));
+    return this.#below.get(path);
   }
+}
+
+/** For any element of a list. */
+const ELEMENT = 0;
+
+function stepsOf(list: 'fields' | 'former', path: string): PlaceSteps {
+  return parseFieldPath(list, path).flatMap(({ name, each }) => (each ? [name, ELEMENT] : [name]));
+}
+
+function overlap(one: PlaceSteps, other: PlaceSteps): boolean {
+  const length = Math.min(one.length, other.length);
+  return one.slice(0, length).every((step, index) => step === other[index]);
+}
+
+function nodeAt(root: FormerNode | undefined, steps: PlaceSteps): FormerNode | undefined {
+  let node = root;
+  for (const step of steps) {
+    node = typeof step === 'number' ? node?.elements : node?.properties.get(step);
+  }
+  return node;
 }
 
 function formerBranch(): FormerBranch {

@@ -74,7 +74,7 @@ export function encryptorParts(options: FieldEncryptorOptions): EncryptorParts {
   const checked = new CheckedDekStore(dekStore, { product, clock });
   const context = { product, providers, dekStore: checked, dekCache, clock, recoveryKey };
   const deks = dekServices(context, { fenceTtlMs, epochs: epochsSeenBy(settings) });
-  const reader = new DocumentReader(deks, mode === 'migrate' || !enabled, own.onPlaintextRead);
+  const reader = new DocumentReader(deks, mode === 'migrate' || !enabled, own);
   const writer = new DocumentWriter(deks, enabled);
   return { settings, deks, reader, writer, updater: new DocumentUpdater(deks, writer) };
 }

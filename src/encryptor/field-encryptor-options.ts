@@ -2,7 +2,7 @@
 import type { Clock } from '../async/clock.js';
 import { type CallOptions, ownCallOptions } from '../async/abort.js';
 import { withConcurrency } from '../cipher/document-reader.js';
-import type { PlaintextRead } from '../cipher/plaintext-read.js';
+import type { DefinitionMismatch, PlaintextRead } from '../cipher/reported-reads.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type {
   AnyDefinition,
@@ -57,6 +57,12 @@ export interface FieldEncryptorOptions {
    * waits for it, so keep it short; an error in it is ignored and fails no read.
    */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
+  /**
+   * Called where mode `'migrate'` passed an envelope through that another definition sealed, once its document
+   * was read; as often as `definitionMismatches` counts. Mode `'strict'` throws `DEFINITION_MISMATCH` instead.
+   * Like `onPlaintextRead`, it receives no value, and its errors are ignored.
+   */
+  readonly onDefinitionMismatch?: (mismatch: DefinitionMismatch) => void;
   /**
    * An RSA public key of 2048, 3072 or 4096 bits, PEM. Each DEK that is created or rewrapped is also wrapped
    * for it: if every version of the MEK is lost, the holder of the private key, which belongs offline,
@@ -131,6 +137,7 @@ const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
   'enabled',
   'insecureAllowDisabledInProduction',
   'onPlaintextRead',
+  'onDefinitionMismatch',
   'recoveryKey',
   'fenceTtlMs',
   'minimumEpoch',
@@ -144,9 +151,12 @@ const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
 export function readEncryptorOptions(options: FieldEncryptorOptions): FieldEncryptorOptions {
   const own = readOptions(options, OPTIONS);
   const { enabled = true, insecureAllowDisabledInProduction: isAllowed = false } = own;
-  const { mode = 'strict', onPlaintextRead } = own;
+  const { mode = 'strict', onPlaintextRead, onDefinitionMismatch } = own;
   requireOneOf('mode', mode, ['strict', 'migrate']);
   if (onPlaintextRead !== undefined) requireFunction('onPlaintextRead', onPlaintextRead);
+  if (onDefinitionMismatch !== undefined) {
+    requireFunction('onDefinitionMismatch', onDefinitionMismatch);
+  }
   requireBoolean('enabled', enabled);
   requireBoolean('insecureAllowDisabledInProduction', isAllowed);
   if (!enabled && !isAllowed) refuseInProduction();

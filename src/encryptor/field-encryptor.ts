@@ -97,6 +97,11 @@ export class FieldEncryptor extends DocumentCalls {
     return this.#reader.plaintextReads;
   }
 
+  /** Envelopes of other definitions that were read and passed through, since the start. */
+  get definitionMismatches(): number {
+    return this.#reader.definitionMismatches;
+  }
+
   /**
    * Seals every declared field that is plaintext, under the document's own DEK.
    *

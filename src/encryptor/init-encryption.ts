@@ -1,5 +1,5 @@
 /** Creates an encryptor from environment variables. @module */
-import type { PlaintextRead } from '../cipher/plaintext-read.js';
+import type { DefinitionMismatch, PlaintextRead } from '../cipher/reported-reads.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
@@ -12,6 +12,7 @@ import {
   type VaultSettings,
 } from './environment.js';
 import { FieldEncryptor } from './field-encryptor.js';
+import type { FieldEncryptorOptions } from './field-encryptor-options.js';
 import { requireBackfilled, type BackfilledCollection } from '../inspection/count-plaintext.js';
 import { readOptions, requireBoolean, requireFunction, requireList } from '../guards/guards.js';
 import { loadKeyVault, type AzureCredential, type KeyVaultModule } from './load-key-vault.js';
@@ -77,6 +78,8 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, 
   readonly insecureAcceptUnauthenticatedRecords?: boolean;
   /** Called for each declared field that was plaintext and was passed through; it receives no value. */
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
+  /** Called for each envelope of another definition that was passed through; it receives no value. */
+  readonly onDefinitionMismatch?: (mismatch: DefinitionMismatch) => void;
   /** Used only for a product's first rotation record. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** Replaced in tests. @default the machine's clock */
@@ -101,6 +104,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   'collections',
   ...OPS_LIMIT_OPTIONS,
   'onPlaintextRead',
+  'onDefinitionMismatch',
   'fenceTtlMs',
   'clock',
   ...ALLOWANCES,
@@ -166,9 +170,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
 export async function initEncryption(options: InitEncryptionOptions): Promise<FieldEncryptor> {
   const own = ownCallOptions(options, OPTIONS);
   own.signal?.throwIfAborted();
-  const { dekStore, env = process.env, clock, fenceTtlMs, onPlaintextRead } = own;
-  const { signal, insecureAcceptUnauthenticatedRecords } = own;
-  const { insecureAllowDisabledInProduction } = own;
+  const { dekStore, env = process.env, clock, signal } = own;
   requireAllowances(own);
   if (own.keyVault !== undefined) requireFunction('keyVault', own.keyVault);
   const settings = readEnvironment(env, own);
@@ -187,21 +189,31 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     dekCache,
     keyProviders: await keyProvidersFor(keys, own),
     ...settings.recordKeys,
-    ...(insecureAcceptUnauthenticatedRecords !== undefined && {
-      insecureAcceptUnauthenticatedRecords,
-    }),
-    ...(insecureAllowDisabledInProduction !== undefined && { insecureAllowDisabledInProduction }),
     ...(mode && { mode }),
     ...(recoveryKey !== undefined && { recoveryKey }),
     ...(minimumEpoch !== undefined && { minimumEpoch }),
-    ...(fenceTtlMs !== undefined && { fenceTtlMs }),
-    ...(onPlaintextRead !== undefined && { onPlaintextRead }),
-    ...(clock && { clock }),
+    ...passedOn(own),
   };
   const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
   await registerCollections(encryptor, collections, own);
   if (settings.requireBackfilled) await requireBackfilled(collections, { signal });
   return encryptor;
+}
+
+const PASSED_ON = [
+  'insecureAcceptUnauthenticatedRecords',
+  'insecureAllowDisabledInProduction',
+  'fenceTtlMs',
+  'onPlaintextRead',
+  'onDefinitionMismatch',
+  'clock',
+] as const;
+
+type PassedOn = Pick<FieldEncryptorOptions, (typeof PASSED_ON)[number]>;
+
+function passedOn(options: InitEncryptionOptions): PassedOn {
+  const given = PASSED_ON.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]])) as PassedOn;
 }
 
 async function registerCollections(

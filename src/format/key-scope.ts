@@ -1,6 +1,5 @@
 /** Key scopes, the ids of their DEKs, and envelopes: docs/format.md, "Key scope" and "Envelope". @module */
 import { hash } from 'node:crypto';
-import { RecentMap } from '../async/expiring-map.js';
 import { tuple } from '../crypto/key-schedule.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import { requireIdentifier } from '../guards/guards.js';
@@ -86,33 +85,6 @@ export function documentKeyText(key: readonly string[], document: object): strin
     return part;
   });
   return JSON.stringify(parts);
-}
-
-export interface DocumentPlace {
-  readonly product: string;
-  readonly collection: string;
-  /** Values of the definition's key properties, in the definition's order. */
-  readonly keyParts: readonly string[];
-  /** The scope of the DEK that seals the document. */
-  readonly scope: KeyScope;
-  /** Equal for two places if and only if collection and key parts are equal. */
-  readonly identity: string;
-}
-
-// Hashing a place costs as much as sealing a short field.
-const recentPlaces = new RecentMap<DocumentPlace>(2_000);
-
-export function documentPlace(
-  product: string,
-  collection: string,
-  keyParts: readonly string[],
-): DocumentPlace {
-  let name = '';
-  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
-  return recentPlaces.getOrMake(name, () => {
-    const scope = keyScope('document', product, [collection, ...keyParts]);
-    return { product, collection, keyParts, scope, identity: scope.scopeId };
-  });
 }
 
 /** An encrypted field value as it is stored: plain JSON. */

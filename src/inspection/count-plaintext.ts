@@ -1,7 +1,10 @@
 /** Counts what a backfill still has to do, and requires that nothing is left. @module */
 import { documentPages, type AnyDocumentStore } from '../run/scanned-document.js';
-import { plaintextPaths } from '../cipher/plaintext-read.js';
-import { draftOf } from '../document/document-draft.js';
+import { plaintextPaths } from '../cipher/reported-reads.js';
+import { type DocumentDraft, draftOf } from '../document/document-draft.js';
+import type { FieldStage } from '../document/field-tree.js';
+import { clearFormerPath } from '../cipher/former-fields.js';
+import { looksLikeEnvelope } from '../format/key-scope.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { FieldEncryptionError } from '../errors/errors.js';
@@ -17,10 +20,26 @@ export interface PlaintextCount {
   readonly fields: number;
   /** Documents that were read. */
   readonly scanned: number;
+  /**
+   * Each path that is on its way: former paths, and those in stage `sealing` or `opening`. Absent where the
+   * definition has none.
+   */
+  readonly paths?: readonly PathCount[];
+}
+
+/** What is left at one path. A step is done where the count that it has to bring down is 0. */
+export interface PathCount {
+  readonly path: string;
+  readonly stage: FieldStage | 'former';
+  /** Values in clear, at most one of a document for a former path: `sealing` is over at 0. */
+  readonly plain: number;
+  /** Envelopes: `opening`, and a former path, are over at 0. */
+  readonly sealed: number;
 }
 
 /**
- * Counts the declared fields that are still plaintext, in one scan over the collection.
+ * Counts the declared fields that are still plaintext, in one scan over the collection; and what is left at
+ * each path that is on its way in or out of encryption.
  *
  * Reads only, and needs no key: it counts what a reader in mode `'migrate'` would pass through. `null` in a
  * declared field counts; an absent field does not, and neither does anything that looks like an envelope,
@@ -62,15 +81,75 @@ async function count(
   signal: AbortSignal | undefined,
 ): Promise<PlaintextCount> {
   let [documents, fields, scanned] = [0, 0, 0];
+  const paths = new PathCounts(definition);
   for await (const items of documentPages(documentStore, signal)) {
     for (const { document } of items) {
-      const plain = plaintextPaths(draftOf(document, definition.tree)).length;
+      const draft = draftOf(document, definition);
+      const plain = plaintextPaths(draft).length;
       if (plain > 0) documents += 1;
       fields += plain;
       scanned += 1;
+      paths.add(draft);
     }
   }
-  return { documents, fields, scanned };
+  const onTheirWay = paths.counts;
+  return { documents, fields, scanned, ...(onTheirWay.length > 0 && { paths: onTheirWay }) };
+}
+
+interface Count {
+  plain: number;
+  sealed: number;
+}
+
+/** Counts the paths that are on their way in or out of encryption. */
+class PathCounts {
+  readonly #stages = new Map<string, FieldStage | 'former'>();
+  readonly #counts = new Map<string, Count>();
+
+  constructor({ fields, stages, former }: AnyDefinition) {
+    for (const path of fields) {
+      const stage = stages[path];
+      if (stage !== undefined && stage !== 'sealed') this.#stages.set(path, stage);
+    }
+    for (const path of former) this.#stages.set(path, 'former');
+    for (const path of this.#stages.keys()) this.#counts.set(path, { plain: 0, sealed: 0 });
+  }
+
+  get counts(): readonly PathCount[] {
+    return [...this.#stages].map(([path, stage]) => ({
+      path,
+      stage,
+      ...(this.#counts.get(path) as Count),
+    }));
+  }
+
+  add(draft: DocumentDraft): void {
+    if (this.#counts.size === 0) return;
+    const { slots, former, misshapen, shape } = draft;
+    const clear = clearFormerPath(draft);
+    const path = shape.formerPaths.fields.find(
+      (field) => clear !== undefined && isAtOrInside(clear, field.path),
+    )?.path;
+    if (path !== undefined) this.#add(path, 'plain');
+    for (const { field, value } of [...slots, ...former]) {
+      if (value !== undefined) this.#add(field.path, looksLikeEnvelope(value) ? 'sealed' : 'plain');
+    }
+    for (const { path } of misshapen) {
+      for (const known of this.#counts.keys()) {
+        if (known.startsWith(path)) this.#add(known, 'plain');
+      }
+    }
+  }
+
+  #add(path: string, what: keyof Count): void {
+    const count = this.#counts.get(path);
+    if (count) count[what] += 1;
+  }
+}
+
+function isAtOrInside(path: string, container: string): boolean {
+  const inside = [`${container}.`, `${container}[]`];
+  return path === container || inside.some((start) => path.startsWith(start));
 }
 
 /** @internal @param owner - The owner of the parts in messages, `collections[].`, or empty. */

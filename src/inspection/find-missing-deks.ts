@@ -5,7 +5,7 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors/errors.js';
 import { isLive, parseDekRow } from '../format/dek-row.js';
 import { isPlainObject } from '../guards/guards.js';
-import { storedFieldsOf, strayEnvelopes } from '../run/stored-fields.js';
+import { storedFieldsOf } from '../run/stored-fields.js';
 import type { OutcomeOf } from '../run/run-event.js';
 import {
   documentPages,
@@ -173,7 +173,7 @@ function namedDeks(context: DocumentSearchContext, { document, etag }: AnyDocume
       ...envelope,
       path: slot.field.path,
     }));
-    const named = [...declared, ...strayEnvelopes(document, fields)];
+    const named = [...declared, ...fields.strays];
     return { key, etag, pathsByDekId: pathsByDekIdOf(named) };
   } catch (error) {
     return { key, etag, error };

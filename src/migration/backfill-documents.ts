@@ -1,7 +1,4 @@
 /** Encrypts what is still plaintext, beside live traffic. @module */
-import { isSoundEnvelope } from '../cipher/own-envelopes.js';
-import { planWrite } from '../cipher/write-plan.js';
-import { draftToWrite } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import type { EncryptionContext } from '../run/run-context.js';
 import type { AnyDocument } from '../run/scanned-document.js';
@@ -14,10 +11,32 @@ import {
   readMigrationOptions,
   type MigrationOptions,
 } from './migration-options.js';
-import { storedFieldsOf } from '../run/stored-fields.js';
+import {
+  hasToMove,
+  requireAllReplaced,
+  requireNoStray,
+  storedFieldsOf,
+} from '../run/stored-fields.js';
+import { requireStorable, upgradedDocument, type UpgradeDocument } from './upgrade-document.js';
+import { requireFunction, requireOneOf } from '../guards/guards.js';
+
+export interface BackfillOptions extends MigrationOptions {
+  /**
+   * Renames and reshapes each document on the way: needed where envelopes are at former paths whose place no
+   * declared path takes. @default none
+   */
+  readonly upgrade?: UpgradeDocument;
+  /**
+   * `'opening'`: only documents with an envelope at a path in stage `opening`, the way out of encryption.
+   *
+   * @default every document that does not fit the definition
+   */
+  readonly stage?: 'opening';
+}
 
 /**
- * Encrypts every declared field of a collection that is still plaintext, beside live traffic.
+ * Encrypts every declared field of a collection that is still plaintext, beside live traffic; and brings
+ * documents of earlier definitions to the current one.
  *
  * Nothing happens before the first `next()`, and when you stop pulling only the documents in flight are
  * finished. Stop at any point, by leaving the loop, by the signal or by a crash, and run it again: it
@@ -27,6 +46,12 @@ import { storedFieldsOf } from '../run/stored-fields.js';
  * `'strict'`. For each document, plaintext is sealed under the document's own DEK, sealed values stay
  * unchanged, and the document is replaced under the etag that was read. A concurrent edit wins: the document
  * is then read and checked again. Scans are repeated until one finds nothing to do.
+ *
+ * Where the definition changed: an envelope at a path in stage `opening` is stored in clear, and what is under
+ * a former path is sealed under the declared path that took its place. Where none did, pass `upgrade`: it
+ * receives the decrypted document, and returns it as the definition expects it. Unchanged fields keep their
+ * envelopes. A document fails with `DEFINITION_MISMATCH` where text that was sealed would be stored in clear
+ * at a place that is not declared; of other values only those left at a former path are refused.
  *
  * Only one migration at a time works on a collection. While another one is alive, this one is refused; the
  * lease of a dead one is taken over after a whole period without a heartbeat, which `lease` events count
@@ -69,9 +94,12 @@ export async function* backfillDocuments(
   encryption: EncryptionContext,
   definition: AnyDefinition,
   documentStore: DocumentStore<object>,
-  options: MigrationOptions = {},
+  options: BackfillOptions = {},
 ): AsyncGenerator<MigrationEvent, MigrationSummary, void> {
-  const { request } = readMigrationOptions(options);
+  const { own, request } = readMigrationOptions(options, ['upgrade', 'stage']);
+  const { upgrade, stage } = own;
+  if (upgrade !== undefined) requireFunction('upgrade', upgrade);
+  if (stage !== undefined) requireOneOf('stage', stage, ['opening']);
   return yield* migrateDocuments({
     run: 'backfillDocuments',
     kind: 'backfill',
@@ -81,21 +109,31 @@ export async function* backfillDocuments(
     documentStore,
     request,
     work: (context, tally) =>
-      rewriteDocuments(context, tally, (document) => sealedOf(context, document)),
+      rewriteDocuments(context, tally, (document) => nextOf(context, document, { upgrade, stage })),
   });
 }
 
-/** `undefined` where nothing is plaintext. */
-async function sealedOf(
+type Ways = Pick<BackfillOptions, 'stage' | 'upgrade'>;
+
+/** `undefined` where the document fits the definition. */
+async function nextOf(
   context: MigrationContext,
   document: AnyDocument,
+  { stage, upgrade }: { readonly [Name in keyof Ways]-?: Ways[Name] | undefined },
 ): Promise<DocumentRewrite | undefined> {
   const { definition, reader, request } = context;
-  const { place, plain, sealed } = storedFieldsOf(context, document);
-  if (request.dryRun && plain > 0) {
+  const fields = storedFieldsOf(context, document);
+  requireNoStray(fields);
+  if (stage === 'opening' && fields.toOpen === 0) return undefined;
+  if (!hasToMove(fields)) return undefined;
+  if (!upgrade) requireAllReplaced(fields);
+  const next = upgrade
+    ? await upgradedDocument(context, { document, fields }, { upgrade })
+    : { document, fields: fields.plain + fields.misplaced };
+  if (request.dryRun) {
     // Called for their refusals: the document can be sealed, and stored with its other properties.
-    planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
-    if (sealed.length > 0) await reader.read(definition, document);
+    await requireStorable(context, next.document);
+    if (fields.sealed.length > 0) await reader.read(definition, document);
   }
-  return plain > 0 ? { document, fields: plain } : undefined;
+  return next;
 }

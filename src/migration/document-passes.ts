@@ -1,5 +1,5 @@
 /** Scans of a migration over all documents of a collection, and the writes of each. @module */
-import type { DekSource } from '../cipher/document-writer.js';
+import type { DekSource } from '../cipher/write-plan.js';
 import type { ShredToken } from '../dek/dek.js';
 import { hasCode } from '../errors/errors.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
@@ -134,7 +134,7 @@ function sumsOf(outcome: DocumentOutcome): Sums {
 /** What to seal and store instead. */
 export interface DocumentRewrite {
   readonly document: AnyDocument;
-  /** Declared values that the rewrite seals or opens, at least one. */
+  /** Values that the rewrite seals or opens; 0 where it changes only others. */
   readonly fields: number;
 }
 
@@ -153,21 +153,22 @@ export async function updateStored(
   { definition, store, updater, request, signal }: MigrationContext,
   { item, key, rewrite, resealFrom, token }: StoredUpdate,
 ): Promise<SettledDocument> {
-  const last = { looks: 0, isGone: false, fields: 0 };
+  const last = { looks: 0, isGone: false, isDone: false, fields: 0 };
   const change = async (stored: AnyDocument | undefined): Promise<AnyDocument | undefined> => {
     if (stored && request.select?.(stored) === false) throw new NotSelected();
     const next = stored && (await rewrite(stored));
     last.looks += 1;
     last.isGone = stored === undefined;
+    last.isDone = next === undefined;
     last.fields = next?.fields ?? 0;
     return next?.document;
   };
   const parts = { definition, store, key, change, from: item, signal };
   await updater.update({ ...parts, ...(resealFrom && { resealFrom }), ...(token && { token }) });
-  const { looks, isGone, fields } = last;
+  const { looks, isGone, isDone, fields } = last;
   const lostRace = looks > 1;
   if (isGone) return { outcome: { type: 'skipped', key, reason: 'removed' }, lostRace };
-  if (fields === 0) return { outcome: { type: 'unchanged', key }, lostRace };
+  if (isDone) return { outcome: { type: 'unchanged', key }, lostRace };
   return { outcome: { type: 'changed', key, fields }, lostRace };
 }
 

@@ -22,7 +22,7 @@ import {
   documentPages,
   identityOf,
 } from '../run/scanned-document.js';
-import { strayEnvelopes } from '../run/stored-fields.js';
+import { ownEnvelopes } from '../cipher/own-envelopes.js';
 import { waitForWriters } from '../run/wait-for-writers.js';
 import type { DocumentStore } from '../store/document-store.js';
 import { type DocumentPasses, keepLease } from './document-passes.js';
@@ -219,9 +219,8 @@ function check(
   });
   try {
     requirePlainObject('document', document);
-    const place = definition.placeOf(product, document);
-    // As if nothing were declared: what is in stage `opening` counts too.
-    const paths = strayEnvelopes(document, { place, tree: [] })
+    const { scope } = definition.placeOf(product, document);
+    const paths = ownEnvelopes(document, scope)
       .map(({ path }) => path)
       .filter((path) => found.candidates.includes(path));
     for (const each of paths) found.add(each);

@@ -104,7 +104,12 @@ async function* underLease(
   const { collection } = definition;
   const { product, clock, dekStore } = context;
   const { leaseTtlMs, dryRun } = request;
-  if (!request.allowEmpty) await requireKnownProduct(dekStore, product, { signal: context.signal });
+  if (!request.allowEmpty) {
+    // The first backfill creates what a product has in the store.
+    const canListProducts = readEncryption(job.encryption).dekStore.listProducts !== undefined;
+    const mayBeFirst = kind === 'backfill' && canListProducts;
+    await requireKnownProduct(dekStore, product, { signal: context.signal, mayBeFirst });
+  }
   const owner = `${request.owner} since ${timestampOf(clock)} #${randomBytes(4).toString('hex')}`;
   if (!dryRun) {
     const terms = { product, collection, kind, owner, leaseTtlMs, dekStore, clock };
@@ -162,7 +167,7 @@ function contextOf(job: MigrationJob, slot: LeaseSlot): MigrationContext {
     beforeWrite: requireLease,
   });
   const updater = new DocumentUpdater(services, writer);
-  const reader = new DocumentReader(services, true, undefined);
+  const reader = new DocumentReader(services, true);
   const seen = new SeenPaths();
   return { ...context, request, definition, store, services, reader, updater, requireLease, seen };
 }

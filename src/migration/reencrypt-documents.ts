@@ -5,7 +5,13 @@ import { DekLoader } from '../dek/dek-loader.js';
 import { GenerationBound } from '../dek/dek-bounds.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended } from '../errors/errors.js';
-import { readEncryption, readOptions, requireBoolean, readPastMoment } from '../guards/guards.js';
+import {
+  readEncryption,
+  readOptions,
+  requireBoolean,
+  requireFunction,
+  readPastMoment,
+} from '../guards/guards.js';
 import { ConfiguredProviders } from '../provider/configured-providers.js';
 import type { KeyProvider } from '../provider/key-provider.js';
 import { requireDekStore, requireKeyProvider } from '../run/required-parts.js';
@@ -27,6 +33,7 @@ import {
 } from './migration-options.js';
 import { Reencrypter } from './reencrypter.js';
 import { previewFloor, settleFloor } from './reencryption-floor.js';
+import type { UpgradeDocument } from './upgrade-document.js';
 
 const MOST_ROUNDS = 8;
 const MOST_SOURCE_DEKS = 1_000;
@@ -49,13 +56,15 @@ const MOST_SOURCE_DEKS = 1_000;
  * reads it once more, and shreds its old DEKs. Copies of the documents in backups then cannot be read.
  * Without it old DEKs stay `retired`.
  *
+ * Documents that do not fit the definition are brought to it on the way, as by {@link backfillDocuments}.
+ *
  * It stops, resumes and shares its lease like {@link backfillDocuments}. Every document is readable at any
  * time: its new row is durable before it, and its old row outlives it.
  *
  * @param encryption - A `FieldEncryptor`, or its parts.
  * @returns Events as they happen; `finished` is the last. A document that cannot be opened is a `failed`
  *   event and stays unchanged with its DEKs, and the run continues; so does one with an envelope where the
- *   definition declares no field. DEKs without a stored document are not changed: `findOrphanDeks` finds
+ *   definition declares no field (`DEFINITION_MISMATCH`). DEKs without a stored document are not changed: `findOrphanDeks` finds
  *   them.
  * @throws TypeError or RangeError for invalid options, and with `enabled: false`.
  * @throws FieldEncryptionError What {@link backfillDocuments} throws.
@@ -113,7 +122,8 @@ async function* reencrypt(
   const oldDeks = request.dryRun
     ? await previewFloor(context, request.createdBefore)
     : yield* settleFloor(context, request.createdBefore);
-  const reencrypter = new Reencrypter(context, oldDeks, source);
+  const { upgrade } = request;
+  const reencrypter = new Reencrypter(context, oldDeks, { source, upgrade });
   const { settle, shred, dryRun } = reencrypter;
   yield* documentPasses(context, tally, request.dryRun ? dryRun : settle);
   if (request.dryRun) return;
@@ -167,12 +177,15 @@ export interface ReencryptOptions extends MigrationOptions {
   /** Shreds the old DEKs once no document can name them any more. @default false */
   readonly shred?: boolean;
   readonly source?: ReencryptSource;
+  /** Renames and reshapes each document on the way. @default none */
+  readonly upgrade?: UpgradeDocument;
 }
 
 interface ReencryptRequest extends MigrationRequest {
   readonly createdBefore: string;
   readonly shred: boolean;
   readonly source: ReencryptSource | undefined;
+  readonly upgrade: UpgradeDocument | undefined;
 }
 
 const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
@@ -182,9 +195,15 @@ const SOURCE: readonly (keyof ReencryptSource)[] = ['keyProvider', 'dekStore'];
  * @throws TypeError or RangeError for invalid options.
  */
 function readReencryptOptions(options: ReencryptOptions, nowMs: number): ReencryptRequest {
-  const { own, request } = readMigrationOptions(options, ['createdBefore', 'shred', 'source']);
-  const { createdBefore, shred = false, source } = own;
+  const { own, request } = readMigrationOptions(options, [
+    'createdBefore',
+    'shred',
+    'source',
+    'upgrade',
+  ]);
+  const { createdBefore, shred = false, source, upgrade } = own;
   requireBoolean('shred', shred);
+  if (upgrade !== undefined) requireFunction('upgrade', upgrade);
   return {
     ...request,
     createdBefore: readPastMoment(createdBefore, {
@@ -194,6 +213,7 @@ function readReencryptOptions(options: ReencryptOptions, nowMs: number): Reencry
     }),
     shred,
     source: source === undefined ? undefined : readSource(source),
+    upgrade,
   };
 }
 

@@ -1,13 +1,11 @@
 /** Moves documents, one after the other, to a fresh DEK. @module */
 import { isNeverUsed, type LiveDekRow, retiredRow, tombstoneOf } from '../format/dek-row.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
-import type { DekSource } from '../cipher/document-writer.js';
-import { isSoundEnvelope } from '../cipher/own-envelopes.js';
-import { plaintextToReseal, planWrite } from '../cipher/write-plan.js';
+import type { DekSource } from '../cipher/write-plan.js';
+import { reopenToMove } from '../cipher/write-plan.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../format/key-scope.js';
-import { draftToWrite } from '../document/document-draft.js';
 import { contended, hasCode } from '../errors/errors.js';
 import type { AnyDocument, AnyDocumentItem, DocumentIdentity } from '../run/scanned-document.js';
 import {
@@ -26,7 +24,14 @@ import {
 import type { MigrationContext } from './migration-options.js';
 import type { DekChanges, DekReport } from './migration-event.js';
 import type { OldDeks } from './reencryption-floor.js';
-import { requireNoStray, storedFieldsOf, type StoredFields } from '../run/stored-fields.js';
+import {
+  hasToMove,
+  requireAllReplaced,
+  requireNoStray,
+  storedFieldsOf,
+  type StoredFields,
+} from '../run/stored-fields.js';
+import { requireStorable, upgradedDocument, type UpgradeDocument } from './upgrade-document.js';
 
 /** A DEK that the source does not have: it was created later, or is under another MEK. */
 const NOT_OF_THE_SOURCE = [
@@ -35,6 +40,12 @@ const NOT_OF_THE_SOURCE = [
   'MEK_DISABLED',
   'MEK_VERSION_UNKNOWN',
 ] as const;
+
+interface ReencrypterParts {
+  /** Opens the DEKs that the encryption itself cannot open. */
+  readonly source: DekLoader | undefined;
+  readonly upgrade: UpgradeDocument | undefined;
+}
 
 export class Reencrypter {
   /** By scope: DEKs retired since the last wait, which writers may still use. */
@@ -47,12 +58,13 @@ export class Reencrypter {
   #hasWaited = false;
   readonly #context: MigrationContext;
   readonly #source: DekLoader | undefined;
+  readonly #upgrade: UpgradeDocument | undefined;
   readonly #read: ReadGenerations;
 
-  /** @param source - Opens the DEKs that the encryption itself cannot open. */
-  constructor(context: MigrationContext, oldDeks: OldDeks, source: DekLoader | undefined) {
+  constructor(context: MigrationContext, oldDeks: OldDeks, { source, upgrade }: ReencrypterParts) {
     this.#context = context;
     this.#source = source;
+    this.#upgrade = upgrade;
     this.#read = (scope) =>
       DekGenerations.read(context.dekStore, scope, { oldDeks, signal: context.signal });
   }
@@ -117,11 +129,9 @@ export class Reencrypter {
     const fields = storedFieldsOf(this.#context, document);
     const generations = await this.#read(fields.place.scope);
     const report = reportOf(generations);
-    if (!(await this.#hasToMove(document, fields, generations))) {
-      return { outcome: { type: 'unchanged', key, ...report }, lostRace: false };
-    }
-    const count = fields.sealed.length + fields.plain;
-    const outcome = { type: 'would-change', key, fields: count, ...report } as const;
+    const next = await this.#rewriteOf(document, fields, generations);
+    if (!next) return { outcome: { type: 'unchanged', key, ...report }, lostRace: false };
+    const outcome = { type: 'would-change', key, fields: next.fields, ...report } as const;
     return { outcome, lostRace: false };
   };
 
@@ -150,24 +160,22 @@ export class Reencrypter {
     let generations: DekGenerations | undefined;
     const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
       const fields = storedFieldsOf(this.#context, document);
-      generations = await this.#prepare(document, fields, token);
-      if (!generations) return undefined;
-      return { document, fields: fields.sealed.length + fields.plain };
+      generations = await this.#read(fields.place.scope);
+      // Before a DEK is created for it: a document that cannot be moved is left unchanged.
+      const next = await this.#rewriteOf(document, fields, generations);
+      if (next) generations = await this.#renew(fields, generations, token);
+      return next;
     };
     const resealFrom: DekSource = (dekId) => this.#dekOf(dekId, generations);
     return updateStored(this.#context, { item, key, rewrite, resealFrom, token });
   }
 
-  /** Ensures a new DEK for the document; returns `undefined` where it names no old one. */
-  async #prepare(
-    document: AnyDocument,
-    fields: StoredFields,
+  /** Ensures that the document has a new DEK. */
+  async #renew(
+    { place, dekIds }: StoredFields,
+    before: DekGenerations,
     token: ShredToken,
-  ): Promise<DekGenerations | undefined> {
-    const { place, dekIds } = fields;
-    const before = await this.#read(place.scope);
-    // Before a DEK is created for it: a document that cannot be moved is left unchanged.
-    if (!(await this.#hasToMove(document, fields, before))) return undefined;
+  ): Promise<DekGenerations> {
     this.#context.signal?.throwIfAborted();
     await this.#context.services.sealing.renew(place.scope, token, {
       isWanted: (row) => !before.isOld(row),
@@ -178,26 +186,33 @@ export class Reencrypter {
   }
 
   /**
-   * Whether the document names an old DEK.
+   * Returns what to store instead; `undefined` where the document names no old DEK and fits the definition.
    *
    * @throws What moving the document to another DEK would fail with.
    */
-  async #hasToMove(
+  async #rewriteOf(
     document: AnyDocument,
     fields: StoredFields,
     generations: DekGenerations,
-  ): Promise<boolean> {
-    const { sealed, place, dekIds } = fields;
+  ): Promise<DocumentRewrite | undefined> {
+    const { sealed, plain, place, dekIds } = fields;
     const isToReplace = (dekId: string): boolean => generations.isToReplace(dekId);
-    requireNoStray(document, fields, isToReplace);
-    if (!dekIds.some(isToReplace)) return false;
-    const { definition } = this.#context;
+    const dekOf: DekSource = (dekId) => this.#dekOf(dekId, generations);
+    requireNoStray(fields, isToReplace);
+    if (!dekIds.some(isToReplace) && !isMisplaced(fields)) return undefined;
+    const upgraded =
+      this.#upgrade &&
+      (await upgradedDocument(
+        this.#context,
+        { document, fields },
+        { upgrade: this.#upgrade, dekOf },
+      ));
+    if (!upgraded) requireAllReplaced(fields);
+    const next = upgraded ?? { document, fields: sealed.length + plain };
     // Called for its refusals: what is not sealed has to be stored too.
-    planWrite(draftToWrite(document, definition.tree), place, isSoundEnvelope);
-    for (const each of sealed) {
-      plaintextToReseal(await this.#dekOf(each.envelope.dekId, generations), place, each);
-    }
-    return true;
+    await requireStorable(this.#context, next.document, dekOf);
+    for (const each of sealed) reopenToMove(await dekOf(each.envelope.dekId), place, each);
+    return next;
   }
 
   async #dekOf(dekId: string, generations: DekGenerations | undefined): Promise<Dek> {
@@ -235,10 +250,15 @@ export class Reencrypter {
     const { sealed, place } = storedFieldsOf(this.#context, document);
     const { loader } = this.#context.services;
     for (const each of sealed) {
-      plaintextToReseal(await loader.load(each.envelope.dekId), place, each);
+      reopenToMove(await loader.load(each.envelope.dekId), place, each);
     }
     return true;
   }
+}
+
+/** Plaintext at declared paths is left to a backfill. */
+function isMisplaced(fields: StoredFields): boolean {
+  return hasToMove({ ...fields, plain: 0 });
 }
 
 /** The report about these DEKs; empty where there is nothing to report. */

@@ -78,11 +78,11 @@ async function openedOf(
 ): Promise<DocumentRewrite | undefined> {
   const { definition, reader } = context;
   const stored = storedFieldsOf(context, document);
-  requireNoStray(document, stored, () => true);
+  requireNoStray(stored);
   const fields = stored.sealed.length;
   if (fields === 0) return undefined;
   const opened = await reader.read(definition, document);
-  for (const { value, field } of draftOf(opened, definition.tree).slots) {
+  for (const { value, field } of draftOf(opened, definition).slots) {
     if (value instanceof Uint8Array) throw bytesAt(field.path);
   }
   return { document: opened, fields };

@@ -19,7 +19,7 @@ import {
   identityOf,
   meteredDocumentStore,
 } from '../run/scanned-document.js';
-import { storedFieldsOf, strayEnvelopes } from '../run/stored-fields.js';
+import { storedFieldsOf } from '../run/stored-fields.js';
 import type { StoredItem } from '../store/dek-store.js';
 
 /** `changed` and `would-change`: it was shredded before the restore, and is shredded again. */
@@ -230,7 +230,7 @@ function versionsByDekId(
   document: AnyDocumentItem['document'],
 ): ReadonlyMap<string, string | undefined> {
   const fields = storedFieldsOf({ definition, product: context.product }, document);
-  const stray = strayEnvelopes(document, fields).map(({ dekId }) => [dekId, undefined] as const);
+  const stray = fields.strays.map(({ dekId }) => [dekId, undefined] as const);
   const declared = fields.sealed.map(
     ({ envelope: { dekId, mekVersion } }) => [dekId, mekVersion] as const,
   );

@@ -21,6 +21,7 @@ const WITHOUT_IO = [
   'authenticateRecords',
   'createFieldEncryptor',
   'defineDocument',
+  'defineUntypedDocument',
   'isFieldEncryptionError',
 ];
 /** Those of methods; `sealAgainOver` is the library's own. */

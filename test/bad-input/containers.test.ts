@@ -8,7 +8,7 @@ import {
   setup,
   type Loose,
 } from '../support/encryptor.js';
-import { failure, refused, tampered } from '../support/failure.js';
+import { describeError, failure, refused, tampered } from '../support/failure.js';
 
 const OBJECT = 'a plain object';
 const ARRAY = 'an array';
@@ -134,6 +134,14 @@ describe('a container that is null or absent', () => {
   });
 });
 
+function foreignAt(path: string): string {
+  return `The value at "${path}" is an envelope of another document, where fields are declared inside it; a changed definition looks the same; restore the document from a backup`;
+}
+
+function otherDefinitionAt(path: string): string {
+  return `The value at "${path}" is an envelope that another definition of "notes" sealed: add "${path}" to "former", or to "fields" where it is still encrypted`;
+}
+
 describe('an envelope in place of a container', () => {
   const places: readonly [place: string, path: string, fields: (envelope: unknown) => Loose][] = [
     ['meta', 'meta', (meta) => ({ meta })],
@@ -162,16 +170,19 @@ describe('an envelope in place of a container', () => {
     for (const options of [{}, { mode: 'migrate' as const }, { enabled: false }]) {
       const { encryptor } = setup({ beside: made, ...options });
       for (const stored of [own, foreign]) {
-        expect(await failure(decryptAny(encryptor, stored))).toEqual(
-          tampered(
-            `The value at "${path}" is an envelope where fields are declared inside it: restore the document from a backup`,
-          ),
-        );
+        const outcome = await decryptAny(encryptor, stored).catch(describeError);
+        const isStrict = Object.keys(options).length === 0;
+        if (stored === foreign) expect(outcome).toEqual(tampered(foreignAt(path)));
+        else if (isStrict)
+          expect(outcome).toEqual(
+            refused('DEFINITION_MISMATCH', otherDefinitionAt(place.replace('[0]', '[]'))),
+          );
+        else expect(outcome).toEqual(stored);
       }
       expect(await failure(encryptAny(encryptor, own))).toEqual(
         refused(
           'ENVELOPE_REFUSED',
-          `The value at "${place}" looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
+          `The value at "${place}" looks like an envelope of this document, and the definition declares no field there: remove it; where an earlier definition sealed it, add its path to "former"`,
         ),
       );
       expect(await failure(encryptAny(encryptor, foreign))).toEqual(

@@ -117,7 +117,7 @@ function undeclared(place: string): Failure {
   const what = place === '' ? 'The document itself' : `The value at "${place}"`;
   return refused(
     'ENVELOPE_REFUSED',
-    `${what} looks like an envelope of this document, and the definition declares no field there: remove it, or write its plaintext`,
+    `${what} looks like an envelope of this document, and the definition declares no field there: remove it; where an earlier definition sealed it, add its path to "former"`,
   );
 }
 

@@ -1,10 +1,16 @@
 import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
-import { takeCensus, type EncryptionContext } from '../../src/index.js';
+import {
+  backfillDocuments,
+  removeEncryption,
+  takeCensus,
+  type EncryptionContext,
+} from '../../src/index.js';
 import { SqliteDekStore } from '../../src/sqlite/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
-import { contentsOf, encryptAny, KEY, PRODUCT, setup } from '../support/encryptor.js';
+import { contentsOf, encryptAny, KEY, note, PRODUCT, setup } from '../support/encryptor.js';
 import { failure } from '../support/failure.js';
+import { migrate, notes } from '../support/migrations.js';
 import { optionWorld, type OptionBag } from '../support/option-bags/option-bag.js';
 import { RUN_BAGS } from '../support/option-bags/run-bags.js';
 
@@ -58,6 +64,31 @@ describe('a product whose name is misspelt', () => {
       expect(code).not.toBe('PRODUCT_EMPTY');
     },
   );
+});
+
+describe('the first backfill of a store', () => {
+  async function backfill(dekStore: MemoryDekStore, run = backfillDocuments): Promise<unknown> {
+    const made = setup({ dekStore, enabled: run === backfillDocuments });
+    const { store } = notes();
+    await store.create({ ...KEY, body: 'text' });
+    return migrate(run(made.encryptor, note, store), made.clock).then(
+      ({ summary }) => summary.changed,
+      (error: unknown) => (error as { readonly code?: string }).code,
+    );
+  }
+
+  it('needs no option: no other product can be meant', async () => {
+    expect(await backfill(new MemoryDekStore())).toBe(1);
+  });
+
+  it('is refused where the store cannot tell whether it has others', async () => {
+    const dekStore = Object.assign(new MemoryDekStore(), { listProducts: undefined as never });
+    expect(await backfill(dekStore)).toBe('PRODUCT_EMPTY');
+  });
+
+  it('is the only migration that may come first', async () => {
+    expect(await backfill(new MemoryDekStore(), removeEncryption)).toBe('PRODUCT_EMPTY');
+  });
 });
 
 describe('the products that the message names', () => {

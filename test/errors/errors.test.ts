@@ -297,7 +297,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   TAMPERED: {
     type: TamperedError,
     provoke: () => readAltered({}, { ct: 'AAAA' }),
-    message: `The envelope at "body" failed authentication under DEK ${DEK_ID}: it was changed, or moved from another place; restore the document from a backup`,
+    message: `The envelope at "body" failed authentication under DEK ${DEK_ID}: it was changed, or moved from another place; a changed definition looks the same; restore the document from a backup`,
     dekId: DEK_ID,
     path: 'body',
   },

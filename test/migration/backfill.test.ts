@@ -264,7 +264,7 @@ describe('a backfill', () => {
     [{ concurrency: 0 }, '"concurrency" expected an integer from 1 to 1000, got 0'],
     [
       { dryrun: true },
-      '"dryrun" is no option: expected select, owner, leaseTtlMs, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
+      '"dryrun" is no option: expected upgrade, stage, select, owner, leaseTtlMs, concurrency, dryRun, maxFailures, allowEmpty, maxVaultOpsPerSecond, reserveForTraffic, signal; did you mean "dryRun"?',
     ],
     [{ dryRun: 'yes' }, '"dryRun" expected a boolean, got a string'],
     [{ select: 'all' }, '"select" expected a function, got a string'],

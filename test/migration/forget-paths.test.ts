@@ -41,7 +41,7 @@ async function world(options: SetupOptions = {}): Promise<readonly [Setup, Notes
   const process = beside(made, options);
   await registerDefinitions(process.encryptor, [CURRENT]);
   for (const id of ['1', '2', '3']) {
-    const plain = { ...KEY, id, body: 'b', title: 't', tags: ['x'] };
+    const plain = { ...KEY, id, body: 'b', title: 't' };
     const sealed = await encryptAny(process.encryptor, plain, CURRENT);
     await put(collection, { ...sealed, mood: 'in clear' });
   }

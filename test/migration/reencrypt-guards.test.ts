@@ -61,7 +61,7 @@ function reencryptAs(definition: AnyDefinition, made: Setup, { store }: Notes): 
 }
 
 const STRAY =
-  'The value at "body.kept[]" is an envelope of this document, and the definition declares no field there: migrate with a definition that declares every field that was ever sealed';
+  'The value at "body.kept[]" is an envelope that another definition of "notes" sealed: add "body.kept[]" to "former", or to "fields" where it is still encrypted';
 
 describe('an envelope where the definition declares no field', () => {
   it('keeps its DEK: the document is listed, and left as it was', async () => {
@@ -69,7 +69,7 @@ describe('an envelope where the definition declares no field', () => {
     const migrated = await reencryptAs(NARROW, made, collection);
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, retired: 0, shredded: 0 });
     const [failed] = eventsOf(migrated, 'failed');
-    expect(failed?.error).toMatchObject({ code: 'ENVELOPE_REFUSED', path: 'body.kept[]' });
+    expect(failed?.error).toMatchObject({ code: 'DEFINITION_MISMATCH', path: 'body.kept[]' });
     expect(describeError(failed?.error).message).toBe(STRAY);
     expect((await collection.memory.get(KEY))?.document).toEqual(document);
   });

@@ -20,7 +20,7 @@ import {
   type Loose,
   type Setup,
 } from '../support/encryptor.js';
-import { describeError } from '../support/failure.js';
+import { describeError, rejection } from '../support/failure.js';
 import { eventsOf, migrate, notes, put, type Migrated, type Notes } from '../support/migrations.js';
 import { sealedJson } from '../support/sealed-json.js';
 
@@ -46,11 +46,11 @@ async function widened(from: string, to: string, fields: Loose): Promise<Widened
   return { made, collection, before, after, document };
 }
 
-const cases: readonly [from: string, to: string, fields: Loose, place: string][] = [
-  ['tags[]', 'tags', { tags: ['a', 'b'] }, 'tags[0]'],
-  ['meta.loc', 'meta', { meta: { loc: 'x', other: 1 } }, 'meta.*'],
-  ['s[].t', 's', { s: [{ t: 'x' }] }, 's[0].*'],
-  ['a.b[].c', 'a', { a: { b: [{ c: 'x' }] } }, 'a.*[0].*'],
+const cases: readonly [from: string, to: string, fields: Loose, at: string][] = [
+  ['tags[]', 'tags', { tags: ['a', 'b'] }, 'tags[]'],
+  ['meta.loc', 'meta', { meta: { loc: 'x', other: 1 } }, 'meta.loc'],
+  ['s[].t', 's', { s: [{ t: 'x' }] }, 's[].t'],
+  ['a.b[].c', 'a', { a: { b: [{ c: 'x' }] } }, 'a.b[].c'],
 ];
 
 function reencryptAs(
@@ -79,7 +79,7 @@ function failureIn(migrated: Migrated): unknown {
   return failed && describeError(failed.error);
 }
 
-describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, place) => {
+describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, at) => {
   it('fails the backfill of its documents, and in a dry run too', async () => {
     const { made, collection, after, document } = await widened(from, to, fields);
     for (const dryRun of [true, false]) {
@@ -91,8 +91,8 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
       expect(migrated.summary).toMatchObject({ complete: false, failed: 1, changed: 0 });
       expect(failureIn(migrated)).toEqual({
         name: 'FieldEncryptionError',
-        code: 'ENVELOPE_REFUSED',
-        message: `The value at "${to}" has an object inside it that looks like an envelope, at "${place}" (* is any property): no value may have a property named "_enc" at any depth`,
+        code: 'DEFINITION_MISMATCH',
+        message: `The value at "${at}" is an envelope that another definition of "notes" sealed: add "${at}" to "former", or to "fields" where it is still encrypted`,
       });
     }
     expect(await countPlaintext(after, collection.memory)).toMatchObject({ fields: 1 });
@@ -103,7 +103,7 @@ describe.each(cases)('a path that is widened from %s to %s', (from, to, fields, 
     const { made, collection, before, after, document } = await widened(from, to, fields);
     const migrated = await reencryptAs(after, { made, collection });
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, retired: 0, shredded: 0 });
-    expect(failureIn(migrated)).toMatchObject({ code: 'ENVELOPE_REFUSED' });
+    expect(failureIn(migrated)).toMatchObject({ code: 'DEFINITION_MISMATCH' });
     expect(await states(made)).toEqual(['1 active']);
     const plain = await decryptAny(made.encryptor, document, before);
     await put(collection, await encryptAny(made.encryptor, plain, after));
@@ -146,7 +146,7 @@ async function sealedTwice(outer: 1 | 2): Promise<{ made: Setup; collection: Not
 
 describe('a value that an earlier version sealed with an envelope inside', () => {
   const message = (dekId: string): string =>
-    `The value that is sealed at "body" holds an envelope of this document under DEK ${dekId}, from another definition: open both, the inner one with the definition that sealed it, and write the plain value`;
+    `The value that is sealed at "body" holds an envelope of this document under DEK ${dekId}, from another definition: open both in mode "migrate", the inner one with the definition that sealed it, and write the plain value`;
 
   it('fails its re-encryption before a DEK is made', async () => {
     const { made, collection } = await sealedTwice(1);
@@ -175,7 +175,11 @@ describe('a value that an earlier version sealed with an envelope inside', () =>
     });
     expect(await states(made)).toEqual(['1 retired', '2 active']);
     const stored = (await collection.memory.get(KEY))?.document;
-    const { body } = (await decryptAny(made.encryptor, stored)) as { body: { tags: unknown[] } };
+    expect(await rejection(decryptAny(made.encryptor, stored))).toMatchObject({
+      code: 'DEFINITION_MISMATCH',
+    });
+    const reader = setup({ beside: made, mode: 'migrate' });
+    const { body } = (await decryptAny(reader.encryptor, stored)) as { body: { tags: unknown[] } };
     expect(await decryptAny(made.encryptor, { ...KEY, body: body.tags[0] })).toMatchObject({
       body: 'inner',
     });
@@ -235,6 +239,6 @@ describe('what only looks like an envelope of the document, and was stored by an
     await put(collection, { ...document, kept: [later] });
     const migrated = await reencryptAs(definitionOf('body'), { made, collection });
     expect(migrated.summary).toMatchObject({ complete: false, failed: 1, shredded: 0 });
-    expect(failureIn(migrated)).toMatchObject({ code: 'ENVELOPE_REFUSED' });
+    expect(failureIn(migrated)).toMatchObject({ code: 'DEFINITION_MISMATCH' });
   });
 });

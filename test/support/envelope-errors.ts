@@ -19,7 +19,7 @@ export const envelopeErrors = {
         made.encryptor.updateDocument(note, store as never, KEY, () => ({ ...KEY, body })),
       );
     },
-    message: `The value that is sealed at "body" holds an envelope of this document under DEK ${DEK_ID}, from another definition: open both, the inner one with the definition that sealed it, and write the plain value`,
+    message: `The value that is sealed at "body" holds an envelope of this document under DEK ${DEK_ID}, from another definition: open both in mode "migrate", the inner one with the definition that sealed it, and write the plain value`,
     dekId: DEK_ID,
     path: 'body',
   },

@@ -74,7 +74,7 @@ export function refused(code: string, message: string): Failure {
 /** The message for every envelope that does not open in its place. */
 export function failedField(path: string, dekId: string): Failure {
   return tampered(
-    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; restore the document from a backup`,
+    `The envelope at "${path}" failed authentication under DEK ${dekId}: it was changed, or moved from another place; a changed definition looks the same; restore the document from a backup`,
   );
 }
 

@@ -279,8 +279,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'migration/backfill-documents.ts',
-        from: 'return plain > 0 ? { document, fields: plain } : undefined;',
-        to: 'return plain > 1 ? { document, fields: plain } : undefined;',
+        from: 'if (!hasToMove(fields)) return undefined;',
+        to: 'if (!hasToMove(fields) || fields.plain === 1) return undefined;',
       },
     ],
   },
@@ -289,7 +289,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'cipher/document-reader.ts',
-        from: 'if (passesPlaintext) return 1;',
+        from: "if (passesPlaintext || stage === 'sealing') return 1;",
         to: 'if (passesPlaintext || path) return 1;',
       },
     ],
