@@ -170,7 +170,7 @@ function hasOnlyItsFields({ document, shape, slots }: DocumentDraft): boolean {
 
 const NO_FIELDS: DraftShape = { tree: [], formerPaths: new FormerPaths([], []) };
 
-/** Returns every envelope of the document, wherever it is. */
+/** Returns every envelope of the document, at any place. */
 export function ownEnvelopes(document: object, scope: KeyScope): readonly OwnLookAlike[] {
   const found = ownLookAlikes(document, { scope, shape: NO_FIELDS, intoValues: true });
   return found.filter(({ value }) => isSoundEnvelope(value));

@@ -14,11 +14,12 @@ import { someOf } from '../support/lane.js';
 const WITHOUT_OPTIONS = [
   'CONTRACT_DOCUMENT_KEY',
   'MemoryDekStore',
+  'defaultCredential',
   'diagnosticsChannels',
   'isFieldEncryptionError',
   'systemClock',
 ];
-const METHODS_WITHOUT_OPTIONS = ['constructor', 'plaintextReads'];
+const METHODS_WITHOUT_OPTIONS = ['constructor', 'definitionMismatches', 'plaintextReads'];
 
 const BAGS = OPTION_BAGS.map((bag) => ({
   ...bag,

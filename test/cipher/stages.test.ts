@@ -222,7 +222,7 @@ describe.each(MISMATCHES)('an envelope of %j, read as %j', (from, to, fields, pa
   });
 });
 
-describe('what cannot be told from tampering', () => {
+describe('an envelope that may have been altered', () => {
   it('stays TAMPERED, and says that a changed definition looks the same', async () => {
     const { encryptor } = setup();
     const stored = await encryptAny(encryptor, { ...KEY, body: 'b' }, define(['body']));

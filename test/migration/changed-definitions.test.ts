@@ -210,7 +210,7 @@ describe('a renamed field', () => {
 
   it.each<[string, (document: Loose) => Loose, string]>([
     ['at the former path', (document) => document, 'titel'],
-    ['at another path', ({ titel, ...rest }) => ({ ...rest, kopf: titel }), 'kopf'],
+    ['at another path', ({ titel, ...rest }) => ({ ...rest, heading: titel }), 'heading'],
     [
       'inside another value',
       ({ titel, ...rest }) => ({ ...rest, list: [{ titel }] }),
@@ -227,11 +227,14 @@ describe('a renamed field', () => {
 
   it('may be stored in clear at a path in stage opening', async () => {
     const [made, collection] = await stored(before, { titel: 'secret' });
-    const open = define(['title', 'kopf'], { former: ['titel'], stages: { kopf: 'opening' } });
-    const move = ({ titel, ...rest }: Loose): Loose => ({ ...rest, kopf: titel });
+    const open = define(['title', 'heading'], {
+      former: ['titel'],
+      stages: { heading: 'opening' },
+    });
+    const move = ({ titel, ...rest }: Loose): Loose => ({ ...rest, heading: titel });
     const migrated = await backfill(made, open, collection, { upgrade: move });
     expect(migrated.summary).toMatchObject({ complete: true, changed: 1 });
-    expect(await documentIn(collection)).toEqual({ ...KEY, kopf: 'secret' });
+    expect(await documentIn(collection)).toEqual({ ...KEY, heading: 'secret' });
   });
 });
 

@@ -10,7 +10,7 @@ import { MemoryDekStore } from '@bytelyst/field-encrypt/testing';
 
 const note = defineDocument()({ collection: 'notes', key: ['id'], fields: ['body'] });
 
-/** Prints what became of one note, and of one that was moved under another key. */
+/** Prints the outcome for one note, and for one that was moved under another key. */
 export function runNotes(options = {}) {
   // A CommonJS file cannot wait for it.
   printNotes(options).catch((error) => {
