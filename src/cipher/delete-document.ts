@@ -1,4 +1,5 @@
 /** Deletes a stored document together with its DEKs. @module */
+import { placeOf } from '../document/document-draft.js';
 import { untilAborted } from '../async/abort.js';
 import type { DekServices } from '../dek/dek-services.js';
 import { shredScope } from '../dek/scope-shredder.js';
@@ -41,7 +42,7 @@ export async function deleteDocument(
 ): Promise<DeletedDocument> {
   const { definition, store, key, signal } = deletion;
   const { product, clock } = services.context;
-  const { identity, scope } = definition.placeOf(product, key);
+  const { identity, scope } = placeOf(definition, product, key);
   // Calls that wait for the turn began before the shred, and fail, or find no document.
   const turn = await takeTurn(store, identity, { clock, signal });
   try {

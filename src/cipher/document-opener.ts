@@ -1,4 +1,5 @@
 /** Opens documents for work on single fields. @module */
+import { placeOf } from '../document/document-draft.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { LiveDekRow } from '../format/dek-row.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
@@ -37,7 +38,7 @@ export class DocumentOpener {
     request: OpenRequest,
   ): Promise<OpenDocument<D>> {
     const { context, loader } = this.#deks;
-    const place = definition.placeOf(context.product, key);
+    const place = placeOf(definition, context.product, key);
     const token = this.#deks.tokens.of(place.scope.scopeId);
     const { sealing, sealRefusal } = await this.#sealingFor(place.scope, token, request);
     const { signal } = request;

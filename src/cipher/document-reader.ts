@@ -1,14 +1,20 @@
 /** Decrypts whole documents: the plan, the options, the DEKs. @module */
+import { placeOf } from '../document/document-draft.js';
 import { mapConcurrently } from '../async/concurrency.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import { DEKS_AT_ONCE, DistinctDeks } from '../dek/dek-bounds.js';
-import { draftOf, type DocumentDraft, type FieldSlot } from '../document/document-draft.js';
+import {
+  draftOf,
+  hasOnlyItsFields,
+  type DocumentDraft,
+  type FieldSlot,
+} from '../document/document-draft.js';
 import type { DeclaredField, FieldStage } from '../document/field-tree.js';
-import type { DocumentPlace } from '../document/define-document.js';
-import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
+import type { DocumentPlace } from '../document/document-draft.js';
+import { seenPathsOf, type SeenPaths } from '../document/document-draft.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
@@ -20,6 +26,7 @@ import {
   envelopeInValue,
   envelopesOfOthers,
   isSoundEnvelope,
+  type OwnLookAlike,
 } from './own-envelopes.js';
 import {
   definitionMismatches,
@@ -198,6 +205,8 @@ interface Reading {
   readonly mismatches: readonly string[];
 }
 
+const NO_OTHERS: readonly OwnLookAlike[] = [];
+
 type Outcome = DecryptOutcome<Record<string, unknown>>;
 
 export class DocumentReader {
@@ -289,10 +298,10 @@ export class DocumentReader {
 
   #start(definition: AnyDefinition, stored: object, expect: ExpectedKey | undefined): Reading {
     const draft = draftOf(stored, definition);
-    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const place = placeOf(definition, this.#deks.context.product, draft.document);
     if (expect) requireExpected(definition, place, expect);
     this.#seen.look(definition, draft.document);
-    const found = envelopesOfOthers(draft, place.scope);
+    const found = hasOnlyItsFields(draft) ? NO_OTHERS : envelopesOfOthers(draft, place.scope);
     const [first] = found;
     if (first && !this.#passesPlaintext) throw definitionMismatch(first, place);
     const plan = planRead(draft, place, this.#passesPlaintext);

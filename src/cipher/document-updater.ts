@@ -1,4 +1,5 @@
 /** Changes a stored document, beside other writers. @module */
+import { placeOf } from '../document/document-draft.js';
 import { untilAborted } from '../async/abort.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/dek.js';
@@ -72,7 +73,7 @@ export class DocumentUpdater {
     const { definition, key, store, signal } = update;
     refuseReservedFields(store, definition);
     const { product, clock } = this.#services.context;
-    const { identity, scope } = definition.placeOf(product, key);
+    const { identity, scope } = placeOf(definition, product, key);
     // Taken before the wait for a turn: the call has begun.
     const { token = this.#services.tokens.of(scope.scopeId) } = update;
     const turn = await takeTurn(store, identity, { clock, signal });
@@ -151,7 +152,7 @@ export class DocumentUpdater {
     const document = { ...changed };
     if (!stored) refuseReservedProperties(store, document);
     if (
-      definition.placeOf(product, document).identity !== definition.placeOf(product, key).identity
+      placeOf(definition, product, document).identity !== placeOf(definition, product, key).identity
     ) {
       throw new RangeError('"change" returned a document with other key parts than were requested');
     }

@@ -1,12 +1,13 @@
 /** Encrypts whole documents. @module */
+import { placeOf } from '../document/document-draft.js';
 import { untilAborted } from '../async/abort.js';
 import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import { draftToWrite, type DocumentDraft } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/define-document.js';
+import { type DocumentPlace } from '../document/document-draft.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import { seenPathsOf, type SeenPaths } from '../document/seen-paths.js';
+import { seenPathsOf, type SeenPaths } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
 import { ciphertextIn } from '../format/key-scope.js';
@@ -114,7 +115,7 @@ export class DocumentWriter {
     parts: WriteParts,
   ): Promise<WrittenDocument> | WrittenDocument {
     const draft = draftToWrite(document, definition);
-    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const place = placeOf(definition, this.#deks.context.product, draft.document);
     const { over, signal } = parts;
     const token = parts.token ?? parts.begun?.get(place.scope.scopeId) ?? this.#tokenOf(place);
     const where = { place, token, over, signal };
@@ -181,7 +182,7 @@ export class DocumentWriter {
     from: OpeningParts = {},
   ): Promise<WrittenDocument> {
     let draft = draftToWrite(document, definition);
-    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const place = placeOf(definition, this.#deks.context.product, draft.document);
     if (draft.former.length > 0) {
       const opened = await this.#openFormer(draft, place, { from, movesAll: true });
       draft = draftToWrite(opened, definition);
@@ -241,7 +242,7 @@ export class DocumentWriter {
     parts: WriteParts,
   ): Promise<WrittenDocument | undefined> {
     const draft = draftToWrite(stored, definition);
-    const place = definition.placeOf(this.#deks.context.product, draft.document);
+    const place = placeOf(definition, this.#deks.context.product, draft.document);
     requireNoUndeclared(draft, place, this.#isRefused);
     const plain = draft.slots.flatMap((slot) => {
       const encoded = plaintexts.get(ciphertextIn(slot.value));

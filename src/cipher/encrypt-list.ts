@@ -1,4 +1,5 @@
 /** Encrypts a list of documents, with an outcome for each. @module */
+import { placeOf } from '../document/document-draft.js';
 import type { CallOptions } from '../async/abort.js';
 import { mapConcurrently } from '../async/concurrency.js';
 import type { ShredToken } from '../dek/dek.js';
@@ -54,7 +55,7 @@ function scopeIdOf(
   document: object,
 ): string | undefined {
   try {
-    return definition.placeOf(product, document).scope.scopeId;
+    return placeOf(definition, product, document).scope.scopeId;
   } catch {
     // Encrypting it fails likewise, and gives its outcome.
     return undefined;

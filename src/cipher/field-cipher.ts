@@ -14,7 +14,7 @@ import {
 } from '../crypto/aes.js';
 import { lengthPrefixed, tuple } from '../crypto/key-schedule.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import type { DocumentPlace } from '../document/define-document.js';
+import type { DocumentPlace } from '../document/document-draft.js';
 import type { DeclaredField } from '../document/field-tree.js';
 import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
 import type { Envelope } from '../format/key-scope.js';

@@ -3,7 +3,7 @@ import type { DocumentDraft, DraftShape } from '../document/document-draft.js';
 import type { FieldNode, FormerNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
-import { type DocumentPlace } from '../document/define-document.js';
+import { type DocumentPlace } from '../document/document-draft.js';
 import { isPlainObject } from '../guards/guards.js';
 
 /**

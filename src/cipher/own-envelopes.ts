@@ -1,6 +1,7 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
+import { placeOf } from '../document/document-draft.js';
 import { type DocumentDraft, draftOf, type DraftShape } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/define-document.js';
+import { type DocumentPlace } from '../document/document-draft.js';
 import {
   FormerPaths,
   type DeclaredField,
@@ -146,26 +147,11 @@ function mayHoldOthers({ stage }: DeclaredField, { intoValues }: LookAlikeSearch
   return intoValues || stage === 'opening';
 }
 
-const NONE: readonly OwnLookAlike[] = [];
-
 /** Returns the envelopes of a stored document that another definition sealed. */
 export function envelopesOfOthers(draft: DocumentDraft, scope: KeyScope): readonly OwnLookAlike[] {
-  if (hasOnlyItsFields(draft)) return NONE;
   const { document, shape } = draft;
   const found = ownLookAlikes(document, { scope, shape, intoValues: true });
   return found.filter(({ value }) => isSoundEnvelope(value));
-}
-
-/** True for most documents, without a search: every object in it is the envelope of a declared field. */
-function hasOnlyItsFields({ document, shape, slots }: DocumentDraft): boolean {
-  let objects = 0;
-  for (const name in document) {
-    const value = document[name];
-    if (typeof value === 'object' && value !== null) objects += 1;
-  }
-  if (objects === 0) return true;
-  if (!shape.tree.every(({ field, each }) => field && !each)) return false;
-  return objects === slots.filter(({ value }) => looksLikeEnvelope(value)).length;
 }
 
 const NO_FIELDS: DraftShape = { tree: [], formerPaths: new FormerPaths([], []) };
@@ -243,7 +229,7 @@ export class StoredEnvelopes {
   }
 
   static of(definition: AnyDefinition, product: string, stored: object): StoredEnvelopes {
-    const place = definition.placeOf(product, stored);
+    const place = placeOf(definition, product, stored);
     const { slots, former } = draftOf(stored, definition);
     const values = [...slots, ...former].map(({ value }) => value);
     const beside = ownLookAlikes(stored, {

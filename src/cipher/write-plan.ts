@@ -3,7 +3,7 @@ import type { Plaintext } from '../crypto/aes.js';
 import type { Dek } from '../dek/dek.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
 import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/define-document.js';
+import type { DocumentPlace } from '../document/document-draft.js';
 import { ELEMENT_SUFFIX } from '../document/field-tree.js';
 import { indexedPath } from '../document/indexed-path.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';

@@ -2,7 +2,7 @@
 import { randomFillSync, type KeyObject } from 'node:crypto';
 import type { Moment } from '../async/clock.js';
 import { deriveCommitment, deriveFieldKey, importSecret } from '../crypto/key-schedule.js';
-import type { DocumentPlace } from '../document/define-document.js';
+import type { DocumentPlace } from '../document/document-draft.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import type { LiveDekRow } from '../format/dek-row.js';
 import { originOf } from '../store/dek-store.js';

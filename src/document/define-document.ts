@@ -1,6 +1,4 @@
 /** Defines which fields of a kind of document are encrypted. @module */
-import { RecentMap } from '../async/expiring-map.js';
-import { keyScope, type KeyScope } from '../format/key-scope.js';
 import {
   readOptions,
   requireIdentifier,
@@ -20,33 +18,6 @@ import {
   type StagesByPath,
 } from './field-tree.js';
 import type { GivenPath, KeyProperty, WithReasons } from './field-path.js';
-
-export interface DocumentPlace {
-  readonly product: string;
-  readonly collection: string;
-  /** Values of the definition's key properties, in the definition's order. */
-  readonly keyParts: readonly string[];
-  /** The scope of the DEK that seals the document. */
-  readonly scope: KeyScope;
-  /** Equal for two places if and only if collection and key parts are equal. */
-  readonly identity: string;
-}
-
-// Hashing a place costs as much as sealing a short field.
-const recentPlaces = new RecentMap<DocumentPlace>(2_000);
-
-export function documentPlace(
-  product: string,
-  collection: string,
-  keyParts: readonly string[],
-): DocumentPlace {
-  let name = '';
-  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
-  return recentPlaces.getOrMake(name, () => {
-    const scope = keyScope('document', product, [collection, ...keyParts]);
-    return { product, collection, keyParts, scope, identity: scope.scopeId };
-  });
-}
 
 /** The argument of the function that {@link defineDocument} returns. */
 export interface DocumentShape<K extends string, P extends string, S = StagesOf<P>> {
@@ -122,20 +93,6 @@ export class DocumentDefinition<
     this.formerPaths = new FormerPaths(this.former, this.fields);
     this.#declared = new Map(declaredFields(this.tree).map((field) => [field.path, field]));
     Object.freeze(this);
-  }
-
-  /** @internal Returns the place of a document, from its key properties; others are ignored. */
-  placeOf(product: string, document: unknown): DocumentPlace {
-    requirePlainObject('document', document);
-    return documentPlace(
-      product,
-      this.collection,
-      this.key.map((name) => {
-        const part = Object.hasOwn(document, name) ? document[name] : undefined;
-        requireIdentifier(name, part);
-        return part;
-      }),
-    );
   }
 
   /** @internal */

@@ -1,7 +1,13 @@
-/** Copies a document, with places to fill its declared and former fields in. @module */
+/** What a definition finds in a document: its place, its fields, and which paths it has. @module */
 import { keepHiddenClasses } from '../crypto/aes.js';
-import { looksLikeEnvelope } from '../format/key-scope.js';
-import { isPlainObject, refuseToJson, requirePlainObject } from '../guards/guards.js';
+import { RecentMap } from '../async/expiring-map.js';
+import { keyScope, type KeyScope, looksLikeEnvelope } from '../format/key-scope.js';
+import {
+  isPlainObject,
+  refuseToJson,
+  requireIdentifier,
+  requirePlainObject,
+} from '../guards/guards.js';
 import {
   type DeclaredField,
   declaredField,
@@ -11,6 +17,49 @@ import {
   type FormerPaths,
   strictestStage,
 } from './field-tree.js';
+import type { AnyDefinition } from './typed-document.js';
+
+export interface DocumentPlace {
+  readonly product: string;
+  readonly collection: string;
+  /** Values of the definition's key properties, in the definition's order. */
+  readonly keyParts: readonly string[];
+  /** The scope of the DEK that seals the document. */
+  readonly scope: KeyScope;
+  /** Equal for two places if and only if collection and key parts are equal. */
+  readonly identity: string;
+}
+
+// Hashing a place costs as much as sealing a short field.
+const recentPlaces = new RecentMap<DocumentPlace>(2_000);
+
+export function documentPlace(
+  product: string,
+  collection: string,
+  keyParts: readonly string[],
+): DocumentPlace {
+  let name = '';
+  for (const part of [product, collection, ...keyParts]) name += `${String(part.length)}:${part}`;
+  return recentPlaces.getOrMake(name, () => {
+    const scope = keyScope('document', product, [collection, ...keyParts]);
+    return { product, collection, keyParts, scope, identity: scope.scopeId };
+  });
+}
+
+/** Returns the place of a document, from its key properties; others are ignored. */
+export function placeOf(
+  { collection, key }: Pick<AnyDefinition, 'collection' | 'key'>,
+  product: string,
+  document: unknown,
+): DocumentPlace {
+  requirePlainObject('document', document);
+  const keyParts = key.map((name) => {
+    const part = Object.hasOwn(document, name) ? document[name] : undefined;
+    requireIdentifier(name, part);
+    return part;
+  });
+  return documentPlace(product, collection, keyParts);
+}
 
 type Holder = Record<string | number, unknown>;
 
@@ -211,4 +260,126 @@ function requireFew({ slots }: Walk, elements: readonly unknown[], path: string)
   throw new RangeError(
     `The list at "${path}" brings the document above ${String(MOST_FIELDS)} separately encrypted values, which is the limit: declare the list as one field, or store it in parts`,
   );
+}
+
+/** True for most documents, without a search: every object in it is the envelope of a declared field. */
+export function hasOnlyItsFields({ document, shape, slots }: DocumentDraft): boolean {
+  let objects = 0;
+  for (const name in document) {
+    const value = document[name];
+    if (typeof value === 'object' && value !== null) objects += 1;
+  }
+  if (objects === 0) return true;
+  if (!shape.tree.every(({ field, each }) => field && !each)) return false;
+  return objects === slots.filter(({ value }) => looksLikeEnvelope(value)).length;
+}
+
+/** Declared paths that none of at least 100 documents had. */
+export interface NeverSeen {
+  readonly collection: string;
+  readonly paths: readonly string[];
+}
+
+/** With fewer documents an absent path means little: it may be an optional property. */
+const LEAST_DOCUMENTS = 100;
+
+interface UnseenPath {
+  readonly path: string;
+  /** From the document down. */
+  readonly nodes: readonly FieldNode[];
+}
+
+/** What the documents of one definition had so far. */
+interface Sightings {
+  readonly collection: string;
+  unseen: readonly UnseenPath[];
+  /** Documents of this scan. */
+  documents: number;
+  /** The most documents of one scan. */
+  most: number;
+}
+
+/** The state of one encryptor, or of one run. */
+export class SeenPaths {
+  /** By content: a program may create a definition again for each request. */
+  readonly #byContent = new Map<string, Sightings>();
+  readonly #byDefinition = new WeakMap<AnyDefinition, Sightings>();
+  /** The last definition of which every path was seen: it costs one comparison. */
+  #settled: AnyDefinition | undefined;
+
+  /** Called with each document, in any form. */
+  look(definition: AnyDefinition, document: Readonly<Record<string, unknown>>): void {
+    if (definition === this.#settled) return;
+    const sightings = this.#byDefinition.get(definition) ?? this.#of(definition);
+    const { unseen } = sightings;
+    if (unseen.length === 0) {
+      this.#settled = definition;
+      return;
+    }
+    sightings.documents += 1;
+    if (unseen.some(({ nodes }) => isIn(document, nodes))) {
+      sightings.unseen = unseen.filter(({ nodes }) => !isIn(document, nodes));
+    }
+  }
+
+  /** Called where one field of a document is sealed or opened alone. */
+  mark(definition: AnyDefinition, path: string): void {
+    if (definition === this.#settled) return;
+    const sightings = this.#byDefinition.get(definition) ?? this.#of(definition);
+    if (!sightings.unseen.some((each) => each.path === path)) return;
+    sightings.unseen = sightings.unseen.filter((each) => each.path !== path);
+  }
+
+  /** The same documents come again. */
+  beginScan(): void {
+    for (const each of this.#byContent.values()) {
+      each.most = Math.max(each.most, each.documents);
+      each.documents = 0;
+    }
+  }
+
+  get neverSeen(): readonly NeverSeen[] {
+    return [...this.#byContent.values()]
+      .filter(({ documents, most }) => Math.max(documents, most) >= LEAST_DOCUMENTS)
+      .filter(({ unseen }) => unseen.length > 0)
+      .map(({ collection, unseen }) => ({ collection, paths: unseen.map(({ path }) => path) }));
+  }
+
+  #of(definition: AnyDefinition): Sightings {
+    const { collection, fields, tree } = definition;
+    const content = JSON.stringify([collection, fields]);
+    const known = this.#byContent.get(content);
+    const unseen = pathsIn(tree, []);
+    const sightings = known ?? { collection, unseen, documents: 0, most: 0 };
+    this.#byContent.set(content, sightings);
+    this.#byDefinition.set(definition, sightings);
+    return sightings;
+  }
+}
+
+function pathsIn(tree: readonly FieldNode[], above: readonly FieldNode[]): readonly UnseenPath[] {
+  return tree.flatMap((node) => {
+    const nodes = [...above, node];
+    return node.field ? [{ path: node.path, nodes }] : pathsIn(node.children, nodes);
+  });
+}
+
+function isIn(holder: unknown, [node, ...below]: readonly FieldNode[]): boolean {
+  if (!isPlainObject(holder) || node === undefined) return false;
+  const value = Object.hasOwn(holder, node.name) ? holder[node.name] : undefined;
+  if (value === undefined) return false;
+  if (!node.each) return below.length === 0 || isIn(value, below);
+  if (!Array.isArray(value)) return false;
+  return below.length === 0 || value.some((element) => isIn(element, below));
+}
+
+const seenBy = new WeakMap<object, SeenPaths>();
+
+/** @param owner - The services of one encryptor. */
+export function seenPathsOf(owner: object): SeenPaths {
+  const known = seenBy.get(owner);
+  if (known) return known;
+  const seen = new SeenPaths();
+  seenBy.set(owner, seen);
+  return seen;
 }

@@ -1,4 +1,5 @@
 /** The main class of the library: encrypts and decrypts documents. @module */
+import { placeOf } from '../document/document-draft.js';
 import { DocumentOpener } from '../cipher/document-opener.js';
 import {
   type DocumentReader,
@@ -351,7 +352,7 @@ export class FieldEncryptor extends DocumentCalls {
   ): Promise<{ readonly shredded: readonly string[] }> {
     const signal = signalIn(options);
     requireKeyAlone(definition, key);
-    const { scope } = definition.placeOf(this.product, key);
+    const { scope } = placeOf(definition, this.product, key);
     const work = (): Promise<string[]> => shredScope(this.#deks, scope.scopeId, signal);
     return { shredded: await unlessAborted(signal, work) };
   }

@@ -213,7 +213,7 @@ type PassedOn = Pick<FieldEncryptorOptions, (typeof PASSED_ON)[number]>;
 
 function passedOn(options: InitEncryptionOptions): PassedOn {
   const given = PASSED_ON.filter((name) => options[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, options[name]])) as PassedOn;
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
 }
 
 async function registerCollections(

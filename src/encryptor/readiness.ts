@@ -1,5 +1,5 @@
 /** Checks everything that encryption depends on, before traffic does. @module */
-import { seenPathsOf, type NeverSeen } from '../document/seen-paths.js';
+import { seenPathsOf, type NeverSeen } from '../document/document-draft.js';
 import type { Clock } from '../async/clock.js';
 import type { DekContext } from '../dek/dek-services.js';
 import type { DekServices } from '../dek/dek-services.js';

@@ -1,4 +1,5 @@
 /** Takes paths out of the definitions record of a collection, once nothing is sealed under them. @module */
+import { placeOf } from '../document/document-draft.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
@@ -219,7 +220,7 @@ function check(
   });
   try {
     requirePlainObject('document', document);
-    const { scope } = definition.placeOf(product, document);
+    const { scope } = placeOf(definition, product, document);
     const paths = ownEnvelopes(document, scope)
       .map(({ path }) => path)
       .filter((path) => found.candidates.includes(path));

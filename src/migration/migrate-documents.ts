@@ -8,7 +8,7 @@ import { timestampOf } from '../async/clock.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import { requireKnownProduct } from '../dek/known-product.js';
-import { SeenPaths } from '../document/seen-paths.js';
+import { SeenPaths } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { readEncryption } from '../guards/guards.js';
 import {

@@ -5,7 +5,7 @@ import { isPromise } from 'node:util/types';
 import type { DocumentReader } from '../cipher/document-reader.js';
 import type { DocumentUpdater } from '../cipher/document-updater.js';
 import type { DekServices } from '../dek/dek-services.js';
-import type { SeenPaths } from '../document/seen-paths.js';
+import type { SeenPaths } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import {
   describeType,

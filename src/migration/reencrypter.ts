@@ -1,4 +1,5 @@
 /** Moves documents, one after the other, to a fresh DEK. @module */
+import { placeOf } from '../document/document-draft.js';
 import { isNeverUsed, type LiveDekRow, retiredRow, tombstoneOf } from '../format/dek-row.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import type { DekSource } from '../cipher/write-plan.js';
@@ -156,7 +157,7 @@ export class Reencrypter {
 
   #rewrite(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
     const { definition, product, services } = this.#context;
-    const token = services.tokens.of(definition.placeOf(product, key).scope.scopeId);
+    const token = services.tokens.of(placeOf(definition, product, key).scope.scopeId);
     let generations: DekGenerations | undefined;
     const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
       const fields = storedFieldsOf(this.#context, document);

@@ -1,4 +1,5 @@
 /** Renames and reshapes documents on their way to the current definition. @module */
+import { placeOf } from '../document/document-draft.js';
 import { isDeepStrictEqual } from 'node:util';
 import { type DekSource, planWrite } from '../cipher/write-plan.js';
 import { clearTexts, leftInClear, requireNothingFormer } from '../cipher/former-fields.js';
@@ -58,7 +59,7 @@ export async function requireStorable(
     draft = draftToWrite(await reader.read(definition, document, { dekOf }), definition);
   }
   requireNothingFormer(draft);
-  planWrite(draft, definition.placeOf(product, draft.document), isSoundEnvelope);
+  planWrite(draft, placeOf(definition, product, draft.document), isSoundEnvelope);
 }
 
 interface Versions {

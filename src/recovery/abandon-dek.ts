@@ -1,4 +1,5 @@
 /** Gives up one DEK that nothing can open any more. @module */
+import { placeOf } from '../document/document-draft.js';
 import { ownCallOptions, type CallOptions, unlessAborted } from '../async/abort.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { FieldEncryptionError } from '../errors/errors.js';
@@ -273,7 +274,7 @@ function readScope<D extends AnyDefinition>(
   if (definition === undefined && key === undefined) return undefined;
   requireDefinition('definition', definition);
   requirePlainObject('key', key);
-  const { scope } = definition.placeOf(product, key);
+  const { scope } = placeOf(definition, product, key);
   if (scope.scopeId === scopeIdIn(dekId)) return scope;
   throw new RangeError(
     `"definition" and "key" name the scope ${scope.scopeId}, and DEK ${dekId} is of another one: pass the document that names it`,

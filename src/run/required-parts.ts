@@ -16,8 +16,8 @@ export function requireDefinition(
   name: string,
   definition: unknown,
 ): asserts definition is AnyDefinition {
-  const { key, tree, placeOf, declaredField } = (definition ?? {}) as Partial<AnyDefinition>;
-  const isWhole = [placeOf, declaredField].every((member) => typeof member === 'function');
+  const { key, tree, storedField, declaredField } = (definition ?? {}) as Partial<AnyDefinition>;
+  const isWhole = [storedField, declaredField].every((member) => typeof member === 'function');
   if (isWhole && Array.isArray(key) && Array.isArray(tree)) return;
   const got = describeType(definition);
   throw new TypeError(`"${name}" expected a definition made by defineDocument, got ${got}`);

@@ -1,9 +1,10 @@
 /** The sealed fields of a stored document, and their DEKs. @module */
+import { placeOf } from '../document/document-draft.js';
 import { envelopesOfOthers, type OwnLookAlike } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
-import { draftOf } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/define-document.js';
+import { hasOnlyItsFields, draftOf } from '../document/document-draft.js';
+import { type DocumentPlace } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import {
   clearFormerPath,
@@ -45,7 +46,7 @@ export function storedFieldsOf(
   document: object,
 ): StoredFields {
   const draft = draftOf(document, definition);
-  const place = definition.placeOf(product, draft.document);
+  const place = placeOf(definition, product, draft.document);
   const { sealed, dekIds, passedThrough, ofFormerForm } = planRead(draft, place, true);
   const { former, shape } = draft;
   const notReplaced = sealed.find(
@@ -64,7 +65,7 @@ export function storedFieldsOf(
     clearAt: clearFormerPath(draft),
     sealed,
     dekIds,
-    strays: envelopesOfOthers(draft, place.scope),
+    strays: hasOnlyItsFields(draft) ? [] : envelopesOfOthers(draft, place.scope),
   };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sealToText } from '../../src/crypto/aes.js';
 import { tuple } from '../../src/crypto/key-schedule.js';
-import { documentPlace } from '../../src/document/define-document.js';
+import { documentPlace } from '../../src/document/document-draft.js';
 import { keyScope } from '../../src/format/key-scope.js';
 import type { LiveDekRow } from '../../src/adapters.js';
 import type { Envelope } from '../../src/index.js';

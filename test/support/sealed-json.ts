@@ -1,3 +1,4 @@
+import { placeOf } from '../../src/document/document-draft.js';
 import { fieldCipher } from '../../src/cipher/field-cipher.js';
 import type { Dek } from '../../src/dek/dek.js';
 import type { AnyDefinition, Envelope } from '../../src/index.js';
@@ -21,6 +22,6 @@ export async function sealedJson(
     await encryptAny(encryptor, { ...key, title: '' }),
     'title',
   );
-  const cipher = fieldCipher(dekCache.get(dekId) as Dek, definition.placeOf(PRODUCT, key));
+  const cipher = fieldCipher(dekCache.get(dekId) as Dek, placeOf(definition, PRODUCT, key));
   return cipher.seal(definition.declaredField(path), { marker: 2, payload: text }, mekVersion);
 }

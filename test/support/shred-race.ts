@@ -1,3 +1,4 @@
+import { placeOf } from '../../src/document/document-draft.js';
 import type fc from 'fast-check';
 import type { DekRow } from '../../src/adapters.js';
 import {
@@ -100,7 +101,7 @@ export class ShredRace {
   }
 
   async rows(): Promise<readonly DekRow[]> {
-    const { scope } = note.placeOf(PRODUCT, KEY);
+    const { scope } = placeOf(note, PRODUCT, KEY);
     const items = await this.memory.listScope(scope.scopeId);
     return items.map(({ value }) => value as DekRow);
   }

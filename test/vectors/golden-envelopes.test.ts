@@ -5,7 +5,7 @@ import { FieldCipher, decodeFieldValue, encodeFieldValue } from '../../src/ciphe
 import { declaredField } from '../../src/document/field-tree.js';
 import { openText } from '../../src/crypto/aes.js';
 import { deriveFieldKey, lengthPrefixed, tuple } from '../../src/crypto/key-schedule.js';
-import { documentPlace } from '../../src/document/define-document.js';
+import { documentPlace } from '../../src/document/document-draft.js';
 import type { Envelope } from '../../src/index.js';
 import {
   contentsOf,

@@ -4,7 +4,7 @@ import { FieldCipher } from '../../src/cipher/field-cipher.js';
 import { declaredField } from '../../src/document/field-tree.js';
 import { openText } from '../../src/crypto/aes.js';
 import { deriveCommitment, deriveFieldKey, tuple } from '../../src/crypto/key-schedule.js';
-import { documentPlace } from '../../src/document/define-document.js';
+import { documentPlace } from '../../src/document/document-draft.js';
 import {
   dekIdOf,
   isDekId,

@@ -1,4 +1,5 @@
 /** What a writer that is not this library, but has its keys, can leave behind. */
+import { placeOf } from '../../../src/document/document-draft.js';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../../../src/cipher/field-cipher.js';
@@ -24,7 +25,7 @@ describe('a payload that this version does not know', () => {
   ])('is unsupported, and nothing of it is shown: %s', async (_what, marker, payload) => {
     const { encryptor, dekCache } = setup();
     const { dekId } = await sealed(encryptor, 'text');
-    const cipher = fieldCipher(dekCache.get(dekId) as Dek, note.placeOf(PRODUCT, KEY));
+    const cipher = fieldCipher(dekCache.get(dekId) as Dek, placeOf(note, PRODUCT, KEY));
     const body = cipher.seal(note.declaredField('body'), { marker, payload }, MEK_VERSION);
     expect(await failure(decryptAny(encryptor, { ...KEY, body }))).toEqual({
       name: 'FieldEncryptionError',

@@ -1,3 +1,4 @@
+import { placeOf } from '../../../src/document/document-draft.js';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../../../src/cipher/field-cipher.js';
 import { keyScope } from '../../../src/format/key-scope.js';
@@ -35,7 +36,7 @@ const inScope = refused(
 
 /** A document with one tag under each of the given number of DEKs, all of them valid. */
 async function withGenerations(made: Setup, count: number): Promise<Loose> {
-  const place = note.placeOf(PRODUCT, KEY);
+  const place = placeOf(note, PRODUCT, KEY);
   const { keyProvider } = made;
   const mekVersion = await keyProvider.currentVersion();
   await encryptAny(made.encryptor, { ...KEY, id: 'another', body: 'makes the rotation record' });

@@ -1,3 +1,4 @@
+import { placeOf } from '../../../src/document/document-draft.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RewrapAllDeksOptions, RewrapEvent } from '../../../src/index.js';
@@ -78,7 +79,7 @@ async function take(watch: Watch, step: Step): Promise<string> {
     return 'written';
   }
   const key = { ...KEY, id: step.shred };
-  watch.documents.beginShred(note.placeOf('notelett', key).scope.scopeId);
+  watch.documents.beginShred(placeOf(note, 'notelett', key).scope.scopeId);
   await encryptor.shred(note, key);
   return 'shredded';
 }

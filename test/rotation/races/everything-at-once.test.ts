@@ -1,3 +1,4 @@
+import { placeOf } from '../../../src/document/document-draft.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/index.js';
@@ -88,7 +89,7 @@ function writeAndShred(world: World): void {
   const shredder = world.process('shredder');
   const key = { ...KEY, id: 'note-0' };
   world.act('shredder', async () => {
-    world.watch.documents.beginShred(note.placeOf('notelett', key).scope.scopeId);
+    world.watch.documents.beginShred(placeOf(note, 'notelett', key).scope.scopeId);
     await shredder.encryptor.shred(note, key);
   });
 }

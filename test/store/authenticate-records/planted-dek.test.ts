@@ -1,3 +1,4 @@
+import { placeOf } from '../../../src/document/document-draft.js';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { fieldCipher } from '../../../src/cipher/field-cipher.js';
@@ -58,7 +59,7 @@ function plantedRow(generation: number): Promise<ActiveDekRow> {
 
 function knownCipher(dekId: string): ReturnType<typeof fieldCipher> {
   const dek = dekOf(PRODUCT, dekId, Buffer.from(KNOWN_DEK));
-  return fieldCipher(dek, note.placeOf(PRODUCT, KEY));
+  return fieldCipher(dek, placeOf(note, PRODUCT, KEY));
 }
 
 const body = note.declaredField('body');
