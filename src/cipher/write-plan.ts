@@ -2,8 +2,12 @@
 import type { Plaintext } from '../crypto/aes.js';
 import type { Dek } from '../dek/dek.js';
 import { DistinctDeks } from '../dek/dek-bounds.js';
-import type { DocumentDraft, FieldSlot } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/document-draft.js';
+import {
+  type DocumentDraft,
+  type DocumentPlace,
+  type FieldSlot,
+  hasOnlyItsFields,
+} from '../document/document-draft.js';
 import { ELEMENT_SUFFIX } from '../document/field-tree.js';
 import { indexedPath } from '../document/indexed-path.js';
 import { FieldEncryptionError, hasCode } from '../errors/errors.js';
@@ -82,10 +86,12 @@ export function planWrite(
 
 /** @throws FieldEncryptionError `ENVELOPE_REFUSED` for an envelope of the document outside its fields. */
 export function requireNoUndeclared(
-  { document, shape }: DocumentDraft,
+  draft: DocumentDraft,
   { scope }: DocumentPlace,
   isRefused: LookAlikeRule = ANY_LOOK_ALIKE,
 ): void {
+  if (hasOnlyItsFields(draft)) return;
+  const { document, shape } = draft;
   const found = ownLookAlikes(document, { scope, shape, intoValues: false });
   const refused = found.find(({ value }) => isRefused(value));
   if (refused) throw undeclaredEnvelope(refused);

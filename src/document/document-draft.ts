@@ -264,6 +264,7 @@ function requireFew({ slots }: Walk, elements: readonly unknown[], path: string)
 
 /** True for most documents, without a search: every object in it is the envelope of a declared field. */
 export function hasOnlyItsFields({ document, shape, slots }: DocumentDraft): boolean {
+  if (Object.hasOwn(document, '_enc')) return false;
   let objects = 0;
   for (const name in document) {
     const value = document[name];

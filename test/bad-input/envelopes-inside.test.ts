@@ -255,13 +255,14 @@ describe('a value that was sealed with "_enc" inside', () => {
   it("is refused then if it holds an envelope of the document's own", async () => {
     const inner = await sealed(setup().encryptor, 'inner');
     const [mine, stored] = await sealedEarlier(JSON.stringify({ deep: [inner] }));
-    expect((await decryptAny(mine.encryptor, stored))['body']).toEqual({ deep: [inner] });
+    const reader = setup({ beside: mine, mode: 'migrate' });
+    expect((await decryptAny(reader.encryptor, stored))['body']).toEqual({ deep: [inner] });
     const store = new MemoryDocumentStore<Loose>({ key: note.key });
     const update = mine.encryptor.updateDocument(note, store as never, KEY, () => stored as never);
     expect(await failure(update)).toEqual(
       refused(
         'DEFINITION_MISMATCH',
-        `The value that is sealed at "body" holds an envelope of this document under DEK ${inner.dekId}, from another definition: open both, the inner one with the definition that sealed it, and write the plain value`,
+        `The value that is sealed at "body" holds an envelope of this document under DEK ${inner.dekId}, from another definition: open both in mode "migrate", the inner one with the definition that sealed it, and write the plain value`,
       ),
     );
     expect(await store.count()).toBe(0);
