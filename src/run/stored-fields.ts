@@ -6,12 +6,7 @@ import type { SealedSlot } from '../cipher/write-plan.js';
 import { hasOnlyItsFields, draftOf } from '../document/document-draft.js';
 import { type DocumentPlace } from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import {
-  clearFormerPath,
-  definitionMismatch,
-  leftInClear,
-  notMoved,
-} from '../cipher/former-fields.js';
+import { clearFormerPath, definitionMismatch, notMoved } from '../cipher/former-fields.js';
 
 export interface StoredFields {
   readonly place: DocumentPlace;
@@ -74,10 +69,9 @@ export function hasToMove({ plain, misplaced, clearAt }: StoredFields): boolean 
   return plain > 0 || misplaced > 0 || clearAt !== undefined;
 }
 
-/** @throws FieldEncryptionError `DEFINITION_MISMATCH` for what no declared path can take over. */
-export function requireAllReplaced({ notReplaced, clearAt }: StoredFields): void {
+/** @throws FieldEncryptionError `DEFINITION_MISMATCH` for an envelope that no declared path can take over. */
+export function requireAllReplaced({ notReplaced }: StoredFields): void {
   if (notReplaced) throw notMoved(notReplaced.path, notReplaced.dekId);
-  if (clearAt !== undefined) throw leftInClear(clearAt);
 }
 
 /** @throws FieldEncryptionError `DEFINITION_MISMATCH` for a stray envelope under one of these DEKs. */

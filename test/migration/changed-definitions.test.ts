@@ -268,3 +268,90 @@ describe('a narrowed path of which a part is no longer encrypted', () => {
     expect(await documentIn(collection)).toMatchObject({ meta: { other: { deep: 1 } } });
   });
 });
+
+describe('what a migration has to bring along', () => {
+  const before = define(['title', 'titel']);
+  const after = define(['title'], { former: ['titel'] });
+
+  it('is a value in clear at a former path, too', async () => {
+    const [made, collection] = await stored(before, { title: 't' });
+    const document = { ...(await documentIn(collection)), titel: 'never sealed' };
+    await put(collection, document);
+    expect(await countPlaintext(after, collection.memory)).toMatchObject({
+      fields: 0,
+      paths: [{ path: 'titel', stage: 'former', plain: 1, sealed: 0 }],
+    });
+    const migrated = await backfill(made, after, collection);
+    expect(failuresIn(migrated)).toMatchObject([{ code: 'DEFINITION_MISMATCH' }]);
+    expect(await documentIn(collection)).toEqual(document);
+    const upgrade = ({ titel, ...rest }: Loose): Loose => ({ ...rest, title: titel });
+    const moved = await backfill(made, after, collection, { upgrade });
+    expect(moved.summary).toMatchObject({ complete: true, changed: 1 });
+    expect(await decryptAny(made.encryptor, await documentIn(collection), after)).toEqual({
+      ...KEY,
+      title: 'never sealed',
+    });
+  });
+
+  it('is an envelope where nothing is declared: its document fails', async () => {
+    const [made, collection] = await stored(before, { title: 't', titel: 'x' });
+    const migrated = await backfill(made, define(['title']), collection);
+    expect(migrated.summary).toMatchObject({ complete: false, failed: 1 });
+    expect(eventsOf(migrated, 'failed')[0]?.error).toMatchObject({
+      code: 'DEFINITION_MISMATCH',
+      path: 'titel',
+    });
+  });
+
+  it('is moved by a re-encryption where its DEK is new', async () => {
+    const wide = define(['title', 'tags'], { former: ['tags[]'] });
+    const made = setup();
+    const collection = notes();
+    const createdBefore = new Date(made.clock.wallMs());
+    made.clock.advance(1_000);
+    const run = (): Promise<Migrated> =>
+      migrate(
+        reencryptDocuments(made.encryptor, wide, collection.store, {
+          createdBefore,
+          allowEmpty: true,
+        }),
+        made.clock,
+      );
+    await run();
+    const parts = define(['title', 'tags[]']);
+    await put(collection, await encryptAny(made.encryptor, { ...KEY, tags: ['a'] }, parts));
+    expect((await run()).summary).toMatchObject({ complete: true, changed: 1, retired: 0 });
+    const moved = await documentIn(collection);
+    expect(await decryptAny(made.encryptor, moved, define(['title', 'tags']))).toMatchObject({
+      tags: ['a'],
+    });
+  });
+
+  it('may lie beside declared fields in one container', async () => {
+    const nested = define(['meta.loc', 'meta.titel', 'list[].a', 'list[].b']);
+    const current = define(['meta.loc', 'list[].a'], { former: ['meta.titel', 'list[].b'] });
+    const fields = { meta: { loc: 'x', titel: 't' }, list: [{ a: 1, b: 2 }, { b: 3 }] };
+    const [made, collection] = await stored(nested, fields);
+    const document = await documentIn(collection);
+    expect(await decryptAny(made.encryptor, document, current)).toEqual({ ...KEY, ...fields });
+    expect(await documentIn(collection)).toEqual(document);
+  });
+
+  it('keeps text that was in clear before an upgrade', async () => {
+    const [made, collection] = await stored(before, { titel: 'same' });
+    await put(collection, { ...(await documentIn(collection)), state: 'same' });
+    const upgrade = ({ titel, ...rest }: Loose): Loose => ({ ...rest, title: titel });
+    const moved = await backfill(made, after, collection, { upgrade });
+    expect(moved.summary).toMatchObject({ complete: true, changed: 1 });
+    expect(await documentIn(collection)).toMatchObject({ state: 'same' });
+  });
+
+  it('has no place in a document that is created from a copy', async () => {
+    const [made, collection] = await stored(before, { titel: 'x' });
+    const copy = await documentIn(collection);
+    const { memory } = notes();
+    const writing = made.encryptor.updateDocument(after, memory, KEY, () => copy as never);
+    expect(await rejection(writing)).toMatchObject({ code: 'DEFINITION_MISMATCH', path: 'titel' });
+    expect(await memory.count()).toBe(0);
+  });
+});
