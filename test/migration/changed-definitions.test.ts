@@ -355,3 +355,16 @@ describe('what a migration has to bring along', () => {
     expect(await memory.count()).toBe(0);
   });
 });
+
+describe('a field that is deleted', () => {
+  it('is taken out of each document by an upgrade', async () => {
+    const [made, collection] = await stored(define(['body', 'title']), { title: 't', body: 'b' });
+    const after = define(['body'], { former: ['title'] });
+    const upgrade = (document: Loose): Loose => ({ ...document, title: undefined });
+    const migrated = await backfill(made, after, collection, { upgrade });
+    expect(migrated.summary).toMatchObject({ complete: true, changed: 1 });
+    const left = await documentIn(collection);
+    expect(Object.keys(left).sort()).toEqual(['body', ...Object.keys(KEY)].sort());
+    expect(await decryptAny(made.encryptor, left, define(['body']))).toEqual({ ...KEY, body: 'b' });
+  });
+});
