@@ -80,6 +80,7 @@ export {
 export { forgetPaths } from './migration/forget-paths.js';
 export type { MigrationEvent, MigrationSummary } from './migration/migration-event.js';
 export type { MigrationOptions } from './migration/migration-options.js';
+export { moveDocuments, type MoveDocumentsOptions } from './migration/move-documents.js';
 export { reencryptDocuments, type ReencryptOptions } from './migration/reencrypt-documents.js';
 export { removeEncryption } from './migration/remove-encryption.js';
 export { EnvKeyProvider, type EnvKeyProviderOptions } from './provider/env-key-provider.js';

@@ -84,9 +84,13 @@ export class DekGenerations {
     return rows.filter(isOwn).map(({ id }) => id);
   }
 
+  isShredded(dekId: string): boolean {
+    return this.#byId.get(dekId)?.state === 'shredded';
+  }
+
   /** @throws FieldEncryptionError `DEK_SHREDDED`: deleted data must not come back under another DEK. */
   requireNotShredded(dekId: string): void {
-    if (this.#byId.get(dekId)?.state !== 'shredded') return;
+    if (!this.isShredded(dekId)) return;
     throw new FieldEncryptionError(
       'DEK_SHREDDED',
       `DEK ${dekId} was shredded: the data that it sealed is deleted, and is not encrypted again`,

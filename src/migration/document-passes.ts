@@ -119,7 +119,7 @@ function notSelected(key: DocumentIdentity, lostRace: boolean): SettledDocument 
   return { outcome: { type: 'skipped', key, reason: 'not-selected' }, lostRace };
 }
 
-function sumsOf(outcome: DocumentOutcome): Sums {
+export function sumsOf(outcome: DocumentOutcome): Sums {
   const { fields, retired, shredded, misdated } = outcome as Partial<
     Extract<DocumentOutcome, { type: 'changed' }>
   >;

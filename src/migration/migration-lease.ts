@@ -49,7 +49,7 @@ function isSame(stored: Lease, { owner, heartbeatAt, expiresAt }: Lease): boolea
 }
 
 /** The kind of migration that holds a lease: docs/format.md, "Lease". */
-export type LeaseKind = 'backfill' | 'forget-paths' | 'reencrypt' | 'remove-encryption';
+export type LeaseKind = 'backfill' | 'forget-paths' | 'move' | 'reencrypt' | 'remove-encryption';
 
 /** The owner and period of a lease. */
 export interface LeaseTerms extends Pick<RunContext, 'clock' | 'dekStore' | 'product'> {

@@ -62,14 +62,14 @@ export async function requireStorable(
   planWrite(draft, placeOf(definition, product, draft.document), isSoundEnvelope);
 }
 
-interface Versions {
+export interface Versions {
   readonly stored: AnyDocument;
   readonly opened: AnyDocument;
   readonly upgraded: AnyDocument;
 }
 
 /** Text that was sealed must not appear where the definition declares nothing, unless it was there before. */
-function requireNotInClear(
+export function requireNotInClear(
   { stored, opened, upgraded }: Versions,
   definition: MigrationContext['definition'],
 ): void {

@@ -91,7 +91,7 @@ export function mismatchOf(
 ): string | undefined {
   if (!record) return undefined;
   if (!isSameKey(record.key, key)) {
-    return `${definitionRecordOf(collection)} has the key ${keyText(record.key)}, and this process declares ${keyText(key)}: declare the key of the record, and change it with moveDocuments`;
+    return `${definitionRecordOf(collection)} has the key ${keyText(record.key)}, and this process declares ${keyText(key)}: declare the key of the record; to change the key, move the documents to a collection of another name with moveDocuments`;
   }
   const unknown = record.paths.filter((path) => !covered.has(path));
   if (unknown.length === 0) return undefined;

@@ -9,6 +9,7 @@ export type RunName =
   | 'backfillDocuments'
   | 'forgetPaths'
   | 'importDekRows'
+  | 'moveDocuments'
   | 'prunePreviousWraps'
   | 'recoverDeks'
   | 'reencryptDocuments'

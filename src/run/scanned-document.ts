@@ -79,8 +79,8 @@ interface MeteredDocumentStoreParts {
   readonly beforeWrite?: () => Promise<void>;
 }
 
-/** What the runs need of a document store; none deletes documents. */
-export type MeteredDocumentStore = Omit<AnyDocumentStore, 'delete'>;
+/** A document store as the runs use it. */
+export type MeteredDocumentStore = AnyDocumentStore;
 
 export function meteredDocumentStore({
   store,
@@ -101,5 +101,6 @@ export function meteredDocumentStore({
     create: async (document, options) => store.create(document, await forWrite(options)),
     replace: async (document, etag, options) =>
       store.replace(document, etag, await forWrite(options)),
+    delete: async (key, etag, options) => store.delete(key, etag, await forWrite(options)),
   };
 }

@@ -121,7 +121,7 @@ describe('a process that cannot open what may be stored', () => {
         [
           'Definitions of this process do not fit what may be stored:',
           'The definitions record says that values of "notes" may be stored sealed under "tags[]", which this process cannot open: declare each such path in "former" of the definition, or in "fields"',
-          'The definitions record of "people" has the key ["id"], and this process declares ["name2", "id"]: declare the key of the record, and change it with moveDocuments',
+          'The definitions record of "people" has the key ["id"], and this process declares ["name2", "id"]: declare the key of the record; to change the key, move the documents to a collection of another name with moveDocuments',
         ].join('\n- '),
       ),
     );
@@ -140,7 +140,7 @@ describe('a process that cannot open what may be stored', () => {
     expect(
       await failure(registerDefinitions(next.encryptor, [defined(['body'], { key })])),
     ).toMatchObject({
-      message: `The definitions record of "notes" has the key ["workspaceId", "id"], and this process declares ${text}: declare the key of the record, and change it with moveDocuments`,
+      message: `The definitions record of "notes" has the key ["workspaceId", "id"], and this process declares ${text}: declare the key of the record; to change the key, move the documents to a collection of another name with moveDocuments`,
     });
   });
 

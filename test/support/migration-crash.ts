@@ -34,6 +34,11 @@ export class MortalProcess {
     this.store = this.#mortal(documents);
   }
 
+  /** Another store that the process uses. */
+  beside<T extends object>(target: T): T {
+    return this.#mortal(target);
+  }
+
   /** The events until the end; `undefined` where it died on the way. */
   async run(migration: Migration): Promise<readonly MigrationEvent[] | undefined> {
     const events: MigrationEvent[] = [];

@@ -155,6 +155,19 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     },
   },
   {
+    of: 'moveDocuments',
+    uses: ['store', 'vault', 'documents'],
+    isShared: true,
+    isRun: true,
+    ready: ({ made, documents: { store: documentStore } }) => {
+      const { key, fields } = note;
+      const entries = defined(fields, { collection: 'entries', key });
+      const from = { definition: note, documentStore };
+      const to = { definition: entries, documentStore };
+      return (options) => drained(core.moveDocuments(made.encryptor, from, to, options));
+    },
+  },
+  {
     of: 'findOrphanDeks',
     uses: ['store', 'documents'],
     isRun: true,

@@ -1,5 +1,6 @@
 /** The parts that runs work on. @module */
 import * as core from '../../../src/index.js';
+import { defined } from '../definition-records.js';
 import { MEK_VERSION, note } from '../encryptor.js';
 import { PAIR } from '../recovery-pairs.js';
 import type { OptionBag } from './option-bag.js';
@@ -25,6 +26,12 @@ export const ENCRYPTION_BAGS: readonly OptionBag[] = Object.entries({
   backfillDocuments: (each, { documents }) => core.backfillDocuments(each, note, documents),
   registerDefinitions: (each) => core.registerDefinitions(each, [note]),
   forgetPaths: (each, { documents }) => core.forgetPaths(each, note, documents),
+  moveDocuments: (each, { documents }) => {
+    const definition = defined(['body'], { collection: 'entries' });
+    const [from, to] = [{ definition: note }, { definition }];
+    const documentStore = documents;
+    return core.moveDocuments(each, { ...from, documentStore }, { ...to, documentStore });
+  },
   reencryptDocuments: (each, { documents }) =>
     core.reencryptDocuments(each, note, documents, { createdBefore: PAST }),
 } satisfies Record<string, OptionBag['use']>).map(([of, use]: [string, OptionBag['use']]) => ({

@@ -1,5 +1,6 @@
 /** Options of the runs. @module */
 import * as core from '../../../src/index.js';
+import { defined } from '../definition-records.js';
 import { envelopeAt, MEK_VERSION, note } from '../encryptor.js';
 import { withOwn } from '../probe.js';
 import { PAIR } from '../recovery-pairs.js';
@@ -26,6 +27,19 @@ function overDamaged({ encryptor, memory }: OptionWorld): core.EncryptionContext
     );
   };
   return { product, keyProviders, dekStore: withOwn(memory, { getMany }) };
+}
+
+interface Moved {
+  readonly definition: core.AnyDefinition;
+  readonly documentStore: core.DocumentStore<object>;
+}
+
+function moved(documentStore: core.DocumentStore<object>): readonly [Moved, Moved] {
+  const entries = defined(['body'], { collection: 'entries' });
+  return [
+    { definition: note, documentStore },
+    { definition: entries, documentStore },
+  ];
 }
 
 export const RUN_BAGS: readonly OptionBag[] = [
@@ -186,6 +200,30 @@ export const RUN_BAGS: readonly OptionBag[] = [
     optional: MIGRATION,
     use: (options, { encryptor, documents }) =>
       core.backfillDocuments(encryptor, note, documents, options),
+  },
+  {
+    of: 'moveDocuments',
+    needed: NONE,
+    optional: [...MIGRATION, 'move', 'shred'],
+    use: (options, { encryptor, documents }) => {
+      const [from, to] = moved(documents);
+      return core.moveDocuments(encryptor, from, to, options);
+    },
+  },
+  {
+    of: 'moveDocuments',
+    owner: 'from',
+    needed: ({ documents }) => ({ ...moved(documents)[0] }),
+    optional: [],
+    use: (from, { encryptor, documents }) =>
+      core.moveDocuments(encryptor, from, moved(documents)[1]),
+  },
+  {
+    of: 'moveDocuments',
+    owner: 'to',
+    needed: ({ documents }) => ({ ...moved(documents)[1] }),
+    optional: [],
+    use: (to, { encryptor, documents }) => core.moveDocuments(encryptor, moved(documents)[0], to),
   },
   {
     of: 'forgetPaths',
