@@ -9,6 +9,7 @@ import {
   createFieldEncryptor,
   defineDocument,
   EnvKeyProvider,
+  moveDocuments,
   reencryptDocuments,
 } from '@bytelyst/field-encrypt';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
@@ -20,11 +21,9 @@ const LONGEST_WAIT_MS = 60_000;
 
 const { file, keys, migration, point } = JSON.parse(process.argv[2]);
 const [key, ...previousKeys] = keys;
-const note = defineDocument()({
-  collection: 'notes',
-  key: ['workspaceId', 'id'],
-  fields: ['title', 'body', 'tags[]'],
-});
+const shape = { key: ['workspaceId', 'id'], fields: ['title', 'body', 'tags[]'] };
+const note = defineDocument()({ ...shape, collection: 'notes' });
+const entry = defineDocument()({ ...shape, collection: 'entries' });
 
 function slow(subject) {
   const call = async (method, args) => {
@@ -42,9 +41,16 @@ const encryptor = createFieldEncryptor({
   keyProviders: [new EnvKeyProvider({ key, previousKeys })],
   dekStore: slow(new SqliteDekStore(handle)),
 });
-const notes = slow(new SqliteDocumentStore(handle, { table: 'notes', key: note.key }));
-const { kind, ...options } = migration;
-const migrate = kind === 'backfill' ? backfillDocuments : reencryptDocuments;
+const storeOf = (table) => slow(new SqliteDocumentStore(handle, { table, key: note.key }));
+const notes = storeOf('notes');
+const { kind, table, ...options } = migration;
+
+function move(_encryptor, definition, documentStore, moveOptions) {
+  const to = { definition: entry, documentStore: storeOf(table) };
+  return moveDocuments(encryptor, { definition, documentStore }, to, moveOptions);
+}
+
+const migrate = { backfill: backfillDocuments, reencrypt: reencryptDocuments, move }[kind];
 const shared = { concurrency: 3, leaseTtlMs: 1_000 };
 let met = 0;
 for await (const event of migrate(encryptor, note, notes, { ...shared, ...options })) {

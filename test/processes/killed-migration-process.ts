@@ -9,7 +9,9 @@ import type { MigrationSummary } from '../../src/index.js';
 const SCRIPT = join(import.meta.dirname, 'killed-migration-child.mjs');
 
 export interface MigrationTask {
-  readonly kind: 'backfill' | 'reencrypt';
+  readonly kind: 'backfill' | 'move' | 'reencrypt';
+  /** The table that a move goes to. */
+  readonly table?: string;
   readonly createdBefore?: string;
   readonly shred?: boolean;
 }
