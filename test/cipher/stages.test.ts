@@ -129,6 +129,20 @@ describe('the stages of a path', () => {
     }
   });
 
+  it('open an unchanged field where a document is updated in plaintext', async () => {
+    const [made, collection] = [setup(), notes()];
+    await put(collection, await encryptAny(made.encryptor, { ...KEY, title: 't', body: 'b' }));
+    const rename = (plain: Loose | undefined): Loose => ({ ...plain, title: 'new' });
+    await made.encryptor.updateDecrypted(
+      bodyIn('opening') as never,
+      collection.memory as never,
+      KEY as never,
+      rename as never,
+    );
+    const stored = (await collection.memory.get(KEY))?.document;
+    expect(stored).toMatchObject({ body: 'b', title: { _enc: 1 } });
+  });
+
   it('open by a backfill, which then counts nothing left', async () => {
     const [made, collection] = [setup(), notes()];
     const opening = bodyIn('opening');
