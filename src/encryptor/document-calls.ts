@@ -38,8 +38,9 @@ export class DocumentCalls {
    * FieldEncryptor.updateDocument}, which shows the stored form and decrypts nothing.
    *
    * A declared field whose value is deeply equal to the one that was read keeps its envelope, and so does a
-   * list element that moved. Where nothing changed at all, nothing is written, and the etag stays; plaintext
-   * that was read in mode `'migrate'` is still sealed. Where only undeclared properties changed, the
+   * list element that moved; one at a path in stage `opening` is stored in clear by the next change. Where
+   * nothing changed at all, nothing is written, and the etag stays; plaintext that was read in mode
+   * `'migrate'` is still sealed. Where only undeclared properties changed, the
    * shortest envelope is sealed again, so that the write can be recognised.
    *
    * @param change - Receives the decrypted document, or `undefined` where there is none, and returns the

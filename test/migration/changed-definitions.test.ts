@@ -368,3 +368,33 @@ describe('a field that is deleted', () => {
     expect(await decryptAny(made.encryptor, left, define(['body']))).toEqual({ ...KEY, body: 'b' });
   });
 });
+
+describe('a value of the former form', () => {
+  const wide = define(['title', 'tags', 'meta'], { former: ['tags[]', 'meta.loc'] });
+
+  it.each<Loose>([
+    { tags: ['in clear'] },
+    { tags: [null] },
+    { tags: 'in clear' },
+    { tags: {} },
+    { meta: { other: 1 } },
+    { meta: { loc: 'in clear' } },
+    { meta: [] },
+  ])('is none where a part is in clear: %j', async (fields) => {
+    const { encryptor } = setup();
+    expect(await rejection(decryptAny(encryptor, { ...KEY, ...fields }, wide))).toMatchObject({
+      code: 'PLAINTEXT_REFUSED',
+    });
+  });
+
+  it('is refused with one part in clear among envelopes', async () => {
+    const { encryptor } = setup();
+    const parts = define(['title', 'tags[]']);
+    const stored = await encryptAny(encryptor, { ...KEY, tags: ['a'] }, parts);
+    const mixed = { ...stored, tags: [...(stored['tags'] as unknown[]), 'added in clear'] };
+    expect(await rejection(decryptAny(encryptor, mixed, wide))).toMatchObject({
+      code: 'PLAINTEXT_REFUSED',
+      path: 'tags',
+    });
+  });
+});
