@@ -136,7 +136,7 @@ class PathCounts {
     }
     for (const { path } of misshapen) {
       for (const known of this.#counts.keys()) {
-        if (known.startsWith(path)) this.#add(known, 'plain');
+        if (isAtOrInside(known, path)) this.#add(known, 'plain');
       }
     }
   }

@@ -159,6 +159,17 @@ describe('the stages of a path', () => {
     });
   });
 
+  it('count a container of another shape for the paths in it alone', async () => {
+    const collection = notes();
+    await put(collection, { ...KEY, meta: 'none' });
+    const stages = { 'meta.loc': 'sealing', 'metadata.loc': 'sealing' };
+    const definition = define(['meta.loc', 'metadata.loc'], stages);
+    expect((await countPlaintext(definition, collection.memory)).paths).toEqual([
+      { path: 'meta.loc', stage: 'sealing', plain: 1, sealed: 0 },
+      { path: 'metadata.loc', stage: 'sealing', plain: 0, sealed: 0 },
+    ]);
+  });
+
   it('leave other documents alone in a run that only opens', async () => {
     const [made, collection] = [setup(), notes()];
     const plain = { ...KEY, title: 'plain', body: 'b' };
