@@ -37,7 +37,7 @@ export class DecryptedChange {
     const opened = stored && { stored, opened: await this.#open(stored) };
     this.#last = opened;
     return {
-      document: opened && (copyOf(opened.opened) as Loose),
+      document: opened && copyOfOpened(opened.opened),
       toSeal: (changed) => this.#toSeal(changed, opened),
     };
   }
@@ -69,6 +69,11 @@ export class DecryptedChange {
         field.stage !== 'opening' && value !== undefined && !looksLikeEnvelope(value),
     );
   }
+}
+
+/** Returns a copy of a decrypted document that its receiver may modify. */
+export function copyOfOpened(opened: object): Loose {
+  return copyOf(opened) as Loose;
 }
 
 /** Of JSON values and bytes; anything else that a store returns is shared. */

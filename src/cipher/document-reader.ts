@@ -1,26 +1,27 @@
 /** Decrypts whole documents: the plan, the options, the DEKs. @module */
-import { placeOf } from '../document/document-draft.js';
 import { mapConcurrently } from '../async/concurrency.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { DekOutcome } from '../dek/dek-loader.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek } from '../dek/dek.js';
 import { DEKS_AT_ONCE, DistinctDeks } from '../dek/dek-bounds.js';
+import type { DeclaredField, FieldStage } from '../document/field-tree.js';
 import {
+  placeOf,
   draftOf,
   hasOnlyItsFields,
   type DocumentDraft,
   type FieldSlot,
+  type DocumentPlace,
+  seenPathsOf,
+  type SeenPaths,
 } from '../document/document-draft.js';
-import type { DeclaredField, FieldStage } from '../document/field-tree.js';
-import type { DocumentPlace } from '../document/document-draft.js';
-import { seenPathsOf, type SeenPaths } from '../document/document-draft.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
 import { requireIdentifier, requireIntegerBetween, requirePlainObject } from '../guards/guards.js';
 import { fieldCipher, type FieldCipher, tamperedField } from './field-cipher.js';
-import { definitionMismatch, isOfFormerForm } from './former-fields.js';
+import { sealedByAnother, isOfFormerForm } from './former-fields.js';
 import {
   envelopeInside,
   envelopeInValue,
@@ -303,7 +304,7 @@ export class DocumentReader {
     this.#seen.look(definition, draft.document);
     const found = hasOnlyItsFields(draft) ? NO_OTHERS : envelopesOfOthers(draft, place.scope);
     const [first] = found;
-    if (first && !this.#passesPlaintext) throw definitionMismatch(first, place);
+    if (first && !this.#passesPlaintext) throw sealedByAnother(first, place);
     const plan = planRead(draft, place, this.#passesPlaintext);
     return { definition, place, draft, plan, mismatches: found.map(({ path }) => path) };
   }

@@ -5,8 +5,7 @@ import type { DekServices } from '../dek/dek-services.js';
 import type { ShredToken } from '../dek/dek.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { brokenContract, FieldEncryptionError, hasCode } from '../errors/errors.js';
-import { isPlainObject, requirePlainObject } from '../guards/guards.js';
-import { refuseToJson } from '../guards/guards.js';
+import { isPlainObject, requirePlainObject, refuseToJson } from '../guards/guards.js';
 import { backOff, tryWrite } from '../store/compare-and-set.js';
 import {
   type DocumentStore,

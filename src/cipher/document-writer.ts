@@ -1,13 +1,17 @@
 /** Encrypts whole documents. @module */
-import { placeOf } from '../document/document-draft.js';
 import { untilAborted } from '../async/abort.js';
 import type { Plaintext } from '../crypto/aes.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import { draftToWrite, type DocumentDraft } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/document-draft.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
-import { seenPathsOf, type SeenPaths } from '../document/document-draft.js';
+import {
+  placeOf,
+  draftToWrite,
+  type DocumentDraft,
+  type DocumentPlace,
+  seenPathsOf,
+  type SeenPaths,
+} from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { hasCode } from '../errors/errors.js';
 import { ciphertextIn } from '../format/key-scope.js';

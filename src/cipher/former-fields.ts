@@ -1,9 +1,12 @@
 /** What may be stored, and what may be written, at former paths of a definition. @module */
-import type { DocumentDraft, DraftShape } from '../document/document-draft.js';
 import type { FieldNode, FormerNode } from '../document/field-tree.js';
 import { FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
-import { type DocumentPlace } from '../document/document-draft.js';
+import {
+  type DocumentDraft,
+  type DraftShape,
+  type DocumentPlace,
+} from '../document/document-draft.js';
 import { isPlainObject } from '../guards/guards.js';
 
 /**
@@ -162,7 +165,7 @@ export function notMoved(path: string, dekId: string): FieldEncryptionError {
 }
 
 /** For a stored envelope of the document where its definition declares no field. */
-export function definitionMismatch(
+export function sealedByAnother(
   { path, dekId }: { readonly path: string; readonly dekId: string },
   { collection }: Pick<DocumentPlace, 'collection'>,
 ): FieldEncryptionError {

@@ -3,8 +3,7 @@ import { signalIn, type CallOptions, unlessAborted } from '../async/abort.js';
 import { elapsedBetween, elapsedMs, momentOf } from '../async/clock.js';
 import type { DekServices } from '../dek/dek-services.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
-import type { DocumentPlace } from '../document/document-draft.js';
-import { seenPathsOf, type SeenPaths } from '../document/document-draft.js';
+import { type DocumentPlace, seenPathsOf, type SeenPaths } from '../document/document-draft.js';
 import type { SealingDek } from '../dek/sealing-deks.js';
 import type {
   AnyDefinition,

@@ -1,7 +1,11 @@
 /** Envelopes of a document's own scope at places where its definition declares no field. @module */
-import { placeOf } from '../document/document-draft.js';
-import { type DocumentDraft, draftOf, type DraftShape } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/document-draft.js';
+import {
+  placeOf,
+  type DocumentDraft,
+  draftOf,
+  type DraftShape,
+  type DocumentPlace,
+} from '../document/document-draft.js';
 import {
   FormerPaths,
   type DeclaredField,

@@ -1,7 +1,6 @@
 /** Reports of reads that passed something through: plaintext, or envelopes of another definition. @module */
 import type { Channel } from 'node:diagnostics_channel';
-import type { DocumentDraft } from '../document/document-draft.js';
-import type { DocumentPlace } from '../document/document-draft.js';
+import type { DocumentDraft, DocumentPlace } from '../document/document-draft.js';
 import {
   definitionMismatchChannel,
   plaintextReadChannel,

@@ -1,8 +1,7 @@
 /** Checks everything that encryption depends on, before traffic does. @module */
 import { seenPathsOf, type NeverSeen } from '../document/document-draft.js';
 import type { Clock } from '../async/clock.js';
-import type { DekContext } from '../dek/dek-services.js';
-import type { DekServices } from '../dek/dek-services.js';
+import type { DekContext, DekServices } from '../dek/dek-services.js';
 import { makeRoundTrip } from '../dek/dek-wraps.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
 import { isMekVersion, type MekReference, shortName } from '../format/dek-row.js';

@@ -1,12 +1,12 @@
 /** Records under which paths of a collection something may be stored sealed: docs/format.md, "Definitions". @module */
 import {
-  alteredItem,
   is,
   isDigest,
   isIdentifier,
   isKeyId,
   isTimestamp,
   readShaped,
+  requireInPlace,
   requireKnownType,
   requireMacPair,
   type ItemShape,
@@ -110,10 +110,8 @@ export function parseDefinitionRecord(
   const item = definitionRecordOf(collection);
   requireKnownType(value, item, 'definition');
   const record = readShaped(value, SHAPE, item) as unknown as DefinitionRecord;
-  if (record.product !== product) throw alteredItem(item, 'product');
-  if (record.collection !== collection) throw alteredItem(item, 'collection');
-  if (record.id !== definitionId(collection)) throw alteredItem(item, 'id');
-  if (record.scopeId !== definitionScopeId(product)) throw alteredItem(item, 'scopeId');
+  const [id, scopeId] = [definitionId(collection), definitionScopeId(product)];
+  requireInPlace(record, item, { product, collection, id, scopeId });
   requireMacPair(record, item);
   return record;
 }

@@ -170,6 +170,20 @@ function unsupportedItem(item: string, what: string): FieldEncryptionError {
   );
 }
 
+/**
+ * @param expected - Properties that follow from where the item was found.
+ * @throws TamperedError for the first that differs.
+ */
+export function requireInPlace<Item extends object>(
+  value: Item,
+  item: string,
+  expected: Partial<Item>,
+): void {
+  for (const name of Object.keys(expected) as (keyof Item & string)[]) {
+    if (value[name] !== expected[name]) throw alteredItem(item, name);
+  }
+}
+
 export function alteredItem(item: string, property: string): TamperedError {
   return new TamperedError(`${item} was altered (${property}): restore it from a backup`);
 }

@@ -1,6 +1,6 @@
 /** Allows one migration at a time on a collection: docs/format.md, "Lease". @module */
 import {
-  alteredItem,
+  requireInPlace,
   is,
   isIdentifier,
   isTimestamp,
@@ -53,9 +53,8 @@ const SHAPE: ItemShape = {
 export function parseLease(value: unknown, product: string, collection: string): Lease {
   const item = `The lease of "${collection}"`;
   const lease = readShaped(value, SHAPE, item) as unknown as Lease;
-  if (lease.id !== leaseId(collection)) throw alteredItem(item, 'id');
-  if (lease.product !== product) throw alteredItem(item, 'product');
-  if (lease.scopeId !== leaseScopeId(product)) throw alteredItem(item, 'scopeId');
+  const [id, scopeId] = [leaseId(collection), leaseScopeId(product)];
+  requireInPlace(lease, item, { id, product, scopeId });
   return lease;
 }
 

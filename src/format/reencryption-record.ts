@@ -9,6 +9,7 @@ import {
   isPositiveInteger,
   isTimestamp,
   readShaped,
+  requireInPlace,
   requireKnownType,
   requireMacPair,
   type ItemShape,
@@ -71,10 +72,8 @@ export function parseReencryption(
   const item = `The re-encryption item of "${collection}"`;
   requireKnownType(value, item, 'reencryption');
   const record = readShaped(value, SHAPE, item) as unknown as ReencryptionRecord;
-  if (record.product !== product) throw alteredItem(item, 'product');
-  if (record.collection !== collection) throw alteredItem(item, 'collection');
-  if (record.id !== reencryptionId(collection)) throw alteredItem(item, 'id');
-  if (record.scopeId !== leaseScopeId(product)) throw alteredItem(item, 'scopeId');
+  const [id, scopeId] = [reencryptionId(collection), leaseScopeId(product)];
+  requireInPlace(record, item, { product, collection, id, scopeId });
   if (record.createdBefore > record.startedAt) throw alteredItem(item, 'createdBefore');
   requireMacPair(record, item);
   return record;

@@ -11,6 +11,7 @@ import {
   isTimestamp,
   knownState,
   readShaped,
+  requireInPlace,
   requireMacPair,
   type ItemShape,
   type PropertyTest,
@@ -114,8 +115,7 @@ export function parseRotationRecord(value: unknown, product: string): RotationRe
   const item = `The rotation record of "${product}"`;
   knownState(value, item, { type: 'rotation', states: STATES });
   const record = readShaped(value, SHAPE, item) as unknown as RotationRecord;
-  if (record.product !== product) throw alteredItem(item, 'product');
-  if (record.scopeId !== rotationScopeId(product)) throw alteredItem(item, 'scopeId');
+  requireInPlace(record, item, { product, scopeId: rotationScopeId(product) });
   requireMacPair(record, item);
   return record;
 }

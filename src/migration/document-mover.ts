@@ -1,6 +1,7 @@
 /** Moves documents, one after the other, to another place. @module */
 import { isDeepStrictEqual } from 'node:util';
 import { reopenToMove } from '../cipher/write-plan.js';
+import { copyOfOpened } from '../cipher/decrypted-change.js';
 import { clearFormerPath, leftInClear } from '../cipher/former-fields.js';
 import { ownEnvelopes } from '../cipher/own-envelopes.js';
 import { draftOf, type DraftShape, placeOf } from '../document/document-draft.js';
@@ -17,6 +18,7 @@ import {
   lookUpDocument,
   type MeteredDocumentStore,
 } from '../run/scanned-document.js';
+import { sealedPaths } from '../run/definition-record.js';
 import { requireNoStray, storedFieldsOf, type StoredFields } from '../run/stored-fields.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
 import { changeOldDeks } from './dek-generations.js';
@@ -75,11 +77,10 @@ export class DocumentMover {
     this.#from = from;
     this.#to = { ...from, definition, store };
     this.#move = move;
-    const { fields, former, stages } = from.definition;
-    const sealed = fields.filter((path) => stages[path] !== 'opening');
+    const formerPaths = [...sealedPaths(from.definition), ...from.definition.former];
     this.#shape = {
       tree: definition.tree,
-      formerPaths: new FormerPaths([...sealed, ...former], definition.fields),
+      formerPaths: new FormerPaths(formerPaths, definition.fields),
     };
   }
 
@@ -192,7 +193,7 @@ export class DocumentMover {
     // What the old database added is not part of the document.
     const plain = without(opened, this.#from.store);
     if (!this.#move) return plain;
-    const moved: unknown = await this.#move(structuredClone(plain));
+    const moved: unknown = await this.#move(copyOfOpened(plain));
     requirePlainObject('the result of "move"', moved);
     return { ...moved };
   }

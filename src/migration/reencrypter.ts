@@ -2,8 +2,7 @@
 import { placeOf } from '../document/document-draft.js';
 import { isNeverUsed, type LiveDekRow, retiredRow, tombstoneOf } from '../format/dek-row.js';
 import { MOST_ATTEMPTS } from '../store/compare-and-set.js';
-import type { DekSource } from '../cipher/write-plan.js';
-import { reopenToMove } from '../cipher/write-plan.js';
+import { type DekSource, reopenToMove } from '../cipher/write-plan.js';
 import type { Dek, ShredToken } from '../dek/dek.js';
 import type { DekLoader } from '../dek/dek-loader.js';
 import type { KeyScope } from '../format/key-scope.js';
@@ -85,17 +84,16 @@ export class Reencrypter {
 
   /** Rewrites the document where it names an old DEK, and then retires the old DEKs. */
   readonly settle: SettleDocument = async (item, key) => {
-    const { place } = storedFieldsOf(this.#context, item.document);
     const settled = await this.#rewrite(item, key);
     if (settled.outcome.type === 'skipped') return settled;
-    const { changed: retired, generations } = await this.#retire(place.scope);
+    const { changed: retired, generations } = await this.#retire(this.#scopeOf(key));
     return withDeks(settled, { ...(retired.length > 0 && { retired }), ...reportOf(generations) });
   };
 
   /** After the wait: the same, then a new etag and one more read; then the old DEKs are shredded. */
   readonly shred: SettleDocument = async (item, key) => {
     const settled = await this.settle(item, key);
-    const { scope } = storedFieldsOf(this.#context, item.document).place;
+    const scope = this.#scopeOf(key);
     const { scopeId } = scope;
     if (settled.outcome.type === 'skipped' || this.#retired.has(scopeId)) return settled;
     const generations = await this.#read(scope);
@@ -155,9 +153,13 @@ export class Reencrypter {
     }
   }
 
+  #scopeOf(key: DocumentIdentity): KeyScope {
+    const { definition, product } = this.#context;
+    return placeOf(definition, product, key).scope;
+  }
+
   #rewrite(item: AnyDocumentItem, key: DocumentIdentity): Promise<SettledDocument> {
-    const { definition, product, services } = this.#context;
-    const token = services.tokens.of(placeOf(definition, product, key).scope.scopeId);
+    const token = this.#context.services.tokens.of(this.#scopeOf(key).scopeId);
     let generations: DekGenerations | undefined;
     const rewrite = async (document: AnyDocument): Promise<DocumentRewrite | undefined> => {
       const fields = storedFieldsOf(this.#context, document);

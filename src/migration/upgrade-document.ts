@@ -1,11 +1,11 @@
 /** Renames and reshapes documents on their way to the current definition. @module */
-import { placeOf } from '../document/document-draft.js';
 import { isDeepStrictEqual } from 'node:util';
 import { type DekSource, planWrite } from '../cipher/write-plan.js';
+import { copyOfOpened } from '../cipher/decrypted-change.js';
 import { clearTexts, leftInClear, requireNothingFormer } from '../cipher/former-fields.js';
 import { keepEnvelopes } from '../cipher/keep-envelopes.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
-import { draftOf, draftToWrite } from '../document/document-draft.js';
+import { placeOf, draftOf, draftToWrite } from '../document/document-draft.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
 import { isPlainObject, requirePlainObject } from '../guards/guards.js';
 import type { AnyDocument } from '../run/scanned-document.js';
@@ -35,7 +35,7 @@ export async function upgradedDocument(
   { upgrade, dekOf }: { readonly upgrade: UpgradeDocument; readonly dekOf?: DekSource },
 ): Promise<DocumentRewrite> {
   const opened = await reader.read(definition, document, { dekOf });
-  const upgraded: unknown = await upgrade(structuredClone(opened));
+  const upgraded: unknown = await upgrade(copyOfOpened(opened));
   requirePlainObject('the result of "upgrade"', upgraded);
   requireNotInClear({ stored: document, opened, upgraded }, definition);
   const next = keepEnvelopes(definition, { stored: document, opened }, upgraded);

@@ -40,7 +40,8 @@ export function declaredCollection(
   return { collection, key, covered: new Set(covered), sealed: [...new Set(sealed)] };
 }
 
-function sealedPaths({ fields, stages }: AnyDefinition): readonly string[] {
+/** Paths that are written sealed. */
+export function sealedPaths({ fields, stages }: AnyDefinition): readonly string[] {
   return fields.filter((path) => stages[path] !== 'opening');
 }
 

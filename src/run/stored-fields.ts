@@ -1,12 +1,15 @@
 /** The sealed fields of a stored document, and their DEKs. @module */
-import { placeOf } from '../document/document-draft.js';
 import { envelopesOfOthers, type OwnLookAlike } from '../cipher/own-envelopes.js';
 import { planRead } from '../cipher/document-reader.js';
 import type { SealedSlot } from '../cipher/write-plan.js';
-import { hasOnlyItsFields, draftOf } from '../document/document-draft.js';
-import { type DocumentPlace } from '../document/document-draft.js';
+import {
+  placeOf,
+  hasOnlyItsFields,
+  draftOf,
+  type DocumentPlace,
+} from '../document/document-draft.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { clearFormerPath, definitionMismatch, notMoved } from '../cipher/former-fields.js';
+import { clearFormerPath, sealedByAnother, notMoved } from '../cipher/former-fields.js';
 
 export interface StoredFields {
   readonly place: DocumentPlace;
@@ -80,5 +83,5 @@ export function requireNoStray(
   isOneOf: (dekId: string) => boolean = () => true,
 ): void {
   const stray = strays.find(({ dekId }) => isOneOf(dekId));
-  if (stray) throw definitionMismatch(stray, place);
+  if (stray) throw sealedByAnother(stray, place);
 }
