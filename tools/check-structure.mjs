@@ -10,6 +10,7 @@ const TEST = join(ROOT, 'test');
 /** Kinds of tests that are of no one folder of `src`, and what all tests share. */
 const KINDS_OF_TESTS = [
   'bad-input',
+  'command',
   'contract',
   'examples',
   'live',

@@ -23,6 +23,7 @@ const NOT_UNIT_SUPPORT = [
 /** Folders of tests that look at the package, or at more than one of its units. */
 const NOT_UNIT_FOLDERS = [
   'bad-input',
+  'command',
   'contract',
   'examples',
   'live',
