@@ -6,12 +6,18 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildCommand } from './build-command.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 /** What was built last, of what, and what came of it. */
 const STAMP = join(ROOT, '.built.json');
-const SOURCES = ['src', 'package.json', 'package-lock.json', 'tsconfig.json'];
-const SETTINGS = ['tsconfig.build.json', 'tsup.config.ts', 'tools/build.mjs'];
+const SOURCES = ['src', 'command', 'package.json', 'package-lock.json', 'tsconfig.json'];
+const SETTINGS = [
+  'tsconfig.build.json',
+  'tsup.config.ts',
+  'tools/build.mjs',
+  'tools/build-command.mjs',
+];
 
 const needsTypes = !process.argv.includes('--js');
 const sources = digestOf([...SOURCES, ...SETTINGS]);
@@ -21,6 +27,7 @@ if (isUpToDate()) {
   const tsup = join(ROOT, 'node_modules/tsup/dist/cli-default.js');
   const options = needsTypes ? [] : ['--no-dts', '--silent'];
   execFileSync(process.execPath, [tsup, ...options], { cwd: ROOT, stdio: 'inherit' });
+  await buildCommand();
   writeFileSync(
     STAMP,
     JSON.stringify({ sources, built: digestOf(['dist']), hasTypes: needsTypes }),

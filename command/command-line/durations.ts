@@ -1,6 +1,13 @@
 /** Durations as operators write them: `24h`, `30d`. @module */
 
-const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNITS_MS = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+} as const;
 const DURATION = /^([1-9][0-9]{0,8})(ms|s|m|h|d|w)$/;
 /** A hundred years: more is a mistake. */
 const MOST_MS = 3_155_760_000_000;
@@ -10,7 +17,8 @@ export const DURATION_TEXT = 'a number and a unit, for example 90m, 24h or 30d';
 /** @returns Milliseconds, or nothing for another text. */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = DURATION.exec(text) ?? [];
-  const ms = Number(count) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN);
+  if (count === undefined) return undefined;
+  const ms = Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
   return ms <= MOST_MS ? ms : undefined;
 }
 

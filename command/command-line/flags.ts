@@ -25,6 +25,7 @@ function toggle(description: string): Flag {
 
 /** By name, without the dashes. */
 export const FLAGS = {
+  mode: flag('mode', 'the mode, in place of the first word'),
   config: flag(
     'file',
     'the configuration file (default: encrypt-migrate.config.json, .ts or .mjs)',

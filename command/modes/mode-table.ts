@@ -27,8 +27,8 @@ export interface Mode {
 }
 
 /** Flags of every mode. */
-export const COMMON_FLAGS: readonly FlagName[] = ['format', 'json', 'report', 'quiet', 'no-color'];
-const PRODUCT: readonly FlagName[] = ['config', 'product', 'document-keys'];
+export const COMMON_FLAGS: readonly FlagName[] = ['format', 'json', 'quiet', 'no-color'];
+const PRODUCT: readonly FlagName[] = ['config', 'product', 'document-keys', 'report'];
 const RUN: readonly FlagName[] = [
   'dry-run',
   'concurrency',

@@ -1,0 +1,255 @@
+/** Runs one mode: flags, output, signals, exit code and report. @module */
+import { createRequire } from 'node:module';
+import { systemClock } from '@bytelyst/field-encrypt';
+import { commandText } from '../command-line/command-text.js';
+import { EXIT, type ExitCode } from '../command-line/exit-codes.js';
+import { type FlagValues, readFlags, type ReadFlags } from '../command-line/flag-values.js';
+import type { RawFlags } from '../command-line/flags.js';
+import { UsageError } from '../command-line/usage-error.js';
+import { loadConfig } from '../config/config-file.js';
+import { openProduct, type OpenProduct } from '../config/open-product.js';
+import { exitCodeOf } from '../driving/exit-code-of.js';
+import { type Stopping, stopOnSignals } from '../driving/interruption.js';
+import { VaultMeter } from '../driving/vault-meter.js';
+import type { ModeContext, ModeOutcome } from '../modes/mode.js';
+import { flagsOf, modeOf, type ModeName } from '../modes/mode-table.js';
+import { colorsFor } from '../report/colors.js';
+import { type ModeReport, type Outcome, REPORT_SCHEMA } from '../report/mode-report.js';
+import { NewFile } from '../report/new-file.js';
+import { type Format, Output } from '../report/output.js';
+import { reportedError, reportedJson, reportedValue } from '../report/reported-json.js';
+import { askOnTerminal } from './confirm.js';
+import type { Host } from './host.js';
+import { MODE_MODULES } from './mode-modules.js';
+
+const OUTCOMES: Readonly<Record<ExitCode, Outcome>> = {
+  0: 'done',
+  1: 'failed',
+  2: 'usage',
+  3: 'findings',
+  4: 'unreachable',
+  130: 'interrupted',
+};
+
+export async function runMode(host: Host, mode: ModeName, raw: RawFlags): Promise<ExitCode> {
+  const meter = new VaultMeter();
+  let flags: ReadFlags;
+  try {
+    const { required = [] } = modeOf(mode);
+    flags = readFlags(raw, { known: flagsOf(mode), required, env: host.env });
+  } catch (error) {
+    const output = outputOf(host, meter, formatOf(raw), {});
+    return refused(output, error, { mode });
+  }
+  const { values } = flags;
+  const output = outputOf(host, meter, values.json ? 'json' : (values.format ?? 'table'), values);
+  let file: NewFile | undefined;
+  try {
+    file = values.report === undefined ? undefined : new NewFile(values.report, 'report');
+  } catch (error) {
+    return refused(output, error, { mode });
+  }
+  meter.start();
+  const running = new RunningMode(host, { mode, flags, output });
+  try {
+    return await running.run(file);
+  } finally {
+    meter.stop();
+    file?.discard();
+  }
+}
+
+/** Of flags that are not read yet. */
+function formatOf(raw: RawFlags): Format {
+  if (raw.json === true) return 'json';
+  return raw.format === 'json' || raw.format === 'jsonl' ? raw.format : 'table';
+}
+
+function outputOf(host: Host, meter: VaultMeter, format: Format, flags: FlagValues): Output {
+  const { stdout, stderr, clock, env } = host;
+  const noColor = flags['no-color'] ?? false;
+  return new Output({
+    stdout,
+    stderr,
+    format,
+    clock,
+    isQuiet: flags.quiet ?? false,
+    documentKeys: flags['document-keys'] ?? false,
+    colors: {
+      out: colorsFor(stdout, { noColor, env }),
+      err: colorsFor(stderr, { noColor, env }),
+    },
+    vault: () => meter.figures,
+    maxVaultOps: flags['max-vault-ops'],
+  });
+}
+
+/** A mistake that was found before the mode began. */
+function refused(output: Output, error: unknown, { mode }: { readonly mode: ModeName }): ExitCode {
+  const now = new Date(systemClock.wallMs()).toISOString();
+  const exitCode = exitCodeOf(error, false);
+  output.result(
+    {
+      ...reportHead(mode, exitCode),
+      dryRun: false,
+      startedAt: now,
+      finishedAt: now,
+      durationMs: 0,
+      findings: [],
+      next: [],
+      error: reportedError(error),
+    },
+    [],
+  );
+  return exitCode;
+}
+
+function reportHead(
+  mode: ModeName,
+  exitCode: ExitCode,
+): Pick<ModeReport, 'exitCode' | 'mode' | 'outcome' | 'schema' | 'tool'> {
+  const tool = { name: 'encrypt-migrate', version: versionOfPackage() } as const;
+  return { schema: REPORT_SCHEMA, tool, mode, outcome: OUTCOMES[exitCode], exitCode };
+}
+
+export function versionOfPackage(): string {
+  const require = createRequire(import.meta.url);
+  const { version } = require('@bytelyst/field-encrypt/package.json') as { version: string };
+  return version;
+}
+
+interface Running {
+  readonly mode: ModeName;
+  readonly flags: ReadFlags;
+  readonly output: Output;
+}
+
+class RunningMode {
+  readonly #host: Host;
+  readonly #running: Running;
+  #stopping: Stopping | undefined;
+  #product: OpenProduct | undefined;
+
+  constructor(host: Host, running: Running) {
+    this.#host = host;
+    this.#running = running;
+  }
+
+  async run(file: NewFile | undefined): Promise<ExitCode> {
+    const { clock } = this.#host;
+    const startedAt = new Date(clock.wallMs()).toISOString();
+    const startedMs = clock.monotonicMs();
+    const context = this.#context();
+    const { outcome, error } = await this.#outcome(context);
+    const report: ModeReport = {
+      ...reportHead(this.#running.mode, outcome.exitCode),
+      ...(this.#product && { product: this.#product.product }),
+      dryRun: this.#running.flags.values['dry-run'] ?? false,
+      startedAt,
+      finishedAt: new Date(clock.wallMs()).toISOString(),
+      durationMs: Math.round(clock.monotonicMs() - startedMs),
+      ...this.#moments(),
+      result: reportedValue(outcome.result, context.documentKeys),
+      findings: [...(outcome.findings ?? [])],
+      next: [...(outcome.next ?? [])],
+      ...(error !== undefined && { error: reportedError(error) }),
+    };
+    file?.write(`${reportedJson(report, context.documentKeys, 2)}\n`);
+    this.#running.output.result(report, outcome.views ?? []);
+    return outcome.exitCode;
+  }
+
+  async #outcome(
+    context: ModeContext,
+  ): Promise<{ readonly outcome: ModeOutcome; readonly error?: unknown }> {
+    const { mode } = this.#running;
+    try {
+      const load = MODE_MODULES[mode];
+      if (!load) throw new UsageError(`The mode ${mode} is not built yet`);
+      const { run } = await load();
+      return { outcome: await run(context) };
+    } catch (error) {
+      const isStopped =
+        context.signal.aborted || (error instanceof Error && error.name === 'Interruption');
+      const exitCode = isStopped ? EXIT.interrupted : exitCodeOf(error, context.hasBegun);
+      const command = commandText(mode, context.resumeFlags);
+      const mayResume = context.hasBegun && !(error instanceof UsageError);
+      const next = mayResume ? [{ why: 'To resume', command }] : [];
+      return { outcome: { exitCode, next }, error };
+    } finally {
+      this.#stopping?.end();
+      await this.#product?.close();
+    }
+  }
+
+  #moments(): Pick<ModeReport, 'moments'> {
+    const { values } = this.#running.flags;
+    const names = ['created-before', 'rewrapped-before'] as const;
+    const moments = names.flatMap((name) =>
+      values[name] === undefined ? [] : [[name, values[name]] as const],
+    );
+    for (const [name, instant] of moments) this.#running.output.note(`--${name} is ${instant}`);
+    return moments.length === 0 ? {} : { moments: Object.fromEntries(moments) };
+  }
+
+  #context(): ModeContext {
+    const { env, folder, stdin, stderr, clock } = this.#host;
+    const { mode, flags, output } = this.#running;
+    const { values, raw } = flags;
+    const context = {
+      mode,
+      flags: values,
+      raw,
+      resumeFlags: raw,
+      env,
+      folder,
+      stdin,
+      clock,
+      output,
+      hasBegun: false,
+      documentKeys: values['document-keys'] ?? false,
+      config: once(() =>
+        loadConfig({ ...(values.config !== undefined && { file: values.config }), folder, env }),
+      ),
+    };
+    this.#stopping = this.#stopOnSignals(() => commandText(mode, context.resumeFlags));
+    const { signal } = this.#stopping;
+    return Object.assign(context, {
+      signal,
+      product: once(async () => {
+        this.#product = openProduct(await context.config(), values.product, { clock, signal });
+        return this.#product;
+      }),
+      confirm: async (question: Parameters<ModeContext['confirm']>[0]) => {
+        output.endProgress();
+        if (!values.yes) await askOnTerminal(question, { stdin, stderr });
+      },
+    });
+  }
+
+  #stopOnSignals(resume: () => string): Stopping {
+    const { signals, stderr, stdout, exit } = this.#host;
+    const stopping = stopOnSignals(signals, {
+      onFirst: () => {
+        this.#running.output.endProgress();
+        stderr.write('Stopping: what is in flight is finished first. Once more stops at once.\n');
+      },
+      onSecond: () => {
+        stderr.write(`Stopped at once. To resume:\n  ${resume()}\n`);
+        exit(EXIT.interrupted);
+      },
+    });
+    stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      stopping.stop('the reader of the output');
+    });
+    // There is no one to tell.
+    stderr.on('error', () => undefined);
+    return stopping;
+  }
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => (made ??= make());
+}

@@ -1,0 +1,45 @@
+/** The options that flags describe. @module */
+import type { MekReference, RewrapTarget, RunOptions } from '@bytelyst/field-encrypt';
+import type { ModeContext } from './mode.js';
+
+/** The options of every run. */
+export function runOptionsOf({ flags, signal }: ModeContext): RunOptions {
+  return {
+    signal,
+    ...defined({
+      concurrency: flags.concurrency,
+      dryRun: flags['dry-run'],
+      maxFailures: flags['max-failures'],
+      maxVaultOpsPerSecond: flags['max-vault-ops'],
+      reserveForTraffic: flags['reserve-for-traffic'],
+      allowEmpty: flags['allow-empty'],
+    }),
+  };
+}
+
+/** A MEK version, with the provider where one is named. */
+export function namedMek({ flags }: Pick<ModeContext, 'flags'>, mekVersion: string): RewrapTarget {
+  return {
+    mekVersion,
+    ...defined({ keyProvider: flags['key-provider'], mekName: flags['mek-name'] }),
+  };
+}
+
+/** For a flag without which the mode is refused. */
+export function required<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError('A flag that the mode needs was not checked');
+  return value;
+}
+
+/** Options that were not passed are absent, not `undefined`. */
+export function defined<Options extends object>(
+  options: Options,
+): { readonly [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
+  const present = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as ReturnType<typeof defined<Options>>;
+}
+
+/** As `--lost-mek` and findings write it. */
+export function mekText({ keyProvider, mekName, mekVersion }: MekReference): string {
+  return `${keyProvider}/${mekName}/${mekVersion}`;
+}

@@ -1,0 +1,163 @@
+/** Shows how far a run is: one live line on a terminal, a line now and then elsewhere. @module */
+import type { Writable } from 'node:stream';
+import type { Clock, RunCounts } from '@bytelyst/field-encrypt';
+import { createLogUpdate } from 'log-update';
+import { formatDuration } from '../command-line/durations.js';
+
+/** What the progress needs of an event of any run. */
+export interface ProgressEvent {
+  readonly type: string;
+  readonly counts?: RunCounts;
+  readonly pass?: number;
+  readonly purpose?: string;
+  readonly total?: number;
+  readonly remainingMs?: number;
+}
+
+/** What was used of the key services so far. */
+export interface VaultFigures {
+  readonly vaultOps: number;
+  readonly throttled: number;
+}
+
+interface ProgressSettings {
+  readonly stream: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly clock: Clock;
+  readonly vault: () => VaultFigures;
+  /** Operations per second that the run may use. */
+  readonly maxVaultOps: number | undefined;
+}
+
+const LEAST_DRAW_MS = 100;
+const LEAST_LINE_MS = 10_000;
+const DEFAULT_COLUMNS = 80;
+
+export class Progress {
+  readonly #settings: ProgressSettings;
+  readonly #live: ReturnType<typeof createLogUpdate> | undefined;
+  #label = '';
+  #pass: { readonly text: string; readonly total: number; readonly startedMs: number } | undefined;
+  #opsBefore = 0;
+  #line = '';
+  #isDrawn = false;
+  #drawnMs = -Infinity;
+
+  constructor(settings: ProgressSettings) {
+    this.#settings = settings;
+    const { stream } = settings;
+    if (stream.isTTY === true) this.#live = createLogUpdate(stream, { showCursor: true });
+  }
+
+  /** @param label - What runs now, for example a collection. */
+  begin(label: string): void {
+    this.#label = label;
+    this.#pass = undefined;
+  }
+
+  event(event: ProgressEvent): void {
+    if (event.type === 'pass') this.#beginPass(event);
+    if (event.type === 'fence' || event.type === 'lease') this.#show(this.#waiting(event));
+    if (event.type === 'passed') this.#endPass(event);
+    else if (event.counts && this.#pass) this.#show(this.#scanning(event.counts));
+  }
+
+  /** Removes the live line, so that another text can be written. */
+  clear(): void {
+    this.#live?.clear();
+    this.#isDrawn = false;
+  }
+
+  /** Draws the line again after another text. */
+  redraw(): void {
+    if (this.#live && this.#line !== '' && !this.#isDrawn) this.#draw();
+  }
+
+  /** Leaves nothing on the terminal. */
+  end(): void {
+    this.clear();
+    this.#live?.done();
+    this.#line = '';
+  }
+
+  #beginPass({ pass = 1, purpose = 'change', total = 0 }: ProgressEvent): void {
+    const what = purpose === 'verify' ? 'last scan' : 'scan';
+    const startedMs = this.#settings.clock.monotonicMs();
+    this.#pass = { text: `${what} ${String(pass)}`, total, startedMs };
+    this.#opsBefore = this.#settings.vault().vaultOps;
+    this.#show(`${this.#label}: ${this.#pass.text} of ${number(total)} begins`, true);
+  }
+
+  #endPass({ counts }: ProgressEvent): void {
+    if (!counts || !this.#pass) return;
+    const { changed, wouldChange, unchanged, skipped, failed } = counts;
+    const done =
+      wouldChange > 0 ? `would change ${number(wouldChange)}` : `changed ${number(changed)}`;
+    const parts = [
+      done,
+      `unchanged ${number(unchanged)}`,
+      `skipped ${number(skipped)}`,
+      `failed ${number(failed)}`,
+    ];
+    this.#show(`${this.#label}: ${this.#pass.text} done, ${parts.join(', ')}`, true);
+  }
+
+  #waiting({ type, remainingMs = 0 }: ProgressEvent): string {
+    const what = type === 'lease' ? 'waiting for a lease' : 'waiting for writers';
+    return `${this.#label}: ${what}, ${formatDuration(remainingMs)} left`;
+  }
+
+  #scanning(counts: RunCounts): string {
+    const { text = '', total = 0, startedMs = 0 } = this.#pass ?? {};
+    const { clock, vault, maxVaultOps } = this.#settings;
+    const seconds = Math.max((clock.monotonicMs() - startedMs) / 1_000, 0.001);
+    const rate = counts.scanned / seconds;
+    const left = Math.max(total - counts.scanned, 0);
+    const { vaultOps, throttled } = vault();
+    const opsRate = (vaultOps - this.#opsBefore) / seconds;
+    const parts = [
+      `${this.#label}: ${text}`,
+      `${number(counts.scanned)}/${number(Math.max(total, counts.scanned))}`,
+      `failed ${number(counts.failed)}`,
+      `${number(rate)}/s`,
+      `${left === 0 ? '0s' : formatDuration((left / rate) * 1_000)} left`,
+      `throttled ${number(throttled)}`,
+      maxVaultOps === undefined
+        ? `key operations ${number(vaultOps)}`
+        : `key operations ${number(opsRate)} of ${number(maxVaultOps)}/s`,
+    ];
+    return this.#fitted(parts);
+  }
+
+  /** The last parts are left out where the window is too narrow for them. */
+  #fitted(parts: readonly string[]): string {
+    if (!this.#live) return parts.join(', ');
+    const columns = this.#settings.stream.columns ?? DEFAULT_COLUMNS;
+    let line = '';
+    for (const part of parts) {
+      const longer = line === '' ? part : `${line}, ${part}`;
+      if (longer.length >= columns) break;
+      line = longer;
+    }
+    return line === '' ? (parts[0] ?? '').slice(0, Math.max(columns - 1, 1)) : line;
+  }
+
+  #show(line: string, isAtOnce = false): void {
+    this.#line = line;
+    const now = this.#settings.clock.monotonicMs();
+    const least = this.#live ? LEAST_DRAW_MS : LEAST_LINE_MS;
+    // The beginnings and ends of scans are few.
+    if (now - this.#drawnMs < least && !isAtOnce) return;
+    this.#drawnMs = now;
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (this.#live) this.#live(this.#line);
+    else this.#settings.stream.write(`${this.#line}\n`);
+    this.#isDrawn = true;
+  }
+}
+
+function number(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
