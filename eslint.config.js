@@ -1,6 +1,6 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { above, LADDER } from './tools/ladder.mjs';
+import { above, COMMAND_LADDER, LADDER } from './tools/ladder.mjs';
 
 const CIPHERS = [
   'createCipheriv',
@@ -44,25 +44,28 @@ function imports(paths, patterns = []) {
   return { 'no-restricted-imports': ['error', { paths, patterns }] };
 }
 
-/** No folder of `src` imports from one above it, or beside it: tools/ladder.mjs. */
-const ladder = LADDER.flat()
-  .filter((folder) => !folder.endsWith('.ts'))
-  .map((folder) => ({
-    files: [`src/${folder}/**/*.ts`],
-    rules: {
-      '@typescript-eslint/no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^(\\.\\./)+(${above(folder).join('|').replaceAll('.ts', '\\.js')})(/|$)`,
-              message: `src/${folder} is below it: tools/ladder.mjs.`,
-            },
-          ],
-        },
-      ],
-    },
-  }));
+/** No folder of a tree imports from one above it, or beside it: tools/ladder.mjs. */
+function ladderOf(tree, rungs) {
+  return rungs
+    .flat()
+    .filter((folder) => !folder.endsWith('.ts'))
+    .map((folder) => ({
+      files: [`${tree}/${folder}/**/*.ts`],
+      rules: {
+        '@typescript-eslint/no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                regex: `^(\\.\\./)+(${[...above(folder, rungs), 'src'].join('|').replaceAll('.ts', '\\.js')})(/|$)`,
+                message: `${tree}/${folder} does not reach it: tools/ladder.mjs.`,
+              },
+            ],
+          },
+        ],
+      },
+    }));
+}
 
 export default defineConfig(
   { ignores: ['dist', 'coverage', 'node_modules', '.snippets'] },
@@ -108,5 +111,14 @@ export default defineConfig(
     files: ['src/{azure,sqlite,testing}/**/*.ts'],
     rules: imports([onlyClock, onlyExpiringMap, onlyCrypto]),
   },
-  ...ladder,
+  {
+    files: ['command/**/*.ts'],
+    rules: {
+      ...time,
+      ...imports([onlyClock]),
+      'max-lines-per-function': ['error', { max: 60, skipComments: true }],
+    },
+  },
+  ...ladderOf('src', LADDER),
+  ...ladderOf('command', COMMAND_LADDER),
 );

@@ -1,11 +1,11 @@
-/** Prints measures of the structure of `src`, and fails where a limit is exceeded. */
+/** Prints measures of the structure of `src` and `command`, and fails where a limit is exceeded. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';
-import { above, LADDER } from './ladder.mjs';
+import { above, COMMAND_LADDER, LADDER } from './ladder.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const SRC = join(ROOT, 'src');
+const TREES = { src: LADDER, command: COMMAND_LADDER };
 const TEST = join(ROOT, 'test');
 /** Kinds of tests that are of no one folder of `src`, and what all tests share. */
 const KINDS_OF_TESTS = [
@@ -37,23 +37,27 @@ const LIMITS = {
 const MOST_LINES = 400;
 const MOST_FUNCTION_LINES = 40;
 
-const files = readdirSync(SRC, { recursive: true })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => name.split(sep).join('/'))
-  .sort();
+/** From the root of the repository. */
+const files = Object.keys(TREES).flatMap((tree) =>
+  readdirSync(join(ROOT, tree), { recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${tree}/${name.split(sep).join('/')}`)
+    .sort(),
+);
 const sources = new Map(files.map((file) => [file, parse(file)]));
 const imports = files.flatMap((file) => importsOf(file).map((to) => ({ file, to })));
 const crossing = imports.filter(({ file, to }) => folderOf(file) !== folderOf(to));
 const inTest = readdirSync(TEST, { withFileTypes: true });
-const mirrored = [...new Set(files.map(folderOf)), ...KINDS_OF_TESTS];
+const folders = [...new Set(files.map(folderOf))];
+const mirrored = [...folders.map((folder) => folder.replace(/^src\//, '')), ...KINDS_OF_TESTS];
 
 const found = {
   'circles of folders': circles(),
   'imports against the ladder': crossing
-    .filter(({ file, to }) => above(folderOf(file)).includes(folderOf(to)))
+    .filter(({ file, to }) => isAgainstLadder(file, to))
     .map(({ file, to }) => `${file} imports ${to}`),
-  'folders that are not on the ladder': [...new Set(files.map(folderOf))].filter(
-    (folder) => !LADDER.flat().includes(folder),
+  'folders that are not on the ladder': folders.filter(
+    (folder) => !TREES[treeOf(folder)].flat().includes(inTree(folder)),
   ),
   'files over 400 lines': files.filter((file) => linesOf(file) > MOST_LINES),
   'functions over 40 lines': files.flatMap(longFunctionsOf),
@@ -71,18 +75,36 @@ for (const [what, items] of Object.entries(found)) {
   console.log(`${isOver ? 'FAIL' : 'ok  '} ${what}: ${items.length} of at most ${LIMITS[what]}`);
   if (isOver) for (const item of items) console.log(`     ${item}`);
 }
-const code = files.filter((file) => !file.startsWith('testing/')).map(codeLinesOf);
-console.log(`     files: ${files.length}, median lines: ${median(files.map(linesOf))}`);
-console.log(`     lines of code without testing and comments: ${sum(code)}`);
+for (const tree of Object.keys(TREES)) {
+  const own = files.filter((file) => treeOf(file) === tree);
+  const code = own.filter((file) => !file.startsWith('src/testing/')).map(codeLinesOf);
+  console.log(`     ${tree}: files: ${own.length}, median lines: ${median(own.map(linesOf))}`);
+  console.log(`     ${tree}: lines of code without testing and comments: ${sum(code)}`);
+}
 process.exitCode = failed ? 1 : 0;
 
 function parse(file) {
-  const text = readFileSync(join(SRC, file), 'utf8');
+  const text = readFileSync(join(ROOT, file), 'utf8');
   return ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
 }
 
+/** `src/dek`, or `src/index.ts` for a file that is in no folder. */
 function folderOf(file) {
+  return file.split('/').slice(0, 2).join('/');
+}
+
+function treeOf(file) {
   return file.split('/')[0];
+}
+
+function inTree(folder) {
+  return folder.split('/')[1];
+}
+
+/** One tree imports from another only by the names of packages. */
+function isAgainstLadder(file, to) {
+  if (treeOf(file) !== treeOf(to)) return true;
+  return above(inTree(folderOf(file)), TREES[treeOf(file)]).includes(inTree(folderOf(to)));
 }
 
 /** Relative imports and re-exports, types included; what is loaded by `import()` is not. */
@@ -93,7 +115,7 @@ function importsOf(file) {
     .map(({ moduleSpecifier }) => moduleSpecifier?.text)
     .filter((specifier) => specifier?.startsWith('.'))
     .map((specifier) => {
-      const path = relative(SRC, resolve(SRC, dirname(file), specifier));
+      const path = relative(ROOT, resolve(ROOT, dirname(file), specifier));
       return path.split(sep).join('/').replace(/\.js$/, '.ts');
     });
 }
@@ -134,7 +156,7 @@ function longFunctionsOf(file) {
 
 function exportedNames() {
   return sources
-    .get('index.ts')
+    .get('src/index.ts')
     .statements.filter(ts.isExportDeclaration)
     .flatMap(({ exportClause }) => exportClause.elements.map(({ name }) => name.text));
 }

@@ -23,10 +23,21 @@ export const LADDER = [
   ['adapters.ts', 'index.ts'],
 ];
 
+/** The same of `command`, which reaches `src` only as a user of the package does. */
+export const COMMAND_LADDER = [
+  ['command-line'],
+  ['config'],
+  ['report'],
+  ['driving'],
+  ['modes'],
+  ['main'],
+];
+
 /** @returns The folders that a folder may not import from. */
-export function above(folder) {
-  const rung = LADDER.findIndex((folders) => folders.includes(folder));
-  return LADDER.slice(rung)
+export function above(folder, ladder = LADDER) {
+  const rung = ladder.findIndex((folders) => folders.includes(folder));
+  return ladder
+    .slice(rung)
     .flat()
     .filter((each) => each !== folder);
 }

@@ -3,8 +3,11 @@ import type { ModeModule } from '../modes/mode.js';
 import type { ModeName } from '../modes/mode-table.js';
 
 export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeModule>>>> = {
+  'rewrap-deks': () => import('../modes/rewrap-deks.js'),
   'key new': () => import('../modes/key-new.js'),
   'key fingerprint': () => import('../modes/key-fingerprint.js'),
-  'rewrap-deks': () => import('../modes/rewrap-deks.js'),
-  manifest: () => import('../modes/manifest.js'),
+  manifest: async () => {
+    const { manifestOf, resultSchema } = await import('../modes/manifest.js');
+    return { resultSchema, run: () => manifestOf(MODE_MODULES as never) };
+  },
 };
