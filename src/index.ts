@@ -61,6 +61,7 @@ export {
   type RegisterDefinitionsOptions,
 } from './encryptor/register-definitions.js';
 export { backfillDocuments, type BackfillOptions } from './migration/backfill-documents.js';
+export { compareDefinitions, type DefinitionComparison } from './inspection/compare-definitions.js';
 export {
   countPlaintext,
   type PlaintextCount,
@@ -113,10 +114,16 @@ export {
 } from './inspection/assert-retirable.js';
 export type { RetirementReason } from './errors/retirement-reason.js';
 export {
+  findStrayEnvelopes,
+  type StrayEnvelopesEvent,
+  type StrayEnvelopesSummary,
+} from './inspection/find-stray-envelopes.js';
+export {
   findUnreadableRows,
   type UnreadableRowsEvent,
   type UnreadableRowsSummary,
 } from './inspection/find-unreadable-rows.js';
+export { readRecords, type ProductRecords } from './inspection/read-records.js';
 export {
   rewrapAllDeks,
   type RewrapAllDeksOptions,

@@ -4,8 +4,8 @@ import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import type { RecordReader } from '../dek/record-reader.js';
 import type { AnyDefinition } from '../document/typed-document.js';
-import { hasCode } from '../errors/errors.js';
 import type { DefinitionRecord } from '../format/definition-record.js';
+import { isUnreadable } from '../format/item-shape.js';
 import { readEncryption, requireBoolean } from '../guards/guards.js';
 import {
   changeDefinition,
@@ -20,7 +20,7 @@ import {
   type DefinitionCopy,
   type DefinitionParts,
 } from '../run/definition-record.js';
-import { requireDefinition, requireDekStore } from '../run/required-parts.js';
+import { requireDefinitions, requireDekStore } from '../run/required-parts.js';
 import {
   readRunOptions,
   runContext,
@@ -106,16 +106,6 @@ export async function registerDefinitions(
   registry.add(definitions);
 }
 
-function requireDefinitions(definitions: readonly AnyDefinition[]): void {
-  const isList: boolean = Array.isArray(definitions);
-  if (!isList || definitions.length === 0) {
-    throw new TypeError('"definitions" expected a list with at least one definition');
-  }
-  for (const [index, each] of definitions.entries()) {
-    requireDefinition(`definitions[${String(index)}]`, each);
-  }
-}
-
 interface RegistrationContext extends DefinitionParts {
   readonly records: RecordReader;
   readonly ignores: boolean;
@@ -140,8 +130,6 @@ interface Stored {
   readonly copy: DefinitionCopy | undefined;
 }
 
-const UNREADABLE = ['TAMPERED', 'ROW_UNSUPPORTED', 'RECORD_KEY_UNKNOWN'] as const;
-
 /** @returns Those whose record can be read. */
 async function readAll(
   context: RegistrationContext,
@@ -159,7 +147,7 @@ async function readAll(
       stored.push({ declared, copy });
     } catch (error) {
       // An outage is not ignored: it is unknown then whether there is a record.
-      if (!ignores || !hasCode(error, ...UNREADABLE)) throw error;
+      if (!ignores || !isUnreadable(error)) throw error;
     }
   }
   const [first, ...others] = problems;

@@ -1,8 +1,6 @@
 /** The definitions that each encryptor has registered. @module */
 import type { AnyDefinition } from '../document/typed-document.js';
-
-/** Definitions of one collection. */
-export type CollectionDefinitions = readonly [AnyDefinition, ...AnyDefinition[]];
+import { byCollection, type CollectionDefinitions } from '../run/definition-record.js';
 
 export class DefinitionRegistry {
   #byCollection: ReadonlyMap<string, CollectionDefinitions> = new Map();
@@ -22,13 +20,7 @@ export class DefinitionRegistry {
   }
 
   #with(definitions: readonly AnyDefinition[]): ReadonlyMap<string, CollectionDefinitions> {
-    const byCollection = new Map(this.#byCollection);
-    for (const definition of definitions) {
-      const known = byCollection.get(definition.collection);
-      if (known?.includes(definition)) continue;
-      byCollection.set(definition.collection, known ? [...known, definition] : [definition]);
-    }
-    return byCollection;
+    return byCollection(definitions, this.#byCollection);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Checks every property of a stored item before any of it is used. @module */
 import { decodeBase64url } from '../crypto/key-schedule.js';
-import { FieldEncryptionError, TamperedError } from '../errors/errors.js';
+import { FieldEncryptionError, hasCode, TamperedError } from '../errors/errors.js';
 import { describeType, isPlainObject } from '../guards/guards.js';
 
 /** Known types other than `dek`, including those of later versions: every reader skips them. */
@@ -186,6 +186,11 @@ export function requireInPlace<Item extends object>(
 
 export function alteredItem(item: string, property: string): TamperedError {
   return new TamperedError(`${item} was altered (${property}): restore it from a backup`);
+}
+
+/** Whether an error is about what is stored; after any other one, it is unknown what is stored. */
+export function isUnreadable(error: unknown): boolean {
+  return hasCode(error, 'TAMPERED', 'ROW_UNSUPPORTED', 'RECORD_KEY_UNKNOWN');
 }
 
 const TIMESTAMP =

@@ -24,12 +24,19 @@ export interface Lease {
   readonly expiresAt: string;
 }
 
+const PREFIX = 'lease:';
+
 export function leaseId(collection: string): string {
-  return `lease:${collection}`;
+  return `${PREFIX}${collection}`;
 }
 
 export function leaseScopeId(product: string): string {
-  return `lease:${product}`;
+  return `${PREFIX}${product}`;
+}
+
+/** Returns the collection that an item's id names; `undefined` for another kind of item. */
+export function collectionOfLease(id: string): string | undefined {
+  return id.startsWith(PREFIX) ? id.slice(PREFIX.length) : undefined;
 }
 
 const SHAPE: ItemShape = {

@@ -217,7 +217,8 @@ export function withoutDrain(record: RotationRecord): RotationRecord {
   return drained;
 }
 
-function historyEntry(record: RotationRecord): RotationHistoryEntry {
+/** A copy for the history. */
+export function historyEntry(record: RotationHistoryEntry): RotationHistoryEntry {
   const { epoch, keyProvider, mekName, mekVersion, startedAt, completedAt } = record;
   const entry = { epoch, keyProvider, mekName, mekVersion, startedAt };
   return completedAt === undefined ? entry : { ...entry, completedAt };

@@ -1,7 +1,7 @@
 /** Finds every DEK row that cannot be read. @module */
 import { GenerationBound, type FloorSource } from '../dek/dek-bounds.js';
-import { hasCode } from '../errors/errors.js';
 import { isScope, isScopeKind, type DekRow } from '../format/dek-row.js';
+import { isUnreadable } from '../format/item-shape.js';
 import { scopeIdIn, scopeIdOf, type ScopeKind } from '../format/key-scope.js';
 import { parseRotationRecord, type RotationRecord } from '../format/rotation-record.js';
 import { dekRowPages, idOf, rowIn } from '../run/change-row.js';
@@ -110,7 +110,7 @@ function floorSource(
       const item = await readRotationItem(store, product, { signal });
       return item && { record: parseRotationRecord(item.value, product) };
     } catch (error) {
-      if (hasCode(error, 'RECORD_KEY_UNKNOWN', 'ROW_UNSUPPORTED', 'TAMPERED')) return undefined;
+      if (isUnreadable(error)) return undefined;
       throw error;
     }
   };

@@ -7,6 +7,7 @@ import type { DefinitionRecord } from '../format/definition-record.js';
 import {
   changeDefinition,
   declaredCollection,
+  forgettablePaths,
   isSameKey,
   readDefinition,
   requireFits,
@@ -121,8 +122,7 @@ async function* forget(
   const declared = declaredCollection([definition]);
   const copy = await readDefinition(context, definition.collection);
   requireFits(copy?.record, declared);
-  const sealed = new Set(declared.sealed);
-  const candidates = (copy?.record.paths ?? []).filter((path) => !sealed.has(path));
+  const candidates = copy ? forgettablePaths(copy.record, declared) : [];
   if (candidates.length === 0) return;
   if (!request.dryRun) {
     yield* keepLease(context, waitForWriters(context, (await requireRecord(context)).record));

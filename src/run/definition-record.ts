@@ -24,10 +24,25 @@ export interface DeclaredCollection {
   readonly sealed: readonly string[];
 }
 
+/** Definitions of one collection. */
+export type CollectionDefinitions = readonly [AnyDefinition, ...AnyDefinition[]];
+
+/** @param known - Definitions from before, which count too. */
+export function byCollection(
+  definitions: readonly AnyDefinition[],
+  known: ReadonlyMap<string, CollectionDefinitions> = new Map(),
+): ReadonlyMap<string, CollectionDefinitions> {
+  const all = new Map(known);
+  for (const definition of definitions) {
+    const others = all.get(definition.collection);
+    if (others?.includes(definition)) continue;
+    all.set(definition.collection, others ? [...others, definition] : [definition]);
+  }
+  return all;
+}
+
 /** @throws RangeError where two definitions of the collection have different keys. */
-export function declaredCollection(
-  definitions: readonly [AnyDefinition, ...AnyDefinition[]],
-): DeclaredCollection {
+export function declaredCollection(definitions: CollectionDefinitions): DeclaredCollection {
   const [{ collection, key }] = definitions;
   const other = definitions.find((each) => !isSameKey(each.key, key));
   if (other) {
@@ -94,7 +109,7 @@ export function mismatchOf(
   if (!isSameKey(record.key, key)) {
     return `${definitionRecordOf(collection)} has the key ${keyText(record.key)}, and this process declares ${keyText(key)}: declare the key of the record; to change the key, move the documents to a collection of another name with moveDocuments`;
   }
-  const unknown = record.paths.filter((path) => !covered.has(path));
+  const unknown = uncoveredPaths(record, { covered });
   if (unknown.length === 0) return undefined;
   return `The definitions record says that values of "${collection}" may be stored sealed under ${inWords(quoted(unknown))}, which this process cannot open: declare each such path in "former" of the definition, or in "fields"`;
 }
@@ -123,6 +138,22 @@ export function unrecordedPaths(
 ): readonly string[] {
   const paths = new Set(record?.paths);
   return sealed.filter((path) => !paths.has(path));
+}
+
+/** Paths under which something may be stored that the process cannot open. */
+export function uncoveredPaths(
+  record: DefinitionRecord,
+  { covered }: Pick<DeclaredCollection, 'covered'>,
+): readonly string[] {
+  return record.paths.filter((path) => !covered.has(path));
+}
+
+/** Paths that the process opens and does not seal: they may leave the record. */
+export function forgettablePaths(
+  record: DefinitionRecord,
+  { covered, sealed }: Pick<DeclaredCollection, 'covered' | 'sealed'>,
+): readonly string[] {
+  return record.paths.filter((path) => covered.has(path) && !sealed.includes(path));
 }
 
 export function definitionUnrecorded(

@@ -23,6 +23,17 @@ export function requireDefinition(
   throw new TypeError(`"${name}" expected a definition made by defineDocument, got ${got}`);
 }
 
+/** The definitions of one or more collections. */
+export function requireDefinitions(definitions: readonly AnyDefinition[]): void {
+  const isList: boolean = Array.isArray(definitions);
+  if (!isList || definitions.length === 0) {
+    throw new TypeError('"definitions" expected a list with at least one definition');
+  }
+  for (const [index, each] of definitions.entries()) {
+    requireDefinition(`definitions[${String(index)}]`, each);
+  }
+}
+
 /** A DEK store has methods with the same names, and would be searched for documents. */
 export function requireDocumentStore(
   name: string,

@@ -189,6 +189,15 @@ export const RUN_CALLS: readonly AbortableCall[] = [
         drained(core.findMissingDeks(made.encryptor, note, documents.store, options)),
   },
   {
+    of: 'findStrayEnvelopes',
+    uses: ['store', 'documents'],
+    isRun: true,
+    ready:
+      ({ made, documents }) =>
+      (options) =>
+        drained(core.findStrayEnvelopes(made.encryptor, note, documents.store, options)),
+  },
+  {
     of: 'findUnreadableRows',
     uses: ['store'],
     isRun: true,
@@ -204,6 +213,22 @@ export const RUN_CALLS: readonly AbortableCall[] = [
       ({ made }) =>
       (options) =>
         core.takeCensus(made.encryptor, options),
+  },
+  {
+    of: 'readRecords',
+    uses: ['store'],
+    ready:
+      ({ made }) =>
+      (options) =>
+        core.readRecords(made.encryptor, options),
+  },
+  {
+    of: 'compareDefinitions',
+    uses: ['store'],
+    ready:
+      ({ made }) =>
+      (options) =>
+        core.compareDefinitions(made.encryptor, [note], options),
   },
   {
     of: 'assertRetirable',

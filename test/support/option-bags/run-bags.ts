@@ -175,6 +175,25 @@ export const RUN_BAGS: readonly OptionBag[] = [
     use: (options, { encryptor }) => core.takeCensus(encryptor, options),
   },
   {
+    of: 'readRecords',
+    needed: NONE,
+    optional: ['allowEmpty', 'signal'],
+    use: (options, { encryptor }) => core.readRecords(encryptor, options),
+  },
+  {
+    of: 'compareDefinitions',
+    needed: NONE,
+    optional: ['allowEmpty', 'signal'],
+    use: (options, { encryptor }) => core.compareDefinitions(encryptor, [note], options),
+  },
+  {
+    of: 'findStrayEnvelopes',
+    needed: NONE,
+    optional: ['concurrency', 'allowEmpty', 'signal'],
+    use: (options, { encryptor, documents }) =>
+      core.findStrayEnvelopes(encryptor, note, documents, options),
+  },
+  {
     of: 'findUnreadableRows',
     needed: NONE,
     optional: ['allowEmpty', 'signal'],
