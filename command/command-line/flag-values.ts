@@ -180,7 +180,7 @@ export function readFlags(
   for (const name of known) {
     const variable = variableOf(name);
     const found = raw[name] ?? (variable && fromVariable(name, env[variable], problems));
-    if (found === undefined || found === '') continue;
+    if (found === undefined) continue;
     given[name] = found;
     const read = FLAG_VALUES[name].safeParse(found);
     if (read.success) values[name] = read.data;

@@ -84,29 +84,31 @@ export class Progress {
     const startedMs = this.#settings.clock.monotonicMs();
     this.#pass = { text: `${what} ${String(pass)}`, total, startedMs };
     this.#opsBefore = this.#settings.vault().vaultOps;
-    this.#show(`${this.#label}: ${this.#pass.text} of ${number(total)} begins`, true);
+    this.#show([`${this.#label}: ${this.#pass.text} of ${number(total)} begins`], true);
   }
 
+  /** The line of a finished scan stays. */
   #endPass({ counts }: ProgressEvent): void {
     if (!counts || !this.#pass) return;
     const { changed, wouldChange, unchanged, skipped, failed } = counts;
-    const done =
-      wouldChange > 0 ? `would change ${number(wouldChange)}` : `changed ${number(changed)}`;
     const parts = [
-      done,
+      `${this.#label}: ${this.#pass.text} done`,
+      wouldChange > 0 ? `would change ${number(wouldChange)}` : `changed ${number(changed)}`,
+      `failed ${number(failed)}`,
       `unchanged ${number(unchanged)}`,
       `skipped ${number(skipped)}`,
-      `failed ${number(failed)}`,
     ];
-    this.#show(`${this.#label}: ${this.#pass.text} done, ${parts.join(', ')}`, true);
+    this.#show(parts, true);
+    this.#live?.done();
+    this.#line = '';
   }
 
-  #waiting({ type, remainingMs = 0 }: ProgressEvent): string {
+  #waiting({ type, remainingMs = 0 }: ProgressEvent): readonly string[] {
     const what = type === 'lease' ? 'waiting for a lease' : 'waiting for writers';
-    return `${this.#label}: ${what}, ${formatDuration(remainingMs)} left`;
+    return [`${this.#label}: ${what}`, `${formatDuration(remainingMs)} left`];
   }
 
-  #scanning(counts: RunCounts): string {
+  #scanning(counts: RunCounts): readonly string[] {
     const { text = '', total = 0, startedMs = 0 } = this.#pass ?? {};
     const { clock, vault, maxVaultOps } = this.#settings;
     const seconds = Math.max((clock.monotonicMs() - startedMs) / 1_000, 0.001);
@@ -114,7 +116,7 @@ export class Progress {
     const left = Math.max(total - counts.scanned, 0);
     const { vaultOps, throttled } = vault();
     const opsRate = (vaultOps - this.#opsBefore) / seconds;
-    const parts = [
+    return [
       `${this.#label}: ${text}`,
       `${number(counts.scanned)}/${number(Math.max(total, counts.scanned))}`,
       `failed ${number(counts.failed)}`,
@@ -125,7 +127,6 @@ export class Progress {
         ? `key operations ${number(vaultOps)}`
         : `key operations ${number(opsRate)} of ${number(maxVaultOps)}/s`,
     ];
-    return this.#fitted(parts);
   }
 
   /** The last parts are left out where the window is too narrow for them. */
@@ -141,8 +142,8 @@ export class Progress {
     return line === '' ? (parts[0] ?? '').slice(0, Math.max(columns - 1, 1)) : line;
   }
 
-  #show(line: string, isAtOnce = false): void {
-    this.#line = line;
+  #show(parts: readonly string[], isAtOnce = false): void {
+    this.#line = this.#fitted(parts);
     const now = this.#settings.clock.monotonicMs();
     const least = this.#live ? LEAST_DRAW_MS : LEAST_LINE_MS;
     // The beginnings and ends of scans are few.
