@@ -1,0 +1,89 @@
+/** SQLite files that are open: one handle for each, whatever number of stores is in it. @module */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UsageError } from '../command-line/usage-error.js';
+import type { SqliteSettings } from './settings.js';
+import { loadDriver, type ClosableHandle } from './sqlite-drivers.js';
+import { at, sourceOf, ValueReader } from './value-reader.js';
+import type { OpeningContext } from './opening.js';
+
+export interface OpenSqliteFile {
+  readonly handle: ClosableHandle;
+  /** Of the file itself, whatever its names are. */
+  readonly identity: string;
+  readonly file: string;
+}
+
+interface SharedFile extends OpenSqliteFile {
+  readonly driver: string;
+}
+
+export class SqliteFiles {
+  readonly #context: OpeningContext;
+  readonly #open = new Map<string, Promise<SharedFile>>();
+
+  constructor(context: OpeningContext) {
+    this.#context = context;
+  }
+
+  /** @throws UsageError where the file is not there: SQLite would create an empty one. */
+  async open(path: string, { file: given, driver }: SqliteSettings): Promise<OpenSqliteFile> {
+    const { env, folder } = this.#context.config;
+    const reader = new ValueReader(env);
+    const file = resolve(folder, reader.text(at(path, 'file'), given));
+    reader.finish();
+    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    if (!stats?.isFile()) {
+      const what = typeof given === 'string' ? file : `the file of ${sourceOf(given)}`;
+      throw new UsageError(
+        `${at(path, 'file')}: ${what} is not there: SQLite would create an empty one; correct the path, which is relative to the configuration file`,
+      );
+    }
+    const identity = `${String(stats.dev)}:${String(stats.ino)}`;
+    const opened = this.#open.get(identity) ?? this.#start(path, { file, identity, driver });
+    this.#open.set(identity, opened);
+    const shared = await opened;
+    if (driver === undefined || driver === shared.driver) return shared;
+    // Two copies of SQLite in one process release each other's locks on a file.
+    throw new UsageError(
+      `${at(path, 'driver')}: the file is already open with ${shared.driver}: use one driver for all stores in a file`,
+    );
+  }
+
+  close(): Promise<void> {
+    return closeAll(this.#open, ({ handle }) => handle.close());
+  }
+
+  async #start(
+    path: string,
+    { file, identity, driver }: Pick<SqliteSettings, 'driver'> & { file: string; identity: string },
+  ): Promise<SharedFile> {
+    const { folder } = this.#context.config;
+    const { name, open } = await loadDriver({ path, folder }, driver);
+    const handle = open(file);
+    try {
+      handle.exec('PRAGMA schema_version');
+      if (this.#context.readOnly) handle.exec('PRAGMA query_only = ON');
+    } catch (error) {
+      handle.close();
+      throw notADatabase(path, error);
+    }
+    return { handle, identity, file, driver: name };
+  }
+}
+
+/** Those that failed to open are not there to be closed. */
+export async function closeAll<T>(
+  opened: ReadonlyMap<string, Promise<T>>,
+  close: (one: T) => unknown,
+): Promise<void> {
+  for (const one of await Promise.allSettled(opened.values())) {
+    if (one.status === 'fulfilled') close(one.value);
+  }
+}
+
+function notADatabase(path: string, error: unknown): unknown {
+  const { message } = error as Error;
+  if (!message.includes('not a database')) return error;
+  return new UsageError(`${at(path, 'file')}: the file is not a SQLite database, or is damaged`);
+}

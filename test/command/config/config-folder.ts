@@ -1,0 +1,68 @@
+/** Folders with a configuration and with SQLite files. @module */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { SqliteHandle } from '@bytelyst/field-encrypt/sqlite';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+export const CONFIG_FILE = 'encrypt-migrate.config.json';
+
+export class ConfigFolder implements Disposable {
+  readonly path: string;
+
+  constructor() {
+    this.path = realpathSync(mkdtempSync(join(tmpdir(), 'field-encrypt-config-')));
+  }
+
+  /** @returns The path of the file. */
+  write(name: string, content: unknown): string {
+    const file = join(this.path, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+    return file;
+  }
+
+  /** An empty database. */
+  database(name: string): string {
+    return this.write(name, '');
+  }
+
+  /** Makes a package that is installed here one of the folder's. */
+  install(
+    name: string,
+    from = name === '@bytelyst/field-encrypt' ? ROOT : installedAt(name),
+  ): void {
+    const link = join(this.path, 'node_modules', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(from, link);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+function installedAt(name: string): string {
+  return join(ROOT, 'node_modules', name);
+}
+
+export interface RawHandle extends SqliteHandle {
+  close(): unknown;
+}
+
+/** The file, past the library. */
+export function rawDatabase(file: string): RawHandle {
+  const Database = createRequire(import.meta.url)('libsql') as new (file: string) => RawHandle;
+  return new Database(file);
+}
+
+/** A product over one SQLite file, with its MEK in `MEK`. */
+export const PRODUCT = {
+  providers: [{ type: 'env', key: { env: 'MEK' } }],
+  dekStore: { type: 'sqlite', file: 'keys.db' },
+};
+
+export const DOCUMENTS = { type: 'sqlite', file: 'notes.db', table: 'notes' };
+export const DEFINITION = { key: ['workspaceId', 'id'], fields: ['title', 'tags[]'] };
