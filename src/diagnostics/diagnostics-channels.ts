@@ -98,8 +98,8 @@ export const plaintextReadChannel: Channel = channel(diagnosticsChannels.plainte
 export const definitionMismatchChannel: Channel = channel(diagnosticsChannels.definitionMismatch);
 
 /**
- * A request to a key service failed, and its provider is about to retry it. The last failure of a call is not
- * published here: it is in the {@link WrapMessage} or {@link UnwrapMessage}.
+ * A request to a key service failed, and its provider, or the run that made it, is about to retry it. The last
+ * failure of a call is not published here: it is in the {@link WrapMessage} or {@link UnwrapMessage}.
  */
 export interface RetryMessage {
   readonly keyProvider: string;
@@ -108,7 +108,7 @@ export interface RetryMessage {
   readonly errorCode: KeyProviderErrorCode;
   /** Attempts so far, from 1 on. */
   readonly attempts: number;
-  /** Time until the next attempt. */
+  /** Time until the next attempt; where calls are limited to a rate, it may still have to wait its turn. */
   readonly delayMs: number;
 }
 

@@ -75,8 +75,8 @@ export class CallQueue implements Pacer {
     this.#throttle.served(pass);
   }
 
-  throttle(pass: Pass, retryAfterMs: number | undefined): void {
-    this.#throttle.throttle(pass, retryAfterMs);
+  throttle(pass: Pass, retryAfterMs: number | undefined): number {
+    return this.#throttle.throttle(pass, retryAfterMs);
   }
 
   get #queued(): number {

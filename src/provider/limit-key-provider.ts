@@ -54,7 +54,7 @@ export function limitedCalls(
   { maxOpsPerSecond: callsPerSecond, maxQueued = 1_000 }: OpsLimitOptions,
   { clock, maxAttempts, maxRetryDelayMs: mostPauseMs }: CallLimits,
 ): InTurn {
-  if (callsPerSecond === undefined) return (_options, work) => work({});
+  if (callsPerSecond === undefined) return (_mek, _options, work) => work({});
   return inTurnOf(new CallQueue({ clock, callsPerSecond, maxQueued, mostPauseMs }), maxAttempts);
 }
 

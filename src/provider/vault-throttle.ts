@@ -2,6 +2,7 @@
 import { ownController, untilAborted } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
 import type { WorkLimit } from '../async/concurrency.js';
+import { retryChannel, type RetryMessage } from '../diagnostics/diagnostics-channels.js';
 import { KeyProviderError } from '../errors/errors.js';
 import { ownProperties, requireNumber } from '../guards/guards.js';
 import type { KeyOperation, KeyProvider, KeyProviderOptions } from './key-provider.js';
@@ -127,7 +128,8 @@ export interface Pacer {
   turn(signal: AbortSignal | undefined, kind: CallKind): Promise<Pass>;
   leave(): void;
   served(pass: Pass): void;
-  throttle(pass: Pass, retryAfterMs: number | undefined): void;
+  /** @returns How long no call starts, in ms. */
+  throttle(pass: Pass, retryAfterMs: number | undefined): number;
 }
 
 export interface VaultThrottleOptions {
@@ -244,7 +246,7 @@ export class VaultThrottle implements Pacer, WorkLimit {
   }
 
   /** A call was throttled: no other call starts until the pause is over. */
-  throttle(pass: Pass, retryAfterMs: number | undefined): void {
+  throttle(pass: Pass, retryAfterMs: number | undefined): number {
     this.#throttled += 1;
     const askedMs = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : undefined;
     // Of calls in flight together, the first one starts the pause; later ones can only extend it.
@@ -255,7 +257,9 @@ export class VaultThrottle implements Pacer, WorkLimit {
       this.#rateLimiter?.cut();
     }
     const pauseMs = askedMs ?? (isFirst ? this.#guessedPauseMs() : 0);
-    this.#pauseUntil(this.#clock.monotonicMs() + pauseMs);
+    const nowMs = this.#clock.monotonicMs();
+    this.#pauseUntil(nowMs + pauseMs);
+    return this.#resumeAtMs - nowMs;
   }
 
   #pauseUntil(resumeAtMs: number): void {
@@ -305,15 +309,16 @@ function closed(): Error {
   return new Error('The run has ended: its caller stopped it');
 }
 
-/** Makes a call of a key service in its turn. */
+/** Makes a call of a key service in its turn. @param mek - Whose call it is. */
 export type InTurn = <T>(
+  mek: Pick<RetryMessage, 'keyProvider' | 'mekName'>,
   options: KeyProviderOptions,
   work: (pacing: KeyProviderOptions) => Promise<T>,
 ) => Promise<T>;
 
 /** @param mostAttempts - Of a call that is throttled. */
 export function inTurnOf(pacer: Pacer, mostAttempts: number): InTurn {
-  return async ({ signal, beforeRetry: askCaller }, work) => {
+  return async (mek, { signal, beforeRetry: askCaller }, work) => {
     // A caller that paces its own calls retries throttled ones itself.
     const most = askCaller ? 1 : mostAttempts;
     const again = askCaller ? 'run' : 'retry';
@@ -336,8 +341,12 @@ export function inTurnOf(pacer: Pacer, mostAttempts: number): InTurn {
       } catch (error) {
         // The pacer itself rejected the call; no service refused it.
         if (error === refusal || !isThrottling(error)) throw error;
-        pacer.throttle(pass, error.retryAfterMs);
+        const delayMs = pacer.throttle(pass, error.retryAfterMs);
         if (attempts >= most) throw error;
+        if (retryChannel.hasSubscribers) {
+          const message = { ...mek, errorCode: error.code, attempts, delayMs };
+          retryChannel.publish(message satisfies RetryMessage);
+        }
       } finally {
         pacer.leave();
       }
@@ -359,7 +368,8 @@ export function pacedProvider(provider: KeyProvider, inTurn: InTurn): KeyProvide
   ): Promise<T> => {
     const own = ownProperties(given);
     if (localCalls.includes(operation)) return call(own);
-    return inTurn(own, (pacing) => call({ ...own, ...pacing }));
+    const mek = { keyProvider: id, mekName };
+    return inTurn(mek, own, (pacing) => call({ ...own, ...pacing }));
   };
   return {
     ...{ id, mekName, wrapAlgorithm, localCalls, localMeks },

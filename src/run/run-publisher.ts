@@ -4,6 +4,7 @@ import { ONCE, ownController } from '../async/abort.js';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import { errorCodeOf, type CallErrorCode } from '../diagnostics/traced-call.js';
 import type { MekReference } from '../format/dek-row.js';
+import type { VaultBudget } from '../provider/vault-budget.js';
 import type { ChargedEvent } from '../store/run-charge.js';
 import { isLeft } from './passes.js';
 import type { RunContext } from './run-context.js';
@@ -131,6 +132,10 @@ export interface RunMessage {
    * the end where the run is complete.
    */
   readonly left?: number;
+  /** So far, as in the summary; absent for none. */
+  readonly vaultOps?: number;
+  /** So far, as in the summary; absent for none. */
+  readonly throttled?: number;
   /** Always ends with `finished` or `stopped`. */
   readonly event: PublishedRunEvent;
 }
@@ -144,7 +149,7 @@ export interface RunEventLike {
   readonly error?: unknown;
 }
 
-type Source = Omit<RunMessage, 'event' | 'id' | 'left' | 'total'>;
+type Source = Omit<RunMessage, 'event' | 'id' | 'left' | 'throttled' | 'total' | 'vaultOps'>;
 
 const runChannel = channel(diagnosticsChannels.run);
 let runs = 0;
@@ -152,15 +157,17 @@ let runs = 0;
 /** The publisher of one run from its start: receives each of its events, its failure and its end. */
 class RunPublisher {
   readonly #source: Source & Pick<RunMessage, 'id'>;
+  readonly #budget: VaultBudget;
   #isOver = false;
   #pass = 0;
   #total: number | undefined;
   #left: number | undefined;
   #leftOfPass = 0;
 
-  constructor(source: Source) {
+  constructor(source: Source, budget: VaultBudget) {
     runs += 1;
     this.#source = { id: runs, ...source };
+    this.#budget = budget;
     this.#send({ type: 'started' });
   }
 
@@ -180,7 +187,8 @@ class RunPublisher {
     if (!runChannel.hasSubscribers) return;
     const [total, left] = [this.#total, this.#left];
     const progress = total === undefined || left === undefined ? {} : { total, left };
-    const message: RunMessage = { ...structuredClone(this.#source), ...progress, event };
+    const facts = this.#budget.inSummary({ ...structuredClone(this.#source), ...progress });
+    const message: RunMessage = { ...facts, event };
     runChannel.publish(message);
   }
 
@@ -246,7 +254,7 @@ export async function* finishRun<Event extends ChargedEvent, Summary extends Run
   facts: Pick<Source, 'collection' | 'run' | 'target'>,
   work: () => AsyncGenerator<Event, Summary, void>,
 ): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
-  const publisher = new RunPublisher({ ...facts, product, dryRun: request.dryRun });
+  const publisher = new RunPublisher({ ...facts, product, dryRun: request.dryRun }, budget);
   const publish = (event: Event): void => {
     publisher.publish(event as unknown as RunEventLike);
   };

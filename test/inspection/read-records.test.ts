@@ -98,16 +98,21 @@ describe('the records of a product', () => {
     expect(made.store.calls).toEqual({ getRotation: 1, listItems: 2 });
   });
 
-  it('are copies: a changed answer changes nothing that is stored', async () => {
+  it('are copies of what the store returned', async () => {
     const made = setup();
     await registerDefinitions(made.encryptor, [note]);
     await rewrap(withKeys(made, ['b', 'a']));
+    const answers: unknown[] = [];
+    made.store.after = (_method, result) => (answers.push(result), result);
     const first = await readRecords(made.encryptor);
     const before = structuredClone(first);
-    expect(first.rotation).toMatchObject({ fencedAt: expect.any(String) as unknown });
-    for (const list of [first.rotation?.history, first.definitions[0]?.paths]) {
+    expect(before).toMatchObject({ rotation: { history: [{ epoch: 1 }] } });
+    expect(before.definitions).toMatchObject([{ key: ['workspaceId', 'id'] }]);
+    const [definition] = first.definitions;
+    for (const list of [first.rotation?.history, definition?.key, definition?.paths]) {
       (list as unknown[]).length = 0;
     }
+    made.store.after = () => answers.shift();
     expect(await readRecords(made.encryptor)).toEqual(before);
   });
 

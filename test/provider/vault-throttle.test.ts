@@ -55,6 +55,18 @@ describe('VaultThrottle', () => {
     expect(it.limit).toBe(4);
   });
 
+  it('returns how long the pause still lasts', async () => {
+    const { gate: it, clock } = gate();
+    const passes = await Promise.all(Array.from({ length: 4 }, () => it.enter(undefined)));
+    const [first, second, third, fourth] = passes;
+    expect(it.throttle(first ?? 0, 5_000)).toBe(5_000);
+    clock.advance(2_000);
+    expect(it.throttle(second ?? 0, undefined)).toBe(3_000);
+    expect(it.throttle(third ?? 0, 9_000)).toBe(9_000);
+    clock.advance(10_000);
+    expect(it.throttle(fourth ?? 0, undefined)).toBe(0);
+  });
+
   it('begins with short pauses again once a call was served', async () => {
     const { gate: it, wait } = gate();
     const refuse = async (): Promise<number> => {

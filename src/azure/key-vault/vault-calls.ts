@@ -45,8 +45,8 @@ export class VaultCalls {
     mekVersion: string,
     asked: KeyProviderOptions,
   ): Promise<Uint8Array> {
-    const { wrapAlgorithm } = this.#settings;
-    return this.#inTurn(asked, (pacing) => {
+    const { id: keyProvider, mekName, wrapAlgorithm } = this.#settings;
+    return this.#inTurn({ keyProvider, mekName }, asked, (pacing) => {
       const client = this.#clients.of(mekVersion);
       return this.#attempt(operation, mekVersion, { ...asked, ...pacing }, async (options) => {
         let keyId: unknown;
