@@ -217,7 +217,11 @@ class RunningMode {
     return Object.assign(context, {
       signal,
       product: once(async () => {
-        this.#product = openProduct(await context.config(), values.product, { clock, signal });
+        this.#product = openProduct(await context.config(), values.product, {
+          clock,
+          signal,
+          readOnly: isReadOnly(mode),
+        });
         return this.#product;
       }),
       confirm: async (question: Parameters<ModeContext['confirm']>[0]) => {
@@ -247,6 +251,12 @@ class RunningMode {
     stderr.on('error', () => undefined);
     return stopping;
   }
+}
+
+/** What writes nothing cannot write by mistake. */
+function isReadOnly(mode: ModeName): boolean {
+  const { dekStore, documents } = modeOf(mode).permissions;
+  return dekStore !== 'write' && documents !== 'write';
 }
 
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {

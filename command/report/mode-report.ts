@@ -17,7 +17,7 @@ export const findingSchema = z.strictObject({
 
 export const nextStepSchema = z.strictObject({ why: z.string(), command: z.string() });
 
-const errorSchema = z.strictObject({
+export const reportedErrorSchema = z.strictObject({
   name: z.string(),
   code: z.string().optional(),
   message: z.string(),
@@ -42,12 +42,12 @@ export function reportSchema<Result extends z.ZodType>(result: Result) {
     result: result.optional(),
     findings: z.array(findingSchema),
     next: z.array(nextStepSchema),
-    error: errorSchema.optional(),
+    error: reportedErrorSchema.optional(),
   });
 }
 
 export type Finding = z.output<typeof findingSchema>;
 export type NextStep = z.output<typeof nextStepSchema>;
-export type ReportedError = z.output<typeof errorSchema>;
+export type ReportedError = z.output<typeof reportedErrorSchema>;
 export type ModeReport = z.output<ReturnType<typeof reportSchema<z.ZodUnknown>>>;
 export type Outcome = ModeReport['outcome'];

@@ -29,6 +29,7 @@ function tableText(rows: readonly Readonly<Record<string, Cell>>[]): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const isNumber = (name: string): boolean => rows.every((row) => typeof row[name] === 'number');
   const table = new Table({
+    shouldDisableColors: true,
     columns: names.map((name) => ({ name, alignment: isNumber(name) ? 'right' : 'left' })),
   });
   for (const row of rows) {

@@ -1,0 +1,183 @@
+/** The rotation record and the census, as the modes that only read report them. @module */
+import type { Census, ProductRecords } from '@bytelyst/field-encrypt';
+import * as z from 'zod';
+import { formatDuration } from '../../command-line/durations.js';
+import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
+import type { View } from '../../report/view.js';
+import type { ModeContext } from '../mode.js';
+import { adoptCommand, commandOn, errorText, mekName, plural, rewrapCommand } from './findings.js';
+
+const count = z.number().int().min(0);
+const moment = z.iso.datetime();
+
+export const mekSchema = z.strictObject({
+  keyProvider: z.string(),
+  mekName: z.string(),
+  mekVersion: z.string(),
+});
+const states = z.enum(['fencing', 'rewrapping', 'complete']);
+
+export const rotationSchema = mekSchema.extend({
+  epoch: count,
+  state: states,
+  fenceTtlMs: count,
+  /** The longer time that processes may still use. */
+  drainTtlMs: count.optional(),
+  generationFloor: count,
+  startedAt: moment,
+  fencedAt: moment.optional(),
+  completedAt: moment.optional(),
+  /** The record was restored from an older state. */
+  restored: z.boolean(),
+  /** Earlier rotations that the record remembers. */
+  history: count,
+});
+
+const wrapCounts = { active: count, retired: count, previousWraps: count };
+
+export const censusSchema = z.strictObject({
+  product: z.string(),
+  rotation: mekSchema.extend({ epoch: count, state: states }).optional(),
+  rows: count,
+  active: count,
+  retired: count,
+  shredded: count,
+  wraps: z.array(mekSchema.extend(wrapCounts)),
+  otherWraps: z.strictObject(wrapCounts).optional(),
+  epochs: z.array(z.strictObject({ epoch: count, rows: count })),
+  otherEpochs: count.optional(),
+  /** Live rows that are not on the target, or below its epoch. */
+  behind: count,
+  /** Live rows above the epoch of the record. */
+  ahead: count,
+  unreadable: count,
+  /** The first hundred. */
+  unreadableRows: z.array(z.strictObject({ dekId: z.string(), error: reportedErrorSchema })),
+  settled: z.boolean(),
+});
+
+type Rotation = NonNullable<ProductRecords['rotation']>;
+
+export function reportedRotation({
+  history,
+  ...rotation
+}: Rotation): z.output<typeof rotationSchema> {
+  return { ...rotation, history: history.length };
+}
+
+export function rotationView(rotation: Rotation | undefined): View {
+  if (!rotation) return { text: 'There is no rotation record that can be read.' };
+  const { epoch, state, startedAt, fencedAt, completedAt, fenceTtlMs, history } = rotation;
+  return {
+    title: 'Rotation',
+    facts: {
+      state,
+      epoch,
+      'MEK version': mekName(rotation),
+      started: startedAt,
+      fenced: fencedAt,
+      completed: completedAt,
+      'fence time': formatDuration(fenceTtlMs),
+      'earlier rotations': history.length,
+    },
+  };
+}
+
+export function censusViews(census: Census): readonly View[] {
+  const { rows, active, retired, shredded, behind, ahead, unreadable, wraps } = census;
+  return [
+    { title: 'DEK rows', facts: { rows, active, retired, shredded, behind, ahead, unreadable } },
+    {
+      title: 'DEKs by MEK version',
+      rows: wraps.map((wrap) => ({
+        'MEK version': mekName(wrap),
+        active: wrap.active,
+        retired: wrap.retired,
+        'earlier wraps kept': wrap.previousWraps,
+      })),
+    },
+  ];
+}
+
+interface Seen {
+  readonly records: ProductRecords;
+  /** Absent where the rotation record cannot be read. */
+  readonly census?: Census | undefined;
+}
+
+/** What is unfinished or wrong with the record and the rows. */
+export function rowFindings(
+  context: Pick<ModeContext, 'raw'>,
+  { records, census }: Seen,
+): readonly Finding[] {
+  return [...recordFindings(context, records), ...(census ? censusFindings(context, census) : [])];
+}
+
+function recordFindings(
+  context: Pick<ModeContext, 'raw'>,
+  records: ProductRecords,
+): readonly Finding[] {
+  const { rotation, unreadable, product } = records;
+  const found: Finding[] = unreadable.map(({ scopeId, id, error }) => ({
+    level: 'fail',
+    check: 'records',
+    message: `The item ${id ?? '(unknown id)'} of ${scopeId} cannot be read: ${errorText(error)}`,
+  }));
+  const command = adoptCommand(context);
+  if (!rotation && unreadable.every(({ id }) => id !== 'rotation')) {
+    const message = `The product "${product}" has rows and no rotation record`;
+    const action = 'Restore the record from a backup, or make a new one:';
+    found.push({ level: 'fail', check: 'rotation', message, action, command });
+  }
+  if (rotation?.restored) {
+    const message = `The rotation record (epoch ${String(rotation.epoch)}) is older than the epoch that the configuration requires: it was restored`;
+    found.push({ level: 'fail', check: 'rotation', message, command });
+  }
+  if (rotation && rotation.state !== 'complete') found.push(unfinishedRotation(context, rotation));
+  return found;
+}
+
+function unfinishedRotation(context: Pick<ModeContext, 'raw'>, rotation: Rotation): Finding {
+  const { epoch, state, startedAt } = rotation;
+  return {
+    level: 'warn',
+    check: 'rotation',
+    message: `The rotation to ${mekName(rotation)} (epoch ${String(epoch)}) is unfinished: ${state}, since ${startedAt}`,
+    action: 'Unless another process runs it now, finish it:',
+    command: rewrapCommand(context, rotation),
+  };
+}
+
+function censusFindings(
+  context: Pick<ModeContext, 'raw'>,
+  { rotation, behind, ahead, unreadable, unreadableRows }: Census,
+): readonly Finding[] {
+  const found: Finding[] = [];
+  if (rotation?.state === 'complete' && behind > 0) {
+    found.push({
+      level: 'warn',
+      check: 'rows-behind',
+      message: `${plural(behind, 'row')} of the ${mekName(rotation)} rotation are behind: on another MEK version, or below epoch ${String(rotation.epoch)}`,
+      command: rewrapCommand(context, rotation),
+    });
+  }
+  if (ahead > 0) {
+    found.push({
+      level: 'fail',
+      check: 'rows-ahead',
+      message: `${plural(ahead, 'row')} above the epoch of the rotation record: the record was restored from an older state`,
+      command: adoptCommand(context),
+    });
+  }
+  if (unreadable > 0) {
+    const [first] = unreadableRows;
+    const example = first ? `, the first is ${first.dekId}: ${errorText(first.error)}` : '';
+    found.push({
+      level: 'fail',
+      check: 'unreadable-rows',
+      message: `${plural(unreadable, 'row')} cannot be read${example}`,
+      command: commandOn(context, 'doctor'),
+    });
+  }
+  return found;
+}
