@@ -281,7 +281,7 @@ export const MODES = {
   definitions: {
     summary: 'compares the recorded definitions with those of the configuration',
     example: 'definitions --product notelett',
-    flags: [...PRODUCT, 'collection', 'register', 'forget', 'dry-run', 'yes'],
+    flags: [...PRODUCT, 'collection', 'register', 'forget', 'allow-empty', 'dry-run', 'yes'],
     permissions: { vault: [], dekStore: 'write', documents: 'read' },
   },
   'key new': {

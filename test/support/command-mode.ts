@@ -2,7 +2,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { systemClock, type Clock } from '@bytelyst/field-encrypt';
 import { readFlags } from '../../command/command-line/flag-values.js';
-import type { LoadedConfig } from '../../command/config/load-config.js';
+import type { LoadedConfig } from '../../command/config/config-file.js';
 import type { OpenProduct } from '../../command/config/open-product.js';
 import { parseCommand } from '../../command/main/parse-command.js';
 import type { ModeContext, ModeModule, ModeOutcome } from '../../command/modes/mode.js';

@@ -47,6 +47,7 @@ describe('status', () => {
     expect(stdout).toContain('state              complete');
     expect(stdout).toContain(`env/env/${world.versions.old}`);
     expect(stdout).toContain('Nothing is unfinished.');
+    expect(stdout).not.toContain('\u001b');
   });
 
   it('names the plaintext that is left, and the command that encrypts it', async () => {
