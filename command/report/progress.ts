@@ -56,9 +56,9 @@ export class Progress {
 
   event(event: ProgressEvent): void {
     if (event.type === 'pass') this.#beginPass(event);
-    if (event.type === 'fence' || event.type === 'lease') this.#show(this.#waiting(event));
+    if (event.type === 'fence' || event.type === 'lease') this.#show(() => this.#waiting(event));
     if (event.type === 'passed') this.#endPass(event);
-    else if (event.counts && this.#pass) this.#show(this.#scanning(event.counts));
+    else if (event.counts && this.#pass) this.#showCounts(event.counts);
   }
 
   /** Removes the live line, so that another text can be written. */
@@ -84,7 +84,8 @@ export class Progress {
     const startedMs = this.#settings.clock.monotonicMs();
     this.#pass = { text: `${what} ${String(pass)}`, total, startedMs };
     this.#opsBefore = this.#settings.vault().vaultOps;
-    this.#show([`${this.#label}: ${this.#pass.text} of ${number(total)} begins`], true);
+    const line = `${this.#label}: ${this.#pass.text} of ${number(total)} begins`;
+    this.#show(() => [line], true);
   }
 
   /** The line of a finished scan stays. */
@@ -98,7 +99,7 @@ export class Progress {
       `unchanged ${number(unchanged)}`,
       `skipped ${number(skipped)}`,
     ];
-    this.#show(parts, true);
+    this.#show(() => parts, true);
     this.#live?.done();
     this.#line = '';
   }
@@ -142,13 +143,18 @@ export class Progress {
     return line === '' ? (parts[0] ?? '').slice(0, Math.max(columns - 1, 1)) : line;
   }
 
-  #show(parts: readonly string[], isAtOnce = false): void {
-    this.#line = this.#fitted(parts);
+  #showCounts(counts: RunCounts): void {
+    this.#show(() => this.#scanning(counts));
+  }
+
+  /** @param parts - Made only where they are drawn: events are many. */
+  #show(parts: () => readonly string[], isAtOnce = false): void {
     const now = this.#settings.clock.monotonicMs();
     const least = this.#live ? LEAST_DRAW_MS : LEAST_LINE_MS;
     // The beginnings and ends of scans are few.
     if (now - this.#drawnMs < least && !isAtOnce) return;
     this.#drawnMs = now;
+    this.#line = this.#fitted(parts());
     this.#draw();
   }
 
