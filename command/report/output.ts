@@ -63,10 +63,10 @@ export class Output {
     this.#progress?.end();
   }
 
-  /** Prints the result, in the format that was asked for. */
+  /** Prints the result in the format that was asked for, and what people need on standard error. */
   result(report: ModeReport, views: readonly View[]): void {
     this.endProgress();
-    const { format, stdout, documentKeys } = this.#settings;
+    const { format, stdout, documentKeys, isQuiet, colors } = this.#settings;
     switch (format) {
       case 'json':
         stdout.write(`${reportedJson(report, documentKeys, 2)}\n`);
@@ -77,18 +77,19 @@ export class Output {
       case 'table':
         this.#table(report, views);
     }
+    const { error, next, outcome } = report;
+    if (error) this.#line(`${colors.err.red('error')} ${error.message}`);
+    if (isQuiet && outcome === 'done') return;
+    for (const step of next) this.#line(nextText(step, colors.err));
   }
 
-  #table({ findings, next, error }: ModeReport, views: readonly View[]): void {
-    const { stdout, isQuiet, colors } = this.#settings;
+  #table({ findings }: ModeReport, views: readonly View[]): void {
+    const { stdout, colors } = this.#settings;
     const parts = [
       ...views.map((view) => viewText(view, colors.out)),
       ...findings.map((finding) => findingText(finding, colors.out)),
     ];
     for (const part of parts) stdout.write(`${part}\n`);
-    if (error) this.#line(`${colors.err.red('error')} ${error.message}`);
-    // Also with --quiet after an error: the operator needs it.
-    if (!isQuiet || error) for (const step of next) this.#line(nextText(step, colors.err));
   }
 
   #line(text: string): void {
