@@ -26,7 +26,7 @@ export async function askOnTerminal(
   const streams = { input: stdin, output: stderr };
   const answer =
     typed === undefined
-      ? await confirm({ message, initialValue: false, ...streams })
+      ? await confirm({ message: `${message} Continue?`, initialValue: false, ...streams })
       : await text({ message: `${message} Type ${typed} to continue:`, ...streams });
   const isYes = typed === undefined ? answer === true : answer === typed;
   if (isCancel(answer) || !isYes) throw new Interruption('the operator: nothing was done');

@@ -12,4 +12,11 @@ export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeM
     const { manifestOf, resultSchema } = await import('../modes/manifest.js');
     return { resultSchema, run: () => manifestOf(MODE_MODULES as never) };
   },
+  encrypt: () => import('../modes/encrypt.js'),
+  rollback: () => import('../modes/rollback.js'),
+  prune: () => import('../modes/prune.js'),
+  're-encrypt': () => import('../modes/re-encrypt.js'),
+  reseal: () => import('../modes/reseal.js'),
+  'add-recovery-wraps': () => import('../modes/add-recovery-wraps.js'),
+  'remove-encryption': () => import('../modes/remove-encryption.js'),
 };

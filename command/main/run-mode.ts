@@ -118,6 +118,17 @@ export function versionOfPackage(): string {
   return version;
 }
 
+const MOMENTS = ['created-before', 'rewrapped-before'] as const;
+
+/** Those that were passed, and those that the mode worked out of a duration. */
+function momentsOf({ flags, resumeFlags }: ModeContext): Pick<ModeReport, 'moments'> {
+  const moments = MOMENTS.flatMap((name) => {
+    const instant = flags[name] ?? resumeFlags[name];
+    return typeof instant === 'string' ? [[name, instant] as const] : [];
+  });
+  return moments.length === 0 ? {} : { moments: Object.fromEntries(moments) };
+}
+
 interface Running {
   readonly mode: ModeName;
   readonly flags: ReadFlags;
@@ -140,6 +151,7 @@ class RunningMode {
     const startedAt = new Date(clock.wallMs()).toISOString();
     const startedMs = clock.monotonicMs();
     const context = this.#context();
+    this.#noteMoments();
     const { outcome, error } = await this.#outcome(context);
     const report: ModeReport = {
       ...reportHead(this.#running.mode, outcome.exitCode),
@@ -148,7 +160,7 @@ class RunningMode {
       startedAt,
       finishedAt: new Date(clock.wallMs()).toISOString(),
       durationMs: Math.round(clock.monotonicMs() - startedMs),
-      ...this.#moments(),
+      ...momentsOf(context),
       result: reportedValue(outcome.result, context.documentKeys),
       findings: [...(outcome.findings ?? [])],
       next: [...(outcome.next ?? [])],
@@ -167,7 +179,8 @@ class RunningMode {
       const load = MODE_MODULES[mode];
       if (!load) throw new UsageError(`The mode ${mode} is not built yet`);
       const { run } = await load();
-      return { outcome: await run(context) };
+      const outcome = await run(context);
+      return { outcome, error: outcome.error };
     } catch (error) {
       const isStopped =
         context.signal.aborted || (error instanceof Error && error.name === 'Interruption');
@@ -182,14 +195,13 @@ class RunningMode {
     }
   }
 
-  #moments(): Pick<ModeReport, 'moments'> {
-    const { values } = this.#running.flags;
-    const names = ['created-before', 'rewrapped-before'] as const;
-    const moments = names.flatMap((name) =>
-      values[name] === undefined ? [] : [[name, values[name]] as const],
-    );
-    for (const [name, instant] of moments) this.#running.output.note(`--${name} is ${instant}`);
-    return moments.length === 0 ? {} : { moments: Object.fromEntries(moments) };
+  /** Before anything is done by them. */
+  #noteMoments(): void {
+    const { flags, output } = this.#running;
+    for (const name of MOMENTS) {
+      const instant = flags.values[name];
+      if (instant !== undefined) output.note(`--${name} is ${instant}`);
+    }
   }
 
   #context(): ModeContext {

@@ -82,6 +82,7 @@ export const MODES = {
     example: 'encrypt --product notelett --collection notes --dry-run',
     flags: [...PRODUCT, ...RUN, 'collection', 'stage', 'allow-empty', 'yes'],
     permissions: CHANGE_ALL,
+    asks: 'yes',
   },
   'rewrap-deks': {
     summary: 'rotates the MEK: rewraps every DEK under another version',
@@ -167,16 +168,7 @@ export const MODES = {
   're-encrypt': {
     summary: 'gives each document a fresh DEK, and rewrites its fields',
     example: 're-encrypt --product notelett --older-than 90d --dry-run',
-    flags: [
-      ...PRODUCT,
-      ...RUN,
-      'collection',
-      'older-than',
-      'created-before',
-      'shred',
-      'from',
-      'yes',
-    ],
+    flags: [...PRODUCT, ...RUN, 'collection', 'older-than', 'created-before', 'shred', 'yes'],
     permissions: CHANGE_ALL,
     asks: 'yes',
   },
@@ -237,18 +229,22 @@ export const MODES = {
     flags: [...PRODUCT, ...RUN, 'from', 'dek-id', 'scope', 'yes'],
     required: ['from'],
     permissions: CHANGE_ROWS,
+    asks: 'yes',
   },
   reseal: {
     summary: 'brings every record under the current record key',
     example: 'reseal --product notelett --dry-run',
-    flags: [...PRODUCT, ...RUN, 'yes'],
-    permissions: { vault: [], dekStore: 'write', documents: 'none' },
+    flags: [...PRODUCT, 'dry-run', 'concurrency', 'max-failures', 'yes'],
+    // A row without a mac gets its first one only where it opens.
+    permissions: { vault: ['unwrapKey'], dekStore: 'write', documents: 'none' },
+    asks: 'yes',
   },
   'add-recovery-wraps': {
     summary: 'gives every DEK a wrap for the recovery key',
     example: 'add-recovery-wraps --product notelett --dry-run',
     flags: [...PRODUCT, ...RUN, 'yes'],
     permissions: { vault: ['unwrapKey'], dekStore: 'write', documents: 'none' },
+    asks: 'yes',
   },
   abandon: {
     summary: 'puts a tombstone in the place of a row that nothing can open',

@@ -49,6 +49,8 @@ export interface ModeOutcome {
   readonly views?: readonly View[];
   readonly findings?: readonly Finding[];
   readonly next?: readonly NextStep[];
+  /** What ended the mode, where a part of it was done before: otherwise the mode throws. */
+  readonly error?: unknown;
 }
 
 /** A file of this folder. */
