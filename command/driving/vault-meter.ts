@@ -1,42 +1,26 @@
-/** Counts what the library asks of key services, while it runs. @module */
+/** Knows what a run has asked of key services so far. @module */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { diagnosticsChannels, type RetryMessage } from '@bytelyst/field-encrypt';
+import { diagnosticsChannels, type RunMessage } from '@bytelyst/field-encrypt';
 import type { VaultFigures } from '../report/progress.js';
 
-const THROTTLED = 'KEY_PROVIDER_THROTTLED';
-
+/** Of the run that published last: its own totals, which are those of its summary. */
 export class VaultMeter {
-  #vaultOps = 0;
-  #throttled = 0;
+  #figures: VaultFigures = { vaultOps: 0, throttled: 0 };
 
-  readonly #onCall = (): void => {
-    this.#vaultOps += 1;
-  };
-  readonly #onEnd = (message: unknown): void => {
-    if ((message as { readonly errorCode?: string }).errorCode === THROTTLED) this.#throttled += 1;
-  };
-  readonly #onRetry = (message: unknown): void => {
-    this.#vaultOps += 1;
-    if ((message as RetryMessage).errorCode === THROTTLED) this.#throttled += 1;
+  readonly #onMessage = (message: unknown): void => {
+    const { vaultOps = 0, throttled = 0 } = message as RunMessage;
+    this.#figures = { vaultOps, throttled };
   };
 
   start(): void {
-    for (const name of [diagnosticsChannels.wrap, diagnosticsChannels.unwrap]) {
-      subscribe(`tracing:${name}:start`, this.#onCall);
-      subscribe(`tracing:${name}:asyncEnd`, this.#onEnd);
-    }
-    subscribe(diagnosticsChannels.retry, this.#onRetry);
+    subscribe(diagnosticsChannels.run, this.#onMessage);
   }
 
   stop(): void {
-    for (const name of [diagnosticsChannels.wrap, diagnosticsChannels.unwrap]) {
-      unsubscribe(`tracing:${name}:start`, this.#onCall);
-      unsubscribe(`tracing:${name}:asyncEnd`, this.#onEnd);
-    }
-    unsubscribe(diagnosticsChannels.retry, this.#onRetry);
+    unsubscribe(diagnosticsChannels.run, this.#onMessage);
   }
 
   get figures(): VaultFigures {
-    return { vaultOps: this.#vaultOps, throttled: this.#throttled };
+    return this.#figures;
   }
 }

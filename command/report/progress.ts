@@ -125,8 +125,8 @@ export class Progress {
       `${left === 0 ? '0s' : formatDuration((left / rate) * 1_000)} left`,
       `throttled ${number(throttled)}`,
       maxVaultOps === undefined
-        ? `key operations ${number(vaultOps)}`
-        : `key operations ${number(opsRate)} of ${number(maxVaultOps)}/s`,
+        ? `vault operations ${number(vaultOps)}`
+        : `vault operations ${number(opsRate)} of ${number(maxVaultOps)}/s`,
     ];
   }
 

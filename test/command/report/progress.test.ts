@@ -54,14 +54,14 @@ describe('progress on a terminal', () => {
     expect(parts.length - before).toBeLessThanOrEqual(2 * draws.length);
   });
 
-  it('says what is done, the rate, the time left, the failures and the key operations', () => {
+  it('says what is done, the rate, the time left, the failures and the vault operations', () => {
     const { clock, progress, lines, figures } = shown({ maxVaultOps: 100 });
     beginScan(progress);
     Object.assign(figures, { vaultOps: 500, throttled: 3 });
     clock.advance(10_000);
     progress.event({ type: 'changed', counts: counts(250, 2) });
     expect(lines().at(-1)).toBe(
-      'rewrap-deks: scan 1, 250/1,000, failed 2, 25/s, 30s left, throttled 3, key operations 50 of 100/s',
+      'rewrap-deks: scan 1, 250/1,000, failed 2, 25/s, 30s left, throttled 3, vault operations 50 of 100/s',
     );
   });
 
@@ -117,8 +117,8 @@ describe('progress in a pipe', () => {
     progress.event({ type: 'passed', counts: counts(250, 1) });
     expect(lines()).toEqual([
       'rewrap-deks: scan 1 of 1,000 begins',
-      'rewrap-deks: scan 1, 100/1,000, failed 0, 10/s, 1m 30s left, throttled 0, key operations 0',
-      'rewrap-deks: scan 1, 200/1,000, failed 0, 10/s, 1m 20s left, throttled 0, key operations 0',
+      'rewrap-deks: scan 1, 100/1,000, failed 0, 10/s, 1m 30s left, throttled 0, vault operations 0',
+      'rewrap-deks: scan 1, 200/1,000, failed 0, 10/s, 1m 20s left, throttled 0, vault operations 0',
       'rewrap-deks: scan 1 done, changed 249, failed 1, unchanged 0, skipped 0',
     ]);
     expect(parts.join('')).not.toContain('\u001B');
