@@ -2,6 +2,7 @@ import { afterAll, describe, it } from 'vitest';
 import { CosmosDekStore, CosmosDocumentStore } from '../../src/azure/cosmos/index.js';
 import {
   CONTRACT_DOCUMENT_KEY,
+  type ContractCase,
   dekStoreContract,
   documentStoreContract,
   type DekStoreSubject,
@@ -49,11 +50,18 @@ function makeDocumentSubject(): DocumentStoreSubject {
   };
 }
 
+/** On an account all. The tests of the adapter run all on an emulator: there one of each rule is enough here. */
+function casesHere(cases: readonly ContractCase[]): readonly ContractCase[] {
+  if (process.env['FIELD_ENCRYPT_TEST_ALLOW_LOOPBACK'] !== '1') return cases;
+  return cases.filter(({ rule }, at) => cases.findIndex((each) => each.rule === rule) === at);
+}
+
 describe('CosmosDekStore', () => {
-  for (const { rule, name, run } of dekStoreContract(makeDekSubject)) it(`${rule} ${name}`, run);
+  const cases = casesHere(dekStoreContract(makeDekSubject));
+  for (const { rule, name, run } of cases) it(`${rule} ${name}`, run);
 });
 
 describe('CosmosDocumentStore', () => {
-  const cases = documentStoreContract(makeDocumentSubject);
+  const cases = casesHere(documentStoreContract(makeDocumentSubject));
   for (const { rule, name, run } of cases) it(`${rule} ${name}`, run);
 });

@@ -282,7 +282,7 @@ describe('npm run test:live', () => {
     expect(changes().filter(({ kind }) => kind === 'delete-container')).toEqual([]);
   });
 
-  // What is stored is as in the other tests of this file, so the long contract of the stores runs once.
+  // What is stored is as in the other tests of this file, so the contract of the stores runs once.
   it.each([
     {
       way: 'by a token, under the host names of Azure',
@@ -292,7 +292,7 @@ describe('npm run test:live', () => {
     {
       way: 'by the key of the account, on this machine',
       consistency: 'Session',
-      suites: ['cosmos-stores', 'key-provider', 'rotation'],
+      suites: ['cosmos-stores', 'rotation'],
       more: onThisMachine,
     },
   ])(

@@ -13,7 +13,7 @@ import { note, UNEDITED, World } from './killed-migration-world.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { perLane } from '../support/lane.js';
 
-const KILLS = perLane(1, 40);
+const KILLS = perLane(1, 15);
 const LEAST_MIDWAY = KILLS * 0.8;
 const SIDE_BY_SIDE = perLane(1, 5);
 /** This number of further documents may be done when a child is killed. */

@@ -10,7 +10,7 @@ import { perLane } from '../support/lane.js';
 import { finishMigration, killMigration } from './killed-migration-process.js';
 import { note, World } from './killed-migration-world.js';
 
-const KILLS = perLane(2, 20);
+const KILLS = perLane(2, 10);
 /** This number of further documents may be done when a child is killed. */
 const CONCURRENCY = 3;
 const TIMEOUT_MS = 1_200_000;

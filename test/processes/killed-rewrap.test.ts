@@ -14,7 +14,7 @@ interface JournalEntry {
   readonly body?: string;
 }
 
-const ROUNDS = 2;
+const ROUNDS = 1;
 const LIMIT_MS = 1_200_000;
 const LEAST_AMONG_ROWS = 0.8;
 
