@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { CommandWorld, type StartedCommand } from '../support/command-world.js';
 
-const BIN = join(import.meta.dirname, '../../dist/command/encrypt-migrate.js');
 /** Enough that a run is still on when its first rows are printed. */
 const NOTES = 400;
 
@@ -84,7 +82,7 @@ describe('stopping the command', () => {
   it('of the reader of its output stops it cleanly', async () => {
     await using world = await CommandWorld.make({ notes: NOTES });
     const args = slowly(['rewrap-deks', '--new-mek-version', world.versions.new]);
-    const child = spawn(process.execPath, [BIN, ...args], {
+    const child = spawn(process.execPath, [world.bin, ...args], {
       cwd: world.folder,
       env: { PATH: process.env['PATH'], ...world.env },
     });

@@ -16,9 +16,38 @@ import {
 } from '@bytelyst/field-encrypt';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
+import { isSlow } from './lane.js';
+import { PackedProject } from './packed-project.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-const BIN = join(ROOT, 'dist/command/encrypt-migrate.js');
+/** What the command needs beside its own package. */
+const PACKAGES = ['libsql', 'tsx', '@azure/cosmos', '@azure/identity', '@azure/keyvault-keys'];
+
+interface Installation {
+  /** A folder `node_modules`. */
+  readonly modules: string;
+  readonly bin: string;
+}
+
+let packed: Installation | undefined;
+
+/** The build; in the slow lane the package as `npm pack` makes it, installed in a project. */
+function installation(isPacked: boolean): Installation {
+  const modules = join(ROOT, 'node_modules');
+  if (!isPacked) return { modules, bin: join(ROOT, 'dist/command/encrypt-migrate.js') };
+  packed ??= packedInstallation();
+  return packed;
+}
+
+function packedInstallation(): Installation {
+  const project = new PackedProject({}, PACKAGES);
+  process.once('exit', () => {
+    project.remove();
+  });
+  const modules = join(project.folder, 'node_modules');
+  const bin = join(modules, '@bytelyst/field-encrypt/dist/command/encrypt-migrate.js');
+  return { modules, bin };
+}
 
 export const PRODUCT = 'notelett';
 
@@ -73,6 +102,8 @@ export interface WorldOptions {
   readonly fenceTtlMs?: number;
   /** Changes the configuration before it is written. */
   readonly config?: (config: WorldConfig) => object;
+  /** Whether the command is that of the packed package. @default in the slow lane */
+  readonly isPacked?: boolean;
 }
 
 export type WorldConfig = ReturnType<typeof configOf>;
@@ -120,11 +151,14 @@ export class CommandWorld implements AsyncDisposable {
   };
   readonly dekStore: SqliteDekStore;
   readonly notes: SqliteDocumentStore<Note>;
+  /** The executable. */
+  readonly bin: string;
   readonly #databases: readonly Database.Database[];
 
-  private constructor(versions: KeyPair) {
+  private constructor(versions: KeyPair, { modules, bin }: Installation) {
     this.versions = versions;
-    symlinkSync(join(ROOT, 'node_modules'), join(this.folder, 'node_modules'));
+    this.bin = bin;
+    symlinkSync(modules, join(this.folder, 'node_modules'));
     const [deks, notes] = [this.#database('deks.sqlite'), this.#database('notes.sqlite')];
     this.#databases = [deks, notes];
     this.dekStore = new SqliteDekStore(deks);
@@ -133,8 +167,8 @@ export class CommandWorld implements AsyncDisposable {
   }
 
   static async make(options: WorldOptions = {}): Promise<CommandWorld> {
-    const { notes = 0, plainNotes = 0, fenceTtlMs = 1_000, config } = options;
-    const world = new CommandWorld({ old: '', new: '' });
+    const { notes = 0, plainNotes = 0, fenceTtlMs = 1_000, config, isPacked = isSlow } = options;
+    const world = new CommandWorld({ old: '', new: '' }, installation(isPacked));
     const [before, after] = [world.keys.old, world.keys.new];
     Object.assign(world.versions, { old: await versionOf(before), new: await versionOf(after) });
     const written = configOf(fenceTtlMs);
@@ -217,7 +251,10 @@ export class CommandWorld implements AsyncDisposable {
 
   start(args: readonly string[], { env = {}, input = '' }: StartOptions = {}): StartedCommand {
     const variables = { PATH: process.env['PATH'], ...this.env, ...env };
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: this.folder, env: variables });
+    const child = spawn(process.execPath, [this.bin, ...args], {
+      cwd: this.folder,
+      env: variables,
+    });
     const printed = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].on('data', (part: Buffer) => (printed[name] += part.toString()));
