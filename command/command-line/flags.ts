@@ -40,7 +40,7 @@ export const FLAGS = {
   'dry-run': toggle('read everything, and write nothing'),
   yes: { description: 'do not ask', noVariable: true },
   concurrency: flag('n', 'most items in flight, 1 to 1000 (default: 8)'),
-  'max-failures': flag('n', 'stop after so many failures in succession (default: 100)'),
+  'max-failures': flag('n', 'stop after this number of failures in succession (default: 100)'),
   'max-vault-ops': flag('n', 'most operations of each key service per second'),
   'reserve-for-traffic': flag(
     'share',

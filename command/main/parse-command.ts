@@ -44,7 +44,7 @@ function textOf({ message }: CommanderError): string {
 }
 
 /**
- * A leading `--`, as package managers leave it, is dropped; the mode comes first, from wherever it is: the first
+ * A leading `--`, as package managers leave it, is dropped; the mode comes first: the first
  * word that is no flag, `--mode` or the variable.
  */
 function withModeFirst(argv: readonly string[], env: Environment): readonly string[] {

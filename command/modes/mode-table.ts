@@ -302,7 +302,7 @@ export const MODES = {
     asks: 'product',
   },
   doctor: {
-    summary: 'finds what is wrong in the stores, each with the command that mends it',
+    summary: 'finds what is wrong in the stores, each with the command that repairs it',
     example: 'doctor --product notelett',
     flags: [...PRODUCT, 'collection', 'concurrency'],
     permissions: LOOK_AT_ALL,
