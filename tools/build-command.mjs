@@ -35,7 +35,27 @@ export async function buildCommand() {
   });
   writeFileSync(BIN, `#!/usr/bin/env node\n${readFileSync(BIN, 'utf8')}`);
   chmodSync(BIN, 0o755);
+  await writeConfigSchema();
   writeFileSync(join(FOLDER, 'THIRD_PARTY_LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)));
+}
+
+/** The JSON Schema of the configuration, which is in the package for the `$schema` of configurations. */
+async function writeConfigSchema() {
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, 'command/config/json-schema.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+    absWorkingDir: ROOT,
+    logLevel: 'warning',
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString('base64');
+  const { configJsonSchema, JSON_SCHEMA_FILE } = await import(
+    `data:text/javascript;base64,${code}`
+  );
+  const schema = JSON.stringify(configJsonSchema(), undefined, 2);
+  writeFileSync(join(FOLDER, JSON_SCHEMA_FILE), `${schema}\n`);
 }
 
 /** Of each package whose files are in the bundle. */

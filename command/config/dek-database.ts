@@ -1,7 +1,6 @@
 /** What the database itself says of its rows and settings, past the library. @module */
-import type { SqliteValue } from '@bytelyst/field-encrypt/sqlite';
 import type { OpenContainer } from './cosmos-accounts.js';
-import type { OpenSqliteFile } from './sqlite-files.js';
+import { hasTable, type OpenSqliteFile } from './sqlite-files.js';
 
 /** What an operator looks at before a rotation; absent where the database does not show it. */
 export interface DatabaseFacts {
@@ -31,11 +30,6 @@ export function sqliteDatabase(
   table: string,
   product: string,
 ): DekDatabase {
-  const ask = (sql: string, ...values: SqliteValue[]): number => {
-    const [row] = handle.prepare(sql).all(...values) as readonly { readonly total: unknown }[];
-    return Number(row?.total);
-  };
-  const isThere = `SELECT COUNT(*) AS total FROM sqlite_master WHERE type = 'table' AND name = ?`;
   const count = `SELECT COUNT(*) AS total FROM "${table}" WHERE product = ? AND mek_version <> ?`;
   return {
     describe: `table ${table} of ${file}`,
@@ -44,8 +38,9 @@ export function sqliteDatabase(
     countNotOn: async (mekVersion, signal) => {
       signal?.throwIfAborted();
       await Promise.resolve();
-      if (ask(isThere, table) === 0) return 0;
-      return ask(count, columnText(product), columnText(mekVersion));
+      if (!hasTable(handle, table)) return 0;
+      const rows = handle.prepare(count).all(columnText(product), columnText(mekVersion));
+      return Number((rows[0] as { readonly total?: unknown } | undefined)?.total);
     },
     facts: () => Promise.resolve(undefined),
   };

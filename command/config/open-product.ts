@@ -15,7 +15,7 @@ import type { DekDatabase } from './dek-database.js';
 import type { LoadedConfig } from './config-file.js';
 import { once, type OpeningContext } from './opening.js';
 import { openProvider, type OpenProvider } from './providers.js';
-import { readRecoveryKey, withRecordKeys } from './record-keys.js';
+import { readRecoveryKey, requireRecordKeys, withRecordKeys } from './record-keys.js';
 import type { CollectionSettings, CopySettings, ProductSettings } from './settings.js';
 import { Stores, type OpenDekStore, type OpenStore } from './stores.js';
 import { at } from './value-reader.js';
@@ -126,7 +126,7 @@ export class OpenProduct {
   readonly encryption = once(async (): Promise<EncryptionContext> => {
     const [search, providers] = await Promise.all([this.search(), this.providers()]);
     const { fenceTtlMs } = this.#settings;
-    const recoveryKey = this.#recoveryKey(search.dekStore);
+    const recoveryKey = this.#recoveryKey();
     return {
       ...search,
       keyProviders: providers.map(({ provider }) => provider),
@@ -151,6 +151,16 @@ export class OpenProduct {
   async encryptor(mode: 'migrate' | 'strict' = 'strict'): Promise<FieldEncryptor> {
     const { keyProviders, ...encryption } = await this.encryption();
     return createFieldEncryptor({ ...encryption, keyProviders, mode });
+  }
+
+  /** @throws UsageError where the record keys cannot be used; no store is opened. */
+  checkRecordKeys(): void {
+    requireRecordKeys(this.#context.config, this.#path, this.#settings);
+  }
+
+  /** @throws UsageError where the recovery key cannot be used. */
+  checkRecoveryKey(): void {
+    this.#recoveryKey();
   }
 
   get collections(): readonly string[] {
@@ -206,10 +216,10 @@ export class OpenProduct {
     return withRecordKeys(this.#context.config, this.#path, this.#settings, dekStore);
   }
 
-  #recoveryKey(dekStore: DekStore): string | undefined {
+  #recoveryKey(): string | undefined {
     const { recoveryKey } = this.#settings;
     const path = at(this.#path, 'recoveryKey');
-    return recoveryKey && readRecoveryKey(this.#context.config, path, recoveryKey, dekStore);
+    return recoveryKey && readRecoveryKey(this.#context.config, path, recoveryKey);
   }
 
   async #openCollection(name: string, settings: CollectionSettings): Promise<OpenCollection> {

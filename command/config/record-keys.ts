@@ -31,20 +31,33 @@ export function withRecordKeys(
   return createdAt(path, () => authenticateRecords(dekStore, options), names);
 }
 
+/** Nothing is read from it: it stands where the library wants a store to check a key. */
+const NO_STORE = Object.fromEntries(
+  ['create', 'get', 'replace', 'list'].map((name) => [name, () => undefined]),
+) as unknown as DekStore;
+
+/** Checks the record keys without a store. */
+export function requireRecordKeys(
+  config: LoadedConfig,
+  path: string,
+  settings: ProductSettings,
+): void {
+  withRecordKeys(config, path, settings, NO_STORE);
+}
+
 /** @returns The PEM of the public key, checked as the library checks it. */
 export function readRecoveryKey(
   { env, folder }: LoadedConfig,
   path: string,
   settings: PublicKeySettings,
-  dekStore: DekStore,
 ): string {
   const [recoveryKey, name] = isReference(settings)
     ? [variablePem(env, path, settings), `the variable ${settings.env}`]
     : [filePem(path, resolve(folder, settings.file)), 'the file'];
-  const product = 'any';
+  const parts = { product: 'any', keyProviders: [], dekStore: NO_STORE };
   createdAt(
     path.slice(0, -'.recoveryKey'.length),
-    () => createFieldEncryptor({ product, keyProviders: [], dekStore, recoveryKey }),
+    () => createFieldEncryptor({ ...parts, recoveryKey }),
     { recoveryKey: name },
   );
   return recoveryKey;

@@ -3,24 +3,41 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../command-line/usage-error.js';
 import type { SqliteSettings } from './settings.js';
-import { loadDriver, type ClosableHandle } from './sqlite-drivers.js';
+import { loadDriver, type ClosableHandle, type LoadedDriver } from './sqlite-drivers.js';
 import { at, sourceOf, ValueReader } from './value-reader.js';
 import type { OpeningContext } from './opening.js';
+
+const QUERY_ONLY = 'PRAGMA query_only = ON';
 
 export interface OpenSqliteFile {
   readonly handle: ClosableHandle;
   /** Of the file itself, whatever its names are. */
   readonly identity: string;
   readonly file: string;
+  /**
+   * @param create - Creates the table.
+   * @returns A handle with the table: where nothing may be written and the file has no such table, it is an
+   *   empty one in memory.
+   */
+  handleFor(
+    table: string,
+    create: (handle: ClosableHandle) => Promise<unknown>,
+  ): Promise<ClosableHandle>;
+}
+
+export function hasTable(handle: ClosableHandle, table: string): boolean {
+  const sql = "SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = ?";
+  return handle.prepare(sql).all(table).length > 0;
 }
 
 interface SharedFile extends OpenSqliteFile {
-  readonly driver: string;
+  readonly driver: LoadedDriver;
 }
 
 export class SqliteFiles {
   readonly #context: OpeningContext;
   readonly #open = new Map<string, Promise<SharedFile>>();
+  readonly #empty: ClosableHandle[] = [];
 
   constructor(context: OpeningContext) {
     this.#context = context;
@@ -43,15 +60,16 @@ export class SqliteFiles {
     const opened = this.#open.get(identity) ?? this.#start(path, { file, identity, driver });
     this.#open.set(identity, opened);
     const shared = await opened;
-    if (driver === undefined || driver === shared.driver) return shared;
+    if (driver === undefined || driver === shared.driver.name) return { ...shared, file };
     // Two copies of SQLite in one process release each other's locks on a file.
     throw new UsageError(
-      `${at(path, 'driver')}: the file is already open with ${shared.driver}: use one driver for all stores in a file`,
+      `${at(path, 'driver')}: the file is already open with ${shared.driver.name}: use one driver for all stores in a file`,
     );
   }
 
-  close(): Promise<void> {
-    return closeAll(this.#open, ({ handle }) => handle.close());
+  async close(): Promise<void> {
+    for (const handle of this.#empty) handle.close();
+    await closeAll(this.#open, ({ handle }) => handle.close());
   }
 
   async #start(
@@ -59,16 +77,24 @@ export class SqliteFiles {
     { file, identity, driver }: Pick<SqliteSettings, 'driver'> & { file: string; identity: string },
   ): Promise<SharedFile> {
     const { folder } = this.#context.config;
-    const { name, open } = await loadDriver({ path, folder }, driver);
-    const handle = open(file);
+    const loaded = await loadDriver({ path, folder }, driver);
+    const handle = loaded.open(file);
     try {
       handle.exec('PRAGMA schema_version');
-      if (this.#context.readOnly) handle.exec('PRAGMA query_only = ON');
+      if (this.#context.readOnly) handle.exec(QUERY_ONLY);
     } catch (error) {
       handle.close();
       throw notADatabase(path, error);
     }
-    return { handle, identity, file, driver: name };
+    const handleFor: OpenSqliteFile['handleFor'] = async (table, create) => {
+      if (!this.#context.readOnly || hasTable(handle, table)) return handle;
+      const empty = loaded.open(':memory:');
+      this.#empty.push(empty);
+      await create(empty);
+      empty.exec(QUERY_ONLY);
+      return empty;
+    };
+    return { handle, identity, file, driver: loaded, handleFor };
   }
 }
 

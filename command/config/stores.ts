@@ -1,6 +1,10 @@
 /** Opens the stores of the configuration. @module */
 import type { AnyDefinition, DekStore } from '@bytelyst/field-encrypt';
-import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
+import {
+  SqliteDekStore,
+  SqliteDocumentStore,
+  type SqliteHandle,
+} from '@bytelyst/field-encrypt/sqlite';
 import { DEK_STORE, DOCUMENT_STORE, type AnyDocumentStore } from './code-values.js';
 import { CosmosAccounts } from './cosmos-accounts.js';
 import {
@@ -63,7 +67,9 @@ export class Stores {
     if (settings.type === 'sqlite') {
       const table = this.#text(at(path, 'table'), settings.table ?? DEFAULT_DEK_TABLE);
       const file = await this.#files.open(path, settings);
-      const store = createdAt(path, () => new SqliteDekStore(file.handle, { table, clock }));
+      const make = (handle: SqliteHandle): SqliteDekStore =>
+        createdAt(path, () => new SqliteDekStore(handle, { table, clock }));
+      const store = make(await file.handleFor(table, (empty) => make(empty).count({ product })));
       const database = sqliteDatabase(file, table, product);
       return {
         store,
@@ -104,9 +110,12 @@ export class Stores {
   ): Promise<OpenStore<AnyDocumentStore>> {
     const { clock } = this.#context;
     const table = this.#text(at(path, 'table'), settings.table);
-    const { handle, identity, file } = await this.#files.open(path, settings);
-    const store = createdAt(path, () => new SqliteDocumentStore(handle, { table, key, clock }));
-    return { store, identity: `${identity}/${table}`, describe: `table ${table} of ${file}` };
+    const file = await this.#files.open(path, settings);
+    const make = (handle: SqliteHandle): SqliteDocumentStore =>
+      createdAt(path, () => new SqliteDocumentStore(handle, { table, key, clock }));
+    const store = make(await file.handleFor(table, (empty) => make(empty).count()));
+    const describe = `table ${table} of ${file.file}`;
+    return { store, identity: `${file.identity}/${table}`, describe };
   }
 
   async #cosmosDocuments(

@@ -232,7 +232,7 @@ class RunningMode {
         this.#product = openProduct(await context.config(), values.product, {
           clock,
           signal,
-          readOnly: isReadOnly(mode),
+          readOnly: values['dry-run'] === true || isReadOnly(mode),
         });
         return this.#product;
       }),
