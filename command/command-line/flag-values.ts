@@ -124,7 +124,7 @@ export const FLAG_VALUES = {
   'older-than': duration,
   'created-before': moment,
   shred: on,
-  'keep-source': on,
+  'keep-deks': on,
   'from-collection': text,
   'to-collection': text,
   'private-key': text,

@@ -69,7 +69,7 @@ export const FLAGS = {
   'older-than': flag('duration', 'only DEKs older than this, for example 90d'),
   'created-before': flag('moment', 'only DEKs created before this moment, with an offset'),
   shred: toggle('shred the replaced DEKs in the end'),
-  'keep-source': toggle('keep the documents at the place that they leave'),
+  'keep-deks': toggle('retire the DEKs of the old place, and do not shred them'),
   'from-collection': flag('name', 'the collection that the documents leave'),
   'to-collection': flag('name', 'the collection that the documents enter'),
   'private-key': flag('file', 'the private recovery key, as PEM'),

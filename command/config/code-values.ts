@@ -5,10 +5,12 @@ import type {
   DekStore,
   DocumentStore,
   KeyProvider,
+  MoveDocumentsOptions,
 } from '@bytelyst/field-encrypt';
 
 export type AnyDocumentStore = DocumentStore;
 export type UpgradeFunction = NonNullable<BackfillOptions['upgrade']>;
+export type MoveFunction = NonNullable<MoveDocumentsOptions['move']>;
 
 /** A kind of object, by what it can do: its class may be the application's own. */
 export interface CodeKind<T> {
@@ -56,8 +58,13 @@ export const UPGRADE: CodeKind<UpgradeFunction> = {
   is: (value): value is UpgradeFunction => typeof value === 'function',
 };
 
+export const MOVE: CodeKind<MoveFunction> = {
+  words: 'a function',
+  is: (value): value is MoveFunction => typeof value === 'function',
+};
+
 /** Properties that only code can fill. */
-export const ONLY_IN_CODE: readonly string[] = ['credential', 'upgrade'];
+export const ONLY_IN_CODE: readonly string[] = ['credential', 'move', 'upgrade'];
 
 function has(value: unknown, ...methods: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;

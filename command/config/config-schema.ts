@@ -2,7 +2,7 @@
 import type { AnyDefinition, KeyProvider } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { DURATION_TEXT, parseDuration } from '../command-line/durations.js';
-import { DEFINITION, KEY_PROVIDER, UPGRADE } from './code-values.js';
+import { DEFINITION, KEY_PROVIDER, MOVE, UPGRADE } from './code-values.js';
 import {
   FORMS,
   inCode,
@@ -99,7 +99,10 @@ function collection(format: Format): z.ZodType<CollectionSettings> {
   return z.strictObject({
     definition: orCode<DefinitionSettings, AnyDefinition>(format, definition, DEFINITION),
     documentStore: documentStore(format).describe('Where the documents are.'),
-    ...inCode(format, { upgrade: onlyCode(UPGRADE).optional() }),
+    ...inCode(format, {
+      upgrade: onlyCode(UPGRADE).optional(),
+      move: onlyCode(MOVE).optional(),
+    }),
   });
 }
 

@@ -10,7 +10,7 @@ import {
 import { parseDuration } from '../command-line/durations.js';
 import { suggestion } from '../command-line/nearest.js';
 import { UsageError } from '../command-line/usage-error.js';
-import type { AnyDocumentStore, UpgradeFunction } from './code-values.js';
+import type { AnyDocumentStore, MoveFunction, UpgradeFunction } from './code-values.js';
 import type { DekDatabase } from './dek-database.js';
 import type { LoadedConfig } from './config-file.js';
 import { once, type OpeningContext } from './opening.js';
@@ -34,6 +34,8 @@ export interface OpenCollection {
   readonly definition: AnyDefinition;
   readonly documentStore: AnyDocumentStore;
   readonly upgrade?: UpgradeFunction;
+  /** Makes a document of this collection out of one that is moved to it. */
+  readonly move?: MoveFunction;
   /** Where the documents are, for people. */
   readonly describe: string;
 }
@@ -226,8 +228,15 @@ export class OpenProduct {
     const path = at(this.#path, 'collections', name, 'documentStore');
     const definition = this.#definitions.get(name) as AnyDefinition;
     const { store, describe } = await this.#documents(path, name, settings.documentStore);
-    const { upgrade } = settings;
-    return { name, definition, documentStore: store, describe, ...(upgrade && { upgrade }) };
+    const { upgrade, move } = settings;
+    return {
+      name,
+      definition,
+      documentStore: store,
+      describe,
+      ...(upgrade && { upgrade }),
+      ...(move && { move }),
+    };
   }
 
   #documents(

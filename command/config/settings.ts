@@ -1,6 +1,6 @@
 /** The configuration as it was read: variables are not read yet, and nothing is opened. @module */
 import type { AnyDefinition, DekStore, KeyProvider } from '@bytelyst/field-encrypt';
-import type { AnyDocumentStore, Credential, UpgradeFunction } from './code-values.js';
+import type { AnyDocumentStore, Credential, MoveFunction, UpgradeFunction } from './code-values.js';
 import type { EnvReference, Text } from './value-reader.js';
 
 export const DRIVERS = ['better-sqlite3', 'libsql', 'node:sqlite'] as const;
@@ -84,6 +84,8 @@ export interface CollectionSettings {
   readonly definition: AnyDefinition | DefinitionSettings;
   readonly documentStore: AnyDocumentStore | DocumentStoreSettings;
   readonly upgrade?: UpgradeFunction | undefined;
+  /** Makes a document of this collection out of one that is moved to it. */
+  readonly move?: MoveFunction | undefined;
 }
 
 export interface CopySettings {

@@ -20,5 +20,11 @@ export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeM
   're-encrypt': () => import('../modes/re-encrypt.js'),
   reseal: () => import('../modes/reseal.js'),
   'add-recovery-wraps': () => import('../modes/add-recovery-wraps.js'),
+  recover: () => import('../modes/recover.js'),
+  'recovery-drill': () => import('../modes/recovery-drill.js'),
+  'adopt-restore': () => import('../modes/adopt-restore.js'),
+  move: () => import('../modes/move.js'),
+  abandon: () => import('../modes/abandon.js'),
+  'import-rows': () => import('../modes/import-rows.js'),
   'remove-encryption': () => import('../modes/remove-encryption.js'),
 };

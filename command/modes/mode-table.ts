@@ -200,6 +200,7 @@ export const MODES = {
       'sample',
       'dry-run',
       'concurrency',
+      'max-failures',
       'yes',
     ],
     required: ['copy', 'private-key'],
@@ -269,7 +270,7 @@ export const MODES = {
   move: {
     summary: 'moves documents to another collection or key',
     example: 'move --product notelett --from-collection notes --to-collection pages --dry-run',
-    flags: [...PRODUCT, ...RUN, 'from-collection', 'to-collection', 'keep-source', 'yes'],
+    flags: [...PRODUCT, ...RUN, 'from-collection', 'to-collection', 'keep-deks', 'yes'],
     required: ['from-collection', 'to-collection'],
     permissions: CHANGE_ALL,
     asks: 'yes',

@@ -10,8 +10,9 @@ import type { CommandWorld } from './command-world.js';
  */
 export function fingerprint(
   { folder }: Pick<CommandWorld, 'folder'>,
-  names: readonly string[] = ['deks.sqlite', 'notes.sqlite'],
+  more: readonly string[] = [],
 ): string {
+  const names = ['deks.sqlite', 'notes.sqlite', ...more];
   const files = names.map((name) => join(folder, name));
   for (const file of files) {
     const database = new Database(file);

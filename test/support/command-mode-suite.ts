@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { reportIn } from './command-report.js';
 import { printedCommands, runPrinted, stopAt, type StopAt } from './command-stop.js';
+import { countingConfig, writesCounted } from './command-counting.js';
 import { fingerprint } from './command-fingerprint.js';
 import type { CommandWorld } from './command-world.js';
 
@@ -22,6 +23,10 @@ export interface WritingMode {
   /** Makes the library refuse the run before it begins. */
   readonly refuse: (world: CommandWorld) => Promise<Refusal>;
   readonly stop: StopAt;
+  /** SQLite files that the mode writes to, beside those of every world. */
+  readonly files?: readonly string[];
+  /** What else it advises after it is done. */
+  readonly next?: readonly unknown[];
   /** Flags that the mode does not take together, or not in this form, and what it says. */
   readonly mistakes?: readonly (readonly [args: readonly string[], message: string])[];
 }
@@ -49,7 +54,9 @@ export function describeWritingMode(mode: WritingMode): void {
       const outcome = await world.run([...argsOf(), '--yes', '--json']);
       expect(outcome).toMatchObject({ code: 0 });
       const report = reportIn(outcome, mode.schema);
-      expect(report).toMatchObject({ mode: mode.mode, outcome: 'done', dryRun: false, next: [] });
+      expect(report).toMatchObject({ mode: mode.mode, outcome: 'done', dryRun: false });
+      expect(report.next).toMatchObject(mode.next ?? []);
+      expect(report.next).toHaveLength(mode.next?.length ?? 0);
       await mode.expectDone(world);
       const before = await stored(world);
       const again = await world.run([...argsOf(), '--yes', '--json']);
@@ -58,15 +65,26 @@ export function describeWritingMode(mode: WritingMode): void {
     });
 
     it('writes nothing in a dry run, by the bytes of the files, and names the command that does it', async () => {
-      const before = fingerprint(world);
+      const bytes = (): string => fingerprint(world, mode.files);
+      const before = bytes();
       const dry = await world.run([...argsOf(), '--dry-run']);
       expect(dry).toMatchObject({ code: 0 });
-      expect(fingerprint(world)).toEqual(before);
+      expect(bytes()).toEqual(before);
       const [command = ''] = printedCommands(dry);
       expect(command).not.toContain('--dry-run');
       expect(await runPrinted(world, `${command} --yes`)).toMatchObject({ code: 0 });
       await mode.expectDone(world);
-      expect(fingerprint(world)).not.toEqual(before);
+      expect(bytes()).not.toEqual(before);
+    });
+
+    it('calls nothing in a dry run that writes, by a count at the stores', async () => {
+      const config = countingConfig(world);
+      const dry = await world.run([...argsOf(), '--dry-run', '--config', config]);
+      expect(dry).toMatchObject({ code: 0 });
+      expect(writesCounted(world)).toBe(0);
+      const done = await world.run([...argsOf(), '--yes', '--config', config]);
+      expect(done).toMatchObject({ code: 0 });
+      expect(writesCounted(world)).toBeGreaterThan(0);
     });
 
     it('refuses to begin without --yes where there is no terminal to ask on', async () => {
