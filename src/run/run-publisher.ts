@@ -48,8 +48,10 @@ function untilGivenUp<T>(
   giveUp: () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const ended = ownController();
+    // Made only once it is needed: a run has as many steps as events.
+    let ended: AbortController | undefined;
     const stop = (): void => {
+      ended = ownController();
       clock.sleep(GRACE_MS, ended.signal).then(
         () => {
           giveUp();
@@ -63,7 +65,7 @@ function untilGivenUp<T>(
     if (signal.aborted) stop();
     const settled = step.finally(() => {
       signal.removeEventListener('abort', stop);
-      ended.abort();
+      ended?.abort();
     });
     settled.then(resolve, reject);
   });
