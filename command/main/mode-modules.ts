@@ -4,6 +4,7 @@ import type { ModeName } from '../modes/mode-table.js';
 
 export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeModule>>>> = {
   definitions: () => import('../modes/definitions.js'),
+  verify: () => import('../modes/verify.js'),
   'retire-check': () => import('../modes/retire-check.js'),
   status: () => import('../modes/status.js'),
   'rewrap-deks': () => import('../modes/rewrap-deks.js'),

@@ -186,7 +186,8 @@ class RunningMode {
         context.signal.aborted || (error instanceof Error && error.name === 'Interruption');
       const exitCode = isStopped ? EXIT.interrupted : exitCodeOf(error, context.hasBegun);
       const command = commandText(mode, context.resumeFlags);
-      const mayResume = context.hasBegun && !(error instanceof UsageError);
+      const mayResume =
+        (context.hasBegun || context.signal.aborted) && !(error instanceof UsageError);
       const next = mayResume ? [{ why: 'To resume', command }] : [];
       return { outcome: { exitCode, next }, error };
     } finally {

@@ -22,7 +22,7 @@ async function check(...args: readonly string[]) {
 }
 
 /** Moves every row to the new version, and its times to the past. */
-async function rotate({ hoursAgo = 0, pruned = true } = {}): Promise<void> {
+async function rotate({ hoursAgo = 0, pruned = true, fenceTtlMs = 1_000 } = {}): Promise<void> {
   const { old: previous, new: key } = world.keys;
   const provider = new EnvKeyProvider({ key, previousKeys: [previous] });
   const target = { mekVersion: world.versions.new };
@@ -50,7 +50,13 @@ async function rotate({ hoursAgo = 0, pruned = true } = {}): Promise<void> {
     startedAt: back(entry['startedAt']),
     completedAt: back(entry['completedAt']),
   }));
-  const changed = { ...record, ...times, completedAt: back(completedAt), history: earlier };
+  const changed = {
+    ...record,
+    fenceTtlMs,
+    ...times,
+    completedAt: back(completedAt),
+    history: earlier,
+  };
   await dekStore.replaceItem(changed as never, item?.etag ?? '');
 }
 
@@ -182,6 +188,20 @@ describe('retire-check', () => {
     const outcome = await world.run(args);
     expect(outcome.code).toBe(2);
     expect(reportIn(outcome, resultSchema).error?.message).toContain(unknown);
+  });
+
+  it('prints the command that asks again after it was interrupted', async () => {
+    await rotate({ hoursAgo: 31 * 24, fenceTtlMs: 600_000 });
+    const args = ['retire-check', '--mek-version', world.versions.old, ...PERIODS];
+    const started = world.start(args);
+    const seen = (): boolean => started.printed.stderr.includes('waiting for writers');
+    const ended = { is: false };
+    void started.ended.then(() => (ended.is = true));
+    while (!seen() && !ended.is) await new Promise(setImmediate);
+    started.kill('SIGINT');
+    const { code, stderr } = await started.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain(`encrypt-migrate retire-check --mek-version ${world.versions.old}`);
   });
 
   it('writes nothing', async () => {

@@ -1,0 +1,126 @@
+/** Opens the wrap of every row, and writes nothing. @module */
+import { randomBytes } from 'node:crypto';
+import {
+  type EncryptionContext,
+  EnvKeyProvider,
+  isFieldEncryptionError,
+  rewrapAllDeks,
+  type RewrapEvent,
+  type RewrapSummary,
+} from '@bytelyst/field-encrypt';
+import * as z from 'zod';
+import { EXIT } from '../../command-line/exit-codes.js';
+import { driveRun } from '../../driving/drive-run.js';
+import { exitCodeOf } from '../../driving/exit-code-of.js';
+import type { Finding } from '../../report/mode-report.js';
+import type { ModeContext } from '../mode.js';
+import { defined } from '../run-flags.js';
+import { commandOn, errorText, plural } from './findings.js';
+
+const count = z.number().int().min(0);
+
+export const openedWrapsSchema = z.strictObject({
+  scanned: count,
+  /** Opened with the row's own wrap, and equal to its commitment. */
+  opened: count,
+  /** Only the earlier wrap opens, which the row keeps. */
+  onlyEarlierWrap: count,
+  failed: count,
+  vaultOps: count.optional(),
+});
+
+export interface OpenedWraps {
+  readonly counts?: z.output<typeof openedWrapsSchema>;
+  readonly finding: Finding;
+}
+
+const EVERY_FAILURE = 1_000_000_000;
+const CHECK = 'wraps';
+
+/**
+ * The dry run of a rotation opens each row that it would move. Its target is a key that is made here and
+ * forgotten afterwards: no row is on it, so every row is opened, and nothing is wrapped for any service.
+ */
+export async function openEveryWrap(
+  context: ModeContext,
+  encryption: EncryptionContext,
+): Promise<OpenedWraps> {
+  const { flags, signal } = context;
+  const target = new EnvKeyProvider({
+    id: `verify-${randomBytes(8).toString('hex')}`,
+    key: randomBytes(32).toString('hex'),
+  });
+  const mekVersion = await target.currentVersion();
+  const events = rewrapAllDeks(
+    { ...encryption, keyProviders: [...encryption.keyProviders, target] },
+    {
+      target: { keyProvider: target.id, mekVersion },
+      dryRun: true,
+      takeOver: true,
+      maxFailures: EVERY_FAILURE,
+      signal,
+      ...defined({
+        concurrency: flags.concurrency,
+        maxVaultOpsPerSecond: flags['max-vault-ops'],
+        reserveForTraffic: flags['reserve-for-traffic'],
+      }),
+    },
+  );
+  const repairs = { rows: 0 };
+  try {
+    // A copy: nothing begins that could have been written.
+    const { summary } = await driveRun({ ...context }, 'open wraps', counted(events, repairs));
+    if (!summary) return stopped(signal);
+    const { scanned, failed, wouldChange, vaultOps } = summary;
+    const counts = {
+      scanned,
+      opened: wouldChange - repairs.rows,
+      onlyEarlierWrap: repairs.rows,
+      failed,
+      ...(vaultOps !== undefined && { vaultOps }),
+    };
+    return { counts, finding: findingOf(context, counts) };
+  } catch (error) {
+    const isAnswer = isFieldEncryptionError(error) && exitCodeOf(error, false) === EXIT.findings;
+    if (signal.aborted || !isAnswer) throw error;
+    return { finding: { level: 'fail', check: CHECK, message: errorText(error) } };
+  }
+}
+
+/** The summary of a dry run counts no repairs. */
+async function* counted(
+  events: AsyncGenerator<RewrapEvent, RewrapSummary, void>,
+  repairs: { rows: number },
+): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return value;
+    if (value.type === 'would-change' && value.repaired) repairs.rows += 1;
+    yield value;
+  }
+}
+
+function stopped({ reason }: AbortSignal): never {
+  throw reason as Error;
+}
+
+function findingOf(
+  context: ModeContext,
+  { opened, onlyEarlierWrap, failed }: NonNullable<OpenedWraps['counts']>,
+): Finding {
+  if (failed > 0) {
+    const message = `${plural(failed, 'row')} cannot be opened, ${plural(opened, 'row')} can`;
+    return { level: 'fail', check: CHECK, message, command: commandOn(context, 'doctor') };
+  }
+  if (onlyEarlierWrap > 0) {
+    return {
+      level: 'fail',
+      check: CHECK,
+      message: `${plural(onlyEarlierWrap, 'row')} can be opened only with the earlier wrap, ${plural(opened, 'row')} with their own`,
+      action: 'A rotation to another version replaces such wraps:',
+      command: commandOn(context, 'rewrap-deks', { 'new-mek-version': 'VERSION' }),
+    };
+  }
+  const message = `${plural(opened, 'wrap')} opened, each equal to the commitment of its row`;
+  return { level: 'ok', check: CHECK, message };
+}
