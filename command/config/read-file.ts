@@ -78,7 +78,13 @@ function importScript(file: string): Promise<ConfigModule> {
 /** Node 20 does not load TypeScript. The library itself is left to Node, so that there is one of it. */
 async function importTypeScript(file: string): Promise<ConfigModule> {
   const { createJiti } = await import('jiti/static');
-  const jiti = createJiti(file, { fsCache: false, nativeModules: [packageName] });
+  const jiti = createJiti(file, {
+    // Code that was compiled from a configuration stays in memory.
+    fsCache: false,
+    // Without a default export, the module itself would be returned as one.
+    interopDefault: false,
+    nativeModules: [packageName],
+  });
   return jiti.import<ConfigModule>(file);
 }
 

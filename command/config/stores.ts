@@ -146,5 +146,6 @@ export class Stores {
 /** Its class is part of the program, and no data. */
 export function describeObject(object: object): string {
   const { name } = object.constructor;
-  return name === 'Object' || name === '' ? 'an object of the configuration' : `a ${name}`;
+  if (name === 'Object' || name === '') return 'an object of the configuration';
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }

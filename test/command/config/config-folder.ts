@@ -1,11 +1,21 @@
 /** Folders with a configuration and with SQLite files. @module */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SqliteHandle } from '@bytelyst/field-encrypt/sqlite';
 
-const ROOT = join(import.meta.dirname, '../../..');
+/** The folder of this package. */
+export const ROOT = join(import.meta.dirname, '../../..');
 
 export const CONFIG_FILE = 'encrypt-migrate.config.json';
 
@@ -37,6 +47,25 @@ export class ConfigFolder implements Disposable {
     const link = join(this.path, 'node_modules', name);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(from, link);
+  }
+
+  /**
+   * Installs the built package and nothing else that it could use.
+   *
+   * @returns The folder of the package.
+   */
+  installCopy(folder: string): string {
+    const modules = join(this.path, folder, 'node_modules');
+    const copy = join(modules, '@bytelyst/field-encrypt');
+    mkdirSync(copy, { recursive: true });
+    cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'));
+    symlinkSync(installedAt('lru-cache'), join(modules, 'lru-cache'));
+    return copy;
+  }
+
+  files(): readonly string[] {
+    return readdirSync(this.path, { recursive: true }).map(String).sort();
   }
 
   [Symbol.dispose](): void {
