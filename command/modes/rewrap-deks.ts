@@ -4,6 +4,7 @@ import { commandText } from '../command-line/command-text.js';
 import { EXIT } from '../command-line/exit-codes.js';
 import { driveRun } from '../driving/drive-run.js';
 import type { NextStep } from '../report/mode-report.js';
+import { askBefore, rowsText } from './asking.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { defined, namedMek, required, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
@@ -15,6 +16,12 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   const product = await context.product();
   const encryption = await product.encryption();
   const target = namedMek(context, required(flags['new-mek-version']));
+  // A plain rotation loses nothing, and pipelines start it; these two go past what would refuse it.
+  if (flags['take-over'] || flags['lost-mek']) {
+    await askBefore(context, async () => ({
+      message: `This brings ${await rowsText(encryption, context)} under the MEK version ${target.mekVersion}, although ${flags['lost-mek'] ? 'rows under lost MEK versions will fail' : 'a rotation to another version may be unfinished'}.`,
+    }));
+  }
   const events = rewrapAllDeks(encryption, {
     ...runOptionsOf(context),
     target,

@@ -14,7 +14,7 @@ interface Manifest {
     Record<string, { readonly argument?: string; readonly variable?: string }>
   >;
   readonly modes: Readonly<
-    Record<string, { readonly flags: readonly string[]; readonly permissions: object }>
+    Record<string, { readonly flags: readonly string[]; readonly asks?: string }>
   >;
 }
 
@@ -116,6 +116,15 @@ describe('the jobs for Kubernetes', () => {
     );
     const states = cronJobs.map(({ spec }) => (spec as { readonly suspend: unknown }).suspend);
     expect(new Set(states)).toEqual(new Set([true]));
+  });
+
+  it('do not wait for an answer', () => {
+    const asking = [...cronJobs, job]
+      .map((item) => containersOf(item)[0]?.args ?? [])
+      .filter(([mode = '']) => manifest.modes[mode]?.asks !== undefined);
+    expect(asking.length).toBeGreaterThan(5);
+    const waiting = asking.filter((args) => !args.includes('--yes') && !args.includes('--dry-run'));
+    expect(waiting).toEqual([]);
   });
 
   it('take their other flags from variables that the command reads', () => {

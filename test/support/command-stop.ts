@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { CommandOutcome, CommandWorld, Variables } from './command-world.js';
 
-const BIN = join(import.meta.dirname, '../../dist/command/encrypt-migrate.js');
-
 export interface StopAt {
   readonly event: string;
   /** @default 1, the first of them */
@@ -38,13 +36,17 @@ export function printedCommands({ stderr }: CommandOutcome): readonly string[] {
 }
 
 /** Runs a printed command in a shell, verbatim. */
-export async function runPrinted(world: CommandWorld, command: string): Promise<CommandOutcome> {
+export async function runPrinted(
+  world: CommandWorld,
+  command: string,
+  variables: Variables = {},
+): Promise<CommandOutcome> {
   const folder = join(world.folder, 'bin');
   if (!existsSync(folder)) {
     mkdirSync(folder);
-    symlinkSync(BIN, join(folder, 'encrypt-migrate'));
+    symlinkSync(world.bin, join(folder, 'encrypt-migrate'));
   }
-  const env = { ...world.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` };
+  const env = { ...world.env, ...variables, PATH: `${folder}:${process.env['PATH'] ?? ''}` };
   const child = spawn('sh', ['-c', command], {
     cwd: world.folder,
     env,
