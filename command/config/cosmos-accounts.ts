@@ -11,7 +11,7 @@ export interface OpenContainer {
   readonly container: Container;
   readonly database: Database;
   readonly client: CosmosClient;
-  /** Of the container, whoever asks for it. */
+  /** Equal for two settings that name the same container. */
   readonly identity: string;
   readonly describe: string;
 }

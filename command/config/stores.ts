@@ -147,5 +147,5 @@ export class Stores {
 export function describeObject(object: object): string {
   const { name } = object.constructor;
   if (name === 'Object' || name === '') return 'an object of the configuration';
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+  return `${name} object`;
 }

@@ -134,9 +134,9 @@ describe('a configuration in JavaScript', () => {
        } } };`,
     );
     expect((await checked()).result?.parts).toEqual([
-      { path: 'products.notelett.dekStore', is: 'a SqliteDekStore' },
-      { path: 'products.notelett.providers[0]', is: 'an EnvKeyProvider' },
-      { path: 'products.notelett.collections.notes', is: 'a NotesStore' },
+      { path: 'products.notelett.dekStore', is: 'SqliteDekStore object' },
+      { path: 'products.notelett.providers[0]', is: 'EnvKeyProvider object' },
+      { path: 'products.notelett.collections.notes', is: 'NotesStore object' },
     ]);
   });
 

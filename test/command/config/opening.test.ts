@@ -101,16 +101,16 @@ describe('a product', () => {
   });
 
   it('is asked for by the only name, or by one of the names', async () => {
-    made.write(CONFIG_FILE, { products: { notelett: PRODUCT, flowmonk: PRODUCT } });
+    made.write(CONFIG_FILE, { products: { notelett: PRODUCT, journal: PRODUCT } });
     const config = await loadConfig({ folder: made.path, env: {} });
     const opening = (name?: string) => () => openProduct(config, name, { clock: systemClock });
     const { file } = config;
     expect(opening()).toThrow(
-      `${file} has the products notelett, flowmonk: pass --product with one of them`,
+      `${file} has the products notelett, journal: pass --product with one of them`,
     );
     expect(opening('notelet')).toThrow(`${file} has no product "notelet": did you mean notelett?`);
-    expect(opening('other')).toThrow(`${file} has no product "other": it has notelett, flowmonk`);
-    expect(opening('flowmonk')().product).toBe('flowmonk');
+    expect(opening('other')).toThrow(`${file} has no product "other": it has notelett, journal`);
+    expect(opening('journal')().product).toBe('journal');
   });
 
   it('names its collections and copies where another is asked for', async () => {

@@ -121,10 +121,10 @@ describe('the configuration in effect', () => {
   });
 
   it('is of one product where that is asked for', async () => {
-    const loaded = await load({ products: { ...CONFIG.products, flowmonk: PRODUCT } });
-    const paths = showConfig(loaded, 'flowmonk').map(({ path }) => path);
-    expect(paths.every((path) => path.startsWith('products.flowmonk.'))).toBe(true);
-    expect(paths).toContain('products.flowmonk.dekStore.file');
+    const loaded = await load({ products: { ...CONFIG.products, journal: PRODUCT } });
+    const paths = showConfig(loaded, 'journal').map(({ path }) => path);
+    expect(paths.every((path) => path.startsWith('products.journal.'))).toBe(true);
+    expect(paths).toContain('products.journal.dekStore.file');
     expect(showConfig(loaded).length).toBeGreaterThan(paths.length);
   });
 });
@@ -135,15 +135,15 @@ describe('the check of the configuration', () => {
     made.database('notes.db');
     const collections = { notes: { definition: DEFINITION, documentStore: DOCUMENTS } };
     const loaded = await load({
-      products: { notelett: { ...PRODUCT, collections }, flowmonk: PRODUCT },
+      products: { notelett: { ...PRODUCT, collections }, journal: PRODUCT },
     });
     expect(await checkConfig(loaded, systemClock)).toEqual({
       parts: [
         { path: 'products.notelett.dekStore', is: `table dek_store of ${made.path}/keys.db` },
         { path: 'products.notelett.providers[0]', is: 'keys in MEK' },
         { path: 'products.notelett.collections.notes', is: `table notes of ${made.path}/notes.db` },
-        { path: 'products.flowmonk.dekStore', is: `table dek_store of ${made.path}/keys.db` },
-        { path: 'products.flowmonk.providers[0]', is: 'keys in MEK' },
+        { path: 'products.journal.dekStore', is: `table dek_store of ${made.path}/keys.db` },
+        { path: 'products.journal.providers[0]', is: 'keys in MEK' },
       ],
       problems: [],
     });
