@@ -121,8 +121,8 @@ function estimateOf(summary: RunSummary): Readonly<Record<string, number | strin
   if (!estimate) return {};
   const { vaultOps, leastMs } = estimate;
   return {
-    'it would take': `${String(vaultOps)} vault operations`,
-    'at least': leastMs === undefined ? undefined : formatDuration(leastMs),
+    'vault operations it would take': vaultOps,
+    'least time it would take': leastMs === undefined ? undefined : formatDuration(leastMs),
   };
 }
 
