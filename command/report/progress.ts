@@ -20,8 +20,14 @@ export interface VaultFigures {
   readonly throttled: number;
 }
 
+type ProgressStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
 interface ProgressSettings {
-  readonly stream: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stream: ProgressStream;
   readonly clock: Clock;
   readonly vault: () => VaultFigures;
   /** Operations per second that the run may use. */
@@ -31,6 +37,7 @@ interface ProgressSettings {
 const LEAST_DRAW_MS = 100;
 const LEAST_LINE_MS = 10_000;
 const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
 
 export class Progress {
   readonly #settings: ProgressSettings;
@@ -45,7 +52,8 @@ export class Progress {
   constructor(settings: ProgressSettings) {
     this.#settings = settings;
     const { stream } = settings;
-    if (stream.isTTY === true) this.#live = createLogUpdate(stream, { showCursor: true });
+    if (stream.isTTY === true)
+      this.#live = createLogUpdate(sizedStream(stream), { showCursor: true });
   }
 
   /** @param label - What runs now, for example a collection. */
@@ -106,7 +114,7 @@ export class Progress {
 
   #waiting({ type, remainingMs = 0 }: ProgressEvent): readonly string[] {
     const what = type === 'lease' ? 'waiting for a lease' : 'waiting for writers';
-    return [`${this.#label}: ${what}`, `${formatDuration(remainingMs)} left`];
+    return [`${this.#label}: ${what}`, `${timeText(remainingMs)} left`];
   }
 
   #scanning(counts: RunCounts): readonly string[] {
@@ -122,7 +130,7 @@ export class Progress {
       `${number(counts.scanned)}/${number(Math.max(total, counts.scanned))}`,
       `failed ${number(counts.failed)}`,
       `${number(rate)}/s`,
-      `${left === 0 ? '0s' : formatDuration((left / rate) * 1_000)} left`,
+      `${timeText((left / rate) * 1_000)} left`,
       `throttled ${number(throttled)}`,
       maxVaultOps === undefined
         ? `vault operations ${number(vaultOps)}`
@@ -133,7 +141,7 @@ export class Progress {
   /** The last parts are left out where the window is too narrow for them. */
   #fitted(parts: readonly string[]): string {
     if (!this.#live) return parts.join(', ');
-    const columns = this.#settings.stream.columns ?? DEFAULT_COLUMNS;
+    const columns = columnsOf(this.#settings.stream);
     let line = '';
     for (const part of parts) {
       const longer = line === '' ? part : `${line}, ${part}`;
@@ -167,4 +175,24 @@ export class Progress {
 
 function number(value: number): string {
   return Math.round(value).toLocaleString('en-US');
+}
+
+/** In whole seconds, so that the line does not flicker in the end. */
+function timeText(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  return seconds > 0 ? formatDuration(seconds * 1_000) : '0s';
+}
+
+/** A terminal without a size, as some containers have it, says 0. */
+function columnsOf({ columns }: ProgressStream): number {
+  return columns || DEFAULT_COLUMNS;
+}
+
+/** On a terminal of no rows nothing would be drawn. */
+function sizedStream(stream: ProgressStream): NodeJS.WritableStream {
+  const size = {
+    columns: { get: () => columnsOf(stream) },
+    rows: { get: () => stream.rows || DEFAULT_ROWS },
+  };
+  return Object.create(stream, size) as NodeJS.WritableStream;
 }

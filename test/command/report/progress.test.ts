@@ -15,14 +15,16 @@ function counts(scanned: number, failed = 0): RunCounts {
 function shown({
   isTTY = true,
   columns = 200,
+  rows = 24,
   maxVaultOps,
 }: {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   readonly maxVaultOps?: number;
 } = {}) {
   const clock = new ManualClock();
-  const stream = Object.assign(new PassThrough(), { isTTY, columns, rows: 24 });
+  const stream = Object.assign(new PassThrough(), { isTTY, columns, rows });
   const parts: string[] = [];
   stream.on('data', (part: Buffer) => parts.push(part.toString()));
   const figures = { vaultOps: 0, throttled: 0 };
@@ -78,6 +80,17 @@ describe('progress on a terminal', () => {
     expect(tooLong).toEqual([]);
     // In the narrowest window two of the four are the same.
     expect(lines().length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is shown on a terminal that does not know its size', () => {
+    const { clock, progress, lines } = shown({ columns: 0, rows: 0 });
+    beginScan(progress);
+    clock.advance(1_000);
+    progress.event({ type: 'changed', counts: counts(250) });
+    expect(lines()).toEqual([
+      'rewrap-deks: scan 1 of 1,000 begins',
+      'rewrap-deks: scan 1, 250/1,000, failed 0, 250/s, 3s left, throttled 0',
+    ]);
   });
 
   it('keeps the line of each finished scan', () => {
