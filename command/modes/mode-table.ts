@@ -71,6 +71,7 @@ export const MODES = {
       'max-vault-ops',
       'reserve-for-traffic',
     ],
+    required: ['new-mek-version'],
     permissions: {
       vault: ['get', 'wrapKey', 'unwrapKey'],
       dekStore: 'read',

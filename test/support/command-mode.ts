@@ -13,6 +13,8 @@ import { Output } from '../../command/report/output.js';
 export interface ModeCall {
   readonly args: readonly string[];
   readonly product: OpenProduct;
+  /** For modes that look into the configuration itself. */
+  readonly config?: LoadedConfig;
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
@@ -24,7 +26,7 @@ export function outcomeOf({ run }: ModeModule, call: ModeCall): Promise<ModeOutc
 }
 
 function contextOf(call: ModeCall): ModeContext {
-  const { args, product, env = {}, clock = systemClock } = call;
+  const { args, product, config, env = {}, clock = systemClock } = call;
   const { signal = new AbortController().signal } = call;
   const parsed = parseCommand(args, env);
   if (parsed.kind !== 'mode') throw new Error('Not the command line of a mode');
@@ -44,7 +46,8 @@ function contextOf(call: ModeCall): ModeContext {
     output: silent(clock),
     hasBegun: false,
     documentKeys: values['document-keys'] ?? false,
-    config: () => Promise.reject<LoadedConfig>(new Error('There is no configuration file')),
+    config: () =>
+      config ? Promise.resolve(config) : Promise.reject(new Error('There is no configuration')),
     product: () => Promise.resolve(product),
     confirm: () => Promise.resolve(),
   };
