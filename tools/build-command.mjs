@@ -72,7 +72,7 @@ function licencesOf(inputs) {
 function licenceOf(folder) {
   const at = join(ROOT, folder);
   const { name, version, license } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'));
-  const file = readdirSync(at).find((each) => /^licen[sc]e/i.test(each));
+  const file = readdirSync(at).find((each) => /^(license|licence)/i.test(each));
   if (file === undefined) throw new Error(`${name} has no licence file: it cannot be bundled`);
   const text = readFileSync(join(at, file), 'utf8').trim();
   return `${name} ${version} (${license})\n\n${text}\n`;
