@@ -72,7 +72,9 @@ async function questionText(
 ): Promise<string> {
   const documents =
     collections.length > 0 ? `, after it read ${await documentsText(collections, context)}` : '';
-  const shredded = shredAgain ? ` It shreds what ${counted(shredAgain.length, 'id')} name.` : '';
+  const shredded = shredAgain
+    ? ` It shreds what ${counted(shredAgain.length, 'listed id')} name${shredAgain.length === 1 ? 's' : ''}.`
+    : '';
   return `This raises the epoch of the rotation record above that of ${rows}${documents}.${shredded} Every writer has to be stopped.`;
 }
 
@@ -166,12 +168,12 @@ function findingsOf(
     findings.push({ level: 'unseen', check: 'documents', message, action });
   }
   if (documentsWithoutDek > 0) {
-    const message = `${counted(documentsWithoutDek, 'document')} have a DEK without a row`;
+    const message = `DEKs without a row: those of ${counted(documentsWithoutDek, 'document')}`;
     const action = 'Import the rows from another copy of the store, or the documents are lost';
     findings.push({ level: 'fail', check: 'dek-missing', message, action });
   }
   if (documentsNewerThanRow > 0) {
-    const message = `${counted(documentsNewerThanRow, 'document')} were sealed after the backup of their row`;
+    const message = `Sealed after the backup of the row: ${counted(documentsNewerThanRow, 'document')}`;
     const action = 'They open while the MEK version of the row exists: do not disable it';
     findings.push({ level: 'warn', check: 'row-older', message, action });
   }
@@ -180,7 +182,7 @@ function findingsOf(
 
 async function nextOf(
   context: ModeContext,
-  { target, epoch, dryRun }: AdoptSummary,
+  { target, epoch, dryRun, complete }: AdoptSummary,
   { dekIds }: MissingDeks,
 ): Promise<readonly NextStep[]> {
   const { raw } = context;
@@ -196,6 +198,7 @@ async function nextOf(
     const flags = { ...same, from: copy, 'dek-id': dekIds, 'dry-run': true };
     steps.push({ why: 'To look for the missing rows', command: commandText('import-rows', flags) });
   }
+  if (!dryRun && !complete) return steps;
   if (dryRun) {
     const command = commandText(context.mode, { ...raw, 'dry-run': false });
     return [...steps, { why: 'To do it', command }];

@@ -6,7 +6,7 @@ import type { ModeContext, Question } from './mode.js';
 /**
  * Nothing is asked, and nothing is read for the question, in a dry run and with `--yes`.
  *
- * @throws UsageError where nobody can be asked; Interruption where the answer is no.
+ * @throws UsageError where there is no terminal to ask on; Interruption where the answer is no.
  */
 export async function askBefore(
   { flags, confirm }: ModeContext,

@@ -9,13 +9,14 @@ import { defined, required, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
 import { tapped } from './tapped.js';
 
-const REASONS = ['present', 'other-dek', 'shredded', 'unreadable'] as const;
-type Reason = (typeof REASONS)[number];
+const rows = z.number().int().min(0);
 
 export const resultSchema = runsSchema.extend({
   /** Rows that were skipped, by what the store already has. */
-  skipped: z.record(z.enum(REASONS), z.number().int()),
+  skipped: z.strictObject({ present: rows, 'other-dek': rows, shredded: rows, unreadable: rows }),
 });
+
+type Reason = keyof z.output<typeof resultSchema>['skipped'];
 
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { flags } = context;
@@ -61,18 +62,18 @@ function whatText(
 const ACTIONS: Readonly<Record<Exclude<Reason, 'present'>, Omit<Finding, 'level'>>> = {
   'other-dek': {
     check: 'other-dek',
-    message: 'have another DEK under the same id in the store',
+    message: 'the store has another DEK under the same id',
     action:
       'Keep the copy: a writer made the DEK in the store after the loss, and envelopes of both may exist',
   },
   shredded: {
     check: 'shredded',
-    message: 'were shredded in the store, or a later generation was',
+    message: 'shredded in the store, or a later generation was',
     action: 'Name a row by --dek-id to import it nevertheless, unless it was shredded itself',
   },
   unreadable: {
     check: 'unreadable',
-    message: 'are in the store, and cannot be read',
+    message: 'in the store, where it cannot be read',
     action: 'Keep a copy of each item, delete it by hand, and run the import again',
   },
 };
@@ -100,7 +101,7 @@ class SkippedRows {
   findings(): readonly Finding[] {
     return Object.entries(ACTIONS).flatMap(([reason, finding]) => {
       const count = this.counts[reason as Reason];
-      const message = `${counted(count, 'row')} of the copy ${finding.message}`;
+      const message = `Skipped ${counted(count, 'row')} of the copy: ${finding.message}`;
       return count === 0 ? [] : [{ level: 'warn' as const, ...finding, message }];
     });
   }

@@ -1,6 +1,6 @@
 /** Worlds whose configuration has more keys than a MEK, or copies of the stores. @module */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addRecoveryWraps } from '@bytelyst/field-encrypt';
 import Database from 'libsql';
@@ -59,17 +59,19 @@ export async function lostMekWorld(
   return world;
 }
 
-/** As a backup that is restored beside the store. */
-export function copyDeks({ folder }: CommandWorld, name = 'copy.sqlite'): void {
-  const file = join(folder, 'deks.sqlite');
-  checkpoint(file);
-  copyFileSync(file, join(folder, name));
-}
-
-function checkpoint(file: string): void {
-  const database = new Database(file);
+/**
+ * As a backup that is restored beside the store. Another process copies: closing the file here would drop the locks
+ * of the open databases.
+ */
+export function copyFile({ folder }: CommandWorld, from: string, to: string): void {
+  const database = new Database(join(folder, from));
   database.pragma('wal_checkpoint(TRUNCATE)');
   database.close();
+  execFileSync('cp', [join(folder, from), join(folder, to)]);
+}
+
+export function copyDeks(world: CommandWorld): void {
+  copyFile(world, 'deks.sqlite', 'copy.sqlite');
 }
 
 /** Runs SQL on a file of the world. */
