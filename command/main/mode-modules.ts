@@ -4,6 +4,7 @@ import type { ModeName } from '../modes/mode-table.js';
 
 export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeModule>>>> = {
   definitions: () => import('../modes/definitions.js'),
+  doctor: () => import('../modes/doctor.js'),
   preflight: () => import('../modes/preflight.js'),
   verify: () => import('../modes/verify.js'),
   'retire-check': () => import('../modes/retire-check.js'),

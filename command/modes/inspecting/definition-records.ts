@@ -80,7 +80,7 @@ export function undeclared(
     findings: others.map(({ collection }) => ({
       level: 'warn',
       check: 'definitions',
-      message: `The collection "${collection}" is recorded, and the configuration does not have it: its documents are not looked at`,
+      message: `The collection "${collection}" is recorded, and the configuration does not have it: its documents are not checked`,
       action: 'Add the collection to the configuration.',
     })),
   };

@@ -5,8 +5,6 @@ import {
   EnvKeyProvider,
   isFieldEncryptionError,
   rewrapAllDeks,
-  type RewrapEvent,
-  type RewrapSummary,
 } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { EXIT } from '../../command-line/exit-codes.js';
@@ -15,6 +13,7 @@ import { exitCodeOf } from '../../driving/exit-code-of.js';
 import type { Finding } from '../../report/mode-report.js';
 import type { ModeContext } from '../mode.js';
 import { defined } from '../run-flags.js';
+import { tapped } from '../tapped.js';
 import { commandOn, errorText, plural } from './findings.js';
 
 const count = z.number().int().min(0);
@@ -66,16 +65,20 @@ export async function openEveryWrap(
       }),
     },
   );
-  const repairs = { rows: 0 };
+  let repaired = 0;
+  // The summary of a dry run counts no repairs.
+  const looked = tapped(events, (event) => {
+    if (event.type === 'would-change' && event.repaired) repaired += 1;
+  });
   try {
     // A copy: nothing begins that could have been written.
-    const { summary } = await driveRun({ ...context }, 'open wraps', counted(events, repairs));
+    const { summary } = await driveRun({ ...context }, 'open wraps', looked);
     if (!summary) return stopped(signal);
     const { scanned, failed, wouldChange, vaultOps } = summary;
     const counts = {
       scanned,
-      opened: wouldChange - repairs.rows,
-      onlyEarlierWrap: repairs.rows,
+      opened: wouldChange - repaired,
+      onlyEarlierWrap: repaired,
       failed,
       ...(vaultOps !== undefined && { vaultOps }),
     };
@@ -84,19 +87,6 @@ export async function openEveryWrap(
     const isAnswer = isFieldEncryptionError(error) && exitCodeOf(error, false) === EXIT.findings;
     if (signal.aborted || !isAnswer) throw error;
     return { finding: { level: 'fail', check: CHECK, message: errorText(error) } };
-  }
-}
-
-/** The summary of a dry run counts no repairs. */
-async function* counted(
-  events: AsyncGenerator<RewrapEvent, RewrapSummary, void>,
-  repairs: { rows: number },
-): AsyncGenerator<RewrapEvent, RewrapSummary, void> {
-  for (;;) {
-    const { done, value } = await events.next();
-    if (done) return value;
-    if (value.type === 'would-change' && value.repaired) repairs.rows += 1;
-    yield value;
   }
 }
 

@@ -78,7 +78,7 @@ function noCollections(): Finding {
   return {
     level: 'unseen',
     check: 'plaintext',
-    message: 'The configuration has no collections of this product: documents are not looked at',
+    message: 'The configuration has no collections of this product: documents are not checked',
     action: 'Add "collections" to the product, each with its definition and its document store.',
   };
 }
