@@ -6,6 +6,7 @@ const isUnit = process.env['LANE'] === 'unit';
 
 /** Whole programs, started and stopped many times over. */
 const PROGRAMS = [
+  'test/command/azure.test.ts',
   'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/*.test.ts',

@@ -84,7 +84,7 @@ describe('rewrap-deks', () => {
       dryRun: true,
       result: { runs: [{ summary: { wouldChange: NOTES, estimate: { rows: NOTES } } }] },
     });
-    const [{ command = '' } = {}] = report.next;
+    const command = report.next[0]?.command ?? '';
     expect(await runPrinted(world, command)).toMatchObject({ code: 0 });
     expect(await versions()).toEqual(Array(NOTES).fill(world.versions.new));
   });
