@@ -27,7 +27,8 @@ const MOST_IN_COMMAND = 20;
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { flags } = context;
   const shredAgain = shreddedIds(context);
-  const collections = flags['check-documents'] ? await chosenCollections(context) : [];
+  const collections =
+    flags['check-documents'] || flags.collection ? await chosenCollections(context) : [];
   const encryption = await (await context.product()).encryption();
   await askBefore(context, async () => ({
     message: await questionText(context, {
@@ -162,7 +163,7 @@ function findingsOf(
   { documentsWithoutDek, documentsNewerThanRow }: AdoptSummary,
 ): readonly Finding[] {
   const findings: Finding[] = [];
-  if (!flags['check-documents']) {
+  if (!flags['check-documents'] && !flags.collection) {
     const message = 'No document was read: rows that the backup does not have are not known';
     const action = 'Run it with --check-documents';
     findings.push({ level: 'unseen', check: 'documents', message, action });

@@ -218,6 +218,7 @@ export const MODES = {
       'key-provider',
       'epoch-seen',
       'shred-again',
+      'collection',
       'check-documents',
       'allow-empty',
       'yes',

@@ -41,7 +41,7 @@ export async function runOnTerminal(
     left.shift();
     child.stdin.write(next[1]);
   });
-  // A question that nobody answers would be waited for without an end.
+  // A question without an answer would be waited for without an end.
   const lost = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(lost);

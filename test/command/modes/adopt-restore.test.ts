@@ -120,6 +120,14 @@ describe('what adopt-restore reports', () => {
     ]);
   });
 
+  it('reads the documents of --collection alone', async () => {
+    await using world = await make();
+    const args = ['adopt-restore', '--collection', 'notes', '--dry-run', '--json'];
+    const { findings, result } = reportIn(await world.run(args), resultSchema);
+    expect(result).toMatchObject({ runs: [{ summary: { documents: 3 } }] });
+    expect(findings).toEqual([]);
+  });
+
   it('takes the MEK version that the restored record does not know yet', async () => {
     await using world = await make();
     const { new: target } = world.versions;
