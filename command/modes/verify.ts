@@ -54,7 +54,10 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   const sampled = await sampleAll(context, product, names);
   const findings = [
     ...targetFindings(context, scans[1]),
-    ...scans.flatMap((census) => rowFindings(context, { records, census })).filter(isFirst),
+    ...scans
+      .flatMap((census) => rowFindings(context, { records, census }))
+      .filter(isFirst)
+      .map(asRefusal),
     ...scanFinding(scans),
     ...(raw ? [raw.finding] : []),
     ...(wraps ? [wraps.finding] : []),
@@ -77,6 +80,11 @@ function pickMek({ keyProvider, mekName: name, mekVersion }: z.output<typeof mek
 /** Both scans may find the same. */
 function isFirst({ message }: Finding, index: number, all: readonly Finding[]): boolean {
   return all.findIndex((each) => each.message === message) === index;
+}
+
+/** What is unfinished is not proven. */
+function asRefusal(finding: Finding): Finding {
+  return { ...finding, level: 'fail' };
 }
 
 /** The second begins when every write that the first may have missed can be seen. */

@@ -1,9 +1,16 @@
 /** Runs one mode in this process: faster than the built command, and over any store. @module */
 import { PassThrough, Writable } from 'node:stream';
-import { systemClock, type Clock } from '@bytelyst/field-encrypt';
+import {
+  systemClock,
+  type AnyDefinition,
+  type Clock,
+  type DekStore,
+  type KeyProvider,
+} from '@bytelyst/field-encrypt';
 import { readFlags } from '../../command/command-line/flag-values.js';
+import type { AnyDocumentStore } from '../../command/config/code-values.js';
 import type { LoadedConfig } from '../../command/config/config-file.js';
-import type { OpenProduct } from '../../command/config/open-product.js';
+import { openProduct, type OpenProduct } from '../../command/config/open-product.js';
 import { parseCommand } from '../../command/main/parse-command.js';
 import type { ModeContext, ModeModule, ModeOutcome } from '../../command/modes/mode.js';
 import { flagsOf, modeOf } from '../../command/modes/mode-table.js';
@@ -23,6 +30,30 @@ export interface ModeCall {
 /** The outcome, which was neither printed nor turned into an exit code where the mode throws. */
 export function outcomeOf({ run }: ModeModule, call: ModeCall): Promise<ModeOutcome> {
   return run(contextOf(call));
+}
+
+export interface ProductParts {
+  readonly provider: KeyProvider;
+  readonly dekStore: DekStore;
+  readonly documentStore: AnyDocumentStore;
+  readonly definition: AnyDefinition;
+}
+
+/** A product of a configuration in code, with the configuration. */
+export function productOf(
+  name: string,
+  { provider, dekStore, documentStore, definition }: ProductParts,
+): Required<Pick<ModeCall, 'config' | 'product'>> {
+  const { collection } = definition;
+  const collections = { [collection]: { definition, documentStore } };
+  const config: LoadedConfig = {
+    file: 'encrypt-migrate.config.mjs',
+    folder: process.cwd(),
+    settings: { products: { [name]: { providers: [provider], dekStore, collections } } },
+    definitions: new Map([[name, new Map([[collection, definition]])]]),
+    env: {},
+  };
+  return { config, product: openProduct(config, name, { clock: systemClock }) };
 }
 
 function contextOf(call: ModeCall): ModeContext {

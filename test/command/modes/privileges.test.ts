@@ -1,15 +1,8 @@
 /** What the modes that only read ask for: everything else is denied here. */
 import { randomBytes } from 'node:crypto';
-import {
-  createFieldEncryptor,
-  EnvKeyProvider,
-  registerDefinitions,
-  systemClock,
-} from '@bytelyst/field-encrypt';
+import { createFieldEncryptor, EnvKeyProvider, registerDefinitions } from '@bytelyst/field-encrypt';
 import { MemoryDekStore, MemoryDocumentStore } from '@bytelyst/field-encrypt/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LoadedConfig } from '../../../command/config/config-file.js';
-import { openProduct } from '../../../command/config/open-product.js';
 import type { ModeModule } from '../../../command/modes/mode.js';
 import { modeOf, type ModeName } from '../../../command/modes/mode-table.js';
 import * as definitions from '../../../command/modes/definitions.js';
@@ -18,7 +11,7 @@ import * as preflight from '../../../command/modes/preflight.js';
 import * as retireCheck from '../../../command/modes/retire-check.js';
 import * as status from '../../../command/modes/status.js';
 import * as verify from '../../../command/modes/verify.js';
-import { outcomeOf } from '../../support/command-mode.js';
+import { outcomeOf, productOf } from '../../support/command-mode.js';
 import { noteDefinition, noteOf, PRODUCT } from '../../support/command-world.js';
 
 const [OLD, NEW] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
@@ -89,25 +82,18 @@ async function calling([mode, module, flags]: Call, { keys, documents }: Denied)
   const tried: string[] = [];
   const provider = new EnvKeyProvider({ key: NEW, previousKeys: [OLD] });
   const documentStore = without(stores.notes, { calls: documents, tried });
-  const settings = {
-    providers: [without(provider, { calls: keys, tried })],
+  const opened = productOf(PRODUCT, {
+    provider: without(provider, { calls: keys, tried }),
     dekStore: without(stores.deks, { calls: DEK_WRITES, tried }),
-    collections: { notes: { definition: noteDefinition, documentStore } },
-  };
-  const config = {
-    file: 'encrypt-migrate.config.mjs',
-    folder: process.cwd(),
-    settings: { products: { [PRODUCT]: settings } },
-    definitions: new Map([[PRODUCT, new Map([['notes', noteDefinition]])]]),
-    env: {},
-  } as unknown as LoadedConfig;
-  const product = openProduct(config, PRODUCT, { clock: systemClock });
+    documentStore,
+    definition: noteDefinition,
+  });
   const versions = new Map([
     ['OLD', await versionOf(OLD)],
     ['NEW', await versionOf(NEW)],
   ]);
   const args = [mode, ...flags.map((each) => versions.get(each) ?? each)];
-  return { outcome: await outcomeOf(module, { args, product, config }), tried };
+  return { outcome: await outcomeOf(module, { args, ...opened }), tried };
 }
 
 describe('a mode that only reads', () => {

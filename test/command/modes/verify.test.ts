@@ -21,12 +21,14 @@ async function made(options: WorldOptions): Promise<void> {
   world = await CommandWorld.make(options);
 }
 
-async function rotate(): Promise<void> {
+async function rotate(most = Infinity): Promise<void> {
   const { old: previous, new: key } = world.keys;
   const provider = new EnvKeyProvider({ key, previousKeys: [previous] });
   const target = { mekVersion: world.versions.new };
-  for await (const event of rewrapAllDeks(world.encryptorWith(provider), { target })) {
+  const options = { target, concurrency: most === Infinity ? 8 : 1 };
+  for await (const event of rewrapAllDeks(world.encryptorWith(provider), options)) {
     expect(event.type).not.toBe('failed');
+    if (event.type === 'changed' && event.counts.changed === most) return;
   }
 }
 
@@ -88,7 +90,7 @@ describe('verify', () => {
     await changeRow(() => before);
     const { code, lines, result } = await verify(['--sample', '0']);
     expect(code).toBe(3);
-    expect(lines).toEqual(['warn rows-behind', 'fail raw-count']);
+    expect(lines).toEqual(['fail rows-behind', 'fail raw-count']);
     expect(result).toMatchObject({ rowsNotOnTarget: 1, scans: [{ behind: 1 }, { behind: 1 }] });
   });
 
@@ -144,6 +146,37 @@ describe('verify', () => {
     // Two of 300 are sealed: a sample of the first page alone would refuse 98 of 100.
     const { result } = await verify(['--sample', '299']);
     expect(result).toMatchObject({ samples: [{ scanned: 300, sampled: 299 }] });
+  });
+
+  it('says no while the rotation is unfinished, and opens every wrap all the same', async () => {
+    await made({ notes: 4 });
+    await rotate(2);
+    const { code, lines, result } = await verify(['--sample', '0', '--open-wraps']);
+    expect(code).toBe(3);
+    expect(lines).toEqual(['fail rotation', 'fail raw-count', 'ok wraps']);
+    expect(result).toMatchObject({ wraps: { opened: 4 } });
+  });
+
+  it('says no where a row is on the target, and below its epoch', async () => {
+    await made({ notes: 2 });
+    await rotate();
+    await changeRow((row) => ({ ...row, epoch: 1 }));
+    const { code, lines } = await verify(['--sample', '0']);
+    expect(lines).toEqual(['fail rows-behind', 'ok raw-count']);
+    expect(code).toBe(3);
+  });
+
+  it('prints events and then the report with --format jsonl', async () => {
+    await made({ notes: 2 });
+    const { stdout } = await world.run(['verify', '--open-wraps', '--format', 'jsonl']);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(lines.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['pass', 'would-change', 'passed', 'finished']),
+    );
+    expect(lines.at(-1)?.type).toBe('report');
   });
 
   it('writes nothing', async () => {

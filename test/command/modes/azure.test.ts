@@ -1,11 +1,12 @@
-/** What a vault and a container say of themselves: by the real SDKs on the test servers. */
+/** Modes that only read, over a vault and a container: by the real SDKs on the test servers. */
 import { randomUUID } from 'node:crypto';
-import { registerDefinitions, systemClock } from '@bytelyst/field-encrypt';
+import { registerDefinitions, rewrapAllDeks, systemClock } from '@bytelyst/field-encrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LoadedConfig } from '../../../command/config/config-file.js';
 import { openProduct, type OpenProduct } from '../../../command/config/open-product.js';
 import type { ModeOutcome } from '../../../command/modes/mode.js';
 import * as preflight from '../../../command/modes/preflight.js';
+import * as verify from '../../../command/modes/verify.js';
 import { CosmosServer } from '../../support/azure/cosmos-server.js';
 import { KeyVaultServer } from '../../support/azure/key-vault-server.js';
 import type { VaultRequest } from '../../support/azure/key-vault/request-log.js';
@@ -77,6 +78,7 @@ async function made(container: { partitionKey?: string; defaultTtl?: number } = 
       container: name,
       readLagMs: 0,
     },
+    fenceTtlMs: 1_000,
   } as const;
   config = {
     file: 'encrypt-migrate.config.mjs',
@@ -237,5 +239,28 @@ describe('preflight in Azure', () => {
       expect(of(check)).toMatchObject([{ level: 'unseen' }]);
     }
     cosmos.clearScript();
+  });
+});
+
+describe('verify in Azure', () => {
+  it('counts by the query of the container, and opens each wrap in the vault once', async () => {
+    await made();
+    const before = await outcomeOf(verify, { args: ['verify', '--sample', '0'], product, config });
+    expect(before.exitCode).toBe(0);
+    const target = { mekVersion: versions.new };
+    for await (const event of rewrapAllDeks(await product.encryption(), { target })) {
+      expect(event.type).not.toBe('failed');
+    }
+    vault.clearRequests();
+    const args = ['verify', '--new-mek-version', versions.new, '--open-wraps'];
+    const { exitCode, result, findings } = await outcomeOf(verify, { args, product, config });
+    expect(exitCode).toBe(0);
+    expect(result).toMatchObject({ rowsNotOnTarget: 0, wraps: { opened: 2, vaultOps: 3 } });
+    // One for each row, and before the rows one for their version.
+    expect(vault.count('unwrapKey')).toBe(3);
+    expect(vault.count('wrapKey')).toBe(0);
+    expect(findings?.find(({ check }) => check === 'raw-count')?.message).toMatch(
+      /^0 rows of container deks-.* of the database tests of https:.* not on /,
+    );
   });
 });
