@@ -75,14 +75,19 @@ function importScript(file: string): Promise<ConfigModule> {
   return import(pathToFileURL(file).href) as Promise<ConfigModule>;
 }
 
-/** Node 20 does not load TypeScript. The library itself is left to Node, so that there is one of it. */
+/** Node 20 does not load TypeScript. Of the library there must be one copy, also where modules `require` it. */
 async function importTypeScript(file: string): Promise<ConfigModule> {
-  const { createJiti } = await import('jiti/static');
+  const [{ createJiti }, library] = await Promise.all([
+    import('jiti/static'),
+    import('@bytelyst/field-encrypt'),
+  ]);
   const jiti = createJiti(file, {
     // Code that was compiled from a configuration stays in memory.
     fsCache: false,
     // Without a default export, the module itself would be returned as one.
     interopDefault: false,
+    virtualModules: { [packageName]: library },
+    // Its other entry points are left to Node.
     nativeModules: [packageName],
   });
   return jiti.import<ConfigModule>(file);

@@ -94,6 +94,32 @@ describe('a configuration in TypeScript', () => {
     expect((await checked(copy)).result?.parts?.map(({ path }) => path)).toEqual(PATHS);
   });
 
+  it('may require the library in an application that compiles to CommonJS', async () => {
+    made.install(PACKAGE);
+    made.write(
+      'src/notes.ts',
+      `const { defineDocument } = require('${PACKAGE}');
+       exports.notes = defineDocument()({ collection: 'notes', key: ['id'], fields: ['title'] });`,
+    );
+    made.write(
+      'encrypt-migrate.config.ts',
+      `import { notes } from './src/notes';\nexport default ${configWith(notesOf('notes'))};`,
+    );
+    expect((await checked()).result?.parts?.map(({ path }) => path)).toEqual(PATHS);
+  });
+
+  it('has one copy of the stores, however they are loaded', async () => {
+    const copy = made.installCopy('.');
+    made.write(
+      'encrypt-migrate.config.ts',
+      `import { SqliteDekStore } from '${PACKAGE}/sqlite';
+       const required = require('${PACKAGE}/sqlite');
+       if (required.SqliteDekStore !== SqliteDekStore) throw new Error('There are two copies');
+       export default ${configWith('')};`,
+    );
+    expect((await checked(copy)).error).toBeUndefined();
+  });
+
   it('leaves nothing behind', async () => {
     made.install(PACKAGE);
     made.write('encrypt-migrate.config.ts', `export default ${configWith('')};`);

@@ -350,6 +350,22 @@ describe('the database itself', () => {
     );
     expect(await database.facts(undefined)).toBeUndefined();
   });
+
+  it('counts for a product of any name, and quotes it for people', async () => {
+    const name = `note's "lett" é`;
+    made.write(CONFIG_FILE, { products: { [name]: WITH_NOTES } });
+    const config = await loadConfig({ folder: made.path, env: KEYS });
+    const product = openProduct(config, name, { clock: systemClock });
+    opened.push(product);
+    const [encryptor, notes] = [await product.encryptor(), await product.collection('notes')];
+    const note = { workspaceId: 'w', id: '1', title: 'Hi', tags: [] };
+    await encryptor.encryptDocument(notes.definition, note);
+    const database = await product.dekDatabase();
+    expect(await database.countNotOn('env-1', undefined)).toBe(2);
+    const raw = rawDatabase(join(made.path, 'keys.db'));
+    expect(raw.prepare(String(database.query('env-1'))).all()).toEqual([{ 'COUNT(*)': 2 }]);
+    raw.close();
+  });
 });
 
 function newKey(): string {
