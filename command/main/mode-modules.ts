@@ -2,7 +2,7 @@
 import type { ModeModule } from '../modes/mode.js';
 import type { ModeName } from '../modes/mode-table.js';
 
-export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeModule>>>> = {
+export const MODE_MODULES: Readonly<Record<ModeName, () => Promise<ModeModule>>> = {
   definitions: () => import('../modes/definitions.js'),
   doctor: () => import('../modes/doctor.js'),
   preflight: () => import('../modes/preflight.js'),
@@ -16,7 +16,7 @@ export const MODE_MODULES: Readonly<Partial<Record<ModeName, () => Promise<ModeM
   'config show': () => import('../modes/config-show.js'),
   manifest: async () => {
     const { manifestOf, resultSchema } = await import('../modes/manifest.js');
-    return { resultSchema, run: () => manifestOf(MODE_MODULES as never) };
+    return { resultSchema, run: () => manifestOf(MODE_MODULES) };
   },
   encrypt: () => import('../modes/encrypt.js'),
   rollback: () => import('../modes/rollback.js'),

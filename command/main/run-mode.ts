@@ -176,9 +176,7 @@ class RunningMode {
   ): Promise<{ readonly outcome: ModeOutcome; readonly error?: unknown }> {
     const { mode } = this.#running;
     try {
-      const load = MODE_MODULES[mode];
-      if (!load) throw new UsageError(`The mode ${mode} is not built yet`);
-      const { run } = await load();
+      const { run } = await MODE_MODULES[mode]();
       const outcome = await run(context);
       return { outcome, error: outcome.error };
     } catch (error) {

@@ -101,7 +101,6 @@ describe('the jobs for Kubernetes', () => {
     expect(containers.flatMap(check)).toEqual([]);
     expect(check({ name: '', args: ['status', '--new-mek-version', 'v'] })).toEqual([
       'status: --new-mek-version',
-      'status: v',
     ]);
   });
 
