@@ -42,7 +42,6 @@ export async function driveCollections(
 ): Promise<ModeOutcome> {
   const runs: LabelledRun[] = [];
   for (const collection of collections) {
-    if (context.signal.aborted) return stopped(context, { collections, runs });
     context.hasBegun = false;
     try {
       const run = await driveRun(context, collection.name, start(collection));
@@ -50,16 +49,11 @@ export async function driveCollections(
       leaveOut(context, collections, runs);
       if (run.wasInterrupted) break;
     } catch (error) {
-      return refused(context, { collections, runs }, error);
+      return refused(context, runs, error);
     }
   }
   const outcome = runsOutcome(context, runs);
   return { ...outcome, findings: neverSeen(runs) };
-}
-
-interface Progress {
-  readonly collections: readonly OpenCollection[];
-  readonly runs: readonly LabelledRun[];
 }
 
 /** From here on, the command that resumes leaves out the collections that are complete. */
@@ -77,14 +71,8 @@ function leaveOut(
   context.resumeFlags = { ...context.resumeFlags, collection: left };
 }
 
-/** Stopped between two collections. */
-function stopped(context: ModeContext, { runs }: Progress): ModeOutcome {
-  const outcome = runsOutcome(context, runs);
-  return { ...outcome, exitCode: EXIT.interrupted, next: [resumeStep(context)] };
-}
-
 /** An error of one collection does not hide what was done to the others. */
-function refused(context: ModeContext, { runs }: Progress, error: unknown): ModeOutcome {
+function refused(context: ModeContext, runs: readonly LabelledRun[], error: unknown): ModeOutcome {
   if (runs.length === 0) throw error;
   const outcome = runsOutcome(context, runs);
   return {

@@ -307,6 +307,12 @@ export const MISTAKES: readonly Mistake[] = [
     '"upgrade" needs a configuration in code, .ts or .mjs',
   ),
   mistake(
+    'a move in JSON',
+    withNotes({ move: 'move.js' }),
+    '.collections.notes',
+    '"move" needs a configuration in code, .ts or .mjs',
+  ),
+  mistake(
     'a copy of an unknown collection',
     withParts({
       collections: { notes: { definition: DEFINITION, documentStore: DOCUMENTS } },

@@ -134,6 +134,35 @@ describe('abandon', () => {
     expect(() => evidence()).toThrow('ENOENT');
   });
 
+  it('exits with 1 where the write fails, and prints the command that resumes', async () => {
+    world.write(
+      'failing.mjs',
+      `import config from './counting.mjs';
+      const { dekStore } = config.products.notelett;
+      const replace = async () => { throw new Error('The disk is gone'); };
+      const get = (target, name) => (name === 'replace' ? replace : Reflect.get(target, name));
+      config.products.notelett.dekStore = new Proxy(dekStore, { get });
+      export default config;`,
+    );
+    countingConfig(world);
+    const args = [
+      'abandon',
+      '--dek-id',
+      dekId,
+      '--evidence',
+      'row.json',
+      '--config',
+      'failing.mjs',
+    ];
+    const failed = await world.run([...args, '--confirm', await digest(), '--yes']);
+    expect(failed.code).toBe(1);
+    const [command = ''] = printedCommands(failed);
+    expect(await runPrinted(world, command.replace(' --config failing.mjs', ''))).toMatchObject({
+      code: 0,
+    });
+    expect(await rowOf(dekId)).toMatchObject({ state: 'shredded' });
+  });
+
   it('exits with 3 for a row that opens, and for the digest of another row', async () => {
     const sound = (await world.rows()).find(({ id }) => id !== dekId);
     const id = String(sound?.['id']);

@@ -4,7 +4,7 @@ import { CommandWorld } from '../../support/command-world.js';
 
 const CTRL_C = '\u0003';
 const LONG_AGO = ['--created-before', '2026-01-01T00:00:00Z'];
-const FIRST = 'in 3 documents of notes. Continue?';
+const FIRST = 'Every DEK that existed when it began is replaced. Continue?';
 const SECOND = 'can never be read again. Type notelett to continue:';
 
 let world: CommandWorld;

@@ -153,8 +153,10 @@ describe('a mode over several collections', () => {
     await world.run(['encrypt', '--yes']);
     const env = { ENCRYPT_MIGRATE_OLDER_THAN: '90d' };
     const args = ['re-encrypt', '--created-before', '2026-01-01T00:00:00Z', '--yes', '--json'];
-    const { moments } = reportIn(await world.run(args, { env }), resultSchema);
-    expect(moments).toEqual({ 'created-before': '2026-01-01T00:00:00.000Z' });
+    expect(reportIn(await world.run(args, { env }), resultSchema)).toMatchObject({
+      exitCode: 0,
+      moments: { 'created-before': '2026-01-01T00:00:00.000Z' },
+    });
   });
 
   it('is refused without collections', async () => {
