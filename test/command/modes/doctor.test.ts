@@ -116,9 +116,10 @@ describe('doctor', () => {
   it('tells a DEK that was shredded from one that was lost', async () => {
     await made();
     await world.encryptor().shred(noteDefinition, keyOf(2));
-    const { code, lines, report } = await doctor();
+    const { code, lines, report, result } = await doctor();
     expect(code).toBe(3);
     expect(lines).toEqual(['warn missing-deks']);
+    expect(result).toMatchObject({ collections: [{ missing: { absent: 0, shredded: 1 } }] });
     expect(report.findings[0]?.message).toContain('shredded on purpose');
   });
 

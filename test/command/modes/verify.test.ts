@@ -148,7 +148,7 @@ describe('verify', () => {
     expect(result).toMatchObject({ samples: [{ scanned: 300, sampled: 299 }] });
   });
 
-  it('says no while the rotation is unfinished, and opens every wrap all the same', async () => {
+  it('says no while the rotation is unfinished, and opens every wrap nevertheless', async () => {
     await made({ notes: 4 });
     await rotate(2);
     const { code, lines, result } = await verify(['--sample', '0', '--open-wraps']);
