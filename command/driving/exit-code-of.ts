@@ -13,6 +13,9 @@ const UNREACHABLE: readonly ErrorCode[] = [
   'STORE_UNAVAILABLE',
 ];
 
+/** Errors whose cause is the failure that counts. */
+const OF_THEIR_CAUSE: readonly ErrorCode[] = ['MEK_UNUSABLE', 'TOO_MANY_FAILURES'];
+
 /** @param hasBegun - Whether something may have been written: before that, an error is a refusal. */
 export function exitCodeOf(error: unknown, hasBegun: boolean): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
@@ -25,9 +28,8 @@ export function exitCodeOf(error: unknown, hasBegun: boolean): ExitCode {
   return isMisuse && !hasBegun ? EXIT.usage : EXIT.failed;
 }
 
-/** `MEK_UNUSABLE` has the failure of the key service as its cause. */
 function isUnreachable(error: unknown): boolean {
   if (!isFieldEncryptionError(error)) return false;
   if (UNREACHABLE.includes(error.code)) return true;
-  return error.code === 'MEK_UNUSABLE' && isUnreachable(error.cause);
+  return OF_THEIR_CAUSE.includes(error.code) && isUnreachable(error.cause);
 }
