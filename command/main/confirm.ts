@@ -8,6 +8,8 @@ import { Interruption } from '../driving/interruption.js';
 interface Terminals {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
+  /** The question ends with it, too. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -16,18 +18,19 @@ interface Terminals {
  */
 export async function askOnTerminal(
   { message, typed }: Question,
-  { stdin, stderr }: Terminals,
+  { stdin, stderr, signal }: Terminals,
 ): Promise<void> {
   if (stdin.isTTY !== true || stderr.isTTY !== true) {
     throw new UsageError(
       `${message} This asks before it begins, and there is no terminal to ask on: pass --yes to begin without a question, or --dry-run to see what it would do`,
     );
   }
-  const streams = { input: stdin, output: stderr };
+  const streams = { input: stdin, output: stderr, signal };
   const answer =
     typed === undefined
       ? await confirm({ message: `${message} Continue?`, initialValue: false, ...streams })
       : await text({ message: `${message} Type ${typed} to continue:`, ...streams });
+  signal.throwIfAborted();
   const isYes = typed === undefined ? answer === true : answer === typed;
   if (isCancel(answer) || !isYes) throw new Interruption('the operator: nothing was done');
 }

@@ -3,8 +3,6 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '@bytelyst/field-encrypt';
 
 export interface Host {
-  /** Without the executable and the script. */
-  readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
   readonly stdin: Readable & { readonly isTTY?: boolean };

@@ -1,6 +1,5 @@
 /** Runs one mode: flags, output, signals, exit code and report. @module */
 import { createRequire } from 'node:module';
-import { systemClock } from '@bytelyst/field-encrypt';
 import { commandText } from '../command-line/command-text.js';
 import { EXIT, type ExitCode } from '../command-line/exit-codes.js';
 import { type FlagValues, readFlags, type ReadFlags } from '../command-line/flag-values.js';
@@ -39,7 +38,7 @@ export async function runMode(host: Host, mode: ModeName, raw: RawFlags): Promis
     flags = readFlags(raw, { known: flagsOf(mode), required, env: host.env });
   } catch (error) {
     const output = outputOf(host, meter, formatOf(raw), {});
-    return refused(output, error, { mode });
+    return refused(host, mode, { output, error });
   }
   const { values } = flags;
   const output = outputOf(host, meter, values.json ? 'json' : (values.format ?? 'table'), values);
@@ -47,12 +46,12 @@ export async function runMode(host: Host, mode: ModeName, raw: RawFlags): Promis
   try {
     file = values.report === undefined ? undefined : new NewFile(values.report, 'report');
   } catch (error) {
-    return refused(output, error, { mode });
+    return refused(host, mode, { output, error });
   }
   meter.start();
-  const running = new RunningMode(host, { mode, flags, output });
+  const running = new RunningMode(host, { mode, flags, output, file });
   try {
-    return await running.run(file);
+    return await running.run();
   } finally {
     meter.stop();
     file?.discard();
@@ -85,8 +84,12 @@ function outputOf(host: Host, meter: VaultMeter, format: Format, flags: FlagValu
 }
 
 /** A mistake that was found before the mode began. */
-function refused(output: Output, error: unknown, { mode }: { readonly mode: ModeName }): ExitCode {
-  const now = new Date(systemClock.wallMs()).toISOString();
+function refused(
+  { clock }: Host,
+  mode: ModeName,
+  { output, error }: { readonly output: Output; readonly error: unknown },
+): ExitCode {
+  const now = new Date(clock.wallMs()).toISOString();
   const exitCode = exitCodeOf(error, false);
   output.result(
     {
@@ -133,6 +136,8 @@ interface Running {
   readonly mode: ModeName;
   readonly flags: ReadFlags;
   readonly output: Output;
+  /** Of the report. */
+  readonly file: NewFile | undefined;
 }
 
 class RunningMode {
@@ -146,7 +151,7 @@ class RunningMode {
     this.#running = running;
   }
 
-  async run(file: NewFile | undefined): Promise<ExitCode> {
+  async run(): Promise<ExitCode> {
     const { clock } = this.#host;
     const startedAt = new Date(clock.wallMs()).toISOString();
     const startedMs = clock.monotonicMs();
@@ -166,9 +171,21 @@ class RunningMode {
       next: [...(outcome.next ?? [])],
       ...(error !== undefined && { error: reportedError(error) }),
     };
-    file?.write(`${reportedJson(report, context.documentKeys, 2)}\n`);
-    this.#running.output.result(report, outcome.views ?? []);
-    return outcome.exitCode;
+    const printed = this.#written(report, context);
+    this.#running.output.result(printed, outcome.views ?? []);
+    return printed.exitCode as ExitCode;
+  }
+
+  /** @returns The report, with the error where it could not be written: what the mode did is done all the same. */
+  #written(report: ModeReport, { documentKeys }: ModeContext): ModeReport {
+    const { file, mode } = this.#running;
+    try {
+      file?.write(`${reportedJson(report, documentKeys, 2)}\n`);
+      return report;
+    } catch (error) {
+      const exitCode = report.exitCode === EXIT.done ? EXIT.failed : (report.exitCode as ExitCode);
+      return { ...report, ...reportHead(mode, exitCode), error: reportedError(error) };
+    }
   }
 
   async #outcome(
@@ -190,7 +207,16 @@ class RunningMode {
       return { outcome: { exitCode, next }, error };
     } finally {
       this.#stopping?.end();
+      await this.#close();
+    }
+  }
+
+  /** What was written is durable before: the outcome stands. */
+  async #close(): Promise<void> {
+    try {
       await this.#product?.close();
+    } catch (error) {
+      this.#running.output.note(`A store was not closed: ${reportedError(error).message}`);
     }
   }
 
@@ -237,7 +263,7 @@ class RunningMode {
       }),
       confirm: async (question: Parameters<ModeContext['confirm']>[0]) => {
         output.endProgress();
-        if (!values.yes) await askOnTerminal(question, { stdin, stderr });
+        if (!values.yes) await askOnTerminal(question, { stdin, stderr, signal });
       },
     });
   }
@@ -250,17 +276,20 @@ class RunningMode {
         stderr.write('Stopping: what is in flight is finished first. Once more stops at once.\n');
       },
       onSecond: () => {
+        this.#running.file?.discard();
         stderr.write(`Stopped at once. To resume:\n  ${resume()}\n`);
         exit(EXIT.interrupted);
       },
     });
-    stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      stopping.stop('the reader of the output');
-    });
-    // There is no one to tell.
-    stderr.on('error', () => undefined);
-    return stopping;
+    const onLost = ({ code = 'unknown error' }: NodeJS.ErrnoException): void => {
+      stopping.stop(code === 'EPIPE' ? 'the reader of the output' : `standard output (${code})`);
+    };
+    stdout.on('error', onLost);
+    const end = (): void => {
+      stopping.end();
+      stdout.off('error', onLost);
+    };
+    return { ...stopping, end };
   }
 }
 

@@ -30,7 +30,11 @@ export interface ModeContext extends Driver {
   readonly config: () => Promise<LoadedConfig>;
   /** The product of the command, opened at the first call: nothing is read or connected before it is used. */
   readonly product: () => Promise<OpenProduct>;
-  /** Asks before what cannot be undone. @throws UsageError where the answer is no, or there is no terminal to ask on. */
+  /**
+   * Asks before what cannot be undone.
+   *
+   * @throws UsageError where there is no terminal to ask on; Interruption where the answer is no.
+   */
   readonly confirm: (question: Question) => Promise<void>;
 }
 

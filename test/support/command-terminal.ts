@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { CommandWorld } from './command-world.js';
+import type { CommandWorld, Variables } from './command-world.js';
 
 const BIN = join(import.meta.dirname, '../../dist/command/encrypt-migrate.js');
 
@@ -22,10 +22,11 @@ export async function runOnTerminal(
   world: CommandWorld,
   args: readonly string[],
   answers: readonly Answer[],
+  variables: Variables = {},
 ): Promise<TerminalOutcome> {
   const words = [process.execPath, BIN, ...args].map((word) => `'${word}'`);
   const command = `stty cols 100 rows 40; exec ${words.join(' ')}`;
-  const env = { ...world.env, PATH: process.env['PATH'], TERM: 'xterm' };
+  const env = { ...world.env, PATH: process.env['PATH'], TERM: 'xterm', ...variables };
   const child = spawn('script', ['-q', '-f', '-e', '-c', command, '/dev/null'], {
     cwd: world.folder,
     env,

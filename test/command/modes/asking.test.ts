@@ -68,6 +68,30 @@ describe('a mode on a terminal', () => {
     expect(await stateOfRows()).toEqual(new Set(['active']));
   });
 
+  it('ends the question when it is stopped by a signal, and does nothing', async () => {
+    const preload = world.write(
+      'preload.mjs',
+      `const { stderr } = process;
+      const { write } = stderr;
+      let screen = '';
+      stderr.write = (text, ...rest) => {
+        screen += text;
+        if (screen.includes('Continue?')) {
+          screen = '';
+          stderr.write = write;
+          setImmediate(() => process.kill(process.pid, 'SIGTERM'));
+        }
+        return write.call(stderr, text, ...rest);
+      };`,
+    );
+    const { code, screen } = await runOnTerminal(world, ['re-encrypt', ...LONG_AGO], [], {
+      NODE_OPTIONS: `--import=${preload}`,
+    });
+    expect(code).toBe(130);
+    expect(screen).toContain('error Stopped by SIGTERM');
+    expect(await stateOfRows()).toEqual(new Set(['active']));
+  });
+
   it('takes encryption away after the name of the product alone', async () => {
     const asked = 'others encrypt again what they write. Type notelett to continue:';
     const no = await runOnTerminal(world, ['remove-encryption'], [[asked, 'yes\r']]);
