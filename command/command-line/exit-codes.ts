@@ -14,7 +14,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** What each code means, for help and the manifest. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: 'done',
-  1: 'some items failed, each of them named',
+  1: 'some items failed, each of them named, or the result could not be written',
   2: 'the command line or the configuration is wrong',
   3: 'a check says no: findings',
   4: 'the key service or the store cannot be reached',

@@ -71,19 +71,18 @@ function modeEntry(
     example: `encrypt-migrate ${example}`,
     flags: [...flagsOf(name)],
     required: [...required],
-    exitCodes: exitCodesOf(name),
+    exitCodes: [...exitCodesOf(name)],
     permissions: { ...permissions, vault: [...permissions.vault] },
     ...(asks && { asks }),
     output: z.toJSONSchema(reportSchema(result), { io: 'output' }),
   };
 }
 
-function exitCodesOf(name: ModeName): ExitCode[] {
-  const { withoutProduct, permissions } = modeOf(name);
-  if (withoutProduct) return [EXIT.done, EXIT.usage];
-  const isChange = permissions.dekStore === 'write' || permissions.documents === 'write';
-  const failed = isChange ? [EXIT.failed] : [];
-  return [EXIT.done, ...failed, EXIT.usage, EXIT.findings, EXIT.unreachable, EXIT.interrupted];
+/** Without a product, there is nothing to find and nothing to reach. */
+function exitCodesOf(name: ModeName): readonly ExitCode[] {
+  const ofItself: readonly ExitCode[] = [EXIT.findings, EXIT.unreachable];
+  const all = Object.values(EXIT);
+  return modeOf(name).withoutProduct ? all.filter((code) => !ofItself.includes(code)) : all;
 }
 
 function flagEntry(name: FlagName): Manifest['flags'][string] {
