@@ -58,7 +58,7 @@ describeWritingMode({
     ],
     [
       ['--from-collection', 'notes', '--to-collection', 'entry'],
-      'products.notelett has no collection "entry": did you mean entries?',
+      'products.notelett has no collection "entry": it has notes, entries',
     ],
   ],
 });

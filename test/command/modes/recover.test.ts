@@ -1,10 +1,11 @@
+import { createPrivateKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/recover.js';
 import { describeWritingMode } from '../../support/command-mode-suite.js';
 import { execute, lostMekWorld } from '../../support/command-recovery.js';
 import { reportIn } from '../../support/command-report.js';
 import { noteOf, type CommandWorld } from '../../support/command-world.js';
-import { OTHER_PAIR } from '../../support/recovery-pairs.js';
+import { OTHER_PAIR, PAIR } from '../../support/recovery-pairs.js';
 
 const make = (): Promise<CommandWorld> => lostMekWorld({ notes: 4 });
 const args = ({ versions }: CommandWorld): string[] => [
@@ -55,6 +56,23 @@ describeWritingMode({
       '--passphrase-variable: the variable P is not set, or is empty',
     ],
   ],
+});
+
+describe('the private key of recover', () => {
+  it('is opened with the passphrase of the variable, and no other', async () => {
+    await using world = await make();
+    const pem = createPrivateKey(PAIR.privateKey);
+    const passphrase = 'a long passphrase';
+    const cipher = 'aes-256-cbc';
+    const encrypted = pem.export({ type: 'pkcs8', format: 'pem', cipher, passphrase }).toString();
+    world.write('recovery.pem', encrypted);
+    const flags = ['recover', ...args(world), '--dry-run', '--passphrase-variable', 'PASSPHRASE'];
+    const right = await world.run(flags, { env: { PASSPHRASE: passphrase } });
+    expect(right).toMatchObject({ code: 0 });
+    const wrong = await world.run(flags, { env: { PASSPHRASE: 'another passphrase' } });
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).not.toContain('another passphrase');
+  });
 });
 
 describe('what recover reports', () => {
