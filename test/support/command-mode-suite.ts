@@ -3,12 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { reportIn } from './command-report.js';
 import { printedCommands, runPrinted, stopAt, type StopAt } from './command-stop.js';
+import { isSlow } from './lane.js';
 import { countingConfig, writesCounted } from './command-counting.js';
 import { fingerprint } from './command-fingerprint.js';
 import type { CommandWorld } from './command-world.js';
 
 export interface WritingMode {
   readonly mode: string;
+  /** All modes share most of it: in the fast lane, the others show only their own work. */
+  readonly inFastLane?: true;
   readonly schema: z.ZodType;
   /** A product in which the mode has something to do. */
   readonly make: () => Promise<CommandWorld>;
@@ -63,6 +66,15 @@ export function describeWritingMode(mode: WritingMode): void {
       expect(again).toMatchObject({ code: 0 });
       expect(await stored(world)).toEqual(before);
     });
+
+    it.each(mode.mistakes ?? [])('refuses %j', async (args, message) => {
+      const { code, stdout, stderr } = await world.run([mode.mode, ...args, '--yes']);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      // Before it there is the instant that a moment was understood as.
+      expect(stderr.replace(/^--[a-z-]+ is .*Z\n/, '')).toBe(`error ${message}\n`);
+    });
+
+    if (!isSlow && !mode.inFastLane) return;
 
     it('writes nothing in a dry run, by the bytes of the files, and names the command that does it', async () => {
       const bytes = (): string => fingerprint(world, mode.files);
@@ -123,13 +135,6 @@ export function describeWritingMode(mode: WritingMode): void {
       const [command = ''] = printedCommands(stopped);
       expect(await runPrinted(world, command)).toMatchObject({ code: 0 });
       await mode.expectDone(world);
-    });
-
-    it.each(mode.mistakes ?? [])('refuses %j', async (args, message) => {
-      const { code, stdout, stderr } = await world.run([mode.mode, ...args, '--yes']);
-      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-      // Before it there is the instant that a moment was understood as.
-      expect(stderr.replace(/^--[a-z-]+ is .*Z\n/, '')).toBe(`error ${message}\n`);
     });
   });
 }

@@ -11,6 +11,7 @@ const LONG_AGO = '2026-01-01T01:00:00+01:00';
 
 describeWritingMode({
   mode: 're-encrypt',
+  inFastLane: true,
   schema: resultSchema,
   make: () => CommandWorld.make({ notes: 3 }),
   args: () => ['--created-before', LONG_AGO],

@@ -7,6 +7,7 @@ import { noteOf } from '../../support/command-world.js';
 
 describeWritingMode({
   mode: 'rollback',
+  inFastLane: true,
   schema: resultSchema,
   make: () => rotatedWorld({ notes: 4 }),
   args: ({ versions }) => ['--to-mek-version', versions.old, '--verify-flips'],
