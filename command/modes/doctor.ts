@@ -1,5 +1,5 @@
 /** Finds what is wrong in the stores, each with the command that corrects it. It writes nothing. @module */
-import { readRecords, takeCensus } from '@bytelyst/field-encrypt';
+import { readRecords } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { EXIT } from '../command-line/exit-codes.js';
 import type { OpenProduct } from '../config/open-product.js';
@@ -16,7 +16,7 @@ import {
   reportedReencryptions,
 } from './inspecting/leases.js';
 import { countCollections, plaintextSchema } from './inspecting/plaintext.js';
-import { censusSchema, rowFindings } from './inspecting/rows.js';
+import { censusBeside, censusSchema, rowFindings } from './inspecting/rows.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 
 export const resultSchema = z.strictObject({
@@ -38,8 +38,7 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   const names = await chosenCollections(context, product);
   const search = await product.search();
   const records = await readRecords(search, { signal });
-  const isReadable = records.unreadable.every(({ id }) => id !== 'rotation');
-  const census = isReadable ? await takeCensus(search, { signal, allowEmpty: true }) : undefined;
+  const census = await censusBeside(context, product, records);
   const rows = await unreadableRows(context, product);
   const searched = await searchCollections(context, product, names);
   const plaintext = await countCollections(context, product, names);

@@ -4,7 +4,6 @@ import {
   isFieldEncryptionError,
   readRecords,
   type ProductRecords,
-  takeCensus,
 } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { EXIT } from '../command-line/exit-codes.js';
@@ -27,7 +26,7 @@ import {
   type ReportedLease,
 } from './inspecting/leases.js';
 import { countCollections, plaintextSchema } from './inspecting/plaintext.js';
-import { censusSchema, mekSchema, rowFindings } from './inspecting/rows.js';
+import { censusBeside, censusSchema, mekSchema, rowFindings } from './inspecting/rows.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { estimateRotation, estimateSchema } from './preflight/estimate.js';
 import { fail, ok, unseen, warn } from './preflight/line.js';
@@ -55,25 +54,18 @@ export const resultSchema = z.strictObject({
 });
 
 export async function run(context: ModeContext): Promise<ModeOutcome> {
-  const { signal, clock } = context;
   const product = await context.product();
-  const search = await product.search();
   const records = await recordsOrLines(context, product);
   if ('exitCode' in records) return records;
-  const isReadable = records.unreadable.every(({ id }) => id !== 'rotation');
-  const census = isReadable ? await takeCensus(search, { signal, allowEmpty: true }) : undefined;
+  const census = await censusBeside(context, product, records);
   const sides = await openSides(context, product, records.rotation);
-  const leases = reportedLeases(records, clock.wallMs());
+  const leases = reportedLeases(records, context.clock.wallMs());
   const compared = await compareAll(context, product, product.collections);
   const plaintext = await countCollections(context, product, product.collections);
   const encryption = sides.new || sides.old ? await product.encryption() : undefined;
   const cover = encryption && (await coverOf(context, encryption, encryption.recoveryKey));
   const findings = [
-    enabledCheck(context),
-    ...sides.findings,
-    ...(await roundTrips(context, sides)),
-    ...differenceOf(context, sides, records.rotation),
-    ...(await vaultChecks(context, sides)),
+    ...(await keyChecks(context, sides, records)),
     ...runChecks(context, { records, leases, sides }),
     ...(await storeChecks(context, product, context.flags['new-mek-version'] ?? '')),
     ...orOk(compared.findings, 'definitions', definitionsText(product)),
@@ -101,6 +93,20 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
     findings,
     next: exitCode === 0 && sides.new ? [nextStep(context, sides.new.mek)] : [],
   };
+}
+
+async function keyChecks(
+  context: ModeContext,
+  sides: Sides,
+  { rotation }: ProductRecords,
+): Promise<readonly Finding[]> {
+  return [
+    enabledCheck(context),
+    ...sides.findings,
+    ...(await roundTrips(context, sides)),
+    ...differenceOf(context, sides, rotation),
+    ...(await vaultChecks(context, sides)),
+  ];
 }
 
 /** The store itself refuses a container with wrong settings: its lines say which. */

@@ -1,5 +1,5 @@
 /** Shows the state of a product, what is unfinished, and the commands that finish it. @module */
-import { type Census, readRecords, type ProductRecords, takeCensus } from '@bytelyst/field-encrypt';
+import { type Census, readRecords, type ProductRecords } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenProduct } from '../config/open-product.js';
 import type { View } from '../report/view.js';
@@ -21,6 +21,7 @@ import {
 } from './inspecting/leases.js';
 import { countCollections, plaintextSchema, plaintextView } from './inspecting/plaintext.js';
 import {
+  censusBeside,
   censusSchema,
   censusViews,
   reportedRotation,
@@ -48,8 +49,7 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   const names = await chosenCollections(context, product);
   const search = await product.search();
   const records = await readRecords(search, { signal });
-  const isReadable = records.unreadable.every(({ id }) => id !== 'rotation');
-  const census = isReadable ? await takeCensus(search, { signal, allowEmpty: true }) : undefined;
+  const census = await censusBeside(context, product, records);
   const plaintext = await countCollections(context, product, names);
   const definitions = await definitionsOf(context, product, records);
   const leases = reportedLeases(records, clock.wallMs());

@@ -1,7 +1,12 @@
 /** Searches a collection for what the library cannot read, or would not have written. @module */
-import { findMissingDeks, findOrphanDeks, findStrayEnvelopes } from '@bytelyst/field-encrypt';
+import {
+  findMissingDeks,
+  findOrphanDeks,
+  findStrayEnvelopes,
+  type SearchOptions,
+} from '@bytelyst/field-encrypt';
 import * as z from 'zod';
-import type { OpenProduct } from '../../config/open-product.js';
+import type { OpenCollection, OpenProduct, SearchContext } from '../../config/open-product.js';
 import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
 import { unread } from '../inspecting/plaintext.js';
 import type { ModeContext } from '../mode.js';
@@ -126,60 +131,94 @@ export async function searchCollections(
   return { collections, findings };
 }
 
+interface Searching {
+  readonly search: SearchContext;
+  readonly opened: OpenCollection;
+  readonly options: SearchOptions;
+  /** Of documents that could not be checked, by any search. */
+  readonly unchecked: Examples<UncheckedExample>;
+}
+
 async function searchCollection(
   { signal, flags }: ModeContext,
   product: OpenProduct,
   name: string,
 ): Promise<SearchedCollection> {
-  const { definition, documentStore } = await product.collection(name);
-  const search = await product.search();
-  const options = { signal, allowEmpty: true, ...defined({ concurrency: flags.concurrency }) };
-  const strays = new Examples<StrayExample>();
-  const missing = { absent: 0, shredded: 0 };
-  const lostDeks = {
-    absent: new Examples<MissingExample>(),
-    shredded: new Examples<MissingExample>(),
-  };
-  const orphans = new Examples<OrphanExample>();
   const unchecked = new Examples<UncheckedExample>();
-  const stray = await searched(
-    findStrayEnvelopes(search, definition, documentStore, options),
-    (event) => {
-      if (event.type === 'failed') unchecked.add({ key: event.key, error: event.error });
-      if (event.type !== 'stray') return;
-      const paths = [...new Set(event.envelopes.map(({ path }) => path))];
-      const dekIds = [...new Set(event.envelopes.map(({ dekId }) => dekId))];
-      strays.add({ key: event.key, paths, dekIds });
-    },
-  );
-  const lost = await searched(
-    findMissingDeks(search, definition, documentStore, options),
-    (event) => {
-      if (event.type === 'failed') unchecked.add({ key: event.key, error: event.error });
-      if (event.type !== 'missing') return;
-      const { key: of, dekId, paths, reason } = event;
-      missing[reason] += 1;
-      lostDeks[reason].add({ key: of, dekId, paths, reason });
-    },
-  );
-  const left = await searched(
-    findOrphanDeks(search, definition, documentStore, options),
-    (event) => {
-      if (event.type !== 'orphan') return;
-      const { key: of, dekId, createdAt } = event;
-      orphans.add({ key: of, dekId, createdAt });
-    },
-  );
+  const searching = {
+    opened: await product.collection(name),
+    search: await product.search(),
+    options: { signal, allowEmpty: true, ...defined({ concurrency: flags.concurrency }) },
+    unchecked,
+  };
+  const { failed: withoutStrays, ...strays } = await straysIn(searching);
+  const { failed, scanned, ...missing } = await missingIn(searching);
+  const orphans = await orphansOf(searching);
+  const items = Math.max(withoutStrays, failed);
   return {
     collection: name,
-    scanned: lost.scanned,
-    strays: { documents: stray.affected, envelopes: stray.strays, examples: strays.list },
-    missing: {
-      documents: lost.affected,
-      ...missing,
-      examples: [...lostDeks.absent.list, ...lostDeks.shredded.list],
-    },
-    orphans: { deks: left.orphans, examples: orphans.list },
-    unchecked: { items: Math.max(stray.failed, lost.failed), examples: unchecked.list },
+    scanned,
+    strays,
+    missing,
+    orphans,
+    unchecked: { items, examples: unchecked.list },
   };
+}
+
+type Failed = { readonly failed: number };
+
+async function straysIn({
+  search,
+  opened: { definition, documentStore },
+  options,
+  unchecked,
+}: Searching): Promise<SearchedCollection['strays'] & Failed> {
+  const examples = new Examples<StrayExample>();
+  const events = findStrayEnvelopes(search, definition, documentStore, options);
+  const { affected, strays, failed } = await searched(events, (event) => {
+    if (event.type === 'failed') unchecked.add({ key: event.key, error: event.error });
+    if (event.type !== 'stray') return;
+    const paths = [...new Set(event.envelopes.map(({ path }) => path))];
+    const dekIds = [...new Set(event.envelopes.map(({ dekId }) => dekId))];
+    examples.add({ key: event.key, paths, dekIds });
+  });
+  return { documents: affected, envelopes: strays, examples: examples.list, failed };
+}
+
+type Missing = SearchedCollection['missing'] & Failed & { readonly scanned: number };
+
+async function missingIn({
+  search,
+  opened: { definition, documentStore },
+  options,
+  unchecked,
+}: Searching): Promise<Missing> {
+  const counts = { absent: 0, shredded: 0 };
+  const [absent, shredded] = [new Examples<MissingExample>(), new Examples<MissingExample>()];
+  const examples = { absent, shredded };
+  const events = findMissingDeks(search, definition, documentStore, options);
+  const { affected, failed, scanned } = await searched(events, (event) => {
+    if (event.type === 'failed') unchecked.add({ key: event.key, error: event.error });
+    if (event.type !== 'missing') return;
+    const { key: of, dekId, paths, reason } = event;
+    counts[reason] += 1;
+    examples[reason].add({ key: of, dekId, paths, reason });
+  });
+  const all = [...absent.list, ...shredded.list];
+  return { documents: affected, ...counts, examples: all, failed, scanned };
+}
+
+async function orphansOf({
+  search,
+  opened: { definition, documentStore },
+  options,
+}: Searching): Promise<SearchedCollection['orphans']> {
+  const examples = new Examples<OrphanExample>();
+  const events = findOrphanDeks(search, definition, documentStore, options);
+  const { orphans } = await searched(events, (event) => {
+    if (event.type !== 'orphan') return;
+    const { key: of, dekId, createdAt } = event;
+    examples.add({ key: of, dekId, createdAt });
+  });
+  return { deks: orphans, examples: examples.list };
 }

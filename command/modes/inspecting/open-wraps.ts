@@ -44,27 +44,8 @@ export async function openEveryWrap(
   context: ModeContext,
   encryption: EncryptionContext,
 ): Promise<OpenedWraps> {
-  const { flags, signal } = context;
-  const target = new EnvKeyProvider({
-    id: `verify-${randomBytes(8).toString('hex')}`,
-    key: randomBytes(32).toString('hex'),
-  });
-  const mekVersion = await target.currentVersion();
-  const events = rewrapAllDeks(
-    { ...encryption, keyProviders: [...encryption.keyProviders, target] },
-    {
-      target: { keyProvider: target.id, mekVersion },
-      dryRun: true,
-      takeOver: true,
-      maxFailures: EVERY_FAILURE,
-      signal,
-      ...defined({
-        concurrency: flags.concurrency,
-        maxVaultOpsPerSecond: flags['max-vault-ops'],
-        reserveForTraffic: flags['reserve-for-traffic'],
-      }),
-    },
-  );
+  const { signal } = context;
+  const events = await dryRun(context, encryption);
   let repaired = 0;
   // The summary of a dry run counts no repairs.
   const looked = tapped(events, (event) => {
@@ -88,6 +69,34 @@ export async function openEveryWrap(
     if (signal.aborted || !isAnswer) throw error;
     return { finding: { level: 'fail', check: CHECK, message: errorText(error) } };
   }
+}
+
+/** @throws TypeError or RangeError for a budget that is no budget. */
+async function dryRun(
+  context: ModeContext,
+  encryption: EncryptionContext,
+): Promise<ReturnType<typeof rewrapAllDeks>> {
+  const { flags, signal } = context;
+  const target = new EnvKeyProvider({
+    id: `verify-${randomBytes(8).toString('hex')}`,
+    key: randomBytes(32).toString('hex'),
+  });
+  const mekVersion = await target.currentVersion();
+  return rewrapAllDeks(
+    { ...encryption, keyProviders: [...encryption.keyProviders, target] },
+    {
+      target: { keyProvider: target.id, mekVersion },
+      dryRun: true,
+      takeOver: true,
+      maxFailures: EVERY_FAILURE,
+      signal,
+      ...defined({
+        concurrency: flags.concurrency,
+        maxVaultOpsPerSecond: flags['max-vault-ops'],
+        reserveForTraffic: flags['reserve-for-traffic'],
+      }),
+    },
+  );
 }
 
 function stopped({ reason }: AbortSignal): never {

@@ -1,7 +1,8 @@
 /** The rotation record and the census, as the modes that only read report them. @module */
-import type { Census, ProductRecords } from '@bytelyst/field-encrypt';
+import { type Census, type ProductRecords, takeCensus } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { formatDuration } from '../../command-line/durations.js';
+import type { OpenProduct } from '../../config/open-product.js';
 import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
 import type { View } from '../../report/view.js';
 import type { ModeContext } from '../mode.js';
@@ -103,6 +104,16 @@ interface Seen {
   readonly records: ProductRecords;
   /** Absent where the rotation record cannot be read. */
   readonly census?: Census | undefined;
+}
+
+/** @returns Nothing where the rotation record cannot be read, which is a finding of its own. */
+export async function censusBeside(
+  { signal }: Pick<ModeContext, 'signal'>,
+  product: OpenProduct,
+  { unreadable }: ProductRecords,
+): Promise<Census | undefined> {
+  if (unreadable.some(({ id }) => id === 'rotation')) return undefined;
+  return takeCensus(await product.search(), { signal, allowEmpty: true });
 }
 
 /** What is unfinished or wrong with the record and the rows. */
