@@ -12,7 +12,7 @@ import type { Finding, NextStep } from '../report/mode-report.js';
 import { askBefore, counted, documentsText, rowsText } from './asking.js';
 import { chosenCollections } from './collection-runs.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
-import { defined, namedMek, runOptionsOf } from './run-flags.js';
+import { defined, optionalMek, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
 import { tapped } from './tapped.js';
 
@@ -27,6 +27,7 @@ const MOST_IN_COMMAND = 20;
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { flags } = context;
   const shredAgain = shreddedIds(context);
+  const target = optionalMek(context, 'new-mek-version');
   const collections =
     flags['check-documents'] || flags.collection ? await chosenCollections(context) : [];
   const encryption = await (await context.product()).encryption();
@@ -37,7 +38,6 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
       shredAgain,
     }),
   }));
-  const version = flags['new-mek-version'];
   const documents = collections.map(({ definition, documentStore }) => ({
     definition,
     documentStore,
@@ -46,7 +46,7 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
     ...runOptionsOf(context),
     documents,
     ...defined({
-      target: version === undefined ? undefined : namedMek(context, version),
+      target,
       epochSeen: flags['epoch-seen'],
       shredAgain,
     }),

@@ -4,7 +4,7 @@ import { driveRun } from '../driving/drive-run.js';
 import { askBefore, rowsText } from './asking.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { resolvedMoment } from './resolved-moment.js';
-import { defined, namedMek, runOptionsOf } from './run-flags.js';
+import { defined, optionalMek, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
 
 export const resultSchema = runsSchema;
@@ -18,8 +18,7 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
     defaultMs: opened.retention.soakMs,
     defaultText: '"retention.soak"',
   });
-  const mek =
-    flags['mek-version'] === undefined ? undefined : namedMek(context, flags['mek-version']);
+  const mek = optionalMek(context, 'mek-version');
   const encryption = await opened.encryption();
   await askBefore(context, async () => ({
     message: `This removes the earlier wraps of rows that were rewrapped before ${rewrappedBefore}, from ${await rowsText(encryption, context)}. Afterwards a rollback needs the key service, and the earlier MEK version opens nothing.`,

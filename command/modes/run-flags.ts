@@ -1,5 +1,6 @@
 /** The options that flags describe. @module */
 import type { MekReference, RewrapTarget, RunOptions } from '@bytelyst/field-encrypt';
+import { UsageError } from '../command-line/usage-error.js';
 import type { ModeContext } from './mode.js';
 
 /** The options of every run. */
@@ -23,6 +24,24 @@ export function namedMek({ flags }: Pick<ModeContext, 'flags'>, mekVersion: stri
     mekVersion,
     ...defined({ keyProvider: flags['key-provider'], mekName: flags['mek-name'] }),
   };
+}
+
+/**
+ * The MEK version of a flag that may be absent.
+ *
+ * @throws UsageError for `--key-provider` or `--mek-name` without the version that they belong to: they would have no
+ *   effect.
+ */
+export function optionalMek(
+  context: Pick<ModeContext, 'flags'>,
+  flag: 'mek-version' | 'new-mek-version',
+): RewrapTarget | undefined {
+  const { flags } = context;
+  const version = flags[flag];
+  if (version !== undefined) return namedMek(context, version);
+  const alone = (['key-provider', 'mek-name'] as const).find((name) => flags[name] !== undefined);
+  if (alone === undefined) return undefined;
+  throw new UsageError(`--${alone} belongs to --${flag}: pass the version too, or leave it out`);
 }
 
 /** For a flag without which the mode is refused. */

@@ -62,6 +62,10 @@ describeWritingMode({
     },
   ],
   mistakes: [
+    [
+      ['--key-provider', 'env'],
+      '--key-provider belongs to --new-mek-version: pass the version too, or leave it out',
+    ],
     [['--shred-again', 'gone.txt'], '--shred-again: the file gone.txt cannot be read (ENOENT)'],
     [
       ['--shred-again', 'none.txt'],

@@ -29,6 +29,10 @@ describeWritingMode({
   refuse: emptyDeks,
   stop: { event: 'changed', count: 2 },
   mistakes: [
+    [
+      ['--soak', '1h', '--key-provider', 'env'],
+      '--key-provider belongs to --mek-version: pass the version too, or leave it out',
+    ],
     [[], 'Pass --soak or --rewrapped-before, or set "retention.soak" in the configuration'],
     [
       ['--soak', '1h', '--rewrapped-before', '2026-01-01T00:00:00Z'],
