@@ -8,7 +8,7 @@ const UNITS_MS = {
   d: 86_400_000,
   w: 604_800_000,
 } as const;
-const DURATION = /^([1-9][0-9]{0,8})(ms|s|m|h|d|w)$/;
+const DURATION = /^(0|[1-9][0-9]{0,8})(ms|s|m|h|d|w)$/;
 /** A hundred years: more is a mistake. */
 const MOST_MS = 3_155_760_000_000;
 

@@ -4,6 +4,7 @@ import { parseMoment } from '../../../command/command-line/moments.js';
 
 describe('durations', () => {
   it.each([
+    ['0d', 0],
     ['500ms', 500],
     ['45s', 45_000],
     ['90m', 5_400_000],
@@ -14,7 +15,7 @@ describe('durations', () => {
     expect(parseDuration(text)).toBe(ms);
   });
 
-  it.each(['', '24', 'h', '0h', '-1h', '1.5h', '24 h', '24H', '1d2h', '1y', '99999999d', ' 1h'])(
+  it.each(['', '24', 'h', '00h', '-1h', '1.5h', '24 h', '24H', '1d2h', '1y', '99999999d', ' 1h'])(
     'refuses %j',
     (text) => {
       expect(parseDuration(text)).toBeUndefined();
