@@ -4,10 +4,11 @@ import { confirm, isCancel, text } from '@clack/prompts';
 import { UsageError } from '../command-line/usage-error.js';
 import type { Question } from '../modes/mode.js';
 import { Interruption } from '../driving/interruption.js';
+import { sizedStream, type TerminalSize } from '../report/terminal-size.js';
 
 interface Terminals {
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: TerminalSize & Writable & { readonly isTTY?: boolean };
   /** The question ends with it, too. */
   readonly signal: AbortSignal;
 }
@@ -25,7 +26,7 @@ export async function askOnTerminal(
       `${message} This asks before it begins, and there is no terminal to ask on: pass --yes to begin without a question, or --dry-run to see what it would do`,
     );
   }
-  const streams = { input: stdin, output: stderr, signal };
+  const streams = { input: stdin, output: sizedStream(stderr), signal };
   const answer =
     typed === undefined
       ? await confirm({ message: `${message} Continue?`, initialValue: false, ...streams })

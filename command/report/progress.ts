@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { Clock, RunCounts } from '@bytelyst/field-encrypt';
 import { createLogUpdate } from 'log-update';
 import { formatDuration } from '../command-line/durations.js';
+import { columnsOf, sizedStream } from './terminal-size.js';
 
 /** What the progress needs of an event of any run. */
 export interface ProgressEvent {
@@ -36,8 +37,6 @@ interface ProgressSettings {
 
 const LEAST_DRAW_MS = 100;
 const LEAST_LINE_MS = 10_000;
-const DEFAULT_COLUMNS = 80;
-const DEFAULT_ROWS = 24;
 
 export class Progress {
   readonly #settings: ProgressSettings;
@@ -142,6 +141,11 @@ export class Progress {
   #fitted(parts: readonly string[]): string {
     if (!this.#live) return parts.join(', ');
     const columns = columnsOf(this.#settings.stream);
+    const [first = '', second] = parts;
+    const label = `${this.#label}: `;
+    // What is running is known to its operator; how far it is, is not.
+    if (second !== undefined && `${first}, ${second}`.length >= columns && first.startsWith(label))
+      return this.#fitted([first.slice(label.length), ...parts.slice(1)]);
     let line = '';
     for (const part of parts) {
       const longer = line === '' ? part : `${line}, ${part}`;
@@ -181,18 +185,4 @@ function number(value: number): string {
 function timeText(ms: number): string {
   const seconds = Math.ceil(ms / 1_000);
   return seconds > 0 ? formatDuration(seconds * 1_000) : '0s';
-}
-
-/** A terminal without a size, as some containers have it, says 0. */
-function columnsOf({ columns }: ProgressStream): number {
-  return columns || DEFAULT_COLUMNS;
-}
-
-/** On a terminal of no rows nothing would be drawn. */
-function sizedStream(stream: ProgressStream): NodeJS.WritableStream {
-  const size = {
-    columns: { get: () => columnsOf(stream) },
-    rows: { get: () => stream.rows || DEFAULT_ROWS },
-  };
-  return Object.create(stream, size) as NodeJS.WritableStream;
 }

@@ -17,15 +17,21 @@ export interface TerminalOutcome {
   readonly screen: string;
 }
 
+interface TerminalOptions {
+  readonly variables?: Variables;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
 /** `script` of util-linux makes the terminal. @param answers - In the order in which they are asked for. */
 export async function runOnTerminal(
   world: CommandWorld,
   args: readonly string[],
   answers: readonly Answer[],
-  variables: Variables = {},
+  { variables = {}, columns = 100, rows = 40 }: TerminalOptions = {},
 ): Promise<TerminalOutcome> {
   const words = [process.execPath, BIN, ...args].map((word) => `'${word}'`);
-  const command = `stty cols 100 rows 40; exec ${words.join(' ')}`;
+  const command = `stty cols ${String(columns)} rows ${String(rows)}; exec ${words.join(' ')}`;
   const env = { ...world.env, PATH: process.env['PATH'], TERM: 'xterm', ...variables };
   const child = spawn('script', ['-q', '-f', '-e', '-c', command, '/dev/null'], {
     cwd: world.folder,

@@ -43,6 +43,17 @@ describe('a mode on a terminal', () => {
     expect(await stateOfRows()).toEqual(new Set(['active']));
   });
 
+  it('asks in whole lines on a terminal without a size, as containers have them', async () => {
+    const size = { columns: 0, rows: 0 };
+    const { screen } = await runOnTerminal(
+      world,
+      ['re-encrypt', ...LONG_AGO],
+      [[FIRST, 'n']],
+      size,
+    );
+    expect(screen).toContain('Continue?');
+  });
+
   it('asks twice before it shreds: a yes, and the name of the product', async () => {
     const args = ['re-encrypt', ...LONG_AGO, '--shred'];
     const { code } = await runOnTerminal(world, args, [
@@ -85,7 +96,7 @@ describe('a mode on a terminal', () => {
       };`,
     );
     const { code, screen } = await runOnTerminal(world, ['re-encrypt', ...LONG_AGO], [], {
-      NODE_OPTIONS: `--import=${preload}`,
+      variables: { NODE_OPTIONS: `--import=${preload}` },
     });
     expect(code).toBe(130);
     expect(screen).toContain('error Stopped by SIGTERM');

@@ -56,6 +56,18 @@ describe('progress on a terminal', () => {
     expect(parts.length - before).toBeLessThanOrEqual(2 * draws.length);
   });
 
+  it.each([
+    [20, 'scan 1, 500/1,000'],
+    [30, 'scan 1, 500/1,000, failed 0'],
+    [34, 'rewrap-deks: scan 1, 500/1,000'],
+  ])('says how far it is in a window of %i columns', (columns, line) => {
+    const { clock, progress, lines } = shown({ columns });
+    beginScan(progress);
+    clock.advance(1_000);
+    progress.event({ type: 'changed', counts: counts(500) });
+    expect(lines().at(-1)?.trim()).toBe(line);
+  });
+
   it('says what is done, the rate, the time left, the failures and the vault operations', () => {
     const { clock, progress, lines, figures } = shown({ maxVaultOps: 100 });
     beginScan(progress);
