@@ -1,8 +1,15 @@
 /** The executable `encrypt-migrate`. @module */
+import { Console } from 'node:console';
+import { writeSync } from 'node:fs';
 import { EXIT } from '../command-line/exit-codes.js';
 import { UsageError } from '../command-line/usage-error.js';
 import { parseCommand } from './parse-command.js';
 
+/** The exit code of Node where the main module awaits for ever. */
+const UNSETTLED = 13;
+
+process.once('exit', refuseEarlyEnd);
+let hasEnded = false;
 let outputError: NodeJS.ErrnoException | undefined;
 process.stdout.on('error', (error) => (outputError ??= error));
 // There is nowhere left to print it.
@@ -20,7 +27,24 @@ function end(): void {
     );
     process.exitCode ||= EXIT.failed;
   }
-  process.stderr.write('', () => process.exit());
+  process.stderr.write('', () => {
+    exit(process.exitCode);
+  });
+}
+
+function exit(code: NodeJS.Process['exitCode']): void {
+  hasEnded = true;
+  process.exit(code);
+}
+
+/** Else an exit of 0, or without a word, would look like a mode that is done. */
+function refuseEarlyEnd(code: number): void {
+  if (hasEnded || (code !== EXIT.done && code !== UNSETTLED)) return;
+  writeSync(
+    process.stderr.fd,
+    'error The command ended before its mode did: code of the configuration ended the process, or waits for what never comes. Correct that code\n',
+  );
+  process.exitCode = EXIT.usage;
 }
 
 async function command(): Promise<number> {
@@ -47,10 +71,8 @@ async function runParsed({
     import('@bytelyst/field-encrypt'),
   ]);
   const { stdin, stdout, stderr, env } = process;
+  // What code of the configuration logs is not part of the result.
+  globalThis.console = new Console(stderr, stderr);
   const host = { env, folder: process.cwd(), stdin, stdout, stderr };
-  return runMode(
-    { ...host, signals: process, clock: systemClock, exit: (code) => process.exit(code) },
-    mode,
-    raw,
-  );
+  return runMode({ ...host, signals: process, clock: systemClock, exit }, mode, raw);
 }

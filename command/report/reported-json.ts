@@ -32,6 +32,14 @@ function isDocumentKey(name: string, value: unknown): boolean {
 export function reportedError(error: unknown): ReportedError {
   if (!(error instanceof Error))
     return { name: 'Error', message: 'A value that is no error was thrown' };
-  const { name, message } = error;
-  return isFieldEncryptionError(error) ? { name, code: error.code, message } : { name, message };
+  const { name } = error;
+  if (!isFieldEncryptionError(error)) return { name, message: error.message };
+  return { name, code: error.code, message: `${error.message}${sqliteText(error.cause)}` };
+}
+
+/** SQLite names tables and columns in its errors, and no values. */
+function sqliteText(cause: unknown): string {
+  if (!(cause instanceof Error)) return '';
+  const { code } = cause as NodeJS.ErrnoException;
+  return code?.startsWith('SQLITE_') ? ` (${code}: ${cause.message})` : '';
 }
