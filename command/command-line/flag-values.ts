@@ -55,7 +55,7 @@ function decimal(least: number, most: number) {
 }
 
 function oneOf<const Names extends readonly [string, ...string[]]>(names: Names) {
-  return z.enum(names, `expected ${names.join(', ')}`);
+  return z.enum(names, `expected ${names.join(', ').replace(/, ([^,]*)$/, ' or $1')}`);
 }
 
 const SHARD_TEXT = `expected a part and a count, for example 0/4: the part from 0 on, the count up to ${String(MOST_SHARDS)}`;
@@ -74,6 +74,10 @@ const mek = z.string().transform((given, context) => {
   context.addIssue('expected provider/name/version');
   return z.NEVER;
 });
+const mekVersion = text.regex(
+  /^[A-Za-z0-9._-]{1,128}$/,
+  'expected 1 to 128 letters, digits, ".", "_" or "-"',
+);
 const property = z.string().transform((given, context) => {
   const [, name, value] = /^([^=]+)=([^]+)$/.exec(given) ?? [];
   if (name !== undefined && value !== undefined) return { name, value };
@@ -100,13 +104,13 @@ export const FLAG_VALUES = {
   'reserve-for-traffic': decimal(0, 0.99),
   shard,
   'key-provider': text,
-  'new-mek-version': text.refine(
+  'new-mek-version': mekVersion.refine(
     (given) => given !== 'latest',
     'expected an exact version, and "latest" is none: the key service lists them',
   ),
-  'old-mek-version': text,
-  'to-mek-version': text,
-  'mek-version': text,
+  'old-mek-version': mekVersion,
+  'to-mek-version': mekVersion,
+  'mek-version': mekVersion,
   'mek-name': text,
   'take-over': on,
   'verify-wraps': oneOf(['all', 'first', 'none']),

@@ -1,5 +1,5 @@
 /** SQLite files that are open: one handle for each, whatever number of stores is in it. @module */
-import { statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../command-line/usage-error.js';
 import type { SqliteSettings } from './settings.js';
@@ -49,11 +49,12 @@ export class SqliteFiles {
     const reader = new ValueReader(env);
     const file = resolve(folder, reader.text(at(path, 'file'), given));
     reader.finish();
-    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    const what = typeof given === 'string' ? file : `the file of ${sourceOf(given)}`;
+    const stats = statsOf(file);
     if (!stats?.isFile()) {
-      const what = typeof given === 'string' ? file : `the file of ${sourceOf(given)}`;
+      const problem = stats ? 'is no file' : 'is not there: SQLite would create an empty one';
       throw new UsageError(
-        `${at(path, 'file')}: ${what} is not there: SQLite would create an empty one; correct the path, which is relative to the configuration file`,
+        `${at(path, 'file')}: ${what} ${problem}; correct the path, which is relative to the configuration file`,
       );
     }
     const identity = `${String(stats.dev)}:${String(stats.ino)}`;
@@ -106,6 +107,12 @@ export async function closeAll<T>(
   for (const one of await Promise.allSettled(opened.values())) {
     if (one.status === 'fulfilled') close(one.value);
   }
+}
+
+function statsOf(file: string): BigIntStats | undefined {
+  // Node refuses such a path with an error that does not say where it is from.
+  if (file.includes('\0')) return undefined;
+  return statSync(file, { throwIfNoEntry: false, bigint: true });
 }
 
 function notADatabase(path: string, error: unknown): unknown {

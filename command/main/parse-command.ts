@@ -54,10 +54,9 @@ function withModeFirst(argv: readonly string[], env: Environment): readonly stri
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
     const value = words[at + 1];
-    if (word.startsWith('--mode=')) modes.push(word.slice('--mode='.length));
+    if (word.startsWith('--mode=')) modes.push(modeNamed(word.slice('--mode='.length)));
     else if (word === '--mode') {
-      if (value === undefined) throw new UsageError('--mode: expected the name of a mode');
-      modes.push(value);
+      modes.push(modeNamed(value));
       at += 1;
     } else if (takesValue(word) && value !== undefined) {
       others.push(word, value);
@@ -73,6 +72,11 @@ function withModeFirst(argv: readonly string[], env: Environment): readonly stri
   if (hasWord)
     throw new UsageError(`--mode ${mode} and the name of a mode are both passed: keep one`);
   return [...mode.split(/[ :]/), ...others];
+}
+
+function modeNamed(value: string | undefined): string {
+  if (!value) throw new UsageError('--mode: expected the name of a mode');
+  return value;
 }
 
 function takesValue(word: string): boolean {

@@ -70,8 +70,14 @@ describe('the value of a flag', () => {
     ],
     [{ 'lost-mek': ['v1'] }, '--lost-mek: expected provider/name/version'],
     [{ 'document-key': ['n1'] }, '--document-key: expected name=value'],
-    [{ format: 'yaml' }, '--format: expected table, json, jsonl'],
-    [{ 'verify-wraps': 'some' }, '--verify-wraps: expected all, first, none'],
+    [{ format: 'yaml' }, '--format: expected table, json or jsonl'],
+    ...['new-mek-version', 'old-mek-version', 'to-mek-version', 'mek-version'].map(
+      (name): [RawFlags, string] => [
+        { [name]: '../v 2' },
+        `--${name}: expected 1 to 128 letters, digits, ".", "_" or "-"`,
+      ],
+    ),
+    [{ 'verify-wraps': 'some' }, '--verify-wraps: expected all, first or none'],
     [{ stage: 'sealing' }, '--stage: expected opening'],
     [{ product: '' }, '--product: expected a text that is not empty'],
   ])('is refused: %j', (raw, problem) => {

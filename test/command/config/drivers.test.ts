@@ -111,6 +111,20 @@ describe('a file of SQLite', () => {
     );
   });
 
+  it('is refused where it is a folder', async () => {
+    const product = await open({ type: 'sqlite', file: '.' });
+    await expect(product.search()).rejects.toThrow(
+      `products.notelett.dekStore.file: ${made.path} is no file; correct the path, which is relative to the configuration file`,
+    );
+  });
+
+  it('is refused where no file can have its name', async () => {
+    const product = await open({ type: 'sqlite', file: 'keys\0.db' });
+    await expect(product.search()).rejects.toThrow(
+      `products.notelett.dekStore.file: ${made.path}/keys\0.db is not there`,
+    );
+  });
+
   it('is refused where it is something else', async () => {
     made.write(
       'keys.db',

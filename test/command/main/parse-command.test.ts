@@ -85,6 +85,7 @@ describe('a mistake in the command line', () => {
     ],
     ['status p', "too many arguments for 'status'. Expected 0 arguments but got 1."],
     ['status --mode', '--mode: expected the name of a mode'],
+    ['--mode= status', '--mode: expected the name of a mode'],
     ['--mode status --mode doctor', '--mode is passed twice: keep one of them'],
     ['status --mode doctor', '--mode doctor and the name of a mode are both passed: keep one'],
     ['key old', "unknown command 'old'"],
