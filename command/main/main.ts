@@ -1,6 +1,7 @@
 /** The executable `encrypt-migrate`. @module */
 import { Console } from 'node:console';
 import { writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers';
 import { EXIT } from '../command-line/exit-codes.js';
 import { UsageError } from '../command-line/usage-error.js';
 import { parseCommand } from './parse-command.js';
@@ -11,7 +12,9 @@ const UNSETTLED = 13;
 process.once('exit', refuseEarlyEnd);
 let hasEnded = false;
 let outputError: NodeJS.ErrnoException | undefined;
-process.stdout.on('error', (error) => (outputError ??= error));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  outputError ??= error;
+});
 // There is nowhere left to print it.
 process.stderr.on('error', () => undefined);
 process.exitCode = await command();
