@@ -58,6 +58,8 @@ export interface OpenProductOptions {
   readonly signal?: AbortSignal | undefined;
   /** SQLite files are opened so that nothing can be written to them, settings of the file included. */
   readonly readOnly?: boolean;
+  /** Whether a collection may be in a table that is not there yet. @default false */
+  readonly mayMakeTables?: boolean;
 }
 
 /**
@@ -67,10 +69,10 @@ export interface OpenProductOptions {
 export function openProduct(
   config: LoadedConfig,
   product: string | undefined,
-  { clock, signal, readOnly = false }: OpenProductOptions,
+  { clock, signal, readOnly = false, mayMakeTables = false }: OpenProductOptions,
 ): OpenProduct {
   const name = productIn(config, product);
-  return new OpenProduct({ config, clock, signal, readOnly }, name);
+  return new OpenProduct({ config, clock, signal, readOnly, mayMakeTables }, name);
 }
 
 export function productIn({ file, settings }: LoadedConfig, product: string | undefined): string {

@@ -8,6 +8,8 @@ export interface OpeningContext {
   readonly signal: AbortSignal | undefined;
   /** SQLite files are opened so that nothing can be written to them. */
   readonly readOnly: boolean;
+  /** Documents may be stored in a table that is not there yet: in the collection that a move enters. */
+  readonly mayMakeTables: boolean;
 }
 
 /** @returns A function that opens at its first call, and gives the same result to every later one. */

@@ -5,6 +5,7 @@ import {
   SqliteDocumentStore,
   type SqliteHandle,
 } from '@bytelyst/field-encrypt/sqlite';
+import { UsageError } from '../command-line/usage-error.js';
 import { DEK_STORE, DOCUMENT_STORE, type AnyDocumentStore } from './code-values.js';
 import { CosmosAccounts } from './cosmos-accounts.js';
 import {
@@ -20,7 +21,7 @@ import type {
   DocumentStoreSettings,
   SqliteDocumentSettings,
 } from './settings.js';
-import { SqliteFiles } from './sqlite-files.js';
+import { hasTable, SqliteFiles } from './sqlite-files.js';
 import { at, createdAt, ValueReader, type Text } from './value-reader.js';
 
 export const DEFAULT_DEK_TABLE = 'dek_store';
@@ -108,9 +109,15 @@ export class Stores {
     settings: SqliteDocumentSettings,
     { key }: AnyDefinition,
   ): Promise<OpenStore<AnyDocumentStore>> {
-    const { clock } = this.#context;
+    const { clock, mayMakeTables } = this.#context;
     const table = this.#text(at(path, 'table'), settings.table);
     const file = await this.#files.open(path, settings);
+    // The store would create the table, and a misspelt collection would count as done.
+    if (!mayMakeTables && !hasTable(file.handle, table)) {
+      throw new UsageError(
+        `${at(path, 'table')}: the file has no table ${table}: correct the name; the application creates the table with its first document`,
+      );
+    }
     const make = (handle: SqliteHandle): SqliteDocumentStore =>
       createdAt(path, () => new SqliteDocumentStore(handle, { table, key, clock }));
     const store = make(await file.handleFor(table, (empty) => make(empty).count()));

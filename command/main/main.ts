@@ -6,7 +6,7 @@ import { EXIT } from '../command-line/exit-codes.js';
 import { UsageError } from '../command-line/usage-error.js';
 import { parseCommand } from './parse-command.js';
 
-/** The exit code of Node where the main module awaits for ever. */
+/** The exit code of Node where the main module awaits forever. */
 const UNSETTLED = 13;
 
 process.once('exit', refuseEarlyEnd);

@@ -15,6 +15,7 @@ import { flagsOf, modeOf, type ModeName } from '../modes/mode-table.js';
 import { colorsFor } from '../report/colors.js';
 import { type ModeReport, type Outcome, REPORT_SCHEMA } from '../report/mode-report.js';
 import { NewFile } from '../report/new-file.js';
+import { operatorWords } from '../report/operator-words.js';
 import { type Format, Output } from '../report/output.js';
 import { reportedError, reportedJson, reportedValue } from '../report/reported-json.js';
 import { askOnTerminal } from './confirm.js';
@@ -167,7 +168,10 @@ class RunningMode {
       durationMs: Math.round(clock.monotonicMs() - startedMs),
       ...momentsOf(context),
       result: reportedValue(outcome.result, context.documentKeys),
-      findings: [...(outcome.findings ?? [])],
+      findings: (outcome.findings ?? []).map((each) => ({
+        ...each,
+        message: operatorWords(each.message),
+      })),
       next: [...(outcome.next ?? [])],
       ...(error !== undefined && { error: reportedError(error) }),
     };
@@ -176,7 +180,7 @@ class RunningMode {
     return printed.exitCode as ExitCode;
   }
 
-  /** @returns The report, with the error where it could not be written: what the mode did is done all the same. */
+  /** @returns The report, with the error where it could not be written: what the mode did is done anyway. */
   #written(report: ModeReport, { documentKeys }: ModeContext): ModeReport {
     const { file, mode } = this.#running;
     try {
@@ -258,6 +262,7 @@ class RunningMode {
           clock,
           signal,
           readOnly: values['dry-run'] === true || isReadOnly(mode),
+          mayMakeTables: mode === 'move',
         });
         return this.#product;
       }),

@@ -1,6 +1,7 @@
 /** Writes events and results as JSON: errors by code and message, documents without their keys. @module */
 import { isFieldEncryptionError } from '@bytelyst/field-encrypt';
 import type { ReportedError } from './mode-report.js';
+import { operatorWords } from './operator-words.js';
 
 /** @param documentKeys - Whether documents are named by their key properties. */
 export function reportedJson(value: unknown, documentKeys: boolean, indent?: number): string {
@@ -33,8 +34,12 @@ export function reportedError(error: unknown): ReportedError {
   if (!(error instanceof Error))
     return { name: 'Error', message: 'A value that is no error was thrown' };
   const { name } = error;
-  if (!isFieldEncryptionError(error)) return { name, message: error.message };
-  return { name, code: error.code, message: `${error.message}${sqliteText(error.cause)}` };
+  if (!isFieldEncryptionError(error)) return { name, message: operatorWords(error.message) };
+  return {
+    name,
+    code: error.code,
+    message: `${operatorWords(error.message)}${sqliteText(error.cause)}`,
+  };
 }
 
 /** SQLite names tables and columns in its errors, and no values. */

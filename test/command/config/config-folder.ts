@@ -19,6 +19,11 @@ export const ROOT = join(import.meta.dirname, '../../..');
 
 export const CONFIG_FILE = 'encrypt-migrate.config.json';
 
+/** As the document store makes it. */
+const TABLE_OF_NOTES = `CREATE TABLE "notes" (
+  document_key TEXT NOT NULL PRIMARY KEY, etag TEXT NOT NULL, document TEXT NOT NULL
+)`;
+
 export class ConfigFolder implements Disposable {
   readonly path: string;
 
@@ -34,9 +39,13 @@ export class ConfigFolder implements Disposable {
     return file;
   }
 
-  /** An empty database. */
+  /** A database without a row; the application has made its table of notes. */
   database(name: string): string {
-    return this.write(name, '');
+    const file = this.write(name, '');
+    const handle = rawDatabase(file);
+    handle.exec(TABLE_OF_NOTES);
+    handle.close();
+    return file;
   }
 
   /** Makes a package that is installed here one of the folder's. */
