@@ -7,6 +7,9 @@ const isUnit = process.env['LANE'] === 'unit';
 /** Whole programs, started and stopped many times over. */
 const PROGRAMS = [
   'test/command/azure.test.ts',
+  'test/command/killed.test.ts',
+  // Of the modes of the command, one of each kind is in the fast lane.
+  'test/command/modes/!(config|encrypt|rewrap-deks|rollback|status|verify).test.ts',
   'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/*.test.ts',
