@@ -1,4 +1,5 @@
 /** Parses the command line. @module */
+import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT_MEANINGS } from '../command-line/exit-codes.js';
 import { type FlagName, FLAGS, flagOf, type RawFlags, variableOf } from '../command-line/flags.js';
@@ -13,6 +14,7 @@ export type ParsedCommand =
 
 /** @throws UsageError for an unknown mode or flag, with the nearest name. */
 export function parseCommand(argv: readonly string[], env: Environment): ParsedCommand {
+  if (argv.length === 1 && argv[0] === '--version') return { kind: 'help', text: `${version()}\n` };
   const words = withModeFirst(argv, env);
   let [text, groupText] = ['', ''];
   let parsed: ParsedCommand | undefined;
@@ -105,6 +107,8 @@ function programOf(onMode: OnMode): Command {
   const program = new Command('encrypt-migrate')
     .description('Rotates master keys, encrypts what is plaintext, and checks both.')
     .helpOption('-h, --help', 'show this help')
+    .option('--mode <mode>', flagOf('mode').description)
+    .option('--version', 'print the version of the package')
     .helpCommand(false)
     .addHelpText('after', () => `\n${examplesText()}\n\n${exitCodesText()}`);
   for (const name of MODE_NAMES) addMode(program, name, onMode);
@@ -187,4 +191,10 @@ function exitCodesText(): string {
 
 function allCommands(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
+}
+
+/** Of the package that the command comes with. */
+export function version(): string {
+  const require = createRequire(import.meta.url);
+  return (require('@bytelyst/field-encrypt/package.json') as { readonly version: string }).version;
 }

@@ -1,5 +1,4 @@
 /** Runs one mode: flags, output, signals, exit code and report. @module */
-import { createRequire } from 'node:module';
 import { commandText } from '../command-line/command-text.js';
 import { EXIT, type ExitCode } from '../command-line/exit-codes.js';
 import { type FlagValues, readFlags, type ReadFlags } from '../command-line/flag-values.js';
@@ -21,6 +20,7 @@ import { reportedError, reportedJson, reportedValue } from '../report/reported-j
 import { askOnTerminal } from './confirm.js';
 import type { Host } from './host.js';
 import { MODE_MODULES } from './mode-modules.js';
+import { version } from './parse-command.js';
 
 const OUTCOMES: Readonly<Record<ExitCode, Outcome>> = {
   0: 'done',
@@ -112,14 +112,8 @@ function reportHead(
   mode: ModeName,
   exitCode: ExitCode,
 ): Pick<ModeReport, 'exitCode' | 'mode' | 'outcome' | 'schema' | 'tool'> {
-  const tool = { name: 'encrypt-migrate', version: versionOfPackage() } as const;
+  const tool = { name: 'encrypt-migrate', version: version() } as const;
   return { schema: REPORT_SCHEMA, tool, mode, outcome: OUTCOMES[exitCode], exitCode };
-}
-
-export function versionOfPackage(): string {
-  const require = createRequire(import.meta.url);
-  const { version } = require('@bytelyst/field-encrypt/package.json') as { version: string };
-  return version;
 }
 
 const MOMENTS = ['created-before', 'rewrapped-before'] as const;

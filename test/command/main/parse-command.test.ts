@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from '../../../command/main/parse-command.js';
 import { MODE_NAMES, modeOf } from '../../../command/modes/mode-table.js';
@@ -116,6 +117,11 @@ describe('help', () => {
     for (const flag of flags) expect(text).toContain(`--${flag}`);
     expect(text).toContain(`encrypt-migrate ${example}`);
     expect(text).toContain('130  interrupted; the command that resumes was printed');
+  });
+
+  it('has the version of the package', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(parseCommand(['--version'], {})).toEqual({ kind: 'help', text: `${version}\n` });
   });
 
   it('is the answer to an empty command line, and to a group of modes', () => {
