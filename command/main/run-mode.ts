@@ -6,6 +6,7 @@ import type { RawFlags } from '../command-line/flags.js';
 import { UsageError } from '../command-line/usage-error.js';
 import { loadConfig } from '../config/config-file.js';
 import { openProduct, type OpenProduct } from '../config/open-product.js';
+import { once } from '../config/opening.js';
 import { exitCodeOf } from '../driving/exit-code-of.js';
 import { type Stopping, stopOnSignals } from '../driving/interruption.js';
 import { VaultMeter } from '../driving/vault-meter.js';
@@ -296,9 +297,4 @@ class RunningMode {
 function isReadOnly(mode: ModeName): boolean {
   const { dekStore, documents } = modeOf(mode).permissions;
   return dekStore !== 'write' && documents !== 'write';
-}
-
-function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
-  let made: Promise<Value> | undefined;
-  return () => (made ??= make());
 }

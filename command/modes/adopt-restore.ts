@@ -9,8 +9,9 @@ import { UsageError } from '../command-line/usage-error.js';
 import type { OpenCollection } from '../config/open-product.js';
 import { driveRun } from '../driving/drive-run.js';
 import type { Finding, NextStep } from '../report/mode-report.js';
-import { askBefore, counted, documentsText, rowsText } from './asking.js';
+import { askBefore, documentsText, rowsText } from './asking.js';
 import { chosenCollections } from './collection-runs.js';
+import { plural } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { defined, optionalMek, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
@@ -74,7 +75,7 @@ async function questionText(
   const documents =
     collections.length > 0 ? `, after it read ${await documentsText(collections, context)}` : '';
   const shredded = shredAgain
-    ? ` It shreds what ${counted(shredAgain.length, 'listed id')} name${shredAgain.length === 1 ? 's' : ''}.`
+    ? ` It shreds what ${plural(shredAgain.length, 'listed id')} name${shredAgain.length === 1 ? 's' : ''}.`
     : '';
   return `This raises the epoch of the rotation record above that of ${rows}${documents}.${shredded} Every writer has to be stopped.`;
 }
@@ -169,12 +170,12 @@ function findingsOf(
     findings.push({ level: 'unseen', check: 'documents', message, action });
   }
   if (documentsWithoutDek > 0) {
-    const message = `DEKs without a row: those of ${counted(documentsWithoutDek, 'document')}`;
+    const message = `DEKs without a row: those of ${plural(documentsWithoutDek, 'document')}`;
     const action = 'Import the rows from another copy of the store, or the documents are lost';
     findings.push({ level: 'fail', check: 'dek-missing', message, action });
   }
   if (documentsNewerThanRow > 0) {
-    const message = `Sealed after the backup of the row: ${counted(documentsNewerThanRow, 'document')}`;
+    const message = `Sealed after the backup of the row: ${plural(documentsNewerThanRow, 'document')}`;
     const action = 'They open while the MEK version of the row exists: do not disable it';
     findings.push({ level: 'warn', check: 'row-older', message, action });
   }

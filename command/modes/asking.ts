@@ -1,6 +1,7 @@
 /** Asks before a mode writes. @module */
 import type { DekStore } from '@bytelyst/field-encrypt';
 import type { OpenCollection } from '../config/open-product.js';
+import { plural } from './inspecting/findings.js';
 import type { ModeContext, Question } from './mode.js';
 
 /**
@@ -22,7 +23,7 @@ export async function rowsText(
   { signal }: Pick<ModeContext, 'signal'>,
 ): Promise<string> {
   const rows = await dekStore.count({ product }, { signal });
-  return `${counted(rows, 'DEK row')} of ${product}`;
+  return `${plural(rows, 'DEK row')} of ${product}`;
 }
 
 /** How many documents a question is about: `30 documents of notes and 1 document of pages`. */
@@ -32,13 +33,9 @@ export async function documentsText(
 ): Promise<string> {
   const texts: string[] = [];
   for (const { name, documentStore } of collections) {
-    texts.push(`${counted(await documentStore.count({ signal }), 'document')} of ${name}`);
+    texts.push(`${plural(await documentStore.count({ signal }), 'document')} of ${name}`);
   }
   return listText(texts);
-}
-
-export function counted(count: number, what: string): string {
-  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
 }
 
 export function listText(texts: readonly string[]): string {

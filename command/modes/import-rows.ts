@@ -3,7 +3,8 @@ import { importDekRows, type ImportDekRowsEvent } from '@bytelyst/field-encrypt'
 import * as z from 'zod';
 import { driveRun } from '../driving/drive-run.js';
 import type { Finding } from '../report/mode-report.js';
-import { askBefore, counted, listText } from './asking.js';
+import { askBefore, listText } from './asking.js';
+import { plural } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { defined, required, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
@@ -53,8 +54,8 @@ function whatText(
 ): string {
   if (!dekIds && !scopes) return 'every row that the store does not have';
   const texts = [
-    ...(dekIds ? [counted(dekIds.length, 'row')] : []),
-    ...(scopes ? [`every row of ${counted(scopes.length, 'scope')}`] : []),
+    ...(dekIds ? [plural(dekIds.length, 'row')] : []),
+    ...(scopes ? [`every row of ${plural(scopes.length, 'scope')}`] : []),
   ];
   return listText(texts);
 }
@@ -101,7 +102,7 @@ class SkippedRows {
   findings(): readonly Finding[] {
     return Object.entries(ACTIONS).flatMap(([reason, finding]) => {
       const count = this.counts[reason as Reason];
-      const message = `Skipped ${counted(count, 'row')} of the copy: ${finding.message}`;
+      const message = `Skipped ${plural(count, 'row')} of the copy: ${finding.message}`;
       return count === 0 ? [] : [{ level: 'warn' as const, ...finding, message }];
     });
   }

@@ -14,7 +14,7 @@ import {
   commandOn,
   errorText,
   exitCodeOfFindings,
-  mekName,
+  mekText,
   plural,
   rewrapCommand,
 } from './inspecting/findings.js';
@@ -193,14 +193,14 @@ function rotationCheck(
   if (!rotation) return [];
   const { state, startedAt, epoch } = rotation;
   const check = 'rotation';
-  const name = mekName(rotation);
+  const name = mekText(rotation);
   if (state === 'complete') {
     return [
       ok(check, `No rotation is running: the one to ${name} (epoch ${String(epoch)}) is complete`),
     ];
   }
   const message = `The rotation to ${name} (epoch ${String(epoch)}) is unfinished: ${state}, since ${startedAt}`;
-  if (sides.new && mekName(sides.new.mek) === name) {
+  if (sides.new && mekText(sides.new.mek) === name) {
     return [warn(check, message, { action: 'rewrap-deks continues it.' })];
   }
   const action = 'Finish it first; a rotation to another version would need --take-over:';
@@ -235,7 +235,7 @@ function censusChecks(
   if (!census || found.length > 0) return found;
   const { active, retired, wraps } = census;
   const versions = wraps.map(
-    (each) => `${plural(each.active + each.retired, 'row')} on ${mekName(each)}`,
+    (each) => `${plural(each.active + each.retired, 'row')} on ${mekText(each)}`,
   );
   const all = `${plural(active + retired, 'live row')}: ${versions.join(', ')}`;
   return [ok('census', all)];

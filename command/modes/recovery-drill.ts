@@ -13,8 +13,9 @@ import { EXIT } from '../command-line/exit-codes.js';
 import type { OpenCollection, OpenCopy, OpenProduct } from '../config/open-product.js';
 import { driveRun } from '../driving/drive-run.js';
 import type { Finding } from '../report/mode-report.js';
-import { askBefore, counted, rowsText } from './asking.js';
+import { askBefore, rowsText } from './asking.js';
 import { LostDeks, lossFindings, lostDekSchema } from './lost-deks.js';
+import { plural } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { readPrivateKey } from './private-key.js';
 import { required, runOptionsOf } from './run-flags.js';
@@ -143,7 +144,7 @@ function sampleFindings(
   return samples.flatMap(({ collection, withoutDek }) => {
     if (withoutDek === 0 || samplesFrom === 'copy') return [];
     const verb = withoutDek === 1 ? 'has' : 'have';
-    const message = `${counted(withoutDek, 'sample document')} of ${collection} ${verb} a DEK that is not in the copy`;
+    const message = `${plural(withoutDek, 'sample document')} of ${collection} ${verb} a DEK that is not in the copy`;
     const action =
       'Their DEKs were made after the copy, or the copy is not whole: compare the times';
     return [{ level: 'warn' as const, check: 'samples', message, action }];

@@ -1,5 +1,5 @@
 /** The options that flags describe. @module */
-import type { MekReference, RewrapTarget, RunOptions } from '@bytelyst/field-encrypt';
+import type { RewrapTarget, RunOptions } from '@bytelyst/field-encrypt';
 import { UsageError } from '../command-line/usage-error.js';
 import type { ModeContext } from './mode.js';
 
@@ -56,9 +56,4 @@ export function defined<Options extends object>(
 ): { readonly [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
   const present = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as ReturnType<typeof defined<Options>>;
-}
-
-/** As `--lost-mek` and findings write it. */
-export function mekText({ keyProvider, mekName, mekVersion }: MekReference): string {
-  return `${keyProvider}/${mekName}/${mekVersion}`;
 }

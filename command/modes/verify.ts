@@ -14,7 +14,7 @@ import {
   commandOn,
   errorText,
   exitCodeOfFindings,
-  mekName,
+  mekText,
   plural,
   rewrapCommand,
 } from './inspecting/findings.js';
@@ -102,7 +102,7 @@ async function scanTwice(
 function scanFinding([first, second]: readonly [Census, Census]): readonly Finding[] {
   const { rotation, active, retired } = second;
   if (!rotation || !first.settled || !second.settled) return [];
-  const message = `Two scans found ${plural(active + retired, 'live row')}, all on ${mekName(rotation)} at epoch ${String(rotation.epoch)}`;
+  const message = `Two scans found ${plural(active + retired, 'live row')}, all on ${mekText(rotation)} at epoch ${String(rotation.epoch)}`;
   return [{ level: 'ok', check: 'scans', message }];
 }
 
@@ -119,7 +119,7 @@ function targetFindings(context: ModeContext, { rotation }: Census): readonly Fi
     {
       level: 'fail',
       check: 'target',
-      message: `The target of the rotation record is ${mekName(rotation)}, not ${meant}`,
+      message: `The target of the rotation record is ${mekText(rotation)}, not ${meant}`,
       command: rewrapCommand(context, {
         ...rotation,
         ...(version !== undefined && { mekVersion: version }),

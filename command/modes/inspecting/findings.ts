@@ -59,6 +59,6 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
 
-export function mekName({ keyProvider, mekName: name, mekVersion }: MekReference): string {
+export function mekText({ keyProvider, mekName: name, mekVersion }: MekReference): string {
   return `${keyProvider}/${name}/${mekVersion}`;
 }

@@ -6,7 +6,7 @@ import type { OpenProduct } from '../../config/open-product.js';
 import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
 import type { View } from '../../report/view.js';
 import type { ModeContext } from '../mode.js';
-import { adoptCommand, commandOn, errorText, mekName, plural, rewrapCommand } from './findings.js';
+import { adoptCommand, commandOn, errorText, mekText, plural, rewrapCommand } from './findings.js';
 
 const count = z.number().int().min(0);
 const moment = z.iso.datetime();
@@ -74,7 +74,7 @@ export function rotationView(rotation: Rotation | undefined): View {
     facts: {
       state,
       epoch,
-      'MEK version': mekName(rotation),
+      'MEK version': mekText(rotation),
       started: startedAt,
       fenced: fencedAt,
       completed: completedAt,
@@ -91,7 +91,7 @@ export function censusViews(census: Census): readonly View[] {
     {
       title: 'DEKs by MEK version',
       rows: wraps.map((wrap) => ({
-        'MEK version': mekName(wrap),
+        'MEK version': mekText(wrap),
         active: wrap.active,
         retired: wrap.retired,
         'earlier wraps kept': wrap.previousWraps,
@@ -153,7 +153,7 @@ function unfinishedRotation(context: Pick<ModeContext, 'raw'>, rotation: Rotatio
   return {
     level: 'warn',
     check: 'rotation',
-    message: `The rotation to ${mekName(rotation)} (epoch ${String(epoch)}) is unfinished: ${state}, since ${startedAt}`,
+    message: `The rotation to ${mekText(rotation)} (epoch ${String(epoch)}) is unfinished: ${state}, since ${startedAt}`,
     action: 'Unless another process runs it now, finish it:',
     command: rewrapCommand(context, rotation),
   };
@@ -168,7 +168,7 @@ function censusFindings(
     found.push({
       level: 'warn',
       check: 'rows-behind',
-      message: `${plural(behind, 'row')} of the ${mekName(rotation)} rotation are behind: on another MEK version, or below epoch ${String(rotation.epoch)}`,
+      message: `${plural(behind, 'row')} of the ${mekText(rotation)} rotation are behind: on another MEK version, or below epoch ${String(rotation.epoch)}`,
       command: rewrapCommand(context, rotation),
     });
   }

@@ -5,7 +5,7 @@ import { UsageError } from '../../command-line/usage-error.js';
 import type { OpenProduct } from '../../config/open-product.js';
 import type { OpenProvider } from '../../config/providers.js';
 import type { Finding } from '../../report/mode-report.js';
-import { errorText, mekName } from '../inspecting/findings.js';
+import { errorText, mekText } from '../inspecting/findings.js';
 import type { ModeContext } from '../mode.js';
 import { required } from '../run-flags.js';
 import { fail, ok, warn } from './line.js';
@@ -78,7 +78,7 @@ function oldSide(
     ({ id, provider }) => id === keyProvider && provider.mekName === name,
   );
   if (opened) return { opened, mek };
-  return fail('old-version', `No provider of the configuration has ${mekName(mek)}`, {
+  return fail('old-version', `No provider of the configuration has ${mekText(mek)}`, {
     action: 'Add the provider that the rows are under now: without it no DEK can be unwrapped.',
   });
 }
@@ -99,7 +99,7 @@ async function roundTrip(
   { mek, opened: { provider } }: Side,
 ): Promise<Finding> {
   const canary = randomBytes(32);
-  const name = mekName(mek);
+  const name = mekText(mek);
   try {
     const wrap = await provider.wrapKey(canary, { mekVersion: mek.mekVersion, signal });
     const back = await provider.unwrapKey(wrap, { signal });
@@ -122,7 +122,7 @@ export function differenceOf(
 ): readonly Finding[] {
   if (!sides.old || !sides.new) return [];
   const check = 'versions';
-  const [before, after] = [mekName(sides.old.mek), mekName(sides.new.mek)];
+  const [before, after] = [mekText(sides.old.mek), mekText(sides.new.mek)];
   if (before !== after) return [ok(check, `The rotation goes from ${before} to ${after}`)];
   if (flags['old-mek-version'] === undefined && rotation?.state !== 'complete') {
     return [warn(check, `The rotation to ${after} is under way: rewrap-deks continues it`)];

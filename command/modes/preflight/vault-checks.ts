@@ -3,7 +3,7 @@ import type { KeyClient, KeyVaultKey } from '@azure/keyvault-keys';
 import { formatDuration } from '../../command-line/durations.js';
 import type { OpenVault } from '../../config/providers.js';
 import type { Finding } from '../../report/mode-report.js';
-import { errorText, mekName } from '../inspecting/findings.js';
+import { errorText, mekText } from '../inspecting/findings.js';
 import type { ModeContext } from '../mode.js';
 import { fail, ok, unseen, warn } from './line.js';
 import type { Side, Sides } from './mek-checks.js';
@@ -16,8 +16,8 @@ export async function vaultChecks(context: ModeContext, sides: Sides): Promise<r
   const seen = new Set<string>();
   for (const name of ['old', 'new'] as const) {
     const side = sides[name];
-    if (!side || seen.has(mekName(side.mek))) continue;
-    seen.add(mekName(side.mek));
+    if (!side || seen.has(mekText(side.mek))) continue;
+    seen.add(mekText(side.mek));
     findings.push(...(await sideChecks(context, side, seen)));
   }
   return findings;
@@ -30,10 +30,10 @@ async function sideChecks(
 ): Promise<readonly Finding[]> {
   const { mek, opened } = side;
   const { vault, kind, describe } = opened;
-  if (kind === 'env') return [ok('version-dates', `${mekName(mek)}: ${describe} have no dates`)];
+  if (kind === 'env') return [ok('version-dates', `${mekText(mek)}: ${describe} have no dates`)];
   if (!vault) {
     return [
-      unseen('version-dates', `${mekName(mek)}: ${describe} does not show its dates`, {
+      unseen('version-dates', `${mekText(mek)}: ${describe} does not show its dates`, {
         action: 'Check that the version is enabled, and when it expires.',
       }),
     ];
@@ -60,10 +60,10 @@ async function keyChecks(
   try {
     const options = { version: mek.mekVersion, abortSignal: signal };
     const key = await client.getKey(vault.mekName, options);
-    return [...dateChecks(mekName(mek), key, clock.wallMs()), protectionCheck(mekName(mek), key)];
+    return [...dateChecks(mekText(mek), key, clock.wallMs()), protectionCheck(mekText(mek), key)];
   } catch (error) {
     signal.throwIfAborted();
-    const name = mekName(mek);
+    const name = mekText(mek);
     if (isOfDisabledKey(error)) return [fail('version-dates', `${name} is disabled`, ENABLE)];
     const { message, action } = unread(error, vault, mek.mekVersion);
     return ['version-dates', 'protection'].map((check) => unseen(check, message, { action }));
