@@ -6,6 +6,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/"?allowUnknown: true"?/g, '--allow-unknown'],
   [/"?takeOver: true"?/g, '--take-over'],
   [/"withoutOpening"/g, '--lost-mek'],
+  [
+    /"(?:target|mek)" may belong to several key providers; name one of:/g,
+    'The MEK version may belong to several key providers: pass --key-provider with one of',
+  ],
   [/\bprunePreviousWraps\b/g, 'encrypt-migrate prune'],
   [/\bimportDekRows\b/g, 'encrypt-migrate import-rows'],
   [/\brewrapAllDeks\b/g, 'encrypt-migrate rewrap-deks'],

@@ -8,7 +8,7 @@ import { resultSchema } from '../../../command/modes/rewrap-deks.js';
 import { fingerprint } from '../../support/command-fingerprint.js';
 import { reportIn } from '../../support/command-report.js';
 import { printedCommands, runPrinted, stopAt } from '../../support/command-stop.js';
-import { CommandWorld } from '../../support/command-world.js';
+import { CommandWorld, type WorldConfig } from '../../support/command-world.js';
 
 const NOTES = 6;
 const CONFIG = 'encrypt-migrate.config.json';
@@ -161,6 +161,23 @@ describe('rewrap-deks', () => {
       `error This brings ${String(NOTES)} DEK rows of notelett under the MEK version ${world.versions.new}, although a rotation to another version may be unfinished. This asks before it begins`,
     );
     expect(await rewrap('--take-over', '--yes')).toMatchObject({ code: 0 });
+  });
+
+  it('moves to the provider that --key-provider names, where there are several', async () => {
+    const config = JSON.parse(readFileSync(join(world.folder, CONFIG), 'utf8')) as WorldConfig;
+    const [env] = config.products.notelett.providers;
+    const other = { type: 'env', id: 'other', key: { env: 'NOTES_KEY' } };
+    const old = { ...env, key: { env: 'NOTES_PREVIOUS_KEYS' }, previousKeys: undefined };
+    Object.assign(config.products.notelett, { providers: [old, other] });
+    world.write(CONFIG, JSON.stringify(config));
+    const refused = await rewrap();
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.stderr).toBe(
+      'error The MEK version may belong to several key providers: pass --key-provider with one of env/env, other/env\n',
+    );
+    expect(await rewrap('--key-provider', 'other')).toMatchObject({ code: 0 });
+    const providers = (await world.rows()).map(({ keyProvider }) => keyProvider);
+    expect(providers).toEqual(Array(NOTES).fill('other'));
   });
 
   it('is shared by processes, each with its part', async () => {
