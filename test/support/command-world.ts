@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -224,17 +224,6 @@ export class CommandWorld implements AsyncDisposable {
   async rows(): Promise<readonly Record<string, unknown>[]> {
     const { items } = await this.dekStore.list({ product: PRODUCT }, { pageSize: 10_000 });
     return items.map(({ value }) => value as Record<string, unknown>);
-  }
-
-  /** The bytes of both files, with what SQLite keeps beside them. */
-  bytes(): readonly string[] {
-    const suffixes = ['', '-wal', '-journal'];
-    return ['deks.sqlite', 'notes.sqlite'].flatMap((name) =>
-      suffixes.map((suffix) => {
-        const file = join(this.folder, name + suffix);
-        return existsSync(file) ? readFileSync(file).toString('base64') : '';
-      }),
-    );
   }
 
   /** @returns Its path. */

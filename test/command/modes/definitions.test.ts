@@ -2,6 +2,7 @@ import { readRecords } from '@bytelyst/field-encrypt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/definitions.js';
 import { reportIn } from '../../support/command-report.js';
+import { fingerprint } from '../../support/command-fingerprint.js';
 import { CommandWorld, PRODUCT, type WorldOptions } from '../../support/command-world.js';
 
 interface Definition {
@@ -91,7 +92,7 @@ describe('definitions', () => {
 
   it('does not record without a yes, and writes nothing in a dry run', async () => {
     await made({ fields: ['body', 'tags[]', 'title'] });
-    const before = world.bytes();
+    const before = fingerprint(world);
     const refused = await definitions('--register');
     expect(refused.code).toBe(2);
     expect(refused.report.error?.message).toBe(
@@ -102,7 +103,7 @@ describe('definitions', () => {
     expect(report.result).toMatchObject({
       registered: [{ collection: 'notes', paths: ['title'] }],
     });
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
   });
 
   it('records nothing where the record refuses the configuration', async () => {
@@ -115,10 +116,10 @@ describe('definitions', () => {
 
   it('keeps a path under which something is sealed, and names the documents in a dry run too', async () => {
     await made({ fields: ['body'], former: ['tags[]'] });
-    const before = world.bytes();
+    const before = fingerprint(world);
     const dry = await definitions('--forget', '--dry-run');
     expect(dry.code).toBe(1);
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
     const { code, report, stderr } = await definitions('--forget', '--yes');
     expect(code).toBe(1);
     expect(stderr).toContain('DEFINITION_MISMATCH');
@@ -144,13 +145,13 @@ describe('definitions', () => {
 
   it('has nothing to do where nothing differs', async () => {
     await made({ fields: ['body', 'tags[]'] });
-    const before = world.bytes();
+    const before = fingerprint(world);
     for (const flag of ['--register', '--forget']) {
       const { code, report } = await definitions(flag);
       expect(code).toBe(0);
       expect(report.findings).toEqual([]);
     }
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
   });
 
   it('refuses both steps at once', async () => {

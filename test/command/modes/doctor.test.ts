@@ -1,6 +1,7 @@
 import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/doctor.js';
+import { fingerprint } from '../../support/command-fingerprint.js';
 import { reportIn } from '../../support/command-report.js';
 import {
   CommandWorld,
@@ -220,10 +221,10 @@ describe('doctor', () => {
 
   it('needs no key, and writes nothing', async () => {
     await made({ plainNotes: 1 });
-    const before = world.bytes();
+    const before = fingerprint(world);
     const env = { NOTES_KEY: undefined, NOTES_PREVIOUS_KEYS: undefined };
     expect(await world.run(['doctor'], { env })).toMatchObject({ code: 3 });
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
   });
 });
 

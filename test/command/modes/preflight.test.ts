@@ -3,6 +3,7 @@ import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/preflight.js';
 import { reportIn } from '../../support/command-report.js';
+import { fingerprint } from '../../support/command-fingerprint.js';
 import { CommandWorld, type StartOptions, type WorldOptions } from '../../support/command-world.js';
 
 let world: CommandWorld;
@@ -226,9 +227,9 @@ describe('preflight', () => {
 
   it('writes nothing', async () => {
     await made({ plainNotes: 1 });
-    const before = world.bytes();
+    const before = fingerprint(world);
     await preflight();
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
   });
 });
 

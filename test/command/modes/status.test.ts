@@ -2,6 +2,7 @@ import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/status.js';
 import { reportIn } from '../../support/command-report.js';
+import { fingerprint } from '../../support/command-fingerprint.js';
 import { CommandWorld, type WorldOptions } from '../../support/command-world.js';
 
 let world: CommandWorld;
@@ -149,9 +150,9 @@ describe('status', () => {
 
   it('writes nothing', async () => {
     await made({ notes: 2, plainNotes: 1 });
-    const before = world.bytes();
+    const before = fingerprint(world);
     await status();
-    expect(world.bytes()).toEqual(before);
+    expect(fingerprint(world)).toEqual(before);
   });
 });
 
