@@ -2,7 +2,6 @@
 import type { RunCounts, RunSummary } from '@bytelyst/field-encrypt';
 import type { Output } from '../report/output.js';
 import type { ProgressEvent } from '../report/progress.js';
-import { reportedError } from '../report/reported-json.js';
 
 /** What the driver needs of an event; the event keeps its other properties. */
 interface RunEvent extends ProgressEvent {
@@ -48,7 +47,8 @@ export async function driveRun<Summary extends RunSummary>(
       if (value.type === 'begun') driver.hasBegun = true;
       if (value.type === 'failed') printFailure(driver, value, printed);
       counts = value.counts ?? counts;
-      await output.event(value);
+      const drained = output.event(value);
+      if (drained) await drained;
     }
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
@@ -64,7 +64,6 @@ function printFailure(
   const name = dekId ?? JSON.stringify(key ?? {});
   if (printed.has(name)) return;
   if (printed.size < MOST_REMEMBERED) printed.add(name);
-  const { code, message } = reportedError(error);
   const who = dekId ?? (documentKeys ? name : 'a document (its key: --document-keys)');
-  output.failure(`${who}: ${code === undefined ? '' : `${code}: `}${message}`);
+  output.failure(who, error);
 }

@@ -8,7 +8,7 @@ import { loadConfig } from '../config/config-file.js';
 import { openProduct, type OpenProduct } from '../config/open-product.js';
 import { once } from '../config/opening.js';
 import { exitCodeOf } from '../driving/exit-code-of.js';
-import { type Stopping, stopOnSignals } from '../driving/interruption.js';
+import { Interruption, type Stopping, stopOnSignals } from '../driving/interruption.js';
 import { VaultMeter } from '../driving/vault-meter.js';
 import type { ModeContext, ModeOutcome } from '../modes/mode.js';
 import { flagsOf, modeOf, type ModeName } from '../modes/mode-table.js';
@@ -196,8 +196,7 @@ class RunningMode {
       const outcome = await run(context);
       return { outcome, error: outcome.error };
     } catch (error) {
-      const isStopped =
-        context.signal.aborted || (error instanceof Error && error.name === 'Interruption');
+      const isStopped = context.signal.aborted || error instanceof Interruption;
       const exitCode = isStopped ? EXIT.interrupted : exitCodeOf(error, context.hasBegun);
       const command = commandText(mode, context.resumeFlags);
       const mayResume =

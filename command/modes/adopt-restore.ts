@@ -1,5 +1,4 @@
 /** Makes a DEK store that was restored from a backup safe to write to. @module */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AdoptEvent, adoptRestoredStore, type AdoptSummary } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
@@ -13,6 +12,7 @@ import { askBefore, documentsText, rowsText } from './asking.js';
 import { chosenCollections } from './collection-runs.js';
 import { plural } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
+import { readNamedFile } from './named-file.js';
 import { defined, optionalMek, runOptionsOf } from './run-flags.js';
 import { runsOutcome, runsSchema } from './run-report.js';
 import { tapped } from './tapped.js';
@@ -86,7 +86,9 @@ const DEK_OR_SCOPE = /^[0-9a-f]{32}(\.[1-9][0-9]{0,15})?$/;
 function shreddedIds({ flags, folder }: ModeContext): readonly string[] | undefined {
   const file = flags['shred-again'];
   if (file === undefined) return undefined;
-  const lines = linesOf(resolve(folder, file), file);
+  const path = resolve(folder, file);
+  const text = readNamedFile({ path, file, flag: 'shred-again' }).toString();
+  const lines = text.split('\n').map((line) => line.trim());
   const wrong = lines.findIndex((line) => line !== '' && !DEK_OR_SCOPE.test(line));
   if (wrong >= 0) {
     throw new UsageError(
@@ -96,17 +98,6 @@ function shreddedIds({ flags, folder }: ModeContext): readonly string[] | undefi
   const ids = lines.filter((line) => line !== '');
   if (ids.length > 0) return ids;
   throw new UsageError(`--shred-again: the file ${file} names no id: leave the flag out`);
-}
-
-function linesOf(path: string, file: string): readonly string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .map((line) => line.trim());
-  } catch (error) {
-    const { code = 'an error' } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--shred-again: the file ${file} cannot be read (${code})`);
-  }
 }
 
 /** DEKs without a live row, and documents that are newer than their row. */

@@ -7,23 +7,20 @@ import type { OpenCollection } from '../config/open-product.js';
 import { driveRun } from '../driving/drive-run.js';
 import { exitCodeOf } from '../driving/exit-code-of.js';
 import type { Finding, NextStep } from '../report/mode-report.js';
+import { chosenNames } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { type LabelledRun, runsOutcome } from './run-report.js';
 
 /** The collections of `--collection`, or all of the product. */
-export async function chosenCollections({
-  flags,
-  mode,
-  product,
-}: ModeContext): Promise<readonly OpenCollection[]> {
-  const opened = await product();
-  const names = new Set(flags.collection ?? opened.collections);
-  if (names.size === 0) {
+export async function chosenCollections(context: ModeContext): Promise<readonly OpenCollection[]> {
+  const opened = await context.product();
+  const names = await chosenNames(context, opened);
+  if (names.length === 0) {
     throw new UsageError(
-      `The configuration of ${opened.product} has no collections, and ${mode} works on their documents: add "collections"`,
+      `The configuration of ${opened.product} has no collections, and ${context.mode} works on their documents: add "collections"`,
     );
   }
-  return Promise.all([...names].map((name) => opened.collection(name)));
+  return Promise.all(names.map((name) => opened.collection(name)));
 }
 
 /** A run of the library over one collection. */

@@ -6,14 +6,13 @@ import { UsageError } from '../command-line/usage-error.js';
 import type { OpenProduct } from '../config/open-product.js';
 import { driveRun } from '../driving/drive-run.js';
 import {
-  compareAll,
+  compareChosen,
   type ComparedDefinitions,
   definitionSchema,
   definitionsView,
   type ReportedDefinition,
-  undeclared,
 } from './inspecting/definition-records.js';
-import { chosenCollections, exitCodeOfFindings } from './inspecting/findings.js';
+import { chosenNames, exitCodeOfFindings } from './inspecting/findings.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { runOptionsOf } from './run-flags.js';
 import { type LabelledRun, runsOutcome, runsSchema } from './run-report.js';
@@ -49,14 +48,8 @@ async function compare(context: ModeContext, product: OpenProduct): Promise<Comp
   const { signal, flags } = context;
   const allowEmpty = flags['allow-empty'] ?? false;
   const records = await readRecords(await product.search(), { signal, allowEmpty });
-  const names = await chosenCollections(context, product);
-  const compared = await compareAll(context, product, names);
-  if (flags.collection !== undefined) return compared;
-  const others = undeclared(product, records);
-  return {
-    definitions: [...compared.definitions, ...others.definitions],
-    findings: [...compared.findings, ...others.findings],
-  };
+  const names = await chosenNames(context, product);
+  return compareChosen(context, product, { names, records });
 }
 
 type Done = Omit<z.output<typeof resultSchema>, 'definitions'>;

@@ -8,7 +8,7 @@ import type { View } from '../report/view.js';
 import { collectionSchema, searchCollections } from './doctor/collection-search.js';
 import { unreadableFindings, unreadableRows, unreadableSchema } from './doctor/unreadable-rows.js';
 import { compareAll, definitionSchema, undeclared } from './inspecting/definition-records.js';
-import { chosenCollections } from './inspecting/findings.js';
+import { chosenNames } from './inspecting/findings.js';
 import {
   leaseFindings,
   leaseSchema,
@@ -35,7 +35,7 @@ type Result = z.input<typeof resultSchema>;
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { signal, clock } = context;
   const product = await context.product();
-  const names = await chosenCollections(context, product);
+  const names = await chosenNames(context, product);
   const search = await product.search();
   const records = await readRecords(search, { signal });
   const census = await censusBeside(context, product, records);

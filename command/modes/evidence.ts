@@ -1,9 +1,10 @@
 /** The file with the bytes of a row that is given up. @module */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../command-line/usage-error.js';
 import { NewFile } from '../report/new-file.js';
+import { readNamedFile } from './named-file.js';
 
 export class Evidence {
   /** As the operator named it. */
@@ -40,11 +41,7 @@ export class Evidence {
   }
 
   #digestOfFile(): string {
-    try {
-      return createHash('sha256').update(readFileSync(this.#path)).digest('hex');
-    } catch (error) {
-      const { code = 'an error' } = error as NodeJS.ErrnoException;
-      throw new UsageError(`--evidence: the file ${this.file} cannot be read (${code})`);
-    }
+    const bytes = readNamedFile({ path: this.#path, file: this.file, flag: 'evidence' });
+    return createHash('sha256').update(bytes).digest('hex');
   }
 }

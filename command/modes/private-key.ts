@@ -1,9 +1,9 @@
 /** Reads the private recovery key of a command. @module */
 import { createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../command-line/usage-error.js';
 import type { ModeContext } from './mode.js';
+import { readNamedFile } from './named-file.js';
 
 export interface PrivateKey {
   /** PEM. */
@@ -26,12 +26,7 @@ export function readPrivateKey(context: ModeContext, file: string): PrivateKey {
 }
 
 function textOf({ folder }: ModeContext, file: string): string {
-  try {
-    return readFileSync(resolve(folder, file), 'utf8');
-  } catch (error) {
-    const { code = 'an error' } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--private-key: the file ${file} cannot be read (${code})`);
-  }
+  return readNamedFile({ path: resolve(folder, file), file, flag: 'private-key' }).toString();
 }
 
 function passphraseOf({ flags, env }: ModeContext): Pick<PrivateKey, 'passphrase'> {

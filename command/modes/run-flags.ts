@@ -18,6 +18,13 @@ export function runOptionsOf({ flags, signal }: ModeContext): RunOptions {
   };
 }
 
+const EVERY_FAILURE = 1_000_000_000;
+
+/** A dry run that counts every failure, and does not stop at the first hundred. */
+export function countingDryRun(context: ModeContext): RunOptions {
+  return { ...runOptionsOf(context), dryRun: true, maxFailures: EVERY_FAILURE };
+}
+
 /** A MEK version, with the provider where one is named. */
 export function namedMek({ flags }: Pick<ModeContext, 'flags'>, mekVersion: string): RewrapTarget {
   return {

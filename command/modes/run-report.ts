@@ -110,7 +110,6 @@ function stateOf(summary: RunSummary | undefined): string {
 
 interface Estimated {
   readonly estimate?: {
-    readonly items?: number;
     readonly vaultOps: number;
     readonly leastMs?: number;
   };

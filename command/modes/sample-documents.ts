@@ -2,7 +2,6 @@
 import { type FieldEncryptor, isFieldEncryptionError } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenCollection } from '../config/open-product.js';
-import { reportedError } from '../report/reported-json.js';
 import type { ModeContext } from './mode.js';
 
 const PAGE_SIZE = 1_000;
@@ -85,8 +84,7 @@ async function open(
     if (signal.aborted) throw error;
     const key = Object.fromEntries(definition.key.map((name) => [name, document[name]]));
     const who = documentKeys ? JSON.stringify(key) : 'a sample document (its key: --document-keys)';
-    const { code, message } = reportedError(error);
-    output.failure(`${who}: ${code === undefined ? '' : `${code}: `}${message}`);
+    output.failure(who, error);
     const hasNoDek = isFieldEncryptionError(error) && error.code === 'DEK_NOT_FOUND';
     return hasNoDek ? 'withoutDek' : 'failed';
   }

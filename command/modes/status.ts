@@ -1,16 +1,13 @@
 /** Shows the state of a product, what is unfinished, and the commands that finish it. @module */
 import { type Census, readRecords, type ProductRecords } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
-import type { OpenProduct } from '../config/open-product.js';
 import type { View } from '../report/view.js';
 import {
-  type ComparedDefinitions,
-  compareAll,
+  compareChosen,
   definitionSchema,
   definitionsView,
-  undeclared,
 } from './inspecting/definition-records.js';
-import { chosenCollections, exitCodeOfFindings } from './inspecting/findings.js';
+import { chosenNames, exitCodeOfFindings } from './inspecting/findings.js';
 import {
   leaseFindings,
   leaseSchema,
@@ -46,12 +43,12 @@ export const resultSchema = z.strictObject({
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { signal, clock } = context;
   const product = await context.product();
-  const names = await chosenCollections(context, product);
+  const names = await chosenNames(context, product);
   const search = await product.search();
   const records = await readRecords(search, { signal });
   const census = await censusBeside(context, product, records);
   const plaintext = await countCollections(context, product, names);
-  const definitions = await definitionsOf(context, product, records);
+  const definitions = await compareChosen(context, product, { names, records });
   const leases = reportedLeases(records, clock.wallMs());
   const reencryptions = reportedReencryptions(records, leases);
   const findings = [
@@ -76,20 +73,6 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
     ...(findings.length === 0 ? [{ text: 'Nothing is unfinished.' }] : []),
   ].filter((view) => view !== undefined);
   return { exitCode: exitCodeOfFindings(findings), result, views, findings };
-}
-
-async function definitionsOf(
-  context: ModeContext,
-  product: OpenProduct,
-  records: ProductRecords,
-): Promise<ComparedDefinitions> {
-  const compared = await compareAll(context, product, await chosenCollections(context, product));
-  if (context.flags.collection !== undefined) return compared;
-  const others = undeclared(product, records);
-  return {
-    definitions: [...compared.definitions, ...others.definitions],
-    findings: [...compared.findings, ...others.findings],
-  };
 }
 
 function rowViews({ rotation }: ProductRecords, census: Census | undefined): readonly View[] {

@@ -10,7 +10,7 @@ import {
   sampleSchema,
 } from './inspecting/document-sample.js';
 import {
-  chosenCollections,
+  chosenNames,
   commandOn,
   errorText,
   exitCodeOfFindings,
@@ -42,7 +42,7 @@ const DEFAULT_SAMPLE = 20;
 export async function run(context: ModeContext): Promise<ModeOutcome> {
   const { signal, flags } = context;
   const product = await context.product();
-  const names = await chosenCollections(context, product);
+  const names = await chosenNames(context, product);
   const search = await product.search();
   const records = await readRecords(search, { signal });
   const scans = await scanTwice(context, product);

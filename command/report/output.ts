@@ -5,7 +5,7 @@ import type { Clock } from '@bytelyst/field-encrypt';
 import { Progress, type ProgressEvent, type VaultFigures } from './progress.js';
 import type { Colors } from './colors.js';
 import type { ModeReport } from './mode-report.js';
-import { reportedJson } from './reported-json.js';
+import { reportedError, reportedJson } from './reported-json.js';
 import { findingText, nextText, viewText, type View } from './view.js';
 
 export type Format = 'json' | 'jsonl' | 'table';
@@ -44,18 +44,20 @@ export class Output {
   }
 
   /** A failure: it is printed with `--quiet` too. */
-  failure(text: string): void {
-    this.#line(`${this.#settings.colors.err.red('failed')} ${text}`);
+  failure(who: string, error: unknown): void {
+    const { code, message } = reportedError(error);
+    const text = code === undefined ? message : `${code}: ${message}`;
+    this.#line(`${this.#settings.colors.err.red('failed')} ${who}: ${text}`);
   }
 
-  /** Waits while the reader of standard output is slower than the run: events do not pile up in memory. */
-  async event(event: ProgressEvent): Promise<void> {
+  /** @returns What to wait for where the reader is slower than the run: events do not pile up in memory. */
+  event(event: ProgressEvent): Promise<unknown> | undefined {
     const { format, stdout, documentKeys } = this.#settings;
     this.#progress?.event(event);
-    if (format !== 'jsonl') return;
+    if (format !== 'jsonl') return undefined;
     const line = `${reportedJson({ schema: 1, ...event }, documentKeys)}\n`;
-    if (!stdout.write(line) && !stdout.destroyed)
-      await once(stdout, 'drain').catch(() => undefined);
+    if (stdout.write(line) || stdout.destroyed) return undefined;
+    return once(stdout, 'drain').catch(() => undefined);
   }
 
   /** Removes what is live, so that a question can be asked. */

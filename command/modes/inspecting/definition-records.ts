@@ -62,6 +62,21 @@ export async function compareAll(
   return { definitions, findings };
 }
 
+/** Of these collections; without `--collection` also of those that are recorded and not configured. */
+export async function compareChosen(
+  context: ModeContext,
+  product: OpenProduct,
+  { names, records }: { readonly names: readonly string[]; readonly records: ProductRecords },
+): Promise<ComparedDefinitions> {
+  const compared = await compareAll(context, product, names);
+  if (context.flags.collection !== undefined) return compared;
+  const others = undeclared(product, records);
+  return {
+    definitions: [...compared.definitions, ...others.definitions],
+    findings: [...compared.findings, ...others.findings],
+  };
+}
+
 /** Collections that have a record, and that the configuration does not have. */
 export function undeclared(
   product: OpenProduct,

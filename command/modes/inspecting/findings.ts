@@ -44,7 +44,7 @@ export function errorText(error: unknown): string {
 }
 
 /** The collections of --collection, or all. @throws UsageError for one that is not configured. */
-export async function chosenCollections(
+export async function chosenNames(
   { flags }: Pick<ModeContext, 'flags'>,
   product: OpenProduct,
 ): Promise<readonly string[]> {

@@ -12,7 +12,7 @@ import { driveRun } from '../../driving/drive-run.js';
 import { exitCodeOf } from '../../driving/exit-code-of.js';
 import type { Finding } from '../../report/mode-report.js';
 import type { ModeContext } from '../mode.js';
-import { defined } from '../run-flags.js';
+import { countingDryRun } from '../run-flags.js';
 import { tapped } from '../tapped.js';
 import { commandOn, errorText, plural } from './findings.js';
 
@@ -33,7 +33,6 @@ export interface OpenedWraps {
   readonly finding: Finding;
 }
 
-const EVERY_FAILURE = 1_000_000_000;
 const CHECK = 'wraps';
 
 /**
@@ -76,7 +75,6 @@ async function dryRun(
   context: ModeContext,
   encryption: EncryptionContext,
 ): Promise<ReturnType<typeof rewrapAllDeks>> {
-  const { flags, signal } = context;
   const target = new EnvKeyProvider({
     id: `verify-${randomBytes(8).toString('hex')}`,
     key: randomBytes(32).toString('hex'),
@@ -85,16 +83,9 @@ async function dryRun(
   return rewrapAllDeks(
     { ...encryption, keyProviders: [...encryption.keyProviders, target] },
     {
+      ...countingDryRun(context),
       target: { keyProvider: target.id, mekVersion },
-      dryRun: true,
       takeOver: true,
-      maxFailures: EVERY_FAILURE,
-      signal,
-      ...defined({
-        concurrency: flags.concurrency,
-        maxVaultOpsPerSecond: flags['max-vault-ops'],
-        reserveForTraffic: flags['reserve-for-traffic'],
-      }),
     },
   );
 }

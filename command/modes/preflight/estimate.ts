@@ -10,7 +10,7 @@ import { driveRun } from '../../driving/drive-run.js';
 import type { Finding } from '../../report/mode-report.js';
 import { commandOn, errorText, plural } from '../inspecting/findings.js';
 import type { ModeContext } from '../mode.js';
-import { defined } from '../run-flags.js';
+import { countingDryRun, defined } from '../run-flags.js';
 import { fail, ok } from './line.js';
 import type { Side } from './mek-checks.js';
 
@@ -32,7 +32,6 @@ export interface Estimated {
 }
 
 const CHECK = 'estimate';
-const EVERY_FAILURE = 1_000_000_000;
 
 export async function estimateRotation(
   context: ModeContext,
@@ -41,15 +40,9 @@ export async function estimateRotation(
 ): Promise<Estimated> {
   const { flags, signal } = context;
   const events = rewrapAllDeks(encryption, {
+    ...countingDryRun(context),
     target: mek,
-    dryRun: true,
-    maxFailures: EVERY_FAILURE,
-    signal,
-    ...defined({
-      sourceVersion: flags['old-mek-version'],
-      maxVaultOpsPerSecond: flags['max-vault-ops'],
-      reserveForTraffic: flags['reserve-for-traffic'],
-    }),
+    ...defined({ sourceVersion: flags['old-mek-version'] }),
   });
   try {
     // A copy: nothing begins that could have been written.
