@@ -18,7 +18,7 @@ export interface Stopping {
   readonly signal: AbortSignal;
   /** Stops as a signal of the system does. */
   readonly stop: (cause: string) => void;
-  /** Signals are the system's again. */
+  /** The mode is over. Signals are the system's again, unless one came: the process ends by its exit code then. */
   readonly end: () => void;
 }
 
@@ -46,6 +46,7 @@ export function stopOnSignals(
       if (!controller.signal.aborted) stop(cause);
     },
     end: () => {
+      if (controller.signal.aborted) return;
       signals.off('SIGINT', stop);
       signals.off('SIGTERM', stop);
     },

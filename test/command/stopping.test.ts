@@ -79,6 +79,24 @@ describe('stopping the command', () => {
     expect(new Set(versions)).toEqual(new Set([world.versions.old]));
   });
 
+  it('again while the result of the stopped mode is printed ends it with the same code', async () => {
+    await using world = await CommandWorld.make({ notes: NOTES });
+    const file = world.write(
+      'signals.mjs',
+      `const write = process.stdout.write.bind(process.stdout);
+      process.stdout.write = (text, ...rest) => {
+        if (text.includes('"scanned":1,')) process.emit('SIGINT', 'SIGINT');
+        if (text.includes('"type":"report"')) process.kill(process.pid, 'SIGTERM');
+        return write(text, ...rest);
+      };`,
+    );
+    const args = slowly(['rewrap-deks', '--new-mek-version', world.versions.new]);
+    const { code, stderr } = await world.run(args, { env: { NODE_OPTIONS: `--import=${file}` } });
+    expect({ code, stderr }).toMatchObject({ code: 130 });
+    const resumed = await world.run(resumeOf(stderr));
+    expect(resumed, resumed.stderr).toMatchObject({ code: 0 });
+  });
+
   it('of the reader of its output stops it cleanly', async () => {
     await using world = await CommandWorld.make({ notes: NOTES });
     const args = slowly(['rewrap-deks', '--new-mek-version', world.versions.new]);
