@@ -4,6 +4,7 @@ export default defineConfig({
   entry: [
     'src/index.ts',
     'src/adapters.ts',
+    'src/audit-sinks/index.ts',
     'src/azure/cosmos/index.ts',
     'src/azure/key-vault/index.ts',
     'src/sqlite/index.ts',

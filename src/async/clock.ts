@@ -33,6 +33,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** The same as `clock.sleep`, for work in the background: it does not keep the process alive. */
+export function restFor(clock: Clock, durationMs: number, signal: AbortSignal): Promise<void> {
+  if (clock !== systemClock) return clock.sleep(durationMs, signal);
+  return sleepFor(durationMs, undefined, { signal: ownSignal(signal), ref: false });
+}
+
 /** One instant on both scales of a clock. */
 export interface Moment {
   readonly wallMs: number;

@@ -58,6 +58,8 @@ export type StoreErrorCode =
 export type PlainErrorCode =
   | 'ABANDON_REFUSED'
   | 'ADAPTER_CONTRACT'
+  | 'AUDIT_FAILED'
+  | 'AUDIT_FULL'
   | 'BACKFILL_UNFINISHED'
   | 'CIPHER_STALE'
   | 'CONTENDED'

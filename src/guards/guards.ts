@@ -18,6 +18,15 @@ export function requireText(name: string, value: unknown): asserts value is stri
   if (typeof value !== 'string') throw mismatch(name, 'a string', value);
 }
 
+/** Bytes, or a text that stands for its UTF-8. */
+export function requireBytesOrText(
+  name: string,
+  value: unknown,
+): asserts value is string | Uint8Array {
+  if (typeof value === 'string' || value instanceof Uint8Array) return;
+  throw mismatch(name, 'a string or bytes', value);
+}
+
 export function requireIntegerBetween(
   name: string,
   value: unknown,

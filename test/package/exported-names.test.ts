@@ -25,7 +25,8 @@ function exported(file: string): readonly string[] {
 it.each([
   ['.', 'src/index.ts'],
   ['./adapters', 'src/adapters.ts'],
+  ['./audit', 'src/audit-sinks/index.ts'],
 ])('the exports of "%s" are those that are listed', (entry, file) => {
-  expect(listed(entry).length).toBeGreaterThan(20);
+  expect(listed(entry).length).toBeGreaterThan(5);
   expect([...exported(file)].sort()).toEqual([...listed(entry)].sort());
 });

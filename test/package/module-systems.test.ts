@@ -70,7 +70,7 @@ describe('plain Node', () => {
     expect(stdout).toBe('true\n');
   });
 
-  it.each(['adapters', 'sqlite', 'testing', 'azure/cosmos', 'azure/key-vault'])(
+  it.each(['adapters', 'audit', 'sqlite', 'testing', 'azure/cosmos', 'azure/key-vault'])(
     'loads %s with require()',
     async (entry) => {
       const project = projectOf('commonjs', ['@azure/keyvault-keys']);

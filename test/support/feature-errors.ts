@@ -1,3 +1,4 @@
+import { auditErrors } from './audit-errors.js';
 import { boundErrors } from './bound-errors.js';
 import { envelopeErrors } from './envelope-errors.js';
 import { migrationErrors } from './migration-errors.js';
@@ -9,6 +10,7 @@ import { weakKeyErrors } from './weak-key-errors.js';
 
 /** The codes that one feature alone raises, each provoked, with its message. */
 export const featureErrors = {
+  ...auditErrors,
   ...boundErrors,
   ...envelopeErrors,
   ...migrationErrors,

@@ -8,6 +8,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, readonly [before: number, after: nu
   ABANDON_REFUSED: [3, 1],
   ADAPTER_CONTRACT: [3, 1],
   ALREADY_EXISTS: [3, 1],
+  AUDIT_FAILED: [3, 1],
+  AUDIT_FULL: [3, 1],
   BACKFILL_UNFINISHED: [3, 1],
   CIPHER_STALE: [3, 1],
   CONFIGURATION_INVALID: [2, 2],
