@@ -49,9 +49,13 @@ export function readAuditOptions(options: AuditOptions): AuditOptions {
   if (user !== undefined) requireIdentifier('audit.user', user);
   if (parentId !== undefined) requireIdentifier('audit.parentId', parentId);
   if (failures !== undefined) requireBoolean('audit.failures', failures);
-  if (traceparent !== undefined && !TRACEPARENT.test(String(traceparent)))
+  if (traceparent !== undefined && !isTraceparent(traceparent))
     throw new TypeError('"audit.traceparent" expected a traceparent of W3C Trace Context');
   return own;
+}
+
+function isTraceparent(value: unknown): boolean {
+  return typeof value === 'string' && TRACEPARENT.test(value);
 }
 
 /** The events of one sink, with the numbers of their source. */
@@ -74,6 +78,9 @@ class SinkQueue {
       this.#written += 1;
     });
   }
+
+  /** Operations that this process has recorded as taken over: two may begin at once. */
+  readonly takenOver = new Set<string>();
 
   unfinished(): Promise<readonly AuditEvent[]> {
     return this.#next(async () => (await this.#sink.unfinished?.()) ?? []);
@@ -149,5 +156,18 @@ export class AuditTrail {
   /** The starts of operations of processes that are gone. */
   unfinished(): Promise<readonly AuditEvent[]> {
     return this.#queue.unfinished();
+  }
+
+  /** Records a takeover of this operation, unless another operation of this process has. */
+  async once(operationId: string, write: () => Promise<void>): Promise<void> {
+    const { takenOver } = this.#queue;
+    if (takenOver.has(operationId)) return;
+    takenOver.add(operationId);
+    try {
+      await write();
+    } catch (error) {
+      takenOver.delete(operationId);
+      throw error;
+    }
   }
 }

@@ -1,12 +1,20 @@
 /** One operation in the audit trail: its start, what happens in it, its end. @module */
 import { randomUUID } from 'node:crypto';
+import { errorCodeOf } from '../diagnostics/traced-call.js';
 import type { AuditOperation } from './audit-event.js';
 import type { AuditOptions, AuditTrail } from './audit-trail.js';
 
 /** How an operation ended. */
 export type AuditEnd = 'failed' | 'finished' | 'refused' | 'stopped';
 
-type Facts = Readonly<Record<string, unknown>>;
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** An item that failed: never the key of a document. */
+export interface FailedItem {
+  /** Of a row. */
+  readonly dekId?: string;
+  readonly errorCode: string;
+}
 
 /** Failed items that get an event each; the others are counted in the end. */
 const MOST_FAILED_ITEMS = 100;
@@ -37,7 +45,13 @@ export class AuditedOperation {
     const operation = { id, kind, name, ...(parentId !== undefined && { parentId }) };
     await trail.write('operation.started', { operation, ...facts });
     const audited = new AuditedOperation(trail, operation);
-    await audited.#followUnfinished();
+    try {
+      await audited.#followUnfinished();
+    } catch (error) {
+      // Else it would count as unfinished, although nothing was done.
+      await audited.end('refused', { errorCode: auditCode(error) }).catch(() => undefined);
+      throw error;
+    }
     return audited;
   }
 
@@ -52,9 +66,10 @@ export class AuditedOperation {
   }
 
   /** Never throws, and delays nothing: what cannot be recorded is counted in the end. */
-  itemFailed(facts: { readonly dekId?: string; readonly errorCode: string }): void {
+  itemFailed({ dekId, errorCode }: FailedItem): void {
     this.#failed += 1;
     if (this.#failed > MOST_FAILED_ITEMS) return;
+    const facts = { ...(dekId !== undefined && { dekId }), errorCode };
     const written = this.write('item.failed', facts).catch(() => {
       this.#unrecorded += 1;
     });
@@ -78,12 +93,25 @@ export class AuditedOperation {
   /** It continues what they left, or at least it shows that they are gone. */
   async #followUnfinished(): Promise<void> {
     const starts = await this.#trail.unfinished();
-    for (const { time, data } of starts.slice(0, MOST_TAKEOVERS)) {
+    for (const { time, subject, data } of starts.slice(0, MOST_TAKEOVERS)) {
       const { id, name } = data['operation'] as AuditOperation;
-      await this.write('operation.taken-over', {
-        reason: 'process-gone',
-        earlier: { operationId: id, name, startedAt: time },
-      });
+      await this.#trail.once(id, () =>
+        this.write('operation.taken-over', {
+          reason: 'process-gone',
+          earlier: { operationId: id, name, product: subject, startedAt: time },
+        }),
+      );
     }
   }
+}
+
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+/** The code of an error: one of an adapter may be any text. */
+export function auditCode(error: unknown, signal?: AbortSignal): string {
+  return knownCode(errorCodeOf(error, signal));
+}
+
+export function knownCode(code: string): string {
+  return CODE.test(code) ? code : 'OTHER';
 }

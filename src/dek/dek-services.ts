@@ -1,5 +1,6 @@
 /** The parts that handle DEKs, put together, and their context. @module */
 import type { Clock } from '../async/clock.js';
+import type { AuditLog } from '../audit/audit-log.js';
 import type { MekReference } from '../format/dek-row.js';
 import { type EpochsSeen, GenerationBound } from './dek-bounds.js';
 import { RecordReader } from './record-reader.js';
@@ -23,6 +24,8 @@ export interface DekContext {
   readonly dekCache: DekCache;
   readonly clock: Clock;
   readonly recoveryKey?: RecoveryKey | undefined;
+  /** Records what is shredded. */
+  readonly audit?: AuditLog | undefined;
 }
 
 export interface DekServices {

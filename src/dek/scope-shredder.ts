@@ -46,6 +46,7 @@ async function shredRows(
 ): Promise<string[]> {
   const shredded: string[] = [];
   const barred = new Set<string>();
+  const recorded = new Set<string>();
   let changedMs = context.clock.monotonicMs();
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     signal?.throwIfAborted();
@@ -56,6 +57,11 @@ async function shredRows(
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
     for (const { row } of live) requireNoMac(row, `DEK row ${row.id}`);
+    await record(
+      context,
+      recorded,
+      live.map(({ row }) => row.id),
+    );
     for (const item of live) {
       signal?.throwIfAborted();
       if (await shredRow(context, item)) shredded.push(item.row.id);
@@ -63,6 +69,11 @@ async function shredRows(
     const known = new Set([...barred, ...items.map(({ row }) => row.id)]);
     const creates = new Set([...sent, ...pendingCreates()]);
     const pending = [...creates].filter(({ id }) => !known.has(id));
+    await record(
+      context,
+      recorded,
+      pending.map(({ id }) => id),
+    );
     for (const row of pending) {
       signal?.throwIfAborted();
       await barRow(context, row);
@@ -78,6 +89,18 @@ async function shredRows(
     await context.clock.sleep(seesAllMs - context.clock.monotonicMs(), signal);
   }
   throw contended(`Shredding scope ${scopeId}`, MOST_ROUNDS);
+}
+
+/** Records each DEK once, before it is shredded. */
+async function record(
+  { audit }: DekContext,
+  recorded: Set<string>,
+  dekIds: readonly string[],
+): Promise<void> {
+  if (!audit) return;
+  const others = dekIds.filter((dekId) => !recorded.has(dekId));
+  for (const dekId of others) recorded.add(dekId);
+  await audit.shredding(others);
 }
 
 /** Takes the id of a row whose create is in flight, so that it cannot land after the shred. */

@@ -21,6 +21,7 @@ import {
   type DefinitionParts,
 } from '../run/definition-record.js';
 import { requireDefinitions, requireDekStore } from '../run/required-parts.js';
+import { auditedCall } from '../run/audited-call.js';
 import {
   readRunOptions,
   runContext,
@@ -101,7 +102,7 @@ export async function registerDefinitions(
   const collections = registry.collectionsOf(definitions).map(declaredCollection);
   await unlessAborted(signal, async () => {
     const stored = await readAll(context, collections);
-    if (enabled) for (const each of stored) await addPaths(context, each);
+    if (enabled) await addAll(context, stored);
   });
   registry.add(definitions);
 }
@@ -117,12 +118,12 @@ function registrationContext(
 ): RegistrationContext {
   const { request } = readRunOptions({ signal, allowEmpty: true });
   const context = runContext(runParts(encryption), request);
-  const { product, providers, dekStore, clock, recoveryKey, fenceTtlMs, epochs } = context;
+  const { product, providers, dekStore, clock, recoveryKey, fenceTtlMs, epochs, audit } = context;
   // As for a first DEK: a weak MEK begins no product.
   const dekCache = new DekCache({ clock, maxEntries: 1 });
   const parts = { product, providers, dekStore, dekCache, clock, recoveryKey };
   const { records } = dekServices(parts, { fenceTtlMs, epochs });
-  return { product, dekStore, clock, signal, records, ignores };
+  return { product, dekStore, clock, audit, signal, records, ignores };
 }
 
 interface Stored {
@@ -153,6 +154,17 @@ async function readAll(
   const [first, ...others] = problems;
   if (first !== undefined && !ignores) throw definitionMismatch([first, ...others]);
   return stored;
+}
+
+/** Where nothing is to be written, nothing is recorded. */
+async function addAll(context: RegistrationContext, stored: readonly Stored[]): Promise<void> {
+  const add = async (): Promise<void> => {
+    for (const each of stored) await addPaths(context, each);
+  };
+  const changed = stored.filter(({ declared, copy }) => pathsWith(copy?.record, declared));
+  if (changed.length === 0) return add();
+  const collections = changed.map(({ declared }) => declared.collection);
+  await auditedCall({ ...context, name: 'registerDefinitions', facts: { collections } }, add);
 }
 
 function addPaths(context: RegistrationContext, { declared, copy }: Stored): Promise<void> {

@@ -264,6 +264,7 @@ const PARTS = [
   'minimumEpoch',
   'clock',
   'recoveryKey',
+  'audit',
 ];
 
 /**

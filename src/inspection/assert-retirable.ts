@@ -96,7 +96,27 @@ export async function assertRetirable(
   const parts = runParts(encryption);
   const request = readRetirementOptions(options, parts.configured);
   const context = { ...runContext(parts, request), request };
-  return unlessAborted(request.signal, () => report(context));
+  return unlessAborted(request.signal, () => auditedReport(context));
+}
+
+/** The answer counts only once it is recorded. */
+async function auditedReport(context: RetirementContext): Promise<RetirementReport> {
+  const { audit, request } = context;
+  const { mek } = request;
+  try {
+    const found = await report(context);
+    const { epoch, leftAt } = found;
+    const facts = { epoch, ...(leftAt !== undefined && { leftAt }) };
+    await audit.write('retirement.checked', { mek, retirable: true, reasons: [], ...facts });
+    return found;
+  } catch (error) {
+    if (!(error instanceof MekStillNeededError)) throw error;
+    const reasons = [...new Set(error.reasons.map(({ type }) => type))];
+    const [backups] = error.reasons.filter(({ type }) => type === 'backups');
+    const possibleFrom = backups && 'until' in backups ? { possibleFrom: backups.until } : {};
+    await audit.write('retirement.checked', { mek, retirable: false, reasons, ...possibleFrom });
+    throw error;
+  }
 }
 
 async function report(context: RetirementContext): Promise<RetirementReport> {

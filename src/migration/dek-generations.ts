@@ -115,6 +115,8 @@ export interface OldDekChange<Row extends LiveDekRow> {
   /** Rows that still have to be changed. */
   readonly left: (generations: DekGenerations) => readonly RowItem<Row>[];
   readonly changed: (row: Row, at: string) => RetiredDekRow | ShreddedDekRow;
+  /** Whether it makes them tombstones. @default false */
+  readonly shreds?: boolean;
   /** Called before each write is sent. */
   readonly beforeSend: () => void;
 }
@@ -138,8 +140,11 @@ export async function changeOldDeks<Row extends LiveDekRow>(
     const generations = await change.read(scope);
     const items = change.left(generations);
     if (items.length === 0) return { changed: generations.changedAsSent(sent), generations };
+    for (const { row } of items) requireNoMac(row, `DEK row ${row.id}`);
+    if (change.shreds) {
+      await context.audit.shredding(items.map(({ row }) => row.id).filter((id) => !sent.has(id)));
+    }
     for (const { row, etag } of items) {
-      requireNoMac(row, `DEK row ${row.id}`);
       const changed = change.changed(row, timestampOf(context.clock));
       await context.requireLease();
       change.beforeSend();

@@ -122,6 +122,7 @@ export class LeftScopes {
       // With a DEK that seals, a document in the old place may have been written since.
       left: ({ old, oldActive }) => (oldActive.length > 0 ? [] : old),
       changed: tombstoneOf,
+      shreds: true,
       beforeSend: () => undefined,
     });
     return changed;

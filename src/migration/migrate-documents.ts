@@ -5,6 +5,7 @@ import { DocumentUpdater } from '../cipher/document-updater.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
 import { isSoundEnvelope } from '../cipher/own-envelopes.js';
 import { timestampOf } from '../async/clock.js';
+import type { Lease } from '../format/lease.js';
 import { DekCache } from '../dek/dek-cache.js';
 import { dekServices } from '../dek/dek-services.js';
 import { requireKnownProduct } from '../dek/known-product.js';
@@ -111,11 +112,15 @@ async function* underLease(
     await requireKnownProduct(dekStore, product, { signal: context.signal, mayBeFirst });
   }
   const owner = `${request.owner} since ${timestampOf(clock)} #${randomBytes(4).toString('hex')}`;
+  let earlier: Lease | undefined;
   if (!dryRun) {
     const terms = { product, collection, kind, owner, leaseTtlMs, dekStore, clock };
-    slot.held = yield* acquireLease(terms, context.signal);
+    const { lease, takenFrom } = yield* acquireLease(terms, context.signal);
+    slot.held = lease;
+    earlier = takenFrom;
   }
   try {
+    if (earlier) await context.audit.leaseTakenOver(collection, earlier);
     yield { type: 'begun', run, product, collection, ...(!dryRun && { owner }) };
     const tally = new RunTally(request);
     yield* job.work(context, tally);

@@ -150,6 +150,12 @@ function superseded(
 
 const TICK_MS = 500;
 
+interface AcquiredLease {
+  readonly lease: MigrationLease;
+  /** The lease of an owner that is gone. */
+  readonly takenFrom?: Lease;
+}
+
 /**
  * Watches a held lease for one whole period on this clock: refused as soon as its owner writes a heartbeat,
  * and taken over when there was none.
@@ -159,14 +165,17 @@ const TICK_MS = 500;
 export async function* acquireLease(
   terms: LeaseTerms,
   signal: AbortSignal | undefined,
-): AsyncGenerator<LeaseEvent, MigrationLease, void> {
+): AsyncGenerator<LeaseEvent, AcquiredLease, void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const copy = await readLease(terms, signal);
     if (copy && !isReleased(copy.lease) && !(yield* hasExpired(terms, copy, signal))) continue;
     signal?.throwIfAborted();
     const sentAt = momentOf(terms.clock);
     const etag = await tryWriteLease(terms, leaseNow(terms), copy?.etag);
-    if (etag !== undefined) return new MigrationLease(terms, etag, sentAt);
+    if (etag === undefined) continue;
+    const isTakenOver = copy !== undefined && !isReleased(copy.lease);
+    const lease = new MigrationLease(terms, etag, sentAt);
+    return { lease, ...(isTakenOver && { takenFrom: copy.lease }) };
   }
   throw contended(`Taking the lease of "${terms.collection}"`, MOST_ATTEMPTS);
 }

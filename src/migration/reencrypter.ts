@@ -108,6 +108,7 @@ export class Reencrypter {
       // A DEK that is active by now is not shredded.
       left: ({ old }) => old.filter(({ row }) => row.state === 'retired' && !this.#mayBeInUse(row)),
       changed: tombstoneOf,
+      shreds: true,
       beforeSend: () => undefined,
     });
     const fields = settled.outcome.type === 'changed' ? settled.outcome.fields : 0;

@@ -50,8 +50,8 @@ export async function* settleFloor(
     const known = copy?.record.createdBefore === createdBefore ? copy.record : undefined;
     const record = known ?? (yield* newRecord(context, createdBefore));
     if (!known && !(await tryStore(context, record, copy))) continue;
-    const { services, dekStore, requireLease: beforeWrite } = context;
-    const parts = { records: services.records, dekStore, beforeWrite };
+    const { services, dekStore, audit, requireLease: beforeWrite } = context;
+    const parts = { records: services.records, dekStore, audit, beforeWrite };
     await raiseGenerationFloor(parts, record.generationFloor);
     return record;
   }

@@ -15,6 +15,7 @@ import {
 import { requireMekVersion } from '../provider/named-mek.js';
 import { requireDefinition } from '../run/required-parts.js';
 import { freshRecord } from '../run/rotation-record.js';
+import { auditedCall } from '../run/audited-call.js';
 import {
   type EncryptionContext,
   readRunOptions,
@@ -141,7 +142,11 @@ export async function abandonDek<D extends AnyDefinition = AnyDefinition>(
   const { signal } = request;
   const context = runContext(parts, readRunOptions({ signal }).request);
   const { dekStore } = readEncryption(encryption);
-  return unlessAborted(signal, () => abandon({ context, dekStore, dekId, ...request }));
+  const work = (): Promise<AbandonedDek> => abandon({ context, dekStore, dekId, ...request });
+  const call = { ...context, name: 'abandonDek', facts: { dekId } };
+  return unlessAborted(signal, () =>
+    request.confirm === undefined ? work() : auditedCall(call, work),
+  );
 }
 
 interface AbandonRequest extends Pick<DamageExam, 'lostMek' | 'recoveryKey' | 'scope'> {

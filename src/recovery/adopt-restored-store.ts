@@ -276,7 +276,7 @@ function nextRecord(
 
 /** `undefined` where another process wrote the record first. */
 async function storeNext(context: Adopting, seen: Sightings): Promise<RotationRecord | undefined> {
-  const { records, signal } = context;
+  const { records, signal, audit } = context;
   signal?.throwIfAborted();
   const copy = await records.read();
   const next = nextRecord(context, copy?.record, seen);
@@ -284,7 +284,10 @@ async function storeNext(context: Adopting, seen: Sightings): Promise<RotationRe
   signal?.throwIfAborted();
   const stored = await storeRecord(context, copy, next);
   signal?.throwIfAborted();
-  // This process has seen the new epoch from here on.
-  if (stored) await records.read();
+  if (stored) {
+    // This process has seen the new epoch from here on.
+    await records.read();
+    await audit.rotationChanged(copy?.record, stored);
+  }
   return stored;
 }

@@ -121,7 +121,11 @@ export function rowsPass(context: AdoptContext, seen: Sightings): PassPlan<Store
   const { product, dekStore, budget: concurrency, signal } = context;
   const kind = {
     what: 'Shredding again DEK row',
-    change: (row: DekRow) => Promise.resolve(changeOf(context, seen, row)),
+    change: async (row: DekRow) => {
+      const change = changeOf(context, seen, row);
+      if (change?.next) await context.audit.shredding([row.id]);
+      return change;
+    },
     failed: ({ dekId, error }: { readonly dekId: string; readonly error: unknown }) =>
       ({ type: 'failed', dekId, error }) as const,
     removed: (dekId: string) => ({ type: 'skipped', dekId, reason: 'removed' }) as const,

@@ -27,9 +27,10 @@ export async function replaceByTombstone(
   stored: StoredRow,
   scope: KeyScope,
 ): Promise<void> {
-  const { dekStore } = request.context;
+  const { dekStore, audit } = request.context;
   const { etag } = stored.item;
   const tombstone = await tombstoneFor(request, stored, scope);
+  await audit.shredding([request.dekId]);
   // Without the signal: a write that was sent is always awaited.
   const write = async (): Promise<true> => {
     await dekStore.replace(tombstone, etag);
@@ -72,14 +73,15 @@ async function tombstoneFor(
  */
 export async function deleteRow(request: RemovalRequest, stored: StoredRow): Promise<void> {
   const { context, dekId, onWait } = request;
-  const { records, dekStore, signal } = context;
+  const { records, dekStore, audit, signal } = context;
   const { record } = await freshRecord(context);
   if (isCredible(dekId, record)) {
     const beforeWrite = (): void => signal?.throwIfAborted();
-    await raiseGenerationFloor({ records, dekStore, beforeWrite }, generationIn(dekId) + 1);
+    await raiseGenerationFloor({ records, dekStore, audit, beforeWrite }, generationIn(dekId) + 1);
     const raised = await freshRecord(context);
     for await (const event of waitForWriters(context, raised.record)) onWait?.(event);
   }
+  await audit.shredding([dekId]);
   signal?.throwIfAborted();
   const { etag } = stored.item;
   const write = async (): Promise<true> => {

@@ -226,9 +226,9 @@ export async function* rotate(
   const parts = runParts(encryption);
   const { configured } = parts;
   const request = readOptions(configured);
-  const { target, dryRun } = request;
+  const { target, dryRun, sourceVersion } = request;
   const context = { ...runContext(parts, request, target), target, request, opening };
-  const facts = { run, target };
+  const facts = { run, target, sourceVersion };
   return yield* finishRun<RewrapStepEvent, RewrapSummary>(context, facts, async function* () {
     requireStrongMek(configured, target, 'target');
     const whole = { ...context, proven: await requireUsable(context) };

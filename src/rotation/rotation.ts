@@ -130,15 +130,21 @@ interface Beginning {
  *   it is taken over; `ROTATION_RECORD_MISSING`.
  */
 export async function beginRotation(context: RotationContext): Promise<Beginning> {
-  const { clock, target, signal, records } = context;
+  const { clock, target, signal, records, audit } = context;
   return untilDone('Beginning the rotation', async () => {
     const copy = await records.readOrCreate();
     const { record } = copy;
     requireRotatable(context, record);
-    if (isSameMek(record, target)) return { rotation: new Rotation(context, record), joined: true };
+    const isUnfinished = record.state !== 'complete';
+    if (isSameMek(record, target)) {
+      if (isUnfinished) await audit.rotationTakenOver('joined', record);
+      return { rotation: new Rotation(context, record), joined: true };
+    }
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
     if (!(await tryBegin(context, next, copy))) return undefined;
+    if (isUnfinished) await audit.rotationTakenOver('take-over', record);
+    await audit.rotationChanged(record, next);
     return { rotation: new Rotation(context, next), joined: false };
   });
 }

@@ -5,10 +5,12 @@ import { contended } from '../errors/errors.js';
 import {
   LEAST_FENCE_TTL_MS,
   MOST_FENCE_TTL_MS,
+  type RotationRecord,
   withFenceTtl,
   withoutDrain,
 } from '../format/rotation-record.js';
 import { requireFunction, requireIntegerBetween } from '../guards/guards.js';
+import { auditedCall } from '../run/audited-call.js';
 import {
   type EncryptionContext,
   readRunOptions,
@@ -83,7 +85,8 @@ export async function setFenceTtl(
   if (onWait !== undefined) requireFunction('onWait', onWait);
   const { request } = readRunOptions({ signal });
   const context = runContext(runParts(encryption), request);
-  return unlessAborted(signal, () => setIt(context, fenceTtlMs, onWait));
+  const call = { ...context, name: 'setFenceTtl', facts: { fenceTtlMs } };
+  return unlessAborted(signal, () => auditedCall(call, () => setIt(context, fenceTtlMs, onWait)));
 }
 
 async function setIt(
@@ -96,7 +99,7 @@ async function setIt(
   await untilDone('Setting the fence', async () => {
     const copy = await recordOf(context);
     const next = withFenceTtl(copy.record, fenceTtlMs);
-    return isSameRecord(copy.record, next) || storeRecord(context, copy, next);
+    return isSameRecord(copy.record, next) || store(context, copy, next);
   });
   await waitOut(context, onWait);
   return charge.inSummary<FenceTtlReport>({ product, fenceTtlMs, previousFenceTtlMs });
@@ -108,9 +111,19 @@ async function waitOut(context: RunContext, onWait: SetFenceTtlOptions['onWait']
     const copy = await recordOf(context);
     if (copy.record.drainTtlMs === undefined) return;
     for await (const event of waitForWriters(context, copy.record)) onWait?.(event);
-    if (await storeRecord(context, copy, withoutDrain(copy.record))) return;
+    if (await store(context, copy, withoutDrain(copy.record))) return;
   }
   throw contended('Waiting out the earlier fence', MOST_ATTEMPTS);
+}
+
+async function store(
+  context: RunContext,
+  copy: RecordCopy,
+  next: RotationRecord,
+): Promise<RotationRecord | undefined> {
+  const stored = await storeRecord(context, copy, next);
+  if (stored) await context.audit.rotationChanged(copy.record, stored);
+  return stored;
 }
 
 async function recordOf(context: RunContext): Promise<RecordCopy> {

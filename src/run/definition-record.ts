@@ -2,6 +2,7 @@
 import { backOff, MOST_ATTEMPTS, tryWrite } from '../store/compare-and-set.js';
 import { type DekStore, readDefinitionItem } from '../store/dek-store.js';
 import { timestampOf, type Clock } from '../async/clock.js';
+import type { AuditLog } from '../audit/audit-log.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { contended, FieldEncryptionError } from '../errors/errors.js';
 import {
@@ -81,6 +82,7 @@ export interface DefinitionParts {
   readonly product: string;
   readonly dekStore: Pick<DekStore, 'createItem' | 'getItem' | 'replaceItem'>;
   readonly clock: Clock;
+  readonly audit: AuditLog;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -90,7 +92,7 @@ export interface DefinitionParts {
  *   store.
  */
 export async function readDefinition(
-  { product, dekStore, signal }: Omit<DefinitionParts, 'clock'>,
+  { product, dekStore, signal }: Omit<DefinitionParts, 'audit' | 'clock'>,
   collection: string,
 ): Promise<DefinitionCopy | undefined> {
   const item = await readDefinitionItem(dekStore, product, collection, { signal });
@@ -189,7 +191,7 @@ export async function changeDefinition(
   first: DefinitionCopy | undefined,
   { declared: { collection, key }, what, check, change, beforeWrite }: DefinitionChange,
 ): Promise<void> {
-  const { product, dekStore, clock, signal } = parts;
+  const { product, dekStore, clock, audit, signal } = parts;
   let copy = first;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     if (attempt > 0) {
@@ -217,6 +219,7 @@ export async function changeDefinition(
       return change(record) ? undefined : { record };
     });
     if (!done) continue;
+    if (done.record) await audit.definitionsChanged(copy?.record, done.record);
     check(done.record);
     return;
   }

@@ -6,6 +6,7 @@ import { contended, hasCode } from '../errors/errors.js';
 import type { RotationRecord } from '../format/rotation-record.js';
 import { MOST_ATTEMPTS, tryWrite, untilDone } from '../store/compare-and-set.js';
 import type { DekStore } from '../store/dek-store.js';
+import type { AuditLog } from '../audit/audit-log.js';
 import type { RunContext } from './run-context.js';
 
 /**
@@ -64,21 +65,27 @@ export async function freshRecord(context: RunContext): Promise<RecordCopy> {
 interface FloorParts {
   readonly records: RecordReader;
   readonly dekStore: Pick<DekStore, 'replaceItem'>;
+  readonly audit: AuditLog;
   /** Called before each write. */
   readonly beforeWrite: () => Promise<void> | void;
 }
 
 /** Epoch and state do not change: a concurrent rotation reads the record again, and continues. */
 export async function raiseGenerationFloor(
-  { records, dekStore, beforeWrite }: FloorParts,
+  { records, dekStore, audit, beforeWrite }: FloorParts,
   generationFloor: number,
 ): Promise<void> {
   let failure: { readonly error: unknown } | undefined;
+  let sentOver: RotationRecord | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const { record, etag } = await records.readOrCreate();
     // Read again, not taken from the answer: this process creates its next DEKs by this copy.
-    if (record.generationFloor >= generationFloor) return;
+    if (record.generationFloor >= generationFloor) {
+      if (sentOver) await audit.rotationChanged(sentOver, record);
+      return;
+    }
     await beforeWrite();
+    sentOver = record;
     try {
       await dekStore.replaceItem({ ...record, ...{ generationFloor } }, etag);
     } catch (error) {

@@ -1,6 +1,8 @@
 /** The internal context of a run, created from the caller's. @module */
 import { systemClock, type Clock } from '../async/clock.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
+import { AuditLog } from '../audit/audit-log.js';
+import type { AuditOptions } from '../audit/audit-trail.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import { readRecoveryKey, type RecoveryKey } from '../dek/dek-wraps.js';
 import { epochsSeenBy, type EpochsSeen } from '../dek/dek-bounds.js';
@@ -118,6 +120,11 @@ export interface EncryptionContext {
   readonly fenceTtlMs?: number;
   /** Refuses a rotation record below this epoch, which was restored from an older state. @default 1 */
   readonly minimumEpoch?: number;
+  /**
+   * Records each run in the audit trail, and what it shreds, takes over, and changes in the records. A run
+   * whose start cannot be recorded does nothing. @default off
+   */
+  readonly audit?: AuditOptions;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -149,6 +156,7 @@ export interface RunContext {
   /** How much the run may use key services, and how many items it has in flight. */
   readonly budget: VaultBudget;
   readonly charge: RunCharge;
+  readonly audit: AuditLog;
   readonly startedMs: number;
 }
 
@@ -192,9 +200,10 @@ export function runContext(
     refusesEmpty: !request.allowEmpty,
     signal,
   });
+  const audit = AuditLog.of({ product, clock, audit: own.audit });
   const startedMs = clock.monotonicMs();
   const parts = { product, clock, providers, dekStore, dekCache, recoveryKey, records, epochs };
-  return { ...parts, fenceTtlMs, request, signal, budget, charge, startedMs };
+  return { ...parts, fenceTtlMs, request, signal, budget, charge, audit, startedMs };
 }
 
 /** The properties of every summary in addition to the run's counts. */

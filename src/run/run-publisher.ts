@@ -7,6 +7,7 @@ import type { MekReference } from '../format/dek-row.js';
 import type { VaultBudget } from '../provider/vault-budget.js';
 import type { ChargedEvent } from '../store/run-charge.js';
 import { isLeft } from './passes.js';
+import { type AuditedRun, RunAudit } from './run-audit.js';
 import type { RunContext } from './run-context.js';
 import type { ItemOutcome, RunCounts, RunName, RunSummary, FinishedEvent } from './run-event.js';
 
@@ -252,27 +253,35 @@ function withoutKeys<Summary extends RunSummary>(summary: Summary): Summary {
  * @param work - Yields every event except `finished`, and returns the summary without its costs.
  */
 export async function* finishRun<Event extends ChargedEvent, Summary extends RunSummary>(
-  { product, request, charge, budget, clock, signal }: RunContext,
-  facts: Pick<Source, 'collection' | 'run' | 'target'>,
+  context: RunContext,
+  { sourceVersion, ...facts }: AuditedRun,
   work: () => AsyncGenerator<Event, Summary, void>,
 ): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
+  const { product, request, charge, budget, clock, signal } = context;
   const publisher = new RunPublisher({ ...facts, product, dryRun: request.dryRun }, budget);
+  const audit = new RunAudit(context, { ...facts, sourceVersion });
+  const isAudited = context.audit.trail !== undefined;
   const publish = (event: Event): void => {
+    if (isAudited) audit.see(event as unknown as RunEventLike);
     publisher.publish(event as unknown as RunEventLike);
   };
   try {
     signal?.throwIfAborted();
+    await audit.begin();
     const events = endOnAbort(work(), { clock, signal });
     const counted = yield* charge.inEvents(events, publish);
     const summary = budget.inSummary(charge.inSummary(counted));
     const finished = charge.inEvent<FinishedEvent<Summary>>({ type: 'finished', summary });
+    await audit.finish(summary);
     publisher.publish(finished);
     yield finished;
     return summary;
   } catch (error) {
     publisher.stop({ errorCode: errorCodeOf(error, signal) });
+    await audit.fail(error);
     throw error;
   } finally {
     publisher.stop({});
+    await audit.leave();
   }
 }
