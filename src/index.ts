@@ -14,6 +14,11 @@ export type { OpenDocument } from './cipher/open-document.js';
 export type { DefinitionMismatch, PlaintextRead } from './cipher/reported-reads.js';
 export type { CallOptions } from './async/abort.js';
 export { systemClock, type Clock } from './async/clock.js';
+export type { AuditEvent } from './audit/audit-event.js';
+export type { AuditSink } from './audit/audit-sink.js';
+export type { AuditOptions } from './audit/audit-trail.js';
+export type { AuditedOperation } from './audit/audited-operation.js';
+export { beginAuditedOperation } from './audit/begin-audited-operation.js';
 export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export {
   type CacheMessage,

@@ -37,6 +37,18 @@ export class DocumentOpener {
     key: DocumentKey<D>,
     request: OpenRequest,
   ): Promise<OpenDocument<D>> {
+    try {
+      return await this.#open(definition, key, request);
+    } catch (error) {
+      return this.#reader.failed(definition, request.signal, error);
+    }
+  }
+
+  async #open<D extends AnyDefinition>(
+    definition: D,
+    key: DocumentKey<D>,
+    request: OpenRequest,
+  ): Promise<OpenDocument<D>> {
     const { context, loader } = this.#deks;
     const place = placeOf(definition, context.product, key);
     const token = this.#deks.tokens.of(place.scope.scopeId);

@@ -191,7 +191,7 @@ export type ExpectedKey = Readonly<Partial<Record<string, string>>>;
 export type DecryptOutcome<T> =
   { readonly ok: true; readonly document: T } | { readonly ok: false; readonly error: unknown };
 
-interface ReadOptions extends CallOptions {
+export interface ReadOptions extends CallOptions {
   readonly expect?: ExpectedKey | undefined;
   /** Opens the envelopes in place of the document's own DEKs. */
   readonly dekOf?: DekSource | undefined;
@@ -281,6 +281,11 @@ export class DocumentReader {
     return readings.map((reading) =>
       reading.ok ? attempt(() => this.#finish(reading.document, dekOf)) : reading,
     );
+  }
+
+  /** Called where a document, or one of its fields, could not be opened; @throws The error. */
+  failed(_definition: AnyDefinition, _signal: AbortSignal | undefined, error: unknown): never {
+    throw error;
   }
 
   /** For one field: passes, counts and reports its plaintext, or refuses it. */

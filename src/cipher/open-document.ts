@@ -94,7 +94,12 @@ export class OpenDocument<D extends AnyDefinition> {
    *   again, its DEK is older than the cache allows or newer than this cipher; `DEK_SHREDDED`.
    */
   open<P extends DeclaredPath<D>, S>(path: P, stored: S): OpenedValue<D, P, S> {
-    return this.#opened(path, stored) as OpenedValue<D, P, S>;
+    const { definition, reader } = this.#parts;
+    try {
+      return this.#opened(path, stored) as OpenedValue<D, P, S>;
+    } catch (error) {
+      return reader.failed(definition, undefined, error);
+    }
   }
 
   #opened(path: string, stored: unknown): unknown {

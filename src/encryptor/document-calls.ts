@@ -157,6 +157,22 @@ export class DocumentCalls {
   }
 
   /**
+   * Records what `audit: { failures: true }` has only counted so far, and ends its timer. Call it before the
+   * process ends; the encryptor stays usable. The same as `await using`.
+   *
+   * @throws FieldEncryptionError `AUDIT_FULL` or `AUDIT_FAILED`: it is not recorded, and a later call tries it
+   *   again.
+   */
+  async close(options?: CallOptions): Promise<void> {
+    const signal = signalIn(options);
+    await unlessAborted(signal, async () => this.#parts.failedOpens?.close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
    * Encrypts a list of documents as {@link FieldEncryptor.encryptDocument} encrypts one. DEKs that do not
    * exist yet are created side by side, at most `concurrency` of them; a key provider with
    * `maxOpsPerSecond` makes their calls wait in its queue. Documents with the same key share one DEK.

@@ -1,5 +1,9 @@
 /** Puts the parts of an encryptor together, from checked options. @module */
 import { systemClock, type Clock } from '../async/clock.js';
+import { AuditLog } from '../audit/audit-log.js';
+import type { AuditOptions } from '../audit/audit-trail.js';
+import { FailedOpens } from '../audit/failed-opens.js';
+import { AuditedReader } from '../cipher/audited-reader.js';
 import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentUpdater } from '../cipher/document-updater.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
@@ -37,6 +41,7 @@ export interface EncryptorSettings {
   readonly clock: Clock;
   readonly recoveryKey?: string;
   readonly minimumEpoch?: number;
+  readonly audit?: AuditOptions;
 }
 
 export interface EncryptorParts {
@@ -45,6 +50,8 @@ export interface EncryptorParts {
   readonly reader: DocumentReader;
   readonly writer: DocumentWriter;
   readonly updater: DocumentUpdater;
+  /** Only where they are audited. */
+  readonly failedOpens: FailedOpens | undefined;
 }
 
 /** @throws TypeError or RangeError for invalid options. */
@@ -59,6 +66,8 @@ export function encryptorParts(options: FieldEncryptorOptions): EncryptorParts {
   const dekStore = recordStore(own);
   requireRecordKeysApart(providers, dekStore);
   const dekCache = own.dekCache ?? new DekCache({ clock });
+  const audit = AuditLog.of({ product, clock, audit: own.audit });
+  const { trail } = audit;
   const settings = ownProperties<EncryptorSettings>({
     product,
     keyProviders: providers.all,
@@ -70,13 +79,19 @@ export function encryptorParts(options: FieldEncryptorOptions): EncryptorParts {
     clock,
     ...(own.recoveryKey !== undefined && { recoveryKey: own.recoveryKey }),
     ...(own.minimumEpoch !== undefined && { minimumEpoch: own.minimumEpoch }),
+    ...(trail && { audit: trail.options }),
   });
   const checked = new CheckedDekStore(dekStore, { product, clock });
-  const context = { product, providers, dekStore: checked, dekCache, clock, recoveryKey };
+  const context = { product, providers, dekStore: checked, dekCache, clock, recoveryKey, audit };
   const deks = dekServices(context, { fenceTtlMs, epochs: epochsSeenBy(settings) });
-  const reader = new DocumentReader(deks, mode === 'migrate' || !enabled, own);
+  const failedOpens = trail?.options.failures ? new FailedOpens(trail, clock) : undefined;
+  const passesPlaintext = mode === 'migrate' || !enabled;
+  const reader = failedOpens
+    ? new AuditedReader(deks, passesPlaintext, { ...own, failedOpens })
+    : new DocumentReader(deks, passesPlaintext, own);
   const writer = new DocumentWriter(deks, enabled);
-  return { settings, deks, reader, writer, updater: new DocumentUpdater(deks, writer) };
+  const updater = new DocumentUpdater(deks, writer);
+  return { settings, deks, reader, writer, updater, failedOpens };
 }
 
 function recordStore(options: FieldEncryptorOptions): DekStore {

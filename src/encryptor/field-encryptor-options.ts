@@ -2,6 +2,7 @@
 import type { Clock } from '../async/clock.js';
 import { type CallOptions, ownCallOptions } from '../async/abort.js';
 import { withConcurrency } from '../cipher/document-reader.js';
+import type { AuditOptions } from '../audit/audit-trail.js';
 import type { DefinitionMismatch, PlaintextRead } from '../cipher/reported-reads.js';
 import type { DekCache } from '../dek/dek-cache.js';
 import type {
@@ -93,6 +94,11 @@ export interface FieldEncryptorOptions {
    * Until then, anyone who can write the database can remove a mac. @default false
    */
   readonly insecureAcceptUnauthenticatedRecords?: boolean;
+  /**
+   * Records what is shredded, each run that works on this encryptor, and with `failures` also documents that
+   * cannot be opened. What was only counted is recorded by `close`. @default off
+   */
+  readonly audit?: AuditOptions;
   /** Replaced in tests. @default the machine's clock */
   readonly clock?: Clock;
 }
@@ -144,6 +150,7 @@ const OPTIONS: readonly (keyof FieldEncryptorOptions)[] = [
   'recordKey',
   'previousRecordKeys',
   'insecureAcceptUnauthenticatedRecords',
+  'audit',
   'clock',
 ];
 

@@ -9,6 +9,7 @@ import {
   type DecryptDocumentOptions,
   type DecryptDocumentsOptions,
 } from '../cipher/document-reader.js';
+import type { AuditOptions } from '../audit/audit-trail.js';
 import type { DocumentUpdater, DocumentUpdate } from '../cipher/document-updater.js';
 import { DocumentWrite } from '../cipher/document-write.js';
 import type { DocumentWriter } from '../cipher/document-writer.js';
@@ -62,6 +63,8 @@ export class FieldEncryptor extends DocumentCalls {
   declare readonly recoveryKey?: string;
   /** As passed in: a rotation record below it is refused. */
   declare readonly minimumEpoch?: number;
+  /** As passed in: runs on this encryptor are recorded. */
+  declare readonly audit?: AuditOptions;
   readonly #warnings: readonly ReadinessWarning[];
   readonly #deks: DekServices;
   readonly #reader: DocumentReader;
@@ -85,6 +88,7 @@ export class FieldEncryptor extends DocumentCalls {
     this.clock = settings.clock;
     if (settings.recoveryKey !== undefined) this.recoveryKey = settings.recoveryKey;
     if (settings.minimumEpoch !== undefined) this.minimumEpoch = settings.minimumEpoch;
+    if (settings.audit !== undefined) this.audit = settings.audit;
     shareEpochs(settings, this);
     this.#deks = deks;
     this.#reader = reader;

@@ -1,4 +1,5 @@
 /** Creates an encryptor from environment variables. @module */
+import type { AuditOptions } from '../audit/audit-trail.js';
 import type { DefinitionMismatch, PlaintextRead } from '../cipher/reported-reads.js';
 import { ownCallOptions, type CallOptions } from '../async/abort.js';
 import type { Clock } from '../async/clock.js';
@@ -80,6 +81,8 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, 
   readonly onPlaintextRead?: (read: PlaintextRead) => void;
   /** Called for each envelope of another definition that was passed through; it receives no value. */
   readonly onDefinitionMismatch?: (mismatch: DefinitionMismatch) => void;
+  /** Records runs, shreds, and documents that cannot be opened: see `FieldEncryptorOptions`. @default off */
+  readonly audit?: AuditOptions;
   /** Used only for a product's first rotation record. @default 30 000 */
   readonly fenceTtlMs?: number;
   /** Replaced in tests. @default the machine's clock */
@@ -105,6 +108,7 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
   ...OPS_LIMIT_OPTIONS,
   'onPlaintextRead',
   'onDefinitionMismatch',
+  'audit',
   'fenceTtlMs',
   'clock',
   ...ALLOWANCES,
@@ -206,6 +210,7 @@ const PASSED_ON = [
   'fenceTtlMs',
   'onPlaintextRead',
   'onDefinitionMismatch',
+  'audit',
   'clock',
 ] as const;
 

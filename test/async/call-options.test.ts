@@ -19,13 +19,15 @@ import { ended } from '../support/rotations.js';
 /** Functions of the package that use no store and no key service. */
 const WITHOUT_IO = [
   'authenticateRecords',
+  'beginAuditedOperation',
   'createFieldEncryptor',
   'defineDocument',
   'defineUntypedDocument',
   'isFieldEncryptionError',
 ];
-/** Those of methods; `sealAgainOver` is the library's own. */
+/** Those of methods; `sealAgainOver` is the library's own, and `close` waits for the audit sink alone. */
 const METHODS_WITHOUT_IO = [
+  'FieldEncryptor.close',
   'DocumentWrite.hasLandedIn',
   'DocumentWrite.sealAgainOver',
   'OpenDocument.open',

@@ -2,7 +2,7 @@ import { describe, expectTypeOf, it } from 'vitest';
 import type * as core from '../../src/index.js';
 
 type Method = Extract<
-  Exclude<keyof core.FieldEncryptor, 'dekCache' | 'dekStore'>,
+  Exclude<keyof core.FieldEncryptor, 'dekCache' | 'dekStore' | typeof Symbol.asyncDispose>,
   keyof { [N in keyof core.FieldEncryptor as core.FieldEncryptor[N] extends Call ? N : never]: 1 }
 >;
 type Call = (...args: never[]) => Promise<unknown>;
@@ -18,6 +18,7 @@ describe('the options of a call', () => {
     expectTypeOf<Method>().toEqualTypeOf<
       | 'beginWrite'
       | 'checkReadiness'
+      | 'close'
       | 'decryptDocument'
       | 'decryptDocuments'
       | 'deleteDocument'

@@ -47,6 +47,6 @@ export const ENCRYPTION_BAGS: readonly OptionBag[] = Object.entries({
     dekStore: memory,
     clock,
   }),
-  optional: ['dekCache', 'enabled', 'fenceTtlMs', 'minimumEpoch', 'recoveryKey'],
+  optional: ['dekCache', 'enabled', 'fenceTtlMs', 'minimumEpoch', 'recoveryKey', 'audit'],
   use,
 }));

@@ -1,5 +1,6 @@
 /** Every function and class of the package that takes options, with options that it takes. @module */
 import { ADAPTER_BAGS } from './adapter-bags.js';
+import { AUDIT_BAGS } from './audit-bags.js';
 import { CORE_BAGS } from './core-bags.js';
 import { ENCRYPTION_BAGS } from './encryption-bags.js';
 import { ERROR_BAGS } from './error-bags.js';
@@ -12,6 +13,7 @@ import { TESTING_BAGS } from './testing-bags.js';
 export { optionWorld, type OptionBag } from './option-bag.js';
 
 export const OPTION_BAGS: readonly OptionBag[] = [
+  ...AUDIT_BAGS,
   ...CORE_BAGS,
   ...METHOD_BAGS,
   ...RUN_BAGS,

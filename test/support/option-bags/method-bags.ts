@@ -31,6 +31,12 @@ export const METHOD_BAGS: readonly OptionBag[] = [
       (await encryptor.beginWrite(note, { ...KEY, body: 'text' })).sealAgain(stored, options),
   },
   {
+    of: 'FieldEncryptor.close',
+    needed: NONE,
+    optional: ['signal'],
+    use: (options, { encryptor }) => encryptor.close(options),
+  },
+  {
     of: 'FieldEncryptor.decryptDocument',
     needed: NONE,
     optional: ['expect', 'signal'],
