@@ -15,6 +15,11 @@ async function rewrapped({ author }: CallWorld): Promise<void> {
   await rewrap(withKeys(author, ['b', 'a']));
 }
 
+function partsOf({ encryptor }: CallWorld['made']): core.EncryptionContext {
+  const { product, keyProviders, dekStore, clock, audit } = encryptor;
+  return { product, keyProviders, dekStore, clock, ...(audit && { audit }) };
+}
+
 export const RUN_CALLS: readonly AbortableCall[] = [
   {
     of: 'rewrapAllDeks',
@@ -84,13 +89,9 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     uses: ['store', 'vault'],
     isRun: true,
     ready: ({ made }) => {
-      const { product, keyProviders, dekStore, clock } = made.encryptor;
-      const encryption = {
-        product,
-        keyProviders,
-        dekStore: core.authenticateRecords(dekStore, accepting),
-        clock,
-      };
+      const parts = partsOf(made);
+      const dekStore = core.authenticateRecords(parts.dekStore, accepting);
+      const encryption = { ...parts, dekStore };
       return (options) => drained(core.resealRecords(encryption, options));
     },
   },
@@ -99,8 +100,7 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     uses: ['store', 'vault'],
     isRun: true,
     ready: ({ made }) => {
-      const { product, keyProviders, dekStore, clock } = made.encryptor;
-      const encryption = { product, keyProviders, dekStore, clock, ...OURS };
+      const encryption = { ...partsOf(made), ...OURS };
       return (options) => drained(core.addRecoveryWraps(encryption, options));
     },
   },
@@ -137,8 +137,7 @@ export const RUN_CALLS: readonly AbortableCall[] = [
     uses: ['store', 'vault', 'documents'],
     isRun: true,
     ready: ({ made, documents }) => {
-      const { product, keyProviders, dekStore, clock } = made.encryptor;
-      const encryption = { product, keyProviders, dekStore, clock, enabled: false };
+      const encryption = { ...partsOf(made), enabled: false };
       return (options) =>
         drained(core.removeEncryption(encryption, note, documents.store, options));
     },
