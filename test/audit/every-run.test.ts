@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PRODUCT } from '../support/encryptor.js';
 import {
   callWorld,
@@ -6,7 +6,7 @@ import {
   type CallWorld,
 } from '../support/abortable-calls/abortable-call.js';
 import { RUN_CALLS } from '../support/abortable-calls/run-calls.js';
-import { RecordingSink } from '../support/audit.js';
+import { checkSinks, newSink, type RecordingSink } from '../support/audit.js';
 import { rejection } from '../support/failure.js';
 import { ended } from '../support/rotations.js';
 
@@ -25,17 +25,11 @@ interface World {
   readonly call: () => Promise<unknown>;
 }
 
-let sinks: RecordingSink[] = [];
-
-afterEach(() => {
-  expect(sinks.flatMap(({ problems }) => problems)).toEqual([]);
-  sinks = [];
-});
+checkSinks();
 
 /** The sink has no events of what was arranged. */
 async function arranged(of: AbortableCall): Promise<World> {
-  const sink = new RecordingSink();
-  sinks.push(sink);
+  const sink = newSink();
   const world = await callWorld({ ...of, settings: { ...of.settings, audit: { sink } } });
   const call = await ended(Promise.resolve(of.ready(world)), world.made.clock);
   sink.forget();

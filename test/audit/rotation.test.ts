@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { rewrapAllDeks, type FieldEncryptor } from '../../src/index.js';
-import { RecordingSink } from '../support/audit.js';
+import { checkSinks, newSink, type RecordingSink } from '../support/audit.js';
 import { setup, type Setup } from '../support/encryptor.js';
 import { rejection } from '../support/failure.js';
 import { targetOf, withKeys, writeNotes } from '../support/rotations.js';
 import { runToEnd } from '../support/run-to-end.js';
 
+checkSinks();
+
 async function world(count = 2): Promise<{ made: Setup; sink: RecordingSink }> {
   const first = setup();
   await writeNotes(first, count);
-  const sink = new RecordingSink();
+  const sink = newSink();
   const made = withKeys(first, ['b', 'a'], { audit: { sink, user: 'ann' } });
   return { made, sink };
 }

@@ -1,4 +1,5 @@
 /** A sink for tests, which looks at every event. @module */
+import { afterEach, expect } from 'vitest';
 import type { AuditEvent, AuditSink } from '../../src/index.js';
 import { problemsOf, whatOf } from './audit-schemas.js';
 import { secretWatch } from './secrets/secret-watch.js';
@@ -61,4 +62,22 @@ export class RecordingSink implements AuditSink {
 /** Without who did it. */
 export function dataIn({ data }: AuditEvent): Record<string, unknown> {
   return Object.fromEntries(Object.entries(data).filter(([name]) => name !== 'actor'));
+}
+
+let made: RecordingSink[] = [];
+
+/** Its events are checked after the test: call {@link checkSinks} in the file. */
+export function newSink(): RecordingSink {
+  const sink = new RecordingSink();
+  made.push(sink);
+  return sink;
+}
+
+/** After each test: every event fits its schema, has the next number, and holds no secret. */
+export function checkSinks(): void {
+  afterEach(() => {
+    const problems = made.flatMap((each) => each.problems);
+    made = [];
+    expect(problems).toEqual([]);
+  });
 }
