@@ -48,9 +48,9 @@ describe.each(AUDITED)('$of', (of) => {
   it('is recorded with its start and its end', async () => {
     const { sink, call } = await arranged(of);
     await call();
-    expect(sink.whats[0]).toBe('operation.started');
-    expect(sink.whats.at(-1)).toBe('operation.finished');
-    expect(sink.whats.filter((what) => what === 'operation.started')).toHaveLength(1);
+    expect(sink.kinds[0]).toBe('operation.started');
+    expect(sink.kinds.at(-1)).toBe('operation.finished');
+    expect(sink.kinds.filter((what) => what === 'operation.started')).toHaveLength(1);
     const operations = sink.events.map(({ data }) => data['operation']);
     expect(new Set(operations.map((each) => JSON.stringify(each))).size).toBe(1);
     expect(operations[0]).toMatchObject({ kind: 'run', name: of.of });
@@ -80,7 +80,7 @@ describe.each(UNAUDITED)('$of', (of) => {
   it('only reads, or records by the calls that it makes', async () => {
     const { sink, call } = await arranged(of);
     await call();
-    expect(sink.whats.filter((what) => what !== 'opens.failed')).toEqual([]);
+    expect(sink.kinds.filter((what) => what !== 'opens.failed')).toEqual([]);
   });
 });
 

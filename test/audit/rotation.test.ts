@@ -27,7 +27,7 @@ describe('the audit trail of a rotation', () => {
   it('has its start, the change of the record and its end, and nothing for a row that succeeded', async () => {
     const { made, sink } = await world();
     await rotate(made);
-    expect(sink.whats).toEqual(['operation.started', 'record.changed', 'operation.finished']);
+    expect(sink.kinds).toEqual(['operation.started', 'record.changed', 'operation.finished']);
     const target = { keyProvider: 'env', mekName: 'env', ...(await targetOf('b')) };
     const [start] = sink.dataOf('operation.started');
     expect(start).toMatchObject({
@@ -79,6 +79,6 @@ describe('the audit trail of a rotation', () => {
     const { product, keyProviders, dekStore, clock }: FieldEncryptor = made.encryptor;
     const parts = { product, keyProviders, dekStore, clock, audit: { sink } };
     await runToEnd(rewrapAllDeks(parts, { target: await targetOf('b'), dryRun: true }), made.clock);
-    expect(sink.whats).toEqual(['operation.started', 'operation.finished']);
+    expect(sink.kinds).toEqual(['operation.started', 'operation.finished']);
   });
 });

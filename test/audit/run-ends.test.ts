@@ -53,11 +53,11 @@ describe('the end of a run', () => {
     const run = await start(made, { concurrency: 1 });
     await pullUntil(run, made.clock, 'changed');
     await run.return(undefined as never);
-    expect(sink.whats.at(-1)).toBe('operation.stopped');
+    expect(sink.kinds.at(-1)).toBe('operation.stopped');
     expect(sink.dataOf('operation.stopped')).toMatchObject([
       { by: 'caller', counts: { scanned: 1, changed: 1 }, passes: 0 },
     ]);
-    expect(sink.whats.filter((what) => what.startsWith('operation.'))).toHaveLength(2);
+    expect(sink.kinds.filter((what) => what.startsWith('operation.'))).toHaveLength(2);
   });
 
   it('is stopped where the signal aborts', async () => {
@@ -88,7 +88,7 @@ describe('the end of a run', () => {
     const { made, sink } = await world();
     made.provider.before = failsToWrap;
     await rejection(rewrap(made));
-    expect(sink.whats).toEqual(['operation.started', 'operation.refused']);
+    expect(sink.kinds).toEqual(['operation.started', 'operation.refused']);
     expect(sink.dataOf('operation.refused')).toMatchObject([
       { errorCode: expect.any(String) as string },
     ]);
@@ -112,7 +112,7 @@ describe('the end of a run', () => {
       const { value } = await pull(run, made.clock);
       if ((value as { type?: string }).type === 'finished') break;
     }
-    expect(sink.whats.at(-1)).toBe('operation.finished');
+    expect(sink.kinds.at(-1)).toBe('operation.finished');
   });
 
   it('is the failure of the run where its end cannot be recorded too', async () => {
@@ -210,7 +210,7 @@ describe('a sink that refuses one event', () => {
     sink.before = () => undefined;
     const { summary } = await rewrap(made);
     expect(summary.complete).toBe(true);
-    expect(sink.whats.at(-1)).toBe('operation.finished');
+    expect(sink.kinds.at(-1)).toBe('operation.finished');
   });
 });
 

@@ -33,7 +33,7 @@ describe('a takeover', () => {
     const { made, sink } = await unfinished();
     const third = withKeys(made, ['c', 'b', 'a'], { audit: { sink } });
     await rewrap(third, { takeOver: true });
-    expect(sink.whats).toEqual([
+    expect(sink.kinds).toEqual([
       ...['operation.started', 'operation.taken-over', 'record.changed', 'operation.finished'],
     ]);
     const target = { keyProvider: 'env', mekName: 'env', ...(await targetOf('b')) };
@@ -51,7 +51,7 @@ describe('a takeover', () => {
   it('is recorded where a run joins a rotation that it did not begin, and nothing is changed', async () => {
     const { made, sink } = await unfinished();
     await rewrap(made);
-    expect(sink.whats).toEqual(['operation.started', 'operation.taken-over', 'operation.finished']);
+    expect(sink.kinds).toEqual(['operation.started', 'operation.taken-over', 'operation.finished']);
     expect(sink.dataOf('operation.taken-over')).toMatchObject([
       { reason: 'joined', earlier: { epoch: 2 } },
     ]);
@@ -61,7 +61,7 @@ describe('a takeover', () => {
     const { made, sink } = await world();
     await rewrap(made);
     await rewrap(made);
-    expect(sink.whats).not.toContain('operation.taken-over');
+    expect(sink.kinds).not.toContain('operation.taken-over');
   });
 
   it('is recorded where a migration takes a lease whose owner is gone', async () => {
@@ -75,7 +75,7 @@ describe('a takeover', () => {
     const [{ earlier, reason } = {}] = sink.dataOf('operation.taken-over');
     expect(reason).toBe('lease');
     expect(earlier).toMatchObject({ collection: 'notes', kind: 'backfill' });
-    expect(sink.whats).toEqual(['operation.started', 'operation.taken-over', 'operation.finished']);
+    expect(sink.kinds).toEqual(['operation.started', 'operation.taken-over', 'operation.finished']);
   });
 
   it('gives the lease back where it cannot be recorded', async () => {
@@ -147,7 +147,7 @@ describe('operations of processes that are gone', () => {
     expect(await rejection(begin())).toMatchObject({ code: 'AUDIT_FAILED' });
     sink.before = () => undefined;
     await begin();
-    expect(sink.whats).toEqual([
+    expect(sink.kinds).toEqual([
       ...['operation.started', 'operation.refused'],
       ...['operation.started', 'operation.taken-over'],
     ]);
@@ -156,6 +156,6 @@ describe('operations of processes that are gone', () => {
   it('refuse the next one where the sink cannot list them, and its start has an end', async () => {
     const { sink, begin } = await withUnfinished(() => Promise.reject(new Error('EACCES')));
     expect(await rejection(begin())).toMatchObject({ code: 'AUDIT_FAILED' });
-    expect(sink.whats).toEqual(['operation.started', 'operation.refused']);
+    expect(sink.kinds).toEqual(['operation.started', 'operation.refused']);
   });
 });

@@ -31,7 +31,7 @@ export class RecordingSink implements AuditSink {
   }
 
   /** What happened, in order: `operation.started`. */
-  get whats(): readonly string[] {
+  get kinds(): readonly string[] {
     return this.events.map(whatOf);
   }
 
