@@ -50,7 +50,7 @@ export class EventSender {
     this.#pause?.abort();
   }
 
-  /** Resolves once nothing waits, of what processes left too that are gone by now. */
+  /** Resolves once nothing waits, of what other processes left too. */
   async untilSent(): Promise<void> {
     const sent = new Promise<void>((resolve) => {
       this.#idle.push(resolve);
@@ -96,7 +96,7 @@ export class EventSender {
     const id = eventIn(line)?.['id'];
     if (!isWebhookId(id)) {
       await spool.setAside(line);
-      await acknowledge();
+      await this.#acknowledged(acknowledge);
       return;
     }
     const headers = await this.#headers(id, line);
@@ -107,7 +107,16 @@ export class EventSender {
     }
     this.#lastFailure = undefined;
     this.#backOff.succeeded();
-    await acknowledge();
+    await this.#acknowledged(acknowledge);
+  }
+
+  /** A cursor that is not written is one that is lost: the next process sends the event again. */
+  async #acknowledged(acknowledge: () => Promise<void>): Promise<void> {
+    try {
+      await acknowledge();
+    } catch (error) {
+      this.#lastFailure = codeOf(error);
+    }
   }
 
   async #headers(id: string, body: Buffer): Promise<Record<string, string>> {

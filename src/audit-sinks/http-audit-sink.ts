@@ -74,8 +74,8 @@ const [DEFAULT_FLUSH_MS, MOST_FLUSH_MS] = [30_000, 86_400_000];
  *
  * `write` resolves once the event is on disk, in `folder`; a sender in the background posts what is there. So an
  * unreachable service delays nothing and loses nothing. A status of 2xx acknowledges an event; after anything else
- * the sender waits, up to 60 s or as long as `Retry-After` says, at most 600 s, and tries again, for ever. The next
- * event is sent after that. An event that arrives more than once has the same `id` and the same bytes.
+ * the sender waits, up to 60 s or as long as `Retry-After` says, at most 600 s, and tries again, without end. The
+ * next event is sent after that. An event that arrives more than once has the same `id` and the same bytes.
  *
  * The sender does not keep the process alive. What a process leaves is sent by the next one that has a sink with the
  * same folder. Call {@link flush} before a short process ends, and {@link close} last.

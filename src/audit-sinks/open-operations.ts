@@ -60,8 +60,7 @@ export class OpenOperations {
     const starts: AuditEvent[] = [];
     for (const { path, held } of await this.#files()) {
       const stats = await unlessMissing(stat(path));
-      if (!stats || this.#holder.owns(held)) continue;
-      if (!isHolderGone(held, this.#clock.wallMs() - stats.mtimeMs)) continue;
+      if (!stats || !isHolderGone(held, this.#clock.wallMs() - stats.mtimeMs)) continue;
       const start = eventIn(await readIfThere(path));
       if (start) starts.push(start);
       // It was being written when its process ended: its start was not.

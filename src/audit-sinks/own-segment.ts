@@ -63,7 +63,7 @@ export class OwnSegment {
       this.#isCut = false;
     } catch (error) {
       // Where it fails too, it is done before the next event is written.
-      await this.#cutOff(this.#file.handle).catch(() => undefined);
+      await this.#giveSpaceBack(this.#file.handle).catch(() => undefined);
       throw error;
     }
   }
@@ -91,7 +91,11 @@ export class OwnSegment {
 
   /** Moves what waits to a new file: a file that is written for months would otherwise only grow. */
   async compact(): Promise<void> {
-    if (!this.#file || !this.needsCompaction) return;
+    if (this.needsCompaction) await this.#startAgain();
+  }
+
+  async #startAgain(): Promise<void> {
+    if (!this.#file || this.#acknowledged === this.#base) return;
     const { key, path } = this.#file;
     const isOwn = await this.#hasItsName();
     await this.#move(this.#durable);
@@ -142,12 +146,19 @@ export class OwnSegment {
     const path = join(folder, holder.fileName(key, SPOOL_ENDING));
     const handle = await open(path, 'wx+', OWNER_ALONE);
     try {
+      await writeCursor(cursorPath(folder, key), 0);
       await syncFolder(folder);
     } catch (error) {
       await handle.close();
       throw error;
     }
     return { handle, key, path };
+  }
+
+  /** What was sent may be what fills the disk. */
+  async #giveSpaceBack(handle: FileHandle): Promise<void> {
+    await this.#cutOff(handle);
+    if (this.waitingBytes === 0) await this.#startAgain();
   }
 
   async #cutOff(handle: FileHandle): Promise<void> {

@@ -45,15 +45,17 @@ export async function cursorKeysIn(folder: string): Promise<readonly string[]> {
     .map((name) => name.slice(0, -CURSOR_ENDING.length));
 }
 
-/** Not flushed: where it is lost, events are sent again. */
+/** In place, so that a full disk does not refuse it. Not flushed: where it is lost, events are sent again. */
 export async function writeCursor(path: string, position: number): Promise<void> {
   const text = String(position).padStart(CURSOR_DIGITS, '0');
+  const inPlace = writeFile(path, text, { flag: 'r+' }).then(() => true);
+  if (await unlessMissing(inPlace)) return;
   await writeFile(path, text, { mode: OWNER_ALONE });
 }
 
-/** 0 for anything but the end of a line. */
+/** 0 for anything but the end of a line, and where it cannot be read: events are sent again. */
 export async function readCursor(path: string, handle: FileHandle): Promise<number> {
-  const text = (await readIfThere(path)) ?? '';
+  const text = (await readIfThere(path).catch(() => undefined)) ?? '';
   const position = CURSOR.test(text) ? Number(text) : 0;
   if (position === 0) return 0;
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, position - 1);

@@ -73,7 +73,7 @@ export class Spool {
     const files = await spoolFilesIn(folder);
     const wallMs = clock.wallMs();
     for (const file of files) {
-      if (this.#holder.owns(file) || !isHolderGone(file, wallMs - file.mtimeMs)) continue;
+      if (!isHolderGone(file, wallMs - file.mtimeMs)) continue;
       const segment = await AdoptedSegment.take(file, { folder, holder: this.#holder, wallMs });
       if (segment) this.#adopted = [...this.#adopted, segment];
     }

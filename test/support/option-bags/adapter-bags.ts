@@ -3,12 +3,22 @@ import Database from 'libsql';
 import { limitKeyProvider } from '../../../src/adapters.js';
 import { AkvKeyProvider } from '../../../src/azure/key-vault/index.js';
 import {
+  FileAuditSink,
+  HttpAuditSink,
+  signWebhook,
+  verifyWebhook,
+} from '../../../src/audit-sinks/index.js';
+import {
   CosmosDekStore,
   CosmosDocumentStore,
   ensureDekContainer,
 } from '../../../src/azure/cosmos/index.js';
 import { SqliteDekStore, SqliteDocumentStore } from '../../../src/sqlite/index.js';
 import { NONE, type OptionBag } from './option-bag.js';
+
+const SECRETS = [`whsec_${Buffer.alloc(32, 7).toString('base64')}`];
+const SIGNED = { secrets: SECRETS, id: 'event-1', timestamp: 1, body: '{}' };
+const SERVICE = { url: 'http://localhost:9/', secrets: SECRETS, folder: 'no-such-folder' };
 
 const COSMOS = ['clock', 'attemptTimeoutMs', 'onRequest'];
 
@@ -89,5 +99,38 @@ export const ADAPTER_BAGS: readonly OptionBag[] = [
         } as never,
         options,
       ),
+  },
+  {
+    of: 'FileAuditSink',
+    needed: () => ({ file: 'no-such-folder/audit.jsonl' }),
+    optional: ['maxBytes', 'clock'],
+    use: (options) => new FileAuditSink(options).close(),
+  },
+  {
+    of: 'HttpAuditSink',
+    needed: () => SERVICE,
+    optional: ['maxBytes', 'authorization', 'timeoutMs', 'clock'],
+    use: (options) => new HttpAuditSink(options).close(),
+  },
+  {
+    of: 'HttpAuditSink.flush',
+    needed: NONE,
+    optional: ['timeoutMs', 'signal'],
+    use: async (options) => {
+      const sink = new HttpAuditSink(SERVICE);
+      await sink.flush(options).finally(() => sink.close());
+    },
+  },
+  {
+    of: 'signWebhook',
+    needed: () => SIGNED,
+    optional: [],
+    use: (options) => signWebhook(options),
+  },
+  {
+    of: 'verifyWebhook',
+    needed: () => ({ ...SIGNED, signature: '', toleranceMs: 0 }),
+    optional: ['clock'],
+    use: (options) => verifyWebhook(options),
   },
 ];
