@@ -85,6 +85,11 @@ const property = z.string().transform((given, context) => {
   return z.NEVER;
 });
 
+const reportName = text.regex(
+  /\.(json|html)$/,
+  'expected a file name that ends in .json or .html: the ending says the format of the report',
+);
+
 /** By flag: how its text is read. */
 export const FLAG_VALUES = {
   mode: text,
@@ -92,7 +97,7 @@ export const FLAG_VALUES = {
   product: text,
   format: oneOf(['table', 'json', 'jsonl']),
   json: on,
-  report: text,
+  report: z.array(reportName).min(1),
   quiet: on,
   'no-color': on,
   'document-keys': on,
@@ -146,6 +151,7 @@ export const FLAG_VALUES = {
   register: on,
   forget: on,
   variable: text,
+  file: text,
 } as const satisfies Readonly<Record<FlagName, z.ZodType>>;
 
 /** The values of the flags that were passed. */

@@ -33,7 +33,7 @@ export const FLAGS = {
   product: flag('name', 'the product; needed where the configuration has several'),
   format: flag('format', 'table, json or jsonl (default: table)'),
   json: toggle('the same as --format json'),
-  report: flag('file', 'also write the result to a new file, as JSON'),
+  report: list('file', 'also write a report to a new file, .json or .html'),
   quiet: toggle('print the result and failures alone'),
   'no-color': toggle('print without colours, as NO_COLOR does'),
   'document-keys': toggle('name documents by their keys in lines, events and reports'),
@@ -87,6 +87,7 @@ export const FLAGS = {
   register: toggle('record the paths that this configuration seals'),
   forget: toggle('remove paths from the record under which nothing is sealed any more'),
   variable: flag('name', 'the variable with the key (default: standard input)'),
+  file: flag('file', 'the report to verify'),
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type FlagName = keyof typeof FLAGS;

@@ -3,6 +3,7 @@ import type { Clock } from '@bytelyst/field-encrypt';
 import { UsageError } from '../command-line/usage-error.js';
 import type { LoadedConfig } from './config-file.js';
 import { openProduct, type OpenProduct } from './open-product.js';
+import { reportSecretsOf } from './report-secrets.js';
 import { at } from './value-reader.js';
 
 /** A part of the configuration that can be opened. */
@@ -20,7 +21,7 @@ export interface CheckedConfig {
 
 /** Reads every variable and opens every file; whether vaults and accounts answer, `preflight` says. */
 export async function checkConfig(config: LoadedConfig, clock: Clock): Promise<CheckedConfig> {
-  const checks: CheckedConfig[] = [];
+  const checks: CheckedConfig[] = [{ parts: [], problems: secretProblems(config) }];
   for (const name of Object.keys(config.settings.products)) {
     const product = openProduct(config, name, { clock, readOnly: true });
     try {
@@ -33,6 +34,16 @@ export async function checkConfig(config: LoadedConfig, clock: Clock): Promise<C
     parts: checks.flatMap(({ parts }) => parts),
     problems: checks.flatMap(({ problems }) => problems),
   };
+}
+
+function secretProblems(config: LoadedConfig): readonly string[] {
+  try {
+    reportSecretsOf(config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.problems;
+  }
 }
 
 async function checkProduct(product: OpenProduct, config: LoadedConfig): Promise<CheckedConfig> {

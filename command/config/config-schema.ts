@@ -33,6 +33,9 @@ export function configSchema(format: Format): z.ZodType<Settings> {
       .record(NAME, product(format))
       .refine((all) => Object.keys(all).length > 0, { error: 'needs at least one product' })
       .describe('The products, by the names under which their DEK rows are stored.'),
+    reportSecrets: secret(
+      'The variable with the secret, or two separated by a comma, that reports are signed with.',
+    ).optional(),
   });
 }
 

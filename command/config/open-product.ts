@@ -60,6 +60,8 @@ export interface OpenProductOptions {
   readonly readOnly?: boolean;
   /** Whether a collection may be in a table that is not there yet. @default false */
   readonly mayMakeTables?: boolean;
+  /** For each document store, copies included. @default the store as it is */
+  readonly wrapDocuments?: OpeningContext['wrapDocuments'];
 }
 
 /**
@@ -69,10 +71,12 @@ export interface OpenProductOptions {
 export function openProduct(
   config: LoadedConfig,
   product: string | undefined,
-  { clock, signal, readOnly = false, mayMakeTables = false }: OpenProductOptions,
+  options: OpenProductOptions,
 ): OpenProduct {
   const name = productIn(config, product);
-  return new OpenProduct({ config, clock, signal, readOnly, mayMakeTables }, name);
+  const { clock, signal, readOnly = false, mayMakeTables = false } = options;
+  const { wrapDocuments = (store) => store } = options;
+  return new OpenProduct({ config, clock, signal, readOnly, mayMakeTables, wrapDocuments }, name);
 }
 
 export function productIn({ file, settings }: LoadedConfig, product: string | undefined): string {
@@ -241,12 +245,14 @@ export class OpenProduct {
     };
   }
 
-  #documents(
+  async #documents(
     path: string,
     name: string,
     settings: CollectionSettings['documentStore'],
   ): Promise<OpenStore<AnyDocumentStore>> {
-    return this.#stores.documentStore(path, settings, this.#definitions.get(name) as AnyDefinition);
+    const definition = this.#definitions.get(name) as AnyDefinition;
+    const opened = await this.#stores.documentStore(path, settings, definition);
+    return { ...opened, store: this.#context.wrapDocuments(opened.store) };
   }
 
   async #openCopy(name: string, settings: CopySettings): Promise<OpenCopy> {

@@ -1,5 +1,6 @@
 /** What everything that is opened shares. @module */
 import type { Clock } from '@bytelyst/field-encrypt';
+import type { AnyDocumentStore } from './code-values.js';
 import type { LoadedConfig } from './config-file.js';
 
 export interface OpeningContext {
@@ -10,6 +11,8 @@ export interface OpeningContext {
   readonly readOnly: boolean;
   /** Documents may be stored in a table that is not there yet: in the collection that a move enters. */
   readonly mayMakeTables: boolean;
+  /** Wraps each document store. */
+  readonly wrapDocuments: (store: AnyDocumentStore) => AnyDocumentStore;
 }
 
 /** @returns A function that opens at its first call, and gives the same result to every later one. */

@@ -34,6 +34,11 @@ export function findConfigFile(folder: string, file: string | undefined): string
   return join(folder, first);
 }
 
+/** Whether the working folder has a configuration file: some modes do without. */
+export function hasConfigFile(folder: string): boolean {
+  return EXTENSIONS.some((extension) => existsSync(join(folder, NAME + extension)));
+}
+
 function namedFile(path: string): string {
   if (!(EXTENSIONS as readonly string[]).includes(extname(path))) {
     throw new UsageError(`--config ${path}: the name has to end in .json, .ts or .mjs`);

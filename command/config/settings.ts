@@ -113,4 +113,5 @@ export interface ProductSettings {
 export interface Settings {
   readonly $schema?: string | undefined;
   readonly products: Record<string, ProductSettings>;
+  readonly reportSecrets?: EnvReference | undefined;
 }

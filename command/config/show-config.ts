@@ -10,7 +10,13 @@ import {
   type DefaultValues,
 } from './default-values.js';
 import { looksLikeKey } from './schema-parts.js';
-import type { CollectionSettings, CopySettings, JsonValue, ProductSettings } from './settings.js';
+import type {
+  CollectionSettings,
+  CopySettings,
+  JsonValue,
+  ProductSettings,
+  Settings,
+} from './settings.js';
 import { describeObject } from './stores.js';
 import { at, isReference } from './value-reader.js';
 
@@ -31,9 +37,10 @@ export interface ShownValue {
 /** @param product - Shows this one alone. */
 export function showConfig(config: LoadedConfig, product?: string): readonly ShownValue[] {
   const showing = new Showing(config);
-  return Object.entries(config.settings.products)
+  const products = Object.entries(config.settings.products)
     .filter(([name]) => product === undefined || name === product)
     .flatMap(([name, settings]) => showing.product(at('products', name), settings));
+  return product === undefined ? [...products, ...showing.ofAll(config.settings)] : products;
 }
 
 /** Variables that hold keys. */
@@ -43,6 +50,7 @@ const SECRETS: readonly string[] = [
   'recordKey',
   'previousRecordKeys',
   'recoveryKey',
+  'reportSecrets',
 ];
 
 type DefaultsOf = (type: string, folder: string) => DefaultValues;
@@ -75,6 +83,11 @@ class Showing {
       ),
       ...this.#values(at(path, 'retention'), retention),
     ];
+  }
+
+  /** Settings that belong to no product. */
+  ofAll({ reportSecrets }: Settings): readonly ShownValue[] {
+    return this.#values('', { reportSecrets }, { reportSecrets: 'none: reports are not signed' });
   }
 
   #collection(path: string, settings: CollectionSettings): readonly ShownValue[] {

@@ -1,13 +1,10 @@
 /** Drives a run of the library to its end, or until it is stopped. @module */
 import type { RunCounts, RunSummary } from '@bytelyst/field-encrypt';
 import type { Output } from '../report/output.js';
-import type { ProgressEvent } from '../report/progress.js';
+import type { RecordedEvent, RunRecord } from '../report/run-record.js';
 
 /** What the driver needs of an event; the event keeps its other properties. */
-interface RunEvent extends ProgressEvent {
-  readonly dekId?: string;
-  readonly key?: Readonly<Record<string, string>>;
-  readonly error?: unknown;
+interface RunEvent extends RecordedEvent {
   readonly summary?: RunSummary;
 }
 
@@ -17,6 +14,8 @@ export interface Driver {
   readonly documentKeys: boolean;
   /** From the first event `begun` on, something may have been written. */
   hasBegun: boolean;
+  /** Of the report, where one is asked for. */
+  readonly record?: RunRecord | undefined;
 }
 
 export interface DrivenRun<Summary> {
@@ -36,7 +35,7 @@ export async function driveRun<Summary extends RunSummary>(
   label: string,
   events: AsyncGenerator<RunEvent, Summary, void>,
 ): Promise<DrivenRun<Summary>> {
-  const { output, signal } = driver;
+  const { output, signal, record } = driver;
   const printed = new Set<string>();
   let counts: RunCounts | undefined;
   output.begin(label);
@@ -47,6 +46,7 @@ export async function driveRun<Summary extends RunSummary>(
       if (value.type === 'begun') driver.hasBegun = true;
       if (value.type === 'failed') printFailure(driver, value, printed);
       counts = value.counts ?? counts;
+      record?.event(value);
       const drained = output.event(value);
       if (drained) await drained;
     }

@@ -129,13 +129,28 @@ function addMode(program: Command, name: ModeName, onMode: OnMode): void {
     .allowExcessArguments(false)
     .addHelpText('after', () => modeHelp(mode));
   for (const flag of flagsOf(name)) command.addOption(optionOf(flag));
+  if (mode.argument) command.argument(`[${flagOf(mode.argument).argument ?? ''}]`);
   command.action(() => {
-    onMode(name, rawFlags(command, name));
+    onMode(name, { ...rawFlags(command, name), ...argumentOf(command, mode) });
   });
 }
 
+/** @throws UsageError where the value is passed in both ways. */
+function argumentOf(command: Command, { argument }: Mode): RawFlags {
+  const [value] = command.args;
+  if (argument === undefined || value === undefined) return {};
+  if (command.getOptionValue(optionOf(argument).attributeName()) !== undefined) {
+    throw new UsageError(`--${argument} and ${value} are both passed: keep one`);
+  }
+  return { [argument]: value };
+}
+
 function group(program: Command, name: string): Command {
-  const summaries = { key: 'makes and names keys', config: 'checks and shows the configuration' };
+  const summaries = {
+    key: 'makes and names keys',
+    config: 'checks and shows the configuration',
+    report: 'verifies reports',
+  };
   return program
     .command(name)
     .description(summaries[name as keyof typeof summaries])

@@ -7,6 +7,7 @@ import { UsageError } from '../command-line/usage-error.js';
 import { loadConfig } from '../config/config-file.js';
 import { openProduct, type OpenProduct } from '../config/open-product.js';
 import { once } from '../config/opening.js';
+import { hasConfigFile } from '../config/read-file.js';
 import { exitCodeOf } from '../driving/exit-code-of.js';
 import { Interruption, type Stopping, stopOnSignals } from '../driving/interruption.js';
 import { VaultMeter } from '../driving/vault-meter.js';
@@ -14,10 +15,11 @@ import type { ModeContext, ModeOutcome } from '../modes/mode.js';
 import { flagsOf, modeOf, type ModeName } from '../modes/mode-table.js';
 import { colorsFor } from '../report/colors.js';
 import { type ModeReport, type Outcome, REPORT_SCHEMA } from '../report/mode-report.js';
-import { NewFile } from '../report/new-file.js';
 import { operatorWords } from '../report/operator-words.js';
 import { type Format, Output } from '../report/output.js';
-import { reportedError, reportedJson, reportedValue } from '../report/reported-json.js';
+import { type Gathered, Report } from '../report/report.js';
+import { makeReportFiles, type ReportFile } from '../report/report-files.js';
+import { reportedError, reportedValue } from '../report/reported-json.js';
 import { askOnTerminal } from './confirm.js';
 import type { Host } from './host.js';
 import { MODE_MODULES } from './mode-modules.js';
@@ -44,19 +46,19 @@ export async function runMode(host: Host, mode: ModeName, raw: RawFlags): Promis
   }
   const { values } = flags;
   const output = outputOf(host, meter, values.json ? 'json' : (values.format ?? 'table'), values);
-  let file: NewFile | undefined;
+  let files: readonly ReportFile[];
   try {
-    file = values.report === undefined ? undefined : new NewFile(values.report, 'report');
+    files = makeReportFiles(host.folder, values.report ?? []);
   } catch (error) {
     return refused(host, mode, { output, error });
   }
   meter.start();
-  const running = new RunningMode(host, { mode, flags, output, file });
+  const running = new RunningMode(host, { mode, flags, output, meter, files });
   try {
     return await running.run();
   } finally {
     meter.stop();
-    file?.discard();
+    for (const { file } of files) file.discard();
   }
 }
 
@@ -128,12 +130,20 @@ function momentsOf({ flags, resumeFlags }: ModeContext): Pick<ModeReport, 'momen
   return moments.length === 0 ? {} : { moments: Object.fromEntries(moments) };
 }
 
+interface Ended {
+  readonly outcome: ModeOutcome;
+  readonly error?: unknown;
+  /** For the report, where one is asked for. */
+  readonly gathered?: Gathered | undefined;
+}
+
 interface Running {
   readonly mode: ModeName;
   readonly flags: ReadFlags;
   readonly output: Output;
+  readonly meter: VaultMeter;
   /** Of the report. */
-  readonly file: NewFile | undefined;
+  readonly files: readonly ReportFile[];
 }
 
 class RunningMode {
@@ -141,6 +151,7 @@ class RunningMode {
   readonly #running: Running;
   #stopping: Stopping | undefined;
   #product: OpenProduct | undefined;
+  #report: Report | undefined;
 
   constructor(host: Host, running: Running) {
     this.#host = host;
@@ -153,9 +164,10 @@ class RunningMode {
     const startedMs = clock.monotonicMs();
     const context = this.#context();
     this.#noteMoments();
-    const { outcome, error } = await this.#outcome(context);
+    const { outcome, error, gathered } = await this.#outcome(context, startedMs);
+    const findings = [...(outcome.findings ?? []), ...(gathered?.findings ?? [])];
     const report: ModeReport = {
-      ...reportHead(this.#running.mode, outcome.exitCode),
+      ...reportHead(this.#running.mode, exitCodeWith(outcome, gathered)),
       ...(this.#product && { product: this.#product.product }),
       dryRun: this.#running.flags.values['dry-run'] ?? false,
       startedAt,
@@ -163,23 +175,23 @@ class RunningMode {
       durationMs: Math.round(clock.monotonicMs() - startedMs),
       ...momentsOf(context),
       result: reportedValue(outcome.result, context.documentKeys),
-      findings: (outcome.findings ?? []).map((each) => ({
+      findings: findings.map((each) => ({
         ...each,
         message: operatorWords(each.message),
       })),
       next: [...(outcome.next ?? [])],
       ...(error !== undefined && { error: reportedError(error) }),
     };
-    const printed = this.#written(report, context);
+    const printed = await this.#written(report, { outcome, gathered });
     this.#running.output.result(printed, outcome.views ?? []);
     return printed.exitCode as ExitCode;
   }
 
   /** @returns The report, with the error where it could not be written: what the mode did is done anyway. */
-  #written(report: ModeReport, { documentKeys }: ModeContext): ModeReport {
-    const { file, mode } = this.#running;
+  async #written(report: ModeReport, { outcome, gathered }: Ended): Promise<ModeReport> {
+    const { mode } = this.#running;
     try {
-      file?.write(`${reportedJson(report, documentKeys, 2)}\n`);
+      if (gathered) await this.#report?.write(report, gathered, outcome);
       return report;
     } catch (error) {
       const exitCode = report.exitCode === EXIT.done ? EXIT.failed : (report.exitCode as ExitCode);
@@ -187,11 +199,22 @@ class RunningMode {
     }
   }
 
-  async #outcome(
-    context: ModeContext,
-  ): Promise<{ readonly outcome: ModeOutcome; readonly error?: unknown }> {
+  async #outcome(context: ModeContext, startedMs: number): Promise<Ended> {
+    try {
+      const ended = await this.#ended(context);
+      const isOver = ended.error === undefined && !context.signal.aborted;
+      const durationMs = context.clock.monotonicMs() - startedMs;
+      return { ...ended, gathered: await this.#report?.after(isOver, durationMs) };
+    } finally {
+      this.#stopping?.end();
+      await this.#close();
+    }
+  }
+
+  async #ended(context: ModeContext): Promise<Ended> {
     const { mode } = this.#running;
     try {
+      await this.#beginReport(context);
       const { run } = await MODE_MODULES[mode]();
       const outcome = await run(context);
       return { outcome, error: outcome.error };
@@ -203,10 +226,19 @@ class RunningMode {
         (context.hasBegun || context.signal.aborted) && !(error instanceof UsageError);
       const next = mayResume ? [{ why: 'To resume', command }] : [];
       return { outcome: { exitCode, next }, error };
-    } finally {
-      this.#stopping?.end();
-      await this.#close();
     }
+  }
+
+  /** Before the mode does anything. */
+  async #beginReport(context: ModeContext): Promise<void> {
+    const report = this.#report;
+    if (!report) return;
+    const { withoutProduct = false, flags } = modeOf(context.mode);
+    // Some modes need no configuration: where there is none, nothing can be signed.
+    const needsNone = withoutProduct && !flags.includes('config');
+    if (needsNone && !hasConfigFile(context.folder)) return;
+    report.sign(await context.config());
+    if (!withoutProduct) await report.before(await context.product());
   }
 
   /** What was written is durable before: the outcome stands. */
@@ -249,14 +281,17 @@ class RunningMode {
     };
     this.#stopping = this.#stopOnSignals(() => commandText(mode, context.resumeFlags));
     const { signal } = this.#stopping;
+    this.#report = this.#reportOf(signal);
     return Object.assign(context, {
       signal,
+      record: this.#report?.record,
       product: once(async () => {
         this.#product = openProduct(await context.config(), values.product, {
           clock,
           signal,
           readOnly: values['dry-run'] === true || isReadOnly(mode),
           mayMakeTables: mode === 'move',
+          ...(this.#report && { wrapDocuments: this.#report.wrapDocuments }),
         });
         return this.#product;
       }),
@@ -267,6 +302,16 @@ class RunningMode {
     });
   }
 
+  #reportOf(signal: AbortSignal): Report | undefined {
+    const { clock, env } = this.#host;
+    const { mode, flags, meter, files } = this.#running;
+    if (files.length === 0) return undefined;
+    const { dekStore, documents } = modeOf(mode).permissions;
+    const writes = { rows: dekStore === 'write', documents: documents === 'write' };
+    const vault = (): VaultMeter['figures'] => meter.figures;
+    return new Report(files, { mode, flags, env, clock, signal, vault, writes });
+  }
+
   #stopOnSignals(resume: () => string): Stopping {
     const { signals, stderr, stdout, exit } = this.#host;
     const stopping = stopOnSignals(signals, {
@@ -275,7 +320,7 @@ class RunningMode {
         stderr.write('Stopping: what is in flight is finished first. Once more stops at once.\n');
       },
       onSecond: () => {
-        this.#running.file?.discard();
+        this.#report?.leave();
         stderr.write(`Stopped at once. To resume:\n  ${resume()}\n`);
         exit(EXIT.interrupted);
       },
@@ -290,6 +335,12 @@ class RunningMode {
     };
     return { ...stopping, end };
   }
+}
+
+/** What the evidence contradicts is not done. */
+function exitCodeWith({ exitCode }: ModeOutcome, gathered: Gathered | undefined): ExitCode {
+  const isContradicted = gathered?.findings.some(({ level }) => level === 'fail') ?? false;
+  return isContradicted && exitCode === EXIT.done ? EXIT.findings : exitCode;
 }
 
 /** What writes nothing cannot write by mistake. */

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { EXIT } from '../command-line/exit-codes.js';
 import type { OpenProduct } from '../config/open-product.js';
 import type { Finding } from '../report/mode-report.js';
+import { censusSchema } from '../report/census-schema.js';
 import type { View } from '../report/view.js';
 import { collectionSchema, searchCollections } from './doctor/collection-search.js';
 import { unreadableFindings, unreadableRows, unreadableSchema } from './doctor/unreadable-rows.js';
@@ -16,7 +17,7 @@ import {
   reportedReencryptions,
 } from './inspecting/leases.js';
 import { countCollections, plaintextSchema } from './inspecting/plaintext.js';
-import { censusBeside, censusSchema, rowFindings } from './inspecting/rows.js';
+import { censusBeside, rowFindings } from './inspecting/rows.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 
 export const resultSchema = z.strictObject({

@@ -5,13 +5,22 @@ import * as z from 'zod';
 import { EXIT } from '../command-line/exit-codes.js';
 import type { ModeOutcome } from './mode.js';
 
-export const resultSchema = z.strictObject({ key: z.string(), mekVersion: z.string() });
+export const resultSchema = z.strictObject({
+  /** Never in a report file. */
+  key: z.string().optional(),
+  mekVersion: z.string(),
+});
 
 const KEY_BYTES = 32;
 
-/** The key goes to standard output alone, and there with nothing else: it can be piped into a secret store. */
+/** The key goes to standard output alone, never into a report, and there with nothing else: it can be piped into a secret store. */
 export async function run(): Promise<ModeOutcome> {
   const key = randomBytes(KEY_BYTES).toString('base64');
   const mekVersion = await new EnvKeyProvider({ key }).currentVersion();
-  return { exitCode: EXIT.done, result: { key, mekVersion }, views: [{ text: key }] };
+  return {
+    exitCode: EXIT.done,
+    result: { key, mekVersion },
+    reportedResult: { mekVersion },
+    views: [{ text: key }],
+  };
 }

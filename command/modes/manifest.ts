@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { EXIT, EXIT_MEANINGS, type ExitCode } from '../command-line/exit-codes.js';
 import { FLAG_VALUES } from '../command-line/flag-values.js';
 import { FLAG_NAMES, flagOf, type FlagName, variableOf } from '../command-line/flags.js';
-import { REPORT_SCHEMA, reportSchema } from '../report/mode-report.js';
+import { fileSchema, REPORT_SCHEMA, reportSchema } from '../report/mode-report.js';
 import type { ModeModule, ModeOutcome } from './mode.js';
 import { flagsOf, MODE_NAMES, modeOf, type ModeName } from './mode-table.js';
 
@@ -13,6 +13,8 @@ const jsonSchema = z.record(z.string(), z.unknown());
 export const resultSchema = z.strictObject({
   schema: z.literal(REPORT_SCHEMA),
   exitCodes: z.record(z.string(), z.string()),
+  /** Of what a report file has on top of the output of the mode. */
+  reportFile: jsonSchema,
   flags: z.record(
     z.string(),
     z.strictObject({
@@ -56,7 +58,8 @@ export async function manifestOf(
   for (const name of MODE_NAMES) modes[name] = modeEntry(name, await modules[name]());
   const flags = Object.fromEntries(FLAG_NAMES.map((name) => [name, flagEntry(name)]));
   const exitCodes = Object.fromEntries(Object.entries(EXIT_MEANINGS));
-  const result: Manifest = { schema: REPORT_SCHEMA, exitCodes, flags, modes };
+  const reportFile = z.toJSONSchema(fileSchema, { io: 'output' });
+  const result: Manifest = { schema: REPORT_SCHEMA, exitCodes, reportFile, flags, modes };
   const rows = MODE_NAMES.map((name) => ({ mode: name, 'what it does': modeOf(name).summary }));
   return { exitCode: EXIT.done, result, views: [{ rows }] };
 }
@@ -78,11 +81,12 @@ function modeEntry(
   };
 }
 
-/** Without a product, there is nothing to find and nothing to reach. */
+/** Without a product, there is nothing to reach, and most often nothing to find. */
 function exitCodesOf(name: ModeName): readonly ExitCode[] {
-  const ofItself: readonly ExitCode[] = [EXIT.findings, EXIT.unreachable];
+  const { withoutProduct, hasFindings } = modeOf(name);
+  const ofItself: readonly ExitCode[] = [EXIT.unreachable, ...(hasFindings ? [] : [EXIT.findings])];
   const all = Object.values(EXIT);
-  return modeOf(name).withoutProduct ? all.filter((code) => !ofItself.includes(code)) : all;
+  return withoutProduct ? all.filter((code) => !ofItself.includes(code)) : all;
 }
 
 function flagEntry(name: FlagName): Manifest['flags'][string] {

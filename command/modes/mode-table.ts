@@ -24,11 +24,15 @@ export interface Mode {
   readonly asks?: 'product' | 'yes';
   /** It works without a product and without the configuration of one. */
   readonly withoutProduct?: true;
+  /** The flag whose value may also stand after the name of the mode, without the flag. */
+  readonly argument?: FlagName;
+  /** It has findings, although it works without a product. */
+  readonly hasFindings?: true;
 }
 
 /** Flags of every mode. */
-export const COMMON_FLAGS: readonly FlagName[] = ['format', 'json', 'quiet', 'no-color'];
-const PRODUCT: readonly FlagName[] = ['config', 'product', 'document-keys', 'report'];
+export const COMMON_FLAGS: readonly FlagName[] = ['format', 'json', 'quiet', 'no-color', 'report'];
+const PRODUCT: readonly FlagName[] = ['config', 'product', 'document-keys'];
 const RUN: readonly FlagName[] = [
   'dry-run',
   'concurrency',
@@ -309,6 +313,16 @@ export const MODES = {
     example: 'doctor --product notelett',
     flags: [...PRODUCT, 'collection', 'concurrency'],
     permissions: LOOK_AT_ALL,
+  },
+  'report verify': {
+    summary: 'checks that a report is whole, unchanged, and signed with the configured secret',
+    example: 'report verify rotation.json',
+    flags: ['config', 'file'],
+    required: ['file'],
+    permissions: NOTHING,
+    withoutProduct: true,
+    argument: 'file',
+    hasFindings: true,
   },
   manifest: {
     summary: 'describes every mode, flag, exit code and result, for scripts',

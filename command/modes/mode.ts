@@ -49,6 +49,8 @@ export interface ModeOutcome {
   readonly exitCode: ExitCode;
   /** As JSON, by the mode's schema. */
   readonly result?: unknown;
+  /** In report files, in place of `result` and `views`: without what only the terminal may show. */
+  readonly reportedResult?: unknown;
   /** The same for people. */
   readonly views?: readonly View[];
   readonly findings?: readonly Finding[];

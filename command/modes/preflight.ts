@@ -8,6 +8,7 @@ import {
 import * as z from 'zod';
 import { EXIT } from '../command-line/exit-codes.js';
 import type { OpenProduct } from '../config/open-product.js';
+import { censusSchema, mekSchema } from '../report/census-schema.js';
 import type { Finding } from '../report/mode-report.js';
 import { compareAll, definitionSchema } from './inspecting/definition-records.js';
 import {
@@ -26,7 +27,7 @@ import {
   type ReportedLease,
 } from './inspecting/leases.js';
 import { countCollections, plaintextSchema } from './inspecting/plaintext.js';
-import { censusBeside, censusSchema, mekSchema, rowFindings } from './inspecting/rows.js';
+import { censusBeside, rowFindings } from './inspecting/rows.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 import { estimateRotation, estimateSchema } from './preflight/estimate.js';
 import { fail, ok, unseen, warn } from './preflight/line.js';

@@ -1,6 +1,7 @@
 /** Shows the state of a product, what is unfinished, and the commands that finish it. @module */
 import { type Census, readRecords, type ProductRecords } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
+import { censusSchema, rotationSchema } from '../report/census-schema.js';
 import type { View } from '../report/view.js';
 import {
   compareChosen,
@@ -19,10 +20,8 @@ import {
 import { countCollections, plaintextSchema, plaintextView } from './inspecting/plaintext.js';
 import {
   censusBeside,
-  censusSchema,
   censusViews,
   reportedRotation,
-  rotationSchema,
   rotationView,
   rowFindings,
 } from './inspecting/rows.js';

@@ -2,6 +2,7 @@
 import { type Census, readRecords, takeCensus } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenProduct } from '../config/open-product.js';
+import { censusSchema, mekSchema } from '../report/census-schema.js';
 import type { Finding } from '../report/mode-report.js';
 import {
   openSample,
@@ -20,7 +21,7 @@ import {
 } from './inspecting/findings.js';
 import { openEveryWrap, openedWrapsSchema } from './inspecting/open-wraps.js';
 import { unread } from './inspecting/plaintext.js';
-import { censusSchema, censusViews, mekSchema, rowFindings } from './inspecting/rows.js';
+import { censusViews, rowFindings } from './inspecting/rows.js';
 import type { ModeContext, ModeOutcome } from './mode.js';
 
 const count = z.number().int().min(0);

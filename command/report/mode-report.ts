@@ -1,5 +1,7 @@
 /** What a mode reports: the JSON of `--json` and of reports, version 1. @module */
 import * as z from 'zod';
+import { evidenceSchema, reportItemSchema, sealSchema } from './evidence-schema.js';
+import { reportedErrorSchema } from './reported-error.js';
 
 export const REPORT_SCHEMA = 1;
 
@@ -16,12 +18,6 @@ export const findingSchema = z.strictObject({
 });
 
 export const nextStepSchema = z.strictObject({ why: z.string(), command: z.string() });
-
-export const reportedErrorSchema = z.strictObject({
-  name: z.string(),
-  code: z.string().optional(),
-  message: z.string(),
-});
 
 /** @param result - The schema of what the mode itself reports. */
 export function reportSchema<Result extends z.ZodType>(result: Result) {
@@ -46,8 +42,14 @@ export function reportSchema<Result extends z.ZodType>(result: Result) {
   });
 }
 
+/** What a report file has on top: `items` first, `evidence` and `seal` last. */
+export const fileSchema = z.strictObject({
+  items: z.array(reportItemSchema),
+  evidence: evidenceSchema,
+  seal: sealSchema,
+});
+
 export type Finding = z.output<typeof findingSchema>;
 export type NextStep = z.output<typeof nextStepSchema>;
-export type ReportedError = z.output<typeof reportedErrorSchema>;
 export type ModeReport = z.output<ReturnType<typeof reportSchema<z.ZodUnknown>>>;
 export type Outcome = ModeReport['outcome'];

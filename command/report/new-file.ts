@@ -1,5 +1,13 @@
 /** Files that the command makes: for their owner alone, and never over another file. @module */
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../command-line/usage-error.js';
 
@@ -8,17 +16,28 @@ const OWNER_ALONE = 0o600;
 /** File systems that cannot flush a folder say so by one of these. */
 const CANNOT_FLUSH: readonly unknown[] = ['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'];
 
+/** Texts are collected up to this size. */
+const BUFFER_BYTES = 65_536;
+
 export class NewFile {
   readonly #path: string;
   readonly #flag: string;
+  readonly #name: string;
   readonly #descriptor: number;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isEmpty = true;
   #isOpen = true;
   #isOver = false;
 
-  /** @throws UsageError where the file exists, or cannot be made. */
-  constructor(path: string, flag: string) {
+  /**
+   * @param name - As messages name it.
+   * @throws UsageError where the file exists, or cannot be made.
+   */
+  constructor(path: string, flag: string, name = path) {
     this.#path = path;
     this.#flag = flag;
+    this.#name = name;
     try {
       this.#descriptor = openSync(path, 'wx', OWNER_ALONE);
     } catch (error) {
@@ -30,21 +49,58 @@ export class NewFile {
   }
 
   /**
-   * Durable when this returns.
+   * A part of the text; what came last may not be in the file yet.
    *
    * @throws UsageError where the disk is full, for example.
    */
-  write(text: string): void {
-    const bytes = Buffer.from(text);
-    try {
-      for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done);
+  append(bytes: Buffer): void {
+    this.#isEmpty &&= bytes.length === 0;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes >= BUFFER_BYTES) this.#try(() => this.#flush());
+  }
+
+  /**
+   * Durable when this returns.
+   *
+   * @throws UsageError as {@link append} does.
+   */
+  finish(): void {
+    this.#try(() => {
+      this.#flush();
       fsyncSync(this.#descriptor);
       this.#close();
       syncFolder(dirname(this.#path));
       this.#isOver = true;
-    } catch (error) {
-      throw this.#refusal(`cannot be written (${codeOf(error)}): name a file on another disk`);
+    });
+  }
+
+  /**
+   * The whole text at once.
+   *
+   * @throws UsageError as {@link append} does.
+   */
+  write(text: string): void {
+    this.append(Buffer.from(text));
+    this.finish();
+  }
+
+  /**
+   * Keeps what was written, although it is not whole; a file without anything in it is removed.
+   *
+   * @param mostBytes - What is after them is cut off.
+   */
+  leave(mostBytes = Infinity): void {
+    if (this.#isEmpty) this.discard();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    try {
+      this.#flush();
+      if (fstatSync(this.#descriptor).size > mostBytes) ftruncateSync(this.#descriptor, mostBytes);
+    } catch {
+      // The disk is full: the file has what it has.
     }
+    this.#close();
   }
 
   /** Removes a file that is not written, or not whole. */
@@ -55,6 +111,21 @@ export class NewFile {
     rmSync(this.#path, { force: true });
   }
 
+  #flush(): void {
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done);
+  }
+
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw this.#refusal(`cannot be written (${codeOf(error)}): name a file on another disk`);
+    }
+  }
+
   #close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -62,7 +133,7 @@ export class NewFile {
   }
 
   #refusal(problem: string): UsageError {
-    return new UsageError(`--${this.#flag}: the file ${this.#path} ${problem}`);
+    return new UsageError(`--${this.#flag}: the file ${this.#name} ${problem}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Writes events and results as JSON: errors by code and message, documents without their keys. @module */
 import { isFieldEncryptionError } from '@bytelyst/field-encrypt';
-import type { ReportedError } from './mode-report.js';
+import type { ReportedError } from './reported-error.js';
 import { operatorWords } from './operator-words.js';
 
 /** @param documentKeys - Whether documents are named by their key properties. */

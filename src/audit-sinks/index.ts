@@ -6,6 +6,7 @@ export {
   type FlushAuditOptions,
   type HttpAuditSinkOptions,
 } from './http-audit-sink.js';
+export { auditActor, type AuditActor, type AuditCi } from '../audit/audit-actor.js';
 export {
   signWebhook,
   verifyWebhook,

@@ -58,7 +58,20 @@ const CI_SYSTEMS: readonly CiVariables[] = [
 /** Longer texts are cut: variables are set by others. */
 const MOST_LETTERS = 200;
 
-/** @param user - In place of the user of the operating system. */
+/**
+ * Returns who works here, as audit events name it: for reports and logs that are to agree with the trail.
+ *
+ * @param env - Where a CI system sets its variables: `process.env`.
+ * @param user - In place of the user of the operating system.
+ *
+ * @example
+ * ```ts
+ * import { auditActor } from '@bytelyst/field-encrypt/audit';
+ *
+ * const { user } = auditActor({ GITHUB_ACTIONS: 'true', GITHUB_ACTOR: 'ana' }, 'deploy');
+ * console.log(user); // deploy
+ * ```
+ */
 export function auditActor(env: Environment, user?: string): AuditActor {
   const ci = ciOf(env);
   return { user: user ?? osUser(), host: short(hostname()) ?? 'unknown', ...(ci && { ci }) };

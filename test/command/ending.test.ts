@@ -1,7 +1,7 @@
 /** How the command ends where its output, its report or its stores do not let it end as it should. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CommandWorld, type CommandOutcome, type Variables } from '../support/command-world.js';
@@ -80,7 +80,7 @@ describe('the output of the command', () => {
 });
 
 describe('the report of the command', () => {
-  it('that cannot be written is said, after the result, and no file is left', async () => {
+  it('that cannot be written is said, after the result, and what is left of it has its rows and no seal', async () => {
     const env = preloaded(
       `import fs from 'node:fs';
       import { syncBuiltinESMExports } from 'node:module';
@@ -104,7 +104,14 @@ describe('the report of the command', () => {
     expect(stderr).toContain(
       'error --report: the file report.json cannot be written (ENOSPC): name a file on another disk\n',
     );
-    expect(existsSync(join(world.folder, 'report.json'))).toBe(false);
+    const left = readFileSync(join(world.folder, 'report.json'), 'utf8');
+    expect(left.match(/"outcome":"changed"/g)).toHaveLength(3);
+    expect(left).not.toContain('"seal"');
+    // Of a mode without rows, there is nothing to keep.
+    expect(await world.run(['status', '--report', 'status.json'], { env })).toMatchObject({
+      code: 1,
+    });
+    expect(existsSync(join(world.folder, 'status.json'))).toBe(false);
   });
 
   it('is whole where the folder cannot be flushed', async () => {

@@ -7,16 +7,18 @@ import { reportSchema, type ModeReport } from '../../command/report/mode-report.
 
 /**
  * @param resultSchema - Of the mode.
+ * @param schema - Of all of it.
  * @throws Where the text is not one report, is not as the schema says, or prints a command that does not exist.
  */
 export function reportIn(
   { stdout }: { readonly stdout: string },
   resultSchema: z.ZodType,
+  schema: z.ZodType = reportSchema(resultSchema),
 ): ModeReport {
   const report = JSON.parse(stdout) as ModeReport;
   const ajv = new Ajv2020({ strict: true, allErrors: true });
   formats.default.default(ajv);
-  const validate = ajv.compile(z.toJSONSchema(reportSchema(resultSchema)));
+  const validate = ajv.compile(z.toJSONSchema(schema));
   if (!validate(report)) throw new Error(ajv.errorsText(validate.errors));
   for (const { command } of [...report.findings, ...report.next]) requireRunnable(command);
   return report;

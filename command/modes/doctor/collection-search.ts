@@ -7,7 +7,8 @@ import {
 } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenCollection, OpenProduct, SearchContext } from '../../config/open-product.js';
-import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
+import type { Finding } from '../../report/mode-report.js';
+import { reportedErrorSchema } from '../../report/reported-error.js';
 import { unread } from '../inspecting/plaintext.js';
 import type { ModeContext } from '../mode.js';
 import { defined } from '../run-flags.js';

@@ -2,7 +2,8 @@
 import { findUnreadableRows } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenProduct } from '../../config/open-product.js';
-import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
+import type { Finding } from '../../report/mode-report.js';
+import { reportedErrorSchema } from '../../report/reported-error.js';
 import { commandOn, errorText, plural } from '../inspecting/findings.js';
 import type { ModeContext } from '../mode.js';
 import { defined } from '../run-flags.js';

@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { EXIT } from '../../command-line/exit-codes.js';
 import type { OpenCollection } from '../../config/open-product.js';
 import { exitCodeOf } from '../../driving/exit-code-of.js';
-import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
+import type { Finding } from '../../report/mode-report.js';
+import { reportedErrorSchema } from '../../report/reported-error.js';
 import type { ModeContext } from '../mode.js';
 import { commandOn, errorText, plural } from './findings.js';
 

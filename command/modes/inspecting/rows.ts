@@ -1,61 +1,13 @@
 /** The rotation record and the census, as the modes that only read report them. @module */
 import { type Census, type ProductRecords, takeCensus } from '@bytelyst/field-encrypt';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { formatDuration } from '../../command-line/durations.js';
 import type { OpenProduct } from '../../config/open-product.js';
-import { type Finding, reportedErrorSchema } from '../../report/mode-report.js';
+import type { rotationSchema } from '../../report/census-schema.js';
+import type { Finding } from '../../report/mode-report.js';
 import type { View } from '../../report/view.js';
 import type { ModeContext } from '../mode.js';
 import { adoptCommand, commandOn, errorText, mekText, plural, rewrapCommand } from './findings.js';
-
-const count = z.number().int().min(0);
-const moment = z.iso.datetime();
-
-export const mekSchema = z.strictObject({
-  keyProvider: z.string(),
-  mekName: z.string(),
-  mekVersion: z.string(),
-});
-const states = z.enum(['fencing', 'rewrapping', 'complete']);
-
-export const rotationSchema = mekSchema.extend({
-  epoch: count,
-  state: states,
-  fenceTtlMs: count,
-  /** The longer time that processes may still use. */
-  drainTtlMs: count.optional(),
-  generationFloor: count,
-  startedAt: moment,
-  fencedAt: moment.optional(),
-  completedAt: moment.optional(),
-  /** The record was restored from an older state. */
-  restored: z.boolean(),
-  /** Earlier rotations that the record remembers. */
-  history: count,
-});
-
-const wrapCounts = { active: count, retired: count, previousWraps: count };
-
-export const censusSchema = z.strictObject({
-  product: z.string(),
-  rotation: mekSchema.extend({ epoch: count, state: states }).optional(),
-  rows: count,
-  active: count,
-  retired: count,
-  shredded: count,
-  wraps: z.array(mekSchema.extend(wrapCounts)),
-  otherWraps: z.strictObject(wrapCounts).optional(),
-  epochs: z.array(z.strictObject({ epoch: count, rows: count })),
-  otherEpochs: count.optional(),
-  /** Live rows that are not on the target, or below its epoch. */
-  behind: count,
-  /** Live rows above the epoch of the record. */
-  ahead: count,
-  unreadable: count,
-  /** The first hundred. */
-  unreadableRows: z.array(z.strictObject({ dekId: z.string(), error: reportedErrorSchema })),
-  settled: z.boolean(),
-});
 
 type Rotation = NonNullable<ProductRecords['rotation']>;
 

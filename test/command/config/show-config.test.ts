@@ -39,6 +39,7 @@ const CONFIG = {
       retention: { soak: '24h' },
     },
   },
+  reportSecrets: { env: 'SECRETS' },
 };
 const ENV = {
   VAULT: 'https://notelett.vault.azure.net',
@@ -47,6 +48,7 @@ const ENV = {
   MEK: randomBytes(32).toString('base64'),
   RECORD_KEY: randomBytes(32).toString('hex'),
   DRILL: 'copies/drill.db',
+  SECRETS: `whsec_${randomBytes(32).toString('base64')}`,
 };
 
 let made: ConfigFolder;
@@ -117,6 +119,7 @@ describe('the configuration in effect', () => {
       'copies.drill.dekStore.table = "dek_store" (default)',
       'copies.drill.dekStore.driver = "libsql" (default)',
       'retention.soak = "24h" (file)',
+      'reportSecrets = hidden (SECRETS)',
     ]);
   });
 

@@ -194,7 +194,10 @@ describe('rewrap-deks', () => {
   it('writes the same report to a file for its owner alone, and never over another', async () => {
     const first = await rewrap('--json', '--report', 'rotation.json');
     expect(first).toMatchObject({ code: 0 });
-    expect(readFileSync(join(world.folder, 'rotation.json'), 'utf8')).toBe(first.stdout);
+    const text = readFileSync(join(world.folder, 'rotation.json'), 'utf8');
+    const { items, evidence, seal, ...report } = JSON.parse(text) as Record<string, unknown>;
+    expect(report).toEqual(JSON.parse(first.stdout));
+    expect([items, evidence, seal].every((each) => typeof each === 'object')).toBe(true);
     expect(statSync(join(world.folder, 'rotation.json')).mode & 0o777).toBe(0o600);
     const rows = await world.rows();
     const second = await rewrap('--report', 'rotation.json');
@@ -202,7 +205,7 @@ describe('rewrap-deks', () => {
       code: 2,
       stderr: 'error --report: the file rotation.json exists: name a new file\n',
     });
-    expect(readFileSync(join(world.folder, 'rotation.json'), 'utf8')).toBe(first.stdout);
+    expect(readFileSync(join(world.folder, 'rotation.json'), 'utf8')).toBe(text);
     expect(await world.rows()).toEqual(rows);
   });
 });
