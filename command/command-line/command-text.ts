@@ -19,3 +19,8 @@ export function commandText(mode: string, flags: RawFlags): string {
 function quoted(text: string): string {
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
+
+/** The key of a document can be personal data. */
+export function withoutDocumentKeys({ 'document-key': key, ...flags }: RawFlags): RawFlags {
+  return key === undefined ? flags : { ...flags, 'document-key': 'left-out' };
+}

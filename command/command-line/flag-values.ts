@@ -100,6 +100,7 @@ export const FLAG_VALUES = {
   report: z.array(reportName).min(1),
   quiet: on,
   'no-color': on,
+  user: text.max(200, 'expected at most 200 characters'),
   'document-keys': on,
   'dry-run': on,
   yes: on,

@@ -36,6 +36,7 @@ export const FLAGS = {
   report: list('file', 'also write a report to a new file, .json or .html'),
   quiet: toggle('print the result and failures alone'),
   'no-color': toggle('print without colours, as NO_COLOR does'),
+  user: flag('name', 'who runs it, for the audit trail (default: the user of the system)'),
   'document-keys': toggle('name documents by their keys in lines, events and reports'),
   'dry-run': toggle('read everything, and write nothing'),
   yes: { description: 'do not ask', noVariable: true },

@@ -2,6 +2,7 @@
 import type { Clock } from '@bytelyst/field-encrypt';
 import { UsageError } from '../command-line/usage-error.js';
 import type { LoadedConfig } from './config-file.js';
+import { openAudit } from './audit.js';
 import { openProduct, type OpenProduct } from './open-product.js';
 import { reportSecretsOf } from './report-secrets.js';
 import { at } from './value-reader.js';
@@ -21,7 +22,10 @@ export interface CheckedConfig {
 
 /** Reads every variable and opens every file; whether vaults and accounts answer, `preflight` says. */
 export async function checkConfig(config: LoadedConfig, clock: Clock): Promise<CheckedConfig> {
-  const checks: CheckedConfig[] = [{ parts: [], problems: secretProblems(config) }];
+  const checks: CheckedConfig[] = [
+    { parts: [], problems: secretProblems(config) },
+    await checkAudit(config, clock),
+  ];
   for (const name of Object.keys(config.settings.products)) {
     const product = openProduct(config, name, { clock, readOnly: true });
     try {
@@ -43,6 +47,17 @@ function secretProblems(config: LoadedConfig): readonly string[] {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return error.problems;
+  }
+}
+
+/** Nothing is sent, and no file is made. */
+async function checkAudit(config: LoadedConfig, clock: Clock): Promise<CheckedConfig> {
+  try {
+    const audit = await openAudit(config, clock);
+    return { parts: audit ? [{ path: 'audit', is: audit.describe }] : [], problems: [] };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { parts: [], problems: error.problems };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Objects that a configuration in code may pass in place of settings. @module */
 import type {
   AnyDefinition,
+  AuditSink,
   BackfillOptions,
   DekStore,
   DocumentStore,
@@ -38,6 +39,11 @@ export const DOCUMENT_STORE: CodeKind<AnyDocumentStore> = {
 export const DEFINITION: CodeKind<AnyDefinition> = {
   words: 'a definition of defineDocument',
   is: (value): value is AnyDefinition => has(value, 'storedField', 'declaredField'),
+};
+
+export const AUDIT_SINK: CodeKind<AuditSink> = {
+  words: 'an AuditSink object',
+  is: (value): value is AuditSink => has(value, 'write'),
 };
 
 /** A credential of `@azure/identity`. */

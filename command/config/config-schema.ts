@@ -1,8 +1,8 @@
 /** The schema of the configuration file. @module */
-import type { AnyDefinition, KeyProvider } from '@bytelyst/field-encrypt';
+import type { AnyDefinition, AuditSink, KeyProvider } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { DURATION_TEXT, parseDuration } from '../command-line/durations.js';
-import { DEFINITION, KEY_PROVIDER, MOVE, UPGRADE } from './code-values.js';
+import { AUDIT_SINK, DEFINITION, KEY_PROVIDER, MOVE, UPGRADE } from './code-values.js';
 import {
   FORMS,
   inCode,
@@ -17,6 +17,7 @@ import {
   type Format,
 } from './schema-parts.js';
 import type {
+  AuditSettings,
   CollectionSettings,
   DefinitionSettings,
   ProductSettings,
@@ -29,6 +30,7 @@ import { credentialOf, dekStore, documentStore } from './store-schema.js';
 export function configSchema(format: Format): z.ZodType<Settings> {
   return z.strictObject({
     $schema: z.string().optional(),
+    audit: audit(format).optional().describe('Where the audit trail goes. Default: nowhere.'),
     products: z
       .record(NAME, product(format))
       .refine((all) => Object.keys(all).length > 0, { error: 'needs at least one product' })
@@ -37,6 +39,28 @@ export function configSchema(format: Format): z.ZodType<Settings> {
       'The variable with the secret, or two separated by a comma, that reports are signed with.',
     ).optional(),
   });
+}
+
+const maxBytes = integer(65_536).optional();
+
+function audit(format: Format): z.ZodType<AuditSettings | AuditSink> {
+  const options = [
+    z.strictObject({
+      type: z.literal('file'),
+      file: text('The file, relative to this file; JSON lines.'),
+      maxBytes: maxBytes.describe('The size at which the file is renamed, and a new one begins.'),
+    }),
+    z.strictObject({
+      type: z.literal('http'),
+      url: text('The address that takes the events.', FORMS.auditUrl),
+      secrets: secret('The variable with the signing secret, or two, separated by a comma.'),
+      folder: text('The folder of the spool, relative to this file.'),
+      token: secret('The variable with a bearer token for the service.').optional(),
+      maxBytes: maxBytes.describe('The most that waits in the spool.'),
+    }),
+  ] as const;
+  const plain = z.discriminatedUnion('type', options, { error: wrongType(['file', 'http']) });
+  return orCode<AuditSettings, AuditSink>(format, plain, AUDIT_SINK);
 }
 
 function product(format: Format): z.ZodType<ProductSettings> {

@@ -24,6 +24,11 @@ export function providerDefaults(type: string): DefaultValues {
   return type === 'env' ? { id: 'env', previousKeys: 'none' } : KEY_VAULT;
 }
 
+export function auditDefaults(type: string): DefaultValues {
+  const maxBytes = 67_108_864;
+  return type === 'http' ? { token: 'none', maxBytes } : { maxBytes };
+}
+
 export function dekStoreDefaults(type: string, folder: string): DefaultValues {
   return type === 'sqlite'
     ? { table: DEFAULT_DEK_TABLE, ...sqliteDefaults(folder) }

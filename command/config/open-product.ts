@@ -2,6 +2,7 @@
 import {
   createFieldEncryptor,
   type AnyDefinition,
+  type AuditOptions,
   type Clock,
   type DekStore,
   type EncryptionContext,
@@ -27,6 +28,7 @@ export interface SearchContext {
   readonly dekStore: DekStore;
   readonly minimumEpoch?: number;
   readonly clock: Clock;
+  readonly audit?: AuditOptions;
 }
 
 export interface OpenCollection {
@@ -75,7 +77,7 @@ export function openProduct(
 ): OpenProduct {
   const name = productIn(config, product);
   const { clock, signal, readOnly = false, mayMakeTables = false } = options;
-  const { wrapDocuments = (store) => store } = options;
+  const { wrapDocuments = (store: AnyDocumentStore) => store } = options;
   return new OpenProduct({ config, clock, signal, readOnly, mayMakeTables, wrapDocuments }, name);
 }
 
@@ -95,6 +97,8 @@ export function productIn({ file, settings }: LoadedConfig, product: string | un
 
 export class OpenProduct {
   readonly product: string;
+  /** Set before anything is opened. */
+  audit: AuditOptions | undefined;
   readonly #context: OpeningContext;
   readonly #settings: ProductSettings;
   readonly #path: string;
@@ -126,8 +130,14 @@ export class OpenProduct {
     const dekStore = this.#authenticated(store);
     const { minimumEpoch } = this.#settings;
     const { clock } = this.#context;
-    const { product } = this;
-    return { product, dekStore, clock, ...(minimumEpoch !== undefined && { minimumEpoch }) };
+    const { product, audit } = this;
+    return {
+      product,
+      dekStore,
+      clock,
+      ...(minimumEpoch !== undefined && { minimumEpoch }),
+      ...(audit && { audit }),
+    };
   });
 
   /** The parts that a run needs: also the key providers. */

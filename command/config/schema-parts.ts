@@ -27,6 +27,10 @@ export const FORMS = {
     pattern: /^https:\/\/[^/?#@\s]+\/?$/,
     words: 'the address of the account, https:// and a host',
   },
+  auditUrl: {
+    pattern: /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])[^\s#@]+$/,
+    words: 'an address with https://; http:// only of this machine',
+  },
   mekName: {
     pattern: /^[0-9A-Za-z-]{1,127}$/,
     words: 'letters, digits and dashes, without a version',

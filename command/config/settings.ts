@@ -1,5 +1,5 @@
 /** The configuration as it was read: variables are not read yet, and nothing is opened. @module */
-import type { AnyDefinition, DekStore, KeyProvider } from '@bytelyst/field-encrypt';
+import type { AnyDefinition, AuditSink, DekStore, KeyProvider } from '@bytelyst/field-encrypt';
 import type { AnyDocumentStore, Credential, MoveFunction, UpgradeFunction } from './code-values.js';
 import type { EnvReference, Text } from './value-reader.js';
 
@@ -110,8 +110,26 @@ export interface ProductSettings {
     { readonly soak?: string | undefined; readonly backupWindow?: string | undefined } | undefined;
 }
 
+export interface AuditFileSettings {
+  readonly type: 'file';
+  readonly file: Text;
+  readonly maxBytes?: number | undefined;
+}
+
+export interface AuditHttpSettings {
+  readonly type: 'http';
+  readonly url: Text;
+  readonly secrets: EnvReference;
+  readonly folder: Text;
+  readonly token?: EnvReference | undefined;
+  readonly maxBytes?: number | undefined;
+}
+
+export type AuditSettings = AuditFileSettings | AuditHttpSettings;
+
 export interface Settings {
   readonly $schema?: string | undefined;
+  readonly audit?: AuditSettings | AuditSink | undefined;
   readonly products: Record<string, ProductSettings>;
   readonly reportSecrets?: EnvReference | undefined;
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { DEFINITION } from './code-values.js';
 import type { LoadedConfig } from './config-file.js';
 import {
+  auditDefaults,
   dekStoreDefaults,
   documentStoreDefaults,
   PRODUCT_DEFAULTS,
@@ -40,7 +41,8 @@ export function showConfig(config: LoadedConfig, product?: string): readonly Sho
   const products = Object.entries(config.settings.products)
     .filter(([name]) => product === undefined || name === product)
     .flatMap(([name, settings]) => showing.product(at('products', name), settings));
-  return product === undefined ? [...products, ...showing.ofAll(config.settings)] : products;
+  const shown = [...showing.audit(config.settings), ...products];
+  return product === undefined ? [...shown, ...showing.ofAll(config.settings)] : shown;
 }
 
 /** Variables that hold keys. */
@@ -51,7 +53,12 @@ const SECRETS: readonly string[] = [
   'previousRecordKeys',
   'recoveryKey',
   'reportSecrets',
+  'secrets',
+  'token',
 ];
+
+/** Paths that are relative to the configuration. */
+const FILES: readonly string[] = ['file', 'folder'];
 
 type DefaultsOf = (type: string, folder: string) => DefaultValues;
 
@@ -60,6 +67,11 @@ class Showing {
 
   constructor(config: LoadedConfig) {
     this.#config = config;
+  }
+
+  audit({ audit }: Settings): readonly ShownValue[] {
+    if (audit === undefined) return [shownAt('audit', 'none: nothing is recorded', DEFAULT)];
+    return this.#typed('audit', audit, auditDefaults);
   }
 
   product(path: string, settings: ProductSettings): readonly ShownValue[] {
@@ -125,7 +137,7 @@ class Showing {
       ...given.map(([name, value]) => this.#value(at(path, name), name, value)),
       ...Object.entries(defaults)
         .filter(([name]) => !names.has(name))
-        .map(([name, value]) => shownAt(at(path, name), value, { kind: 'default' })),
+        .map(([name, value]) => shownAt(at(path, name), value, DEFAULT)),
     ];
   }
 
@@ -134,7 +146,7 @@ class Showing {
     if (isReference(value) && name !== 'where') return this.#variable(path, name, value.env);
     if (typeof value === 'function') return shownAt(path, 'a function', FILE);
     if (name === 'credential') return shownAt(path, describeObject(value as object), FILE);
-    const isFile = name === 'file' && typeof value === 'string';
+    const isFile = FILES.includes(name) && typeof value === 'string';
     const effective = isFile ? resolve(this.#config.folder, value) : (value as JsonValue);
     return shownAt(path, effective, FILE);
   }
@@ -145,11 +157,12 @@ class Showing {
     const text = Object.hasOwn(env, variable) ? env[variable] : undefined;
     if (text === undefined || text === '') return { path, state: 'not-set', source };
     if (SECRETS.includes(name)) return { path, state: 'hidden', source };
-    return shownAt(path, name === 'file' ? resolve(folder, text) : text, source);
+    return shownAt(path, FILES.includes(name) ? resolve(folder, text) : text, source);
   }
 }
 
 const FILE: ValueSource = { kind: 'file' };
+const DEFAULT: ValueSource = { kind: 'default' };
 
 /** A key that is in a wrong place by mistake is no reason to print it. */
 function shownAt(path: string, value: JsonValue, source: ValueSource): ShownValue {

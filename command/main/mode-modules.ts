@@ -14,6 +14,7 @@ export const MODE_MODULES: Readonly<Record<ModeName, () => Promise<ModeModule>>>
   'key fingerprint': () => import('../modes/key-fingerprint.js'),
   'config check': () => import('../modes/config-check.js'),
   'config show': () => import('../modes/config-show.js'),
+  'audit send': () => import('../modes/audit-send.js'),
   'report verify': () => import('../modes/report-verify.js'),
   manifest: async () => {
     const { manifestOf, resultSchema } = await import('../modes/manifest.js');

@@ -147,6 +147,7 @@ function argumentOf(command: Command, { argument }: Mode): RawFlags {
 
 function group(program: Command, name: string): Command {
   const summaries = {
+    audit: 'sends audit events',
     key: 'makes and names keys',
     config: 'checks and shows the configuration',
     report: 'verifies reports',

@@ -81,10 +81,13 @@ function modeEntry(
   };
 }
 
-/** Without a product, there is nothing to reach, and most often nothing to find. */
+/** Without a product, there is most often nothing to reach, and nothing to find. */
 function exitCodesOf(name: ModeName): readonly ExitCode[] {
-  const { withoutProduct, hasFindings } = modeOf(name);
-  const ofItself: readonly ExitCode[] = [EXIT.unreachable, ...(hasFindings ? [] : [EXIT.findings])];
+  const { withoutProduct, hasFindings, reaches } = modeOf(name);
+  const ofItself: readonly ExitCode[] = [
+    ...(reaches ? [] : [EXIT.unreachable]),
+    ...(hasFindings ? [] : [EXIT.findings]),
+  ];
   const all = Object.values(EXIT);
   return withoutProduct ? all.filter((code) => !ofItself.includes(code)) : all;
 }

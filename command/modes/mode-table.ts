@@ -28,11 +28,13 @@ export interface Mode {
   readonly argument?: FlagName;
   /** It has findings, although it works without a product. */
   readonly hasFindings?: true;
+  /** It asks a service, although it works without a product. */
+  readonly reaches?: true;
 }
 
 /** Flags of every mode. */
 export const COMMON_FLAGS: readonly FlagName[] = ['format', 'json', 'quiet', 'no-color', 'report'];
-const PRODUCT: readonly FlagName[] = ['config', 'product', 'document-keys'];
+const PRODUCT: readonly FlagName[] = ['config', 'product', 'user', 'document-keys'];
 const RUN: readonly FlagName[] = [
   'dry-run',
   'concurrency',
@@ -313,6 +315,14 @@ export const MODES = {
     example: 'doctor --product notelett',
     flags: [...PRODUCT, 'collection', 'concurrency'],
     permissions: LOOK_AT_ALL,
+  },
+  'audit send': {
+    summary: 'sends the audit events that wait in the spool',
+    example: 'audit send',
+    flags: ['config'],
+    permissions: NOTHING,
+    withoutProduct: true,
+    reaches: true,
   },
   'report verify': {
     summary: 'checks that a report is whole, unchanged, and signed with the configured secret',

@@ -55,6 +55,11 @@ export interface ModeOutcome {
   readonly views?: readonly View[];
   readonly findings?: readonly Finding[];
   readonly next?: readonly NextStep[];
+  /** An event of its own for the audit trail. */
+  readonly audit?: {
+    readonly what: 'drill.finished' | 'preflight.checked';
+    readonly facts: Readonly<Record<string, unknown>>;
+  };
   /** What ended the mode, where a part of it was done before: otherwise the mode throws. */
   readonly error?: unknown;
 }

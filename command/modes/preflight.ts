@@ -79,8 +79,10 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   if (estimated) findings.push(estimated.finding);
   findings.push(otherProcesses());
   const exitCode = exitCodeOfFindings(findings);
+  const target = sides.new?.mek;
   return {
     exitCode,
+    audit: { what: 'preflight.checked', facts: checkedFacts(findings, target) },
     result: {
       ...(sides.old && { old: sides.old.mek }),
       ...(sides.new && { new: sides.new.mek }),
@@ -93,6 +95,17 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
     },
     findings,
     next: exitCode === 0 && sides.new ? [nextStep(context, sides.new.mek)] : [],
+  };
+}
+
+function checkedFacts(
+  findings: readonly Finding[],
+  target: z.output<typeof mekSchema> | undefined,
+): Readonly<Record<string, unknown>> {
+  return {
+    passed: exitCodeOfFindings(findings) === EXIT.done,
+    ...(target && { target }),
+    checks: findings.map(({ check, level }) => ({ check, level })),
   };
 }
 
@@ -127,7 +140,8 @@ async function recordsOrLines(
     if (exitCodeOfFindings(lines) === EXIT.done) throw error;
     const findings = [enabledCheck(context), ...lines, fail('dek-store', errorText(error))];
     const result = { plaintext: [], definitions: [], leases: [] };
-    return { exitCode: EXIT.findings, result, findings };
+    const audit = { what: 'preflight.checked', facts: checkedFacts(findings, undefined) } as const;
+    return { exitCode: EXIT.findings, result, findings, audit };
   }
 }
 

@@ -122,15 +122,30 @@ function withSamples(
     ],
     findings: [...lossFindings(summary), ...sampleFindings(samples, samplesFrom)],
     next,
+    audit: {
+      what: 'drill.finished',
+      facts: {
+        passed: summary.complete && summary.lost === 0 && !hasFailed,
+        recovered: summary.recovered,
+        lost: summary.lost,
+        durationMs: summary.durationMs,
+        documentsOpened: sum(samples, 'opened'),
+        documentsFailed: sum(samples, 'failed'),
+      },
+    },
   };
 }
 
 function drillText({ recovered, lost, durationMs }: RecoverySummary, samples: readonly Samples[]) {
-  const opened = samples.reduce((sum, each) => sum + each.opened, 0);
+  const opened = sum(samples, 'opened');
   return [
     `Recovered ${String(recovered)} DEKs in ${formatDuration(durationMs)}, lost ${String(lost)}, opened ${String(opened)} sample documents.`,
     'The MEK of the drill is gone: the recovery key alone opens the rows of the copy now. Remove the copy.',
   ].join('\n');
+}
+
+function sum(samples: readonly Samples[], name: 'failed' | 'opened'): number {
+  return samples.reduce((all, each) => all + each[name], 0);
 }
 
 function sampleFindings(

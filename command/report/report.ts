@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, takeCensus } from '@bytelyst/field-encrypt';
 import { auditActor } from '@bytelyst/field-encrypt/audit';
-import { commandText } from '../command-line/command-text.js';
+import { commandText, withoutDocumentKeys } from '../command-line/command-text.js';
 import type { ReadFlags } from '../command-line/flag-values.js';
 import type { LoadedConfig } from '../config/config-file.js';
 import type { OpenProduct } from '../config/open-product.js';
@@ -125,9 +125,9 @@ export class Report {
     const seen = { mode, writes, before: this.#before, after, documents };
     const evidence: Evidence = {
       id: this.#id,
-      who: auditActor(this.#settings.env),
+      who: auditActor(this.#settings.env, flags.values.user),
       node: process.version,
-      command: commandText(mode, this.#documentKeys ? flags.raw : withoutKeys(flags.raw)),
+      command: commandText(mode, this.#documentKeys ? flags.raw : withoutDocumentKeys(flags.raw)),
       ...(this.#before && { before: this.#before }),
       ...(after && { after }),
       throughput: this.record.throughput(),
@@ -210,9 +210,4 @@ function belowEpoch({ rotation, epochs, otherEpochs = 0 }: CensusMoment['census'
 function whyOf(error: unknown): string {
   const { code, message } = reportedError(error);
   return code === undefined ? message : `${code}: ${message}`;
-}
-
-/** Keys of documents can be personal data. */
-function withoutKeys({ 'document-key': key, ...raw }: ReadFlags['raw']): ReadFlags['raw'] {
-  return key === undefined ? raw : { ...raw, 'document-key': 'left-out' };
 }

@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  world.close();
+  await world[Symbol.asyncDispose]();
   await azure.stop();
 });
 

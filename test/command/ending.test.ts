@@ -12,8 +12,8 @@ beforeEach(async () => {
   world = await CommandWorld.make({ notes: 3 });
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 /** The stream has no reader from the start. */
@@ -147,6 +147,7 @@ describe('the report of the command', () => {
       '--report',
       'report.json',
     ];
+    world.mayLeaveStarts = true;
     const { code, stderr } = await world.run(args, { env });
     expect(code).toBe(130);
     expect(stderr).toContain('Stopped at once. To resume:\n');

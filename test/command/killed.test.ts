@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandWorld, noteOf, PRODUCT } from '../support/command-world.js';
+import { problemsIn } from '../support/command-trail.js';
 import { perLane } from '../support/lane.js';
 
 const WRITER = join(import.meta.dirname, 'note-writer.mjs');
@@ -105,9 +106,16 @@ async function requireWhole(world: CommandWorld, writer: Writer): Promise<void> 
   for (const note of untouched) expect(notes.get(note.id)).toEqual(note);
 }
 
+/** Each start in the audit trail has an end, or a takeover by a later command. */
 async function finish({ world, args }: Victim): Promise<void> {
   const outcome = await world.run([...args(), '--quiet']);
   expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  const trail = world.trail();
+  // Killed before its start, or after its end, was recorded, an operation counts as unfinished anyway.
+  const problems = problemsIn(trail).filter((each) => !each.endsWith(', which is not open'));
+  expect(problems).toEqual([]);
+  const gone = trail.filter(({ data }) => data['reason'] === 'process-gone');
+  expect(gone.length).toBeGreaterThan(0);
 }
 
 describe.concurrent('the command, killed at random moments beside a writer', () => {

@@ -7,8 +7,8 @@ beforeEach(async () => {
   world = await CommandWorld.make({ notes: 1 });
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 const CONFIG = `import { readFileSync } from 'node:fs';

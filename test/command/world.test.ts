@@ -9,8 +9,8 @@ beforeEach(async () => {
   world = await CommandWorld.make({ notes: 3 });
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 describe('the built command', () => {

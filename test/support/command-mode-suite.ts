@@ -49,8 +49,8 @@ export function describeWritingMode(mode: WritingMode): void {
       world = await mode.make();
     });
 
-    afterEach(() => {
-      world.close();
+    afterEach(async () => {
+      await world[Symbol.asyncDispose]();
     });
 
     it('does its work, and a second run finds nothing to do and writes no row and no document', async () => {

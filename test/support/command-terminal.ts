@@ -52,7 +52,7 @@ export async function runOnTerminal(
   const lost = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(lost);
-  world.requireNoKey(screen);
+  world.watchOutput(args, screen);
   if (left.length > 0) throw new Error(`It did not ask "${left[0]?.[0] ?? ''}":\n${screen}`);
   return { code: code ?? -1, screen };
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,8 +16,17 @@ import {
 } from '@bytelyst/field-encrypt';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
 import Database from 'libsql';
+import {
+  operationProblems,
+  problemsIn,
+  TRAIL_FILE,
+  trailIn,
+  trailTexts,
+  type TrailEvent,
+} from './command-trail.js';
 import { isSlow } from './lane.js';
 import { PackedProject } from './packed-project.js';
+import { secretWatch } from './secrets/secret-watch.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** What the command needs beside its own package. */
@@ -68,7 +77,13 @@ export const noteDefinition = defineDocument<Note>()({
 
 export function noteOf(number: number): Note {
   const id = `n${String(number)}`;
-  return { workspaceId: 'w1', id, title: `Note ${id}`, body: `body of ${id}`, tags: ['a', id] };
+  return {
+    workspaceId: 'w1',
+    id,
+    title: `Note ${id}`,
+    body: `the private body of ${id}`,
+    tags: ['a', id],
+  };
 }
 
 export interface CommandOutcome {
@@ -154,6 +169,9 @@ export class CommandWorld implements AsyncDisposable {
   /** The executable. */
   readonly bin: string;
   readonly #databases: readonly Database.Database[];
+  readonly #reports = new Set<string>();
+  /** A process that is killed, or stopped at once, leaves starts without an end; the next command follows them. */
+  mayLeaveStarts = false;
 
   private constructor(versions: KeyPair, { modules, bin }: Installation) {
     this.versions = versions;
@@ -172,7 +190,11 @@ export class CommandWorld implements AsyncDisposable {
     const [before, after] = [world.keys.old, world.keys.new];
     Object.assign(world.versions, { old: await versionOf(before), new: await versionOf(after) });
     const written = configOf(fenceTtlMs);
-    world.write('encrypt-migrate.config.json', JSON.stringify(config?.(written) ?? written));
+    const changed = {
+      audit: { type: 'file', file: TRAIL_FILE },
+      ...(config?.(written) ?? written),
+    };
+    world.write('encrypt-migrate.config.json', JSON.stringify(changed));
     // Both tables exist, whatever is in them.
     await world.dekStore.count({ product: PRODUCT });
     await world.notes.list({ pageSize: 1 });
@@ -240,6 +262,7 @@ export class CommandWorld implements AsyncDisposable {
 
   start(args: readonly string[], { env = {}, input = '' }: StartOptions = {}): StartedCommand {
     const variables = { PATH: process.env['PATH'], ...this.env, ...env };
+    this.#noteReports(args);
     const child = spawn(process.execPath, [this.bin, ...args], {
       cwd: this.folder,
       env: variables,
@@ -255,10 +278,27 @@ export class CommandWorld implements AsyncDisposable {
         text(child.stderr),
         once(child, 'close') as Promise<[number | null]>,
       ]);
-      this.requireNoKey(stdout + stderr);
+      this.watchOutput(args, stdout, stderr);
       return { code: code ?? -1, stdout, stderr };
     })();
-    return { kill: (signal) => void child.kill(signal), ended, printed };
+    const kill = (signal: NodeJS.Signals): void => {
+      this.mayLeaveStarts = true;
+      child.kill(signal);
+    };
+    return { kill, ended, printed };
+  }
+
+  /** What the command recorded in its file, so far. */
+  trail(): readonly TrailEvent[] {
+    return trailIn(this.folder);
+  }
+
+  /** Looks for secrets in what a command printed. One that prints a new key has none of this world. */
+  watchOutput(args: readonly string[], ...output: readonly string[]): void {
+    const [mode = ''] = args;
+    this.requireNoKey(output.join(''));
+    if (mode === 'key') return;
+    for (const text of output) secretWatch.emitted.addText(`the output of ${mode}`, text);
   }
 
   requireNoKey(output: string): void {
@@ -273,9 +313,33 @@ export class CommandWorld implements AsyncDisposable {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
+  /** @throws Where the trail is not whole, or a secret is in it, in its spool or in a report. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#watchFiles();
+      const trail = this.trail();
+      const problems = problemsIn(trail).filter(
+        (each) => !(this.mayLeaveStarts && operationProblems(trail).includes(each)),
+      );
+      if (problems.length > 0) throw new Error(`The trail is not whole: ${problems.join('; ')}`);
+    } finally {
+      this.close();
+    }
+  }
+
+  async #watchFiles(): Promise<void> {
+    for (const row of await this.rows()) addWraps(row);
+    const reports = [...this.#reports].filter((file) => existsSync(file));
+    const texts = new Map(reports.map((file) => [file, readFileSync(file, 'utf8')]));
+    for (const [file, text] of [...trailTexts(this.folder), ...texts])
+      secretWatch.emitted.addText(file, text);
+  }
+
+  #noteReports(args: readonly string[]): void {
+    for (const [at, word] of args.entries()) {
+      const file = args[at + 1];
+      if (word === '--report' && file !== undefined) this.#reports.add(join(this.folder, file));
+    }
   }
 
   /** Seals the first notes as the application does. */
@@ -291,6 +355,17 @@ export class CommandWorld implements AsyncDisposable {
 
   #database(name: string): Database.Database {
     return new Database(join(this.folder, name));
+  }
+}
+
+/** Wraps that another process made. */
+function addWraps(row: Readonly<Record<string, unknown>>): void {
+  const wraps = [row, row['previousWrap'], row['recoveryWrap']] as (
+    Readonly<Record<string, unknown>> | undefined
+  )[];
+  for (const wrap of wraps) {
+    const bytes = wrap?.['wrappedDek'];
+    if (typeof bytes === 'string') secretWatch.secrets.addBytes(Buffer.from(bytes, 'base64url'));
   }
 }
 

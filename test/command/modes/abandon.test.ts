@@ -24,8 +24,8 @@ beforeEach(async () => {
   text = await storedText();
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function rowOf(id: string): Promise<Record<string, unknown> | undefined> {

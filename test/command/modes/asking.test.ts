@@ -13,8 +13,8 @@ beforeEach(async () => {
   world = await CommandWorld.make({ notes: 3 });
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function stateOfRows(): Promise<ReadonlySet<unknown>> {

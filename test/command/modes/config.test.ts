@@ -13,8 +13,8 @@ beforeEach(async () => {
   world = await CommandWorld.make();
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 const FILE = 'encrypt-migrate.config.json';
@@ -29,6 +29,7 @@ describe('config check', () => {
         file: join(world.folder, FILE),
         products: ['notelett'],
         parts: [
+          { path: 'audit', is: `the file ${join(world.folder, 'audit.jsonl')}` },
           { path: 'products.notelett.dekStore' },
           {
             path: 'products.notelett.providers[0]',

@@ -13,8 +13,8 @@ interface Definition {
 
 let world: CommandWorld;
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 /** The notes were sealed with the fields `body` and `tags[]`; the configuration may declare others. */

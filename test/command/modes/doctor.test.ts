@@ -13,8 +13,8 @@ import {
 
 let world: CommandWorld;
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function made(options: WorldOptions = {}): Promise<void> {

@@ -112,7 +112,7 @@ describe('what move takes', () => {
     const opened = await Promise.all(
       items.map(({ document }) => reader.decryptDocument(page, document)),
     );
-    expect(opened).toContainEqual({ id: 'p-n0', text: 'body of n0' });
+    expect(opened).toContainEqual({ id: 'p-n0', text: 'the private body of n0' });
     expect(opened).toHaveLength(4);
     expect((await world.notes.list()).items).toEqual([]);
   });

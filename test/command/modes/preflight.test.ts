@@ -8,8 +8,8 @@ import { CommandWorld, type StartOptions, type WorldOptions } from '../../suppor
 
 let world: CommandWorld;
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function made(options: WorldOptions = {}): Promise<void> {

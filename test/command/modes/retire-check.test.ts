@@ -11,8 +11,8 @@ beforeEach(async () => {
   world = await CommandWorld.make({ notes: 2 });
 });
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function check(...args: readonly string[]) {
@@ -171,7 +171,7 @@ describe('retire-check', () => {
     expect(report.error?.message).toBe(
       '--backup-window is missing: pass it, or set retention.backupWindow of the product',
     );
-    world.close();
+    await world[Symbol.asyncDispose]();
     world = await CommandWorld.make({
       notes: 1,
       config: ({ products: { notelett } }) => ({

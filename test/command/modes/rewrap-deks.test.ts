@@ -17,8 +17,8 @@ let world: CommandWorld;
 beforeEach(async () => {
   world = await CommandWorld.make({ notes: NOTES });
 });
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 function rewrap(...flags: readonly string[]) {

@@ -36,9 +36,9 @@ beforeEach(async () => {
   for (const id of ['p1', 'p2', 'p3']) await pages.create({ id, text: `text of ${id}` });
 });
 
-afterEach(() => {
+afterEach(async () => {
   database.close();
-  world.close();
+  await world[Symbol.asyncDispose]();
 });
 
 async function sealed(): Promise<{ pages: number; notes: number }> {

@@ -7,8 +7,8 @@ import { CommandWorld, type WorldOptions } from '../../support/command-world.js'
 
 let world: CommandWorld;
 
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 async function made(options: WorldOptions = {}): Promise<CommandWorld> {
