@@ -56,12 +56,9 @@ async function shredRows(
     const listed = await untilAborted(context.dekStore.listScope(scopeId, { signal }), signal);
     const items = listed.map(({ value, etag }) => ({ row: rowOfScope(value, scopeId), etag }));
     const live = items.filter(isLiveItem);
-    for (const { row } of live) requireNoMac(row, `DEK row ${row.id}`);
-    await record(
-      context,
-      recorded,
-      live.map(({ row }) => row.id),
-    );
+    const liveRows = live.map(({ row }) => row);
+    for (const row of liveRows) requireNoMac(row, `DEK row ${row.id}`);
+    await record(context, recorded, liveRows);
     for (const item of live) {
       signal?.throwIfAborted();
       if (await shredRow(context, item)) shredded.push(item.row.id);
@@ -69,11 +66,7 @@ async function shredRows(
     const known = new Set([...barred, ...items.map(({ row }) => row.id)]);
     const creates = new Set([...sent, ...pendingCreates()]);
     const pending = [...creates].filter(({ id }) => !known.has(id));
-    await record(
-      context,
-      recorded,
-      pending.map(({ id }) => id),
-    );
+    await record(context, recorded, pending);
     for (const row of pending) {
       signal?.throwIfAborted();
       await barRow(context, row);
@@ -95,10 +88,10 @@ async function shredRows(
 async function record(
   { audit }: DekContext,
   recorded: Set<string>,
-  dekIds: readonly string[],
+  rows: readonly LiveDekRow[],
 ): Promise<void> {
   if (!audit) return;
-  const others = dekIds.filter((dekId) => !recorded.has(dekId));
+  const others = rows.map(({ id }) => id).filter((dekId) => !recorded.has(dekId));
   for (const dekId of others) recorded.add(dekId);
   await audit.shredding(others);
 }
