@@ -235,7 +235,8 @@ async function requireLastVersionEnough(sim: Simulation): Promise<void> {
 }
 
 /** I13 */
-function requireSecrecy({ secrecy, rows }: Simulation): void {
+function requireSecrecy({ secrecy, rows, trail, dekStore }: Simulation): void {
+  trail.check(dekStore, secrecy);
   const { cases } = readGolden<{ readonly cases: readonly { readonly mekHex: string }[] }>(
     'meks.json',
   );

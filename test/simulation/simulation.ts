@@ -25,6 +25,7 @@ import { RowChecks } from './row-checks.js';
 import { Secrecy } from './secrecy.js';
 import { SimProcess, type Role } from './sim-process.js';
 import { Timeline } from './timeline.js';
+import { TrailChecks } from './trail-checks.js';
 import { weatherOf, type Weather } from './weather.js';
 import { Steps } from './steps.js';
 import { forEver, Wire } from './wire.js';
@@ -70,6 +71,7 @@ export class Simulation {
   readonly documentChecks: DocumentChecks;
   readonly explanations: Explanations;
   readonly secrecy = new Secrecy();
+  readonly trail = new TrailChecks();
   readonly wire: Wire;
   readonly steps: Steps;
   readonly tally: Tally;
@@ -201,6 +203,7 @@ export class Simulation {
       dekCache,
       fenceTtlMs: random.pick(weather.fencesMs),
       minimumEpoch: this.#pinnedEpoch(role),
+      audit: { sink: this.trail.sinkOf(process) },
       clock,
       ...(weather.hasRecordKey && { recordKey: RECORD_KEY }),
       ...(random.chance(weather.recoveryRate) && { recoveryKey: PAIR.publicKey }),
