@@ -8,6 +8,7 @@ const isUnit = process.env['LANE'] === 'unit';
 const PROGRAMS = [
   'test/command/azure.test.ts',
   'test/command/killed.test.ts',
+  'test/command/report/flat-memory.test.ts',
   // Of the modes of the command, one of each kind is in the fast lane.
   'test/command/modes/!(config|encrypt|rewrap-deks|rollback|status|verify).test.ts',
   'test/live/live-suite.test.ts',

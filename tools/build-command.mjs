@@ -36,7 +36,30 @@ export async function buildCommand() {
   writeFileSync(BIN, `#!/usr/bin/env node\n${readFileSync(BIN, 'utf8')}`);
   chmodSync(BIN, 0o755);
   await writeConfigSchema();
-  writeFileSync(join(FOLDER, 'THIRD_PARTY_LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)));
+  const inputs = [...Object.keys(metafile.inputs), ...(await buildReportAssets())];
+  writeFileSync(join(FOLDER, 'THIRD_PARTY_LICENSES.txt'), licencesOf(inputs));
+}
+
+/** The script and the style of HTML reports, which are put into each of them. @returns What is in them. */
+async function buildReportAssets() {
+  const { metafile } = await build({
+    entryPoints: {
+      chart: join(ROOT, 'command/report/html/browser/chart.js'),
+      style: join(ROOT, 'command/report/html/browser/style.css'),
+    },
+    outdir: join(FOLDER, 'report-assets'),
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    target: ['chrome100', 'firefox100', 'safari15.4'],
+    minify: true,
+    charset: 'ascii',
+    legalComments: 'none',
+    metafile: true,
+    absWorkingDir: ROOT,
+    logLevel: 'warning',
+  });
+  return Object.keys(metafile.inputs);
 }
 
 /** The JSON Schema of the configuration, which is in the package for the `$schema` of configurations. */

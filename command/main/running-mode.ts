@@ -107,12 +107,11 @@ export class RunningMode {
     };
     const ended = { outcome, gathered };
     const audited = await this.#audited(report, ended, context);
-    const printed = await this.#written(audited, ended);
+    const printed = this.#written(audited, ended);
     this.#running.output.result(printed, outcome.views ?? []);
     return printed.exitCode as ExitCode;
   }
 
-  /** Before anything of the product is opened. */
   async #beginAudit(config: LoadedConfig, product: OpenProduct): Promise<void> {
     const { env, clock } = this.#host;
     const { mode, flags, output } = this.#running;
@@ -153,9 +152,9 @@ export class RunningMode {
   }
 
   /** @returns The report, with the error where it could not be written: what the mode did is done anyway. */
-  async #written(report: ModeReport, { outcome, gathered }: Ended): Promise<ModeReport> {
+  #written(report: ModeReport, { outcome, gathered }: Ended): ModeReport {
     try {
-      if (gathered) await this.#report?.write(report, gathered, outcome);
+      if (gathered) this.#report?.write(report, gathered, outcome);
       return report;
     } catch (error) {
       return this.#withError(report, error);
@@ -248,24 +247,29 @@ export class RunningMode {
     return Object.assign(context, {
       signal,
       record: this.#report?.record,
-      product: once(async () => {
-        const config = await context.config();
-        const product = openProduct(config, values.product, {
-          clock,
-          signal,
-          readOnly: values['dry-run'] === true || isReadOnly(mode),
-          mayMakeTables: mode === 'move',
-          ...(this.#report && { wrapDocuments: this.#report.wrapDocuments }),
-        });
-        this.#product = product;
-        await this.#beginAudit(config, product);
-        return product;
-      }),
+      product: once(async () => this.#openProduct(await context.config(), signal)),
       confirm: async (question: Parameters<ModeContext['confirm']>[0]) => {
         output.endProgress();
         if (!values.yes) await askOnTerminal(question, { stdin, stderr, signal });
       },
     });
+  }
+
+  /** The start is in the audit trail before anything of the product is opened. */
+  async #openProduct(config: LoadedConfig, signal: AbortSignal): Promise<OpenProduct> {
+    const { clock } = this.#host;
+    const { mode, flags } = this.#running;
+    const { product: name, 'dry-run': dryRun = false } = flags.values;
+    const product = openProduct(config, name, {
+      clock,
+      signal,
+      readOnly: dryRun || isReadOnly(mode),
+      mayMakeTables: mode === 'move',
+      ...(this.#report && { wrapDocuments: this.#report.wrapDocuments }),
+    });
+    this.#product = product;
+    await this.#beginAudit(config, product);
+    return product;
   }
 
   #reportOf(signal: AbortSignal): Report | undefined {

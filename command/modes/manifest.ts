@@ -41,6 +41,8 @@ export const resultSchema = z.strictObject({
         dekStore: access,
         documents: access,
       }),
+      /** In place of those of `permissions`, with --report: digests of sample documents are in it. */
+      permissionsWithReport: z.strictObject({ documents: access }).optional(),
       asks: z.enum(['product', 'yes']).optional(),
       /** Of what `--json` prints. */
       output: jsonSchema,
@@ -76,6 +78,10 @@ function modeEntry(
     required: [...required],
     exitCodes: [...exitCodesOf(name)],
     permissions: { ...permissions, vault: [...permissions.vault] },
+    ...(permissions.dekStore === 'write' &&
+      permissions.documents === 'none' && {
+        permissionsWithReport: { documents: 'read' as const },
+      }),
     ...(asks && { asks }),
     output: z.toJSONSchema(reportSchema(result), { io: 'output' }),
   };

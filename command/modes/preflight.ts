@@ -76,13 +76,11 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   ];
   const estimated =
     encryption && sides.new ? await estimateRotation(context, encryption, sides.new) : undefined;
-  if (estimated) findings.push(estimated.finding);
-  findings.push(otherProcesses());
+  findings.push(...(estimated ? [estimated.finding] : []), otherProcesses());
   const exitCode = exitCodeOfFindings(findings);
-  const target = sides.new?.mek;
   return {
     exitCode,
-    audit: { what: 'preflight.checked', facts: checkedFacts(findings, target) },
+    audit: checkedEvent(findings, sides.new?.mek),
     result: {
       ...(sides.old && { old: sides.old.mek }),
       ...(sides.new && { new: sides.new.mek }),
@@ -98,15 +96,13 @@ export async function run(context: ModeContext): Promise<ModeOutcome> {
   };
 }
 
-function checkedFacts(
+function checkedEvent(
   findings: readonly Finding[],
-  target: z.output<typeof mekSchema> | undefined,
-): Readonly<Record<string, unknown>> {
-  return {
-    passed: exitCodeOfFindings(findings) === EXIT.done,
-    ...(target && { target }),
-    checks: findings.map(({ check, level }) => ({ check, level })),
-  };
+  target?: z.output<typeof mekSchema>,
+): NonNullable<ModeOutcome['audit']> {
+  const checks = findings.map(({ check, level }) => ({ check, level }));
+  const passed = exitCodeOfFindings(findings) === EXIT.done;
+  return { what: 'preflight.checked', facts: { passed, ...(target && { target }), checks } };
 }
 
 async function keyChecks(
@@ -140,8 +136,7 @@ async function recordsOrLines(
     if (exitCodeOfFindings(lines) === EXIT.done) throw error;
     const findings = [enabledCheck(context), ...lines, fail('dek-store', errorText(error))];
     const result = { plaintext: [], definitions: [], leases: [] };
-    const audit = { what: 'preflight.checked', facts: checkedFacts(findings, undefined) } as const;
-    return { exitCode: EXIT.findings, result, findings, audit };
+    return { exitCode: EXIT.findings, result, findings, audit: checkedEvent(findings) };
   }
 }
 

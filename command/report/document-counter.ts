@@ -42,8 +42,20 @@ export class DocumentCounter {
   }
 
   #countingStore(store: AnyDocumentStore): AnyDocumentStore {
+    const own = { ...this.#countingWrites(store), ...this.#countingReads(store) };
+    // What else the store has stays as it is.
+    return new Proxy(store, {
+      get: (target, name) => {
+        if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+
+  #countingWrites(store: AnyDocumentStore): Pick<DocumentStore, 'create' | 'delete' | 'replace'> {
     const counts = this.#counts;
-    const own: DocumentStore = {
+    return {
       create: async (document, options) => {
         counts.writeCalls += 1;
         const stored = await store.create(document, options);
@@ -63,6 +75,12 @@ export class DocumentCounter {
         await store.delete(key, etag, options);
         counts.documentsDeleted += 1;
       },
+    };
+  }
+
+  #countingReads(store: AnyDocumentStore): Pick<DocumentStore, 'count' | 'get' | 'list'> {
+    const counts = this.#counts;
+    return {
       get: (key, options) => {
         counts.readCalls += 1;
         return store.get(key, options);
@@ -76,14 +94,6 @@ export class DocumentCounter {
         return store.count(options);
       },
     };
-    // What else the store has stays as it is.
-    return new Proxy(store, {
-      get: (target, name) => {
-        if (Object.hasOwn(own, name)) return own[name as keyof DocumentStore];
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      },
-    });
   }
 }
 

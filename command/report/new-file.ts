@@ -57,7 +57,10 @@ export class NewFile {
     this.#isEmpty &&= bytes.length === 0;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes >= BUFFER_BYTES) this.#try(() => this.#flush());
+    if (this.#waitingBytes >= BUFFER_BYTES)
+      this.#try(() => {
+        this.#flush();
+      });
   }
 
   /**

@@ -11,10 +11,13 @@ import { DocumentCounter } from './document-counter.js';
 import { DocumentDigests } from './document-digests.js';
 import { evidenceFindings } from './evidence-findings.js';
 import type { CensusMoment, Evidence } from './evidence-schema.js';
+import { readAssets } from './html/assets.js';
+import { type ReportContent, writeHtmlReport } from './html/html-report.js';
 import { ItemCount, JsonReport } from './json-report.js';
 import type { Finding, ModeReport } from './mode-report.js';
 import type { VaultFigures } from './progress.js';
 import type { ReportFile } from './report-files.js';
+import type { Sealing } from './report-seal.js';
 import { reportedError, reportedJson } from './reported-json.js';
 import { estimateOf } from './row-estimate.js';
 import { RunRecord } from './run-record.js';
@@ -108,7 +111,7 @@ export class Report {
     if (!documents) await this.#documents.uncounted(() => this.#digests.before(product));
   }
 
-  /** Looks again. @param isOver - Whether the mode came to its end: otherwise nobody waits for a scan. */
+  /** Looks again. @param isOver - Whether the mode came to its end: otherwise no scan is waited for. */
   async after(isOver: boolean, durationMs: number): Promise<Gathered> {
     const { writes, flags, mode } = this.#settings;
     const product = this.#product;
@@ -143,7 +146,7 @@ export class Report {
   }
 
   /** @throws What the first file that cannot be written is refused with; the others are written. */
-  async write(report: ModeReport, { evidence }: Gathered, shown: Shown): Promise<void> {
+  write(report: ModeReport, { evidence }: Gathered, shown: Shown): void {
     if (this.#isRefused) return;
     const { clock } = this.#settings;
     const sealing = { id: this.#id, wallMs: clock.wallMs(), secrets: this.#secrets };
@@ -151,14 +154,22 @@ export class Report {
     const result = reportedResult ?? report.result;
     const whole = { ...report, result, evidence };
     const errors: unknown[] = [];
+    let json: ReportContent['json'];
     try {
-      this.#json?.finish(reportedJson(whole, this.#documentKeys, 2), sealing);
+      const sha256 = this.#json?.finish(reportedJson(whole, this.#documentKeys, 2), sealing);
+      const { name = '' } = this.#files.find(({ format }) => format === 'json') ?? {};
+      json = sha256 === undefined ? undefined : { name, sha256 };
+    } catch (error) {
+      errors.push(error);
+    }
+    try {
+      const ofFile = reportedResult === undefined ? views : [];
+      this.#writeHtml({ report: { ...report, result }, evidence, views: ofFile, json }, sealing);
     } catch (error) {
       errors.push(error);
     }
     this.leave();
-    await Promise.resolve(views);
-    if (errors.length > 0) throw errors[0];
+    if (errors.length > 0) throw errors[0] as Error;
   }
 
   /** Keeps what is in the files although it is not whole; those without anything in them are removed. */
@@ -170,6 +181,11 @@ export class Report {
   /** Removes files that are not written. */
   discard(): void {
     for (const { file } of this.#files) file.discard();
+  }
+
+  #writeHtml(content: ReportContent, sealing: Sealing): void {
+    const html = this.#files.find(({ format }) => format === 'html');
+    if (html) writeHtmlReport(html.file, content, { assets: readAssets(), sealing });
   }
 
   get #documentKeys(): boolean {

@@ -107,12 +107,11 @@ export class RunRecord {
     this.#throughput.note(this.#settings.elapsedMs());
   }
 
-  /** Counts of events begin again with each scan. */
+  /** Counts of events begin again with each scan; an item that fails in each scan counts once. */
   #count(counts: RunCounts): void {
-    const { scanned = 0, changed = 0, failed = 0 } = this.#counts ?? {};
+    const { scanned = 0, changed = 0 } = this.#counts ?? {};
     this.#totals.scanned += Math.max(counts.scanned - scanned, 0);
     this.#totals.changed += Math.max(counts.changed - changed, 0);
-    this.#totals.failed += Math.max(counts.failed - failed, 0);
     this.#counts = counts;
   }
 
@@ -150,6 +149,7 @@ export class RunRecord {
     const failures = this.#failures.get(code) ?? { count: 0, examples: [] };
     this.#failures.set(code, failures);
     failures.count += 1;
+    this.#totals.failed += 1;
     const isNamed = dekId !== undefined || (key !== undefined && this.#settings.documentKeys);
     if (isNamed && failures.examples.length < MOST_EXAMPLES) failures.examples.push(name);
     this.#item('failed', event, code);

@@ -64,7 +64,15 @@ describe('the command in an empty project', () => {
   it('has the licences of what is in it', () => {
     const text = readFileSync(join(COMMAND, 'THIRD_PARTY_LICENSES.txt'), 'utf8');
     const names = text.match(/^\S+ \d+\.\d+\.\d+\S* \(.+\)$/gm) ?? [];
-    const expected = ['commander', 'zod', 'jiti', '@clack/prompts', 'log-update', 'picocolors'];
+    const expected = [
+      'commander',
+      'zod',
+      'jiti',
+      '@clack/prompts',
+      'log-update',
+      'picocolors',
+      'uplot',
+    ];
     for (const name of expected) expect(names.join('\n')).toContain(`${name} `);
     expect(names.length).toBeGreaterThan(expected.length);
     expect(names.filter((name) => !/\((MIT|ISC|BSD-\d-Clause|Apache-2\.0)\)$/.test(name))).toEqual(

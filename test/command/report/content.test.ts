@@ -16,8 +16,8 @@ import { reported, textOf } from '../../support/report-world.js';
 
 const NOTES = 5;
 let world: CommandWorld;
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 const NOTHING_WRITTEN = {
@@ -89,6 +89,7 @@ describe('the report of rewrap-deks', () => {
     expect(outcome).toMatchObject({ code: 1 });
     const [failure] = report.evidence.failures;
     expect(failure).toMatchObject({ count: 1, examples: [dekId] });
+    expect(report.evidence.took).toMatchObject({ changed: NOTES - 1, failed: 1 });
     expect(report.items.filter(({ outcome: how }) => how === 'failed')).toEqual([
       { dekId, outcome: 'failed', errorCode: failure?.code },
     ]);
@@ -126,7 +127,7 @@ describe('the report of rewrap-deks', () => {
     expect(report).toMatchObject({ dryRun: true, evidence: { took: { changed: 0 } } });
   });
 
-  it('has the rows of a run that was stopped, and says that nobody looked afterwards', async () => {
+  it('has the rows of a run that was stopped, and says that the state after was not seen', async () => {
     world = await CommandWorld.make({ notes: NOTES });
     const env = stopAt(world, { event: 'changed', count: 2 });
     Object.assign(world.env, env);

@@ -13,8 +13,8 @@ let world: CommandWorld;
 beforeEach(async () => {
   world = await signedWorld(SECRET, { notes: 3 });
 });
-afterEach(() => {
-  world.close();
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
 });
 
 function rewrap(...flags: readonly string[]) {
@@ -151,7 +151,7 @@ describe('report verify', () => {
   });
 
   it('finds a report whose command was killed incomplete, with the rows that were done', async () => {
-    world.close();
+    await world[Symbol.asyncDispose]();
     world = await signedWorld(SECRET, { notes: 1_500 });
     const child = world.start([
       'rewrap-deks',
@@ -174,7 +174,7 @@ describe('secrets of reports', () => {
     [undefined, 'the variable REPORT_SECRETS is not set'],
     ['', 'the variable REPORT_SECRETS is set but empty'],
     [
-      'whsec_c2hvcnQ=',
+      `whsec_${Buffer.alloc(5).toString('base64')}`,
       'the variable REPORT_SECRETS must hold whsec_ and 24 to 64 bytes as base64, or two of these separated by a comma',
     ],
     [
@@ -199,9 +199,10 @@ describe('secrets of reports', () => {
   });
 
   it('are nowhere in what is printed or written', async () => {
-    const { stdout, stderr } = await rewrap('--report', 'r.json');
+    const { stdout, stderr } = await rewrap('--report', 'r.json', '--report', 'r.html');
     const shown = await world.run(['config', 'show', '--json']);
-    const all = [stdout, stderr, shown.stdout, textOf(world, 'r.json')].join('');
+    const files = [textOf(world, 'r.json'), textOf(world, 'r.html')];
+    const all = [stdout, stderr, shown.stdout, ...files].join('');
     expect(all).not.toContain(SECRET.slice(6));
     expect(shown.stdout).toContain('"state": "hidden"');
     world.requireNoKey(all);
