@@ -1,4 +1,4 @@
-/** What one run, or one call, writes to the audit trail: nothing where the audit is off. @module */
+/** What one run, or one call, writes to the audit trail. @module */
 import type { Clock } from '../async/clock.js';
 import type { DefinitionRecord } from '../format/definition-record.js';
 import type { MekReference } from '../format/dek-row.js';
@@ -20,12 +20,6 @@ interface ShredBatch {
   readonly written: Promise<void>;
 }
 
-interface AuditSource {
-  readonly product: string;
-  readonly clock: Clock;
-  readonly audit?: AuditOptions | undefined;
-}
-
 /** An unfinished rotation that another one replaces, or continues. */
 interface EarlierRotation extends MekReference {
   readonly epoch: number;
@@ -40,7 +34,7 @@ interface EarlierLease {
 }
 
 export class AuditLog {
-  readonly #trail: AuditTrail | undefined;
+  readonly trail: AuditTrail;
   #operation: AuditedOperation | undefined;
   /** Something was shredded or changed, or is about to be. */
   hasChanged = false;
@@ -48,32 +42,26 @@ export class AuditLog {
   #batch: ShredBatch | undefined;
   #lastBatch: Promise<unknown> = Promise.resolve();
 
-  private constructor(trail: AuditTrail | undefined) {
-    this.#trail = trail;
+  private constructor(trail: AuditTrail) {
+    this.trail = trail;
   }
 
   /** @throws TypeError or RangeError for invalid options. */
-  static of({ product, clock, audit }: AuditSource): AuditLog {
-    const trail = audit && new AuditTrail(readAuditOptions(audit), { product, clock });
-    return new AuditLog(trail);
-  }
-
-  get trail(): AuditTrail | undefined {
-    return this.#trail;
+  static of(options: AuditOptions, source: { product: string; clock: Clock }): AuditLog {
+    return new AuditLog(new AuditTrail(readAuditOptions(options), source));
   }
 
   /** @throws FieldEncryptionError where the start cannot be recorded: nothing may be done then. */
   async begin(name: string, facts: Facts): Promise<void> {
-    if (!this.#trail) return;
-    this.#operation = await AuditedOperation.begin(this.#trail, { kind: 'run', name, facts });
+    this.#operation = await AuditedOperation.begin(this.trail, { kind: 'run', name, facts });
   }
 
   /** @throws FieldEncryptionError where the event cannot be recorded. */
   async write(what: AuditWhat, facts: Facts): Promise<void> {
     if (what === 'deks.shredded' || what === 'record.changed') this.hasChanged = true;
     if (this.#operation) return this.#operation.write(what, facts);
-    const parentId = this.#trail?.options.parentId;
-    await this.#trail?.write(what, { ...(parentId !== undefined && { parentId }), ...facts });
+    const { parentId } = this.trail.options;
+    await this.trail.write(what, { ...(parentId !== undefined && { parentId }), ...facts });
   }
 
   itemFailed(item: FailedItem): void {
@@ -92,7 +80,7 @@ export class AuditLog {
    * @throws FieldEncryptionError where the event cannot be recorded: nothing may be shredded then.
    */
   async shredding(dekIds: readonly string[]): Promise<void> {
-    if (!this.#trail || dekIds.length === 0) return;
+    if (dekIds.length === 0) return;
     const size = (this.#batch?.dekIds.length ?? 0) + dekIds.length;
     const batch = this.#batch && size <= MOST_DEKS ? this.#batch : this.#newBatch();
     batch.dekIds.push(...dekIds);

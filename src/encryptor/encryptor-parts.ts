@@ -66,8 +66,8 @@ export function encryptorParts(options: FieldEncryptorOptions): EncryptorParts {
   const dekStore = recordStore(own);
   requireRecordKeysApart(providers, dekStore);
   const dekCache = own.dekCache ?? new DekCache({ clock });
-  const audit = AuditLog.of({ product, clock, audit: own.audit });
-  const { trail } = audit;
+  const audit = own.audit === undefined ? undefined : AuditLog.of(own.audit, { product, clock });
+  const trail = audit?.trail;
   const settings = ownProperties<EncryptorSettings>({
     product,
     keyProviders: providers.all,

@@ -107,14 +107,14 @@ async function auditedReport(context: RetirementContext): Promise<RetirementRepo
     const found = await report(context);
     const { epoch, leftAt } = found;
     const facts = { epoch, ...(leftAt !== undefined && { leftAt }) };
-    await audit.write('retirement.checked', { mek, retirable: true, reasons: [], ...facts });
+    await audit?.write('retirement.checked', { mek, retirable: true, reasons: [], ...facts });
     return found;
   } catch (error) {
     if (!(error instanceof MekStillNeededError)) throw error;
     const reasons = [...new Set(error.reasons.map(({ type }) => type))];
     const [backups] = error.reasons.filter(({ type }) => type === 'backups');
     const possibleFrom = backups && 'until' in backups ? { possibleFrom: backups.until } : {};
-    await audit.write('retirement.checked', { mek, retirable: false, reasons, ...possibleFrom });
+    await audit?.write('retirement.checked', { mek, retirable: false, reasons, ...possibleFrom });
     throw error;
   }
 }

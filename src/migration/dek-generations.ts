@@ -142,7 +142,7 @@ export async function changeOldDeks<Row extends LiveDekRow>(
     if (items.length === 0) return { changed: generations.changedAsSent(sent), generations };
     for (const { row } of items) requireNoMac(row, `DEK row ${row.id}`);
     if (change.shreds) {
-      await context.audit.shredding(items.map(({ row }) => row.id).filter((id) => !sent.has(id)));
+      await context.audit?.shredding(items.map(({ row }) => row.id).filter((id) => !sent.has(id)));
     }
     for (const { row, etag } of items) {
       const changed = change.changed(row, timestampOf(context.clock));

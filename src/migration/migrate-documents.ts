@@ -120,7 +120,7 @@ async function* underLease(
     earlier = takenFrom;
   }
   try {
-    if (earlier) await context.audit.leaseTakenOver(collection, earlier);
+    if (earlier) await context.audit?.leaseTakenOver(collection, earlier);
     yield { type: 'begun', run, product, collection, ...(!dryRun && { owner }) };
     const tally = new RunTally(request);
     yield* job.work(context, tally);

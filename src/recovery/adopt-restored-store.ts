@@ -287,7 +287,7 @@ async function storeNext(context: Adopting, seen: Sightings): Promise<RotationRe
   if (stored) {
     // This process has seen the new epoch from here on.
     await records.read();
-    await audit.rotationChanged(copy?.record, stored);
+    await audit?.rotationChanged(copy?.record, stored);
   }
   return stored;
 }

@@ -123,7 +123,7 @@ export function rowsPass(context: AdoptContext, seen: Sightings): PassPlan<Store
     what: 'Shredding again DEK row',
     change: async (row: DekRow) => {
       const change = changeOf(context, seen, row);
-      if (change?.next) await context.audit.shredding([row.id]);
+      if (change?.next) await context.audit?.shredding([row.id]);
       return change;
     },
     failed: ({ dekId, error }: { readonly dekId: string; readonly error: unknown }) =>

@@ -30,7 +30,7 @@ export async function replaceByTombstone(
   const { dekStore, audit } = request.context;
   const { etag } = stored.item;
   const tombstone = await tombstoneFor(request, stored, scope);
-  await audit.shredding([request.dekId]);
+  await audit?.shredding([request.dekId]);
   // Without the signal: a write that was sent is always awaited.
   const write = async (): Promise<true> => {
     await dekStore.replace(tombstone, etag);
@@ -81,7 +81,7 @@ export async function deleteRow(request: RemovalRequest, stored: StoredRow): Pro
     const raised = await freshRecord(context);
     for await (const event of waitForWriters(context, raised.record)) onWait?.(event);
   }
-  await audit.shredding([dekId]);
+  await audit?.shredding([dekId]);
   signal?.throwIfAborted();
   const { etag } = stored.item;
   const write = async (): Promise<true> => {

@@ -137,14 +137,14 @@ export async function beginRotation(context: RotationContext): Promise<Beginning
     requireRotatable(context, record);
     const isUnfinished = record.state !== 'complete';
     if (isSameMek(record, target)) {
-      if (isUnfinished) await audit.rotationTakenOver('joined', record);
+      if (isUnfinished) await audit?.rotationTakenOver('joined', record);
       return { rotation: new Rotation(context, record), joined: true };
     }
     signal?.throwIfAborted();
     const next = begunRecord(record, target, timestampOf(clock));
     if (!(await tryBegin(context, next, copy))) return undefined;
-    if (isUnfinished) await audit.rotationTakenOver('take-over', record);
-    await audit.rotationChanged(record, next);
+    if (isUnfinished) await audit?.rotationTakenOver('take-over', record);
+    await audit?.rotationChanged(record, next);
     return { rotation: new Rotation(context, next), joined: false };
   });
 }

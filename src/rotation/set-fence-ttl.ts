@@ -122,7 +122,7 @@ async function store(
   next: RotationRecord,
 ): Promise<RotationRecord | undefined> {
   const stored = await storeRecord(context, copy, next);
-  if (stored) await context.audit.rotationChanged(copy.record, stored);
+  if (stored) await context.audit?.rotationChanged(copy.record, stored);
   return stored;
 }
 

@@ -3,7 +3,7 @@ import type { AuditLog } from '../audit/audit-log.js';
 import { auditCode, type Facts } from '../audit/audited-operation.js';
 
 interface AuditedCall {
-  readonly audit: AuditLog;
+  readonly audit: AuditLog | undefined;
   readonly signal: AbortSignal | undefined;
   /** The name of the function. */
   readonly name: string;
@@ -15,6 +15,7 @@ export async function auditedCall<T>(
   { audit, signal, name, facts }: AuditedCall,
   work: () => Promise<T>,
 ): Promise<T> {
+  if (!audit) return work();
   await audit.begin(name, facts);
   const result = await work().catch(async (error: unknown) => {
     const errorCode = auditCode(error, signal);

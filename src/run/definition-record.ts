@@ -82,7 +82,7 @@ export interface DefinitionParts {
   readonly product: string;
   readonly dekStore: Pick<DekStore, 'createItem' | 'getItem' | 'replaceItem'>;
   readonly clock: Clock;
-  readonly audit: AuditLog;
+  readonly audit: AuditLog | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -219,7 +219,7 @@ export async function changeDefinition(
       return change(record) ? undefined : { record };
     });
     if (!done) continue;
-    if (done.record) await audit.definitionsChanged(copy?.record, done.record);
+    if (done.record) await audit?.definitionsChanged(copy?.record, done.record);
     check(done.record);
     return;
   }

@@ -65,7 +65,7 @@ export async function freshRecord(context: RunContext): Promise<RecordCopy> {
 interface FloorParts {
   readonly records: RecordReader;
   readonly dekStore: Pick<DekStore, 'replaceItem'>;
-  readonly audit: AuditLog;
+  readonly audit: AuditLog | undefined;
   /** Called before each write. */
   readonly beforeWrite: () => Promise<void> | void;
 }
@@ -81,7 +81,7 @@ export async function raiseGenerationFloor(
     const { record, etag } = await records.readOrCreate();
     // Read again, not taken from the answer: this process creates its next DEKs by this copy.
     if (record.generationFloor >= generationFloor) {
-      if (sentOver) await audit.rotationChanged(sentOver, record);
+      if (sentOver) await audit?.rotationChanged(sentOver, record);
       return;
     }
     await beforeWrite();

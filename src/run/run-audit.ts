@@ -1,4 +1,5 @@
 /** Records a run in the audit trail: its start, failed items, its end. @module */
+import type { AuditLog } from '../audit/audit-log.js';
 import { auditCode, knownCode, type Facts } from '../audit/audited-operation.js';
 import { isDekId } from '../format/key-scope.js';
 import type { MekReference } from '../format/dek-row.js';
@@ -42,6 +43,7 @@ interface Progress {
 }
 
 export class RunAudit {
+  readonly #log: AuditLog;
   readonly #context: RunContext;
   readonly #run: AuditedRun;
   #hasBegun = false;
@@ -50,7 +52,8 @@ export class RunAudit {
   /** Over the passes that are over. */
   #changed = 0;
 
-  constructor(context: RunContext, run: AuditedRun) {
+  constructor(log: AuditLog, context: RunContext, run: AuditedRun) {
+    this.#log = log;
     this.#context = context;
     this.#run = run;
   }
@@ -58,7 +61,7 @@ export class RunAudit {
   /** @throws FieldEncryptionError where the start cannot be recorded. */
   async begin(): Promise<void> {
     const { run, collection, target, sourceVersion } = this.#run;
-    await this.#context.audit.begin(run, {
+    await this.#log.begin(run, {
       dryRun: this.#context.request.dryRun,
       ...(collection !== undefined && { collection }),
       ...(target && { target: mekOf(target) }),
@@ -78,28 +81,29 @@ export class RunAudit {
     this.#counts = counts ?? this.#counts;
     if (type !== 'failed') return;
     const errorCode = auditCode(error);
-    this.#context.audit.itemFailed({ ...(isDekId(dekId) && { dekId }), errorCode });
+    this.#log.itemFailed({ ...(isDekId(dekId) && { dekId }), errorCode });
   }
 
   /** @throws FieldEncryptionError where the end cannot be recorded: what was done is done. */
   async finish(summary: RunSummary): Promise<void> {
-    await this.#context.audit.end('finished', factsOf(summary));
+    await this.#log.end('finished', factsOf(summary));
   }
 
   /** @throws FieldEncryptionError where the end cannot be recorded. */
   async leave(): Promise<void> {
-    await this.#context.audit.end('stopped', { by: 'caller', ...this.#factsSoFar });
+    await this.#log.end('stopped', { by: 'caller', ...this.#factsSoFar });
   }
 
   /** The failure of the run is the one to report, whether or not its end can be recorded. */
   async fail(error: unknown): Promise<void> {
-    const { audit, signal } = this.#context;
+    const log = this.#log;
+    const { signal } = this.#context;
     const errorCode = auditCode(error, signal);
     const how = this.#hasBegun ? 'failed' : 'refused';
     const end =
       errorCode === 'ABORTED'
-        ? audit.end('stopped', { by: 'signal', ...this.#factsSoFar })
-        : audit.end(how, { errorCode, ...this.#factsSoFar });
+        ? log.end('stopped', { by: 'signal', ...this.#factsSoFar })
+        : log.end(how, { errorCode, ...this.#factsSoFar });
     await end.catch(() => undefined);
   }
 

@@ -156,7 +156,7 @@ export interface RunContext {
   /** How much the run may use key services, and how many items it has in flight. */
   readonly budget: VaultBudget;
   readonly charge: RunCharge;
-  readonly audit: AuditLog;
+  readonly audit: AuditLog | undefined;
   readonly startedMs: number;
 }
 
@@ -200,7 +200,7 @@ export function runContext(
     refusesEmpty: !request.allowEmpty,
     signal,
   });
-  const audit = AuditLog.of({ product, clock, audit: own.audit });
+  const audit = own.audit === undefined ? undefined : AuditLog.of(own.audit, { product, clock });
   const startedMs = clock.monotonicMs();
   const parts = { product, clock, providers, dekStore, dekCache, recoveryKey, records, epochs };
   return { ...parts, fenceTtlMs, request, signal, budget, charge, audit, startedMs };

@@ -259,29 +259,29 @@ export async function* finishRun<Event extends ChargedEvent, Summary extends Run
 ): AsyncGenerator<Event | FinishedEvent<Summary>, Summary, void> {
   const { product, request, charge, budget, clock, signal } = context;
   const publisher = new RunPublisher({ ...facts, product, dryRun: request.dryRun }, budget);
-  const audit = new RunAudit(context, { ...facts, sourceVersion });
-  const isAudited = context.audit.trail !== undefined;
+  const log = context.audit;
+  const audit = log && new RunAudit(log, context, { ...facts, sourceVersion });
   const publish = (event: Event): void => {
-    if (isAudited) audit.see(event as unknown as RunEventLike);
+    audit?.see(event as unknown as RunEventLike);
     publisher.publish(event as unknown as RunEventLike);
   };
   try {
     signal?.throwIfAborted();
-    await audit.begin();
+    await audit?.begin();
     const events = endOnAbort(work(), { clock, signal });
     const counted = yield* charge.inEvents(events, publish);
     const summary = budget.inSummary(charge.inSummary(counted));
     const finished = charge.inEvent<FinishedEvent<Summary>>({ type: 'finished', summary });
-    await audit.finish(summary);
+    await audit?.finish(summary);
     publisher.publish(finished);
     yield finished;
     return summary;
   } catch (error) {
     publisher.stop({ errorCode: errorCodeOf(error, signal) });
-    await audit.fail(error);
+    await audit?.fail(error);
     throw error;
   } finally {
     publisher.stop({});
-    await audit.leave();
+    await audit?.leave();
   }
 }

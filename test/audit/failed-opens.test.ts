@@ -238,9 +238,21 @@ describe('documents that cannot be opened', () => {
   });
 });
 
-it('refuses a wrong "failures"', () => {
-  const audit = { sink: newSink(), failures: 'yes' };
-  expect(() => setup({ audit: audit as never })).toThrow(
-    '"audit.failures" expected a boolean, got a string',
+it.each([
+  [{ failures: 'yes' }, '"audit.failures" expected a boolean, got a string'],
+  [{ sink: undefined }, '"audit.sink" expected an audit sink with write, got undefined'],
+  [
+    { sinks: [] },
+    '"audit.sinks" is no option: expected sink, user, traceparent, failures, parentId; did you mean "audit.sink"?',
+  ],
+  [{ traceparent: '00-1' }, '"audit.traceparent" expected a traceparent of W3C Trace Context'],
+])('refuses %j', (wrong, message) => {
+  const audit = { sink: newSink(), ...wrong };
+  expect(() => setup({ audit: audit as never })).toThrow(message);
+});
+
+it('refuses null, which would turn the trail off', () => {
+  expect(() => setup({ audit: null as never })).toThrow(
+    '"audit" expected a plain object, got null',
   );
 });
