@@ -61,8 +61,10 @@ const ALONE = [
 
 /** The slow lane does not run what would be the same in it. */
 const ONLY_SLOW = [...PROGRAMS, ...REPETITIONS];
+/** Of the command, the programs above run the packed one: the others would do the same again. */
+const isRepeated = (file: string): boolean => file.startsWith('test/command/');
 const inLane: string[] = isSlow
-  ? [...ONLY_SLOW, ...filesOfSlowLane()]
+  ? [...ONLY_SLOW, ...filesOfSlowLane().filter((file) => !isRepeated(file))]
   : isUnit
     ? [...filesOfUnitLane()]
     : ['test/**/*.test.ts'];
