@@ -182,6 +182,10 @@ describe('secrets of reports', () => {
       'the variable REPORT_SECRETS must hold whsec_ and 24 to 64 bytes as base64, or two of these separated by a comma',
     ],
     [
+      `whsec_${Buffer.alloc(32, 7).toString('base64').replace('=', '')}`,
+      'the variable REPORT_SECRETS must hold whsec_ and 24 to 64 bytes as base64, or two of these separated by a comma',
+    ],
+    [
       `${SECRET},${SECRET},${SECRET}`,
       'the variable REPORT_SECRETS holds 3 secrets: leave the new one and the one before it',
     ],
