@@ -15,7 +15,7 @@ import { modeOf, type ModeName } from '../modes/mode-table.js';
 import { type ModeReport, type Outcome, REPORT_SCHEMA } from '../report/mode-report.js';
 import { operatorWords } from '../report/operator-words.js';
 import type { Output } from '../report/output.js';
-import { type Gathered, Report } from '../report/report.js';
+import type { Gathered, Report } from '../report/report.js';
 import type { ReportFile } from '../report/report-files.js';
 import { reportedError, reportedValue } from '../report/reported-json.js';
 import { askOnTerminal } from './confirm.js';
@@ -85,7 +85,7 @@ export class RunningMode {
     const { clock } = this.#host;
     const startedAt = new Date(clock.wallMs()).toISOString();
     const startedMs = clock.monotonicMs();
-    const context = this.#context();
+    const context = await this.#context();
     this.#noteMoments();
     const { outcome, error, gathered } = await this.#outcome(context, startedMs);
     const findings = [...(outcome.findings ?? []), ...(gathered?.findings ?? [])];
@@ -221,7 +221,7 @@ export class RunningMode {
     }
   }
 
-  #context(): ModeContext {
+  async #context(): Promise<ModeContext> {
     const { env, folder, stdin, stderr, clock } = this.#host;
     const { mode, flags, output } = this.#running;
     const { values, raw } = flags;
@@ -243,7 +243,7 @@ export class RunningMode {
     };
     this.#stopping = this.#stopOnSignals(() => commandText(mode, context.resumeFlags));
     const { signal } = this.#stopping;
-    this.#report = this.#reportOf(signal);
+    this.#report = await this.#reportOf(signal);
     return Object.assign(context, {
       signal,
       record: this.#report?.record,
@@ -272,14 +272,15 @@ export class RunningMode {
     return product;
   }
 
-  #reportOf(signal: AbortSignal): Report | undefined {
+  /** Loaded only where one is asked for: it brings much with it. */
+  async #reportOf(signal: AbortSignal): Promise<Report | undefined> {
     const { clock, env } = this.#host;
     const { mode, flags, meter, files } = this.#running;
     if (files.length === 0) return undefined;
-    const { dekStore, documents } = modeOf(mode).permissions;
-    const writes = { rows: dekStore === 'write', documents: documents === 'write' };
+    const { Report: Kind } = await import('../report/report.js');
+    const writes = writesOf(mode);
     const vault = (): VaultMeter['figures'] => meter.figures;
-    return new Report(files, { mode, flags, env, clock, signal, vault, writes });
+    return new Kind(files, { mode, flags, env, clock, signal, vault, writes });
   }
 
   #stopOnSignals(resume: () => string): Stopping {
@@ -313,8 +314,13 @@ function exitCodeWith({ exitCode }: ModeOutcome, gathered: Gathered | undefined)
   return isContradicted && exitCode === EXIT.done ? EXIT.findings : exitCode;
 }
 
+function writesOf(mode: ModeName): { readonly rows: boolean; readonly documents: boolean } {
+  const { dekStore, documents } = modeOf(mode).permissions;
+  return { rows: dekStore === 'write', documents: documents === 'write' };
+}
+
 /** What writes nothing cannot write by mistake. */
 function isReadOnly(mode: ModeName): boolean {
-  const { dekStore, documents } = modeOf(mode).permissions;
-  return dekStore !== 'write' && documents !== 'write';
+  const { rows, documents } = writesOf(mode);
+  return !rows && !documents;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '@bytelyst/field-encrypt';
 import { Progress, type ProgressEvent, type VaultFigures } from './progress.js';
 import type { Colors } from './colors.js';
 import type { ModeReport } from './mode-report.js';
-import { reportedError, reportedJson } from './reported-json.js';
+import { reportedJson, reportedText } from './reported-json.js';
 import { findingText, nextText, viewText, type View } from './view.js';
 
 export type Format = 'json' | 'jsonl' | 'table';
@@ -45,9 +45,7 @@ export class Output {
 
   /** A failure: it is printed with `--quiet` too. */
   failure(who: string, error: unknown): void {
-    const { code, message } = reportedError(error);
-    const text = code === undefined ? message : `${code}: ${message}`;
-    this.#line(`${this.#settings.colors.err.red('failed')} ${who}: ${text}`);
+    this.#line(`${this.#settings.colors.err.red('failed')} ${who}: ${reportedText(error)}`);
   }
 
   /** @returns What to wait for where the reader is slower than the run: events do not pile up in memory. */

@@ -18,7 +18,7 @@ import type { Finding, ModeReport } from './mode-report.js';
 import type { VaultFigures } from './progress.js';
 import type { ReportFile } from './report-files.js';
 import type { Sealing } from './report-seal.js';
-import { reportedError, reportedJson } from './reported-json.js';
+import { reportedJson, reportedText } from './reported-json.js';
 import { estimateOf } from './row-estimate.js';
 import { RunRecord } from './run-record.js';
 import type { View } from './view.js';
@@ -82,7 +82,7 @@ export class Report {
         this.#json?.item(text);
       },
     });
-    this.#digests = new DocumentDigests({ clock, signal, documentKeys, why: whyOf });
+    this.#digests = new DocumentDigests({ clock, signal, documentKeys, why: reportedText });
   }
 
   /** For each document store that the mode opens. */
@@ -200,7 +200,7 @@ export class Report {
       const plain = JSON.parse(reportedJson(census, this.#documentKeys)) as CensusMoment['census'];
       return { takenAt, census: plain, belowEpoch: belowEpoch(plain) };
     } catch (error) {
-      this.#unseen.push({ what, why: whyOf(error) });
+      this.#unseen.push({ what, why: reportedText(error) });
       return undefined;
     }
   }
@@ -221,9 +221,4 @@ export class Report {
 function belowEpoch({ rotation, epochs, otherEpochs = 0 }: CensusMoment['census']): number {
   const below = epochs.filter(({ epoch }) => rotation && epoch < rotation.epoch);
   return below.reduce((sum, { rows }) => sum + rows, otherEpochs);
-}
-
-function whyOf(error: unknown): string {
-  const { code, message } = reportedError(error);
-  return code === undefined ? message : `${code}: ${message}`;
 }

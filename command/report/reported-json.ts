@@ -42,6 +42,12 @@ export function reportedError(error: unknown): ReportedError {
   };
 }
 
+/** The same in one line. */
+export function reportedText(error: unknown): string {
+  const { code, message } = reportedError(error);
+  return code === undefined ? message : `${code}: ${message}`;
+}
+
 /** SQLite names tables and columns in its errors, and no values. */
 function sqliteText(cause: unknown): string {
   if (!(cause instanceof Error)) return '';

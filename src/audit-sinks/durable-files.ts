@@ -1,6 +1,7 @@
 /** Files that survive a crash of the machine. For their owner alone. @module */
-import { mkdir, open, readFile, unlink, utimes, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, stat, unlink, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { timestampOf, type Clock } from '../async/clock.js';
 import { codeOf } from './audit-failure.js';
 
 export const OWNER_ALONE = 0o600;
@@ -64,6 +65,27 @@ export async function removeFile(path: string): Promise<void> {
 export async function touch(path: string, wallMs: number): Promise<void> {
   const time = new Date(wallMs);
   await unlessMissing(utimes(path, time, time));
+}
+
+/** False where the open file has another name now, or none. */
+export async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+  const [own, named] = [await handle.stat(), await unlessMissing(stat(path))];
+  return named?.ino === own.ino && named.dev === own.dev;
+}
+
+/** @returns `undefined` at the start of the file, and past its end. */
+export async function byteBefore(
+  handle: FileHandle,
+  position: number,
+): Promise<number | undefined> {
+  if (position === 0) return undefined;
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, position - 1);
+  return bytesRead === 1 ? buffer[0] : undefined;
+}
+
+/** The time as part of a file name: names sort as times do. */
+export function timeInName(clock: Clock): string {
+  return timestampOf(clock).replaceAll(/[-:.]/g, '');
 }
 
 export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {

@@ -1,9 +1,9 @@
 /** The file of this process in the spool. @module */
 import { randomBytes } from 'node:crypto';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { timestampOf, type Clock } from '../async/clock.js';
-import { OWNER_ALONE, removeFile, syncFolder, unlessMissing } from './durable-files.js';
+import type { Clock } from '../async/clock.js';
+import { isAt, OWNER_ALONE, removeFile, syncFolder, timeInName } from './durable-files.js';
 import type { FileHolder } from './file-holder.js';
 import { cursorPath, lineAt, SPOOL_ENDING, writeCursor } from './spool-file.js';
 
@@ -114,10 +114,7 @@ export class OwnSegment {
 
   /** Another process may have taken this one for gone, and the file over. */
   async #hasItsName(): Promise<boolean> {
-    if (!this.#file) return false;
-    const named = await unlessMissing(stat(this.#file.path));
-    const own = await this.#file.handle.stat();
-    return named?.ino === own.ino && named.dev === own.dev;
+    return this.#file !== undefined && (await isAt(this.#file.path, this.#file.handle));
   }
 
   /** What waits goes along, so that no event can overtake those that another process sends. */
@@ -141,8 +138,7 @@ export class OwnSegment {
 
   async #create(): Promise<OpenFile> {
     const { folder, holder, clock } = this.#options;
-    const time = timestampOf(clock).replaceAll(/[-:.]/g, '');
-    const key = `${time}-${randomBytes(8).toString('hex')}`;
+    const key = `${timeInName(clock)}-${randomBytes(8).toString('hex')}`;
     const path = join(folder, holder.fileName(key, SPOOL_ENDING));
     const handle = await open(path, 'wx+', OWNER_ALONE);
     try {

@@ -1,9 +1,16 @@
 /** A file of lines that any number of processes append to, and that is rotated by size. @module */
 import { randomBytes } from 'node:crypto';
-import { open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { timestampOf, type Clock } from '../async/clock.js';
-import { OWNER_ALONE, syncFolder, unlessMissing } from './durable-files.js';
+import type { Clock } from '../async/clock.js';
+import {
+  byteBefore,
+  isAt,
+  OWNER_ALONE,
+  syncFolder,
+  timeInName,
+  unlessMissing,
+} from './durable-files.js';
 
 /** Ends a line that was cut off, so that no reader takes it for an event, whole or not. */
 const NOT_RECORDED = Buffer.from(' (not recorded)\n');
@@ -51,12 +58,11 @@ export class SharedLog {
 
   /** The name is new, so that no file is ever replaced. */
   async #rotate(handle: FileHandle): Promise<void> {
-    const [own, named] = [await handle.stat(), await unlessMissing(stat(this.#file))];
     // Another process rotated it.
-    if (named?.ino !== own.ino || named.dev !== own.dev) return;
-    if (await isCutAt(handle, own.size)) await handle.write(NOT_RECORDED);
-    const time = timestampOf(this.#clock).replaceAll(/[-:.]/g, '');
-    const to = `${this.#file}.${time}-${randomBytes(4).toString('hex')}`;
+    if (!(await isAt(this.#file, handle))) return;
+    const { size } = await handle.stat();
+    if (await isCutAt(handle, size)) await handle.write(NOT_RECORDED);
+    const to = `${this.#file}.${timeInName(this.#clock)}-${randomBytes(4).toString('hex')}`;
     await unlessMissing(rename(this.#file, to));
     await syncFolder(dirname(this.#file));
   }
@@ -98,7 +104,6 @@ async function standsAlone(
 
 /** True where a line has no end: a process was killed, or the disk was full. */
 async function isCutAt(handle: FileHandle, size: number): Promise<boolean> {
-  if (size === 0) return false;
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-  return bytesRead === 1 && buffer[0] !== NEWLINE;
+  const last = await byteBefore(handle, size);
+  return last !== undefined && last !== NEWLINE;
 }

@@ -1,7 +1,7 @@
 /** One file of the spool: lines, and beside it the cursor, how many of its bytes are acknowledged. @module */
 import { open, readdir, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OWNER_ALONE, readIfThere, unlessMissing } from './durable-files.js';
+import { byteBefore, OWNER_ALONE, readIfThere, unlessMissing } from './durable-files.js';
 import { heldFileOf, type HeldFile } from './file-holder.js';
 
 export const SPOOL_ENDING = 'spool';
@@ -57,9 +57,7 @@ export async function writeCursor(path: string, position: number): Promise<void>
 export async function readCursor(path: string, handle: FileHandle): Promise<number> {
   const text = (await readIfThere(path).catch(() => undefined)) ?? '';
   const position = CURSOR.test(text) ? Number(text) : 0;
-  if (position === 0) return 0;
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, position - 1);
-  return bytesRead === 1 && buffer[0] === NEWLINE ? position : 0;
+  return (await byteBefore(handle, position)) === NEWLINE ? position : 0;
 }
 
 /** Returns the line that begins there, without its end; `undefined` where it has no end before `end`. */

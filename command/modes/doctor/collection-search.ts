@@ -9,6 +9,7 @@ import * as z from 'zod';
 import type { OpenCollection, OpenProduct, SearchContext } from '../../config/open-product.js';
 import type { Finding } from '../../report/mode-report.js';
 import { reportedErrorSchema } from '../../report/reported-error.js';
+import { orUnread } from '../inspecting/findings.js';
 import { unread } from '../inspecting/plaintext.js';
 import type { ModeContext } from '../mode.js';
 import { defined } from '../run-flags.js';
@@ -120,14 +121,13 @@ export async function searchCollections(
   const collections: SearchedCollection[] = [];
   const findings: Finding[] = [];
   for (const name of names) {
-    try {
+    const look = async (): Promise<readonly Finding[]> => {
       const found = await searchCollection(context, product, name);
       collections.push(found);
-      findings.push(...collectionFindings(context, product, found));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      findings.push({ ...unread(name, error), check: 'documents' });
-    }
+      return collectionFindings(context, product, found);
+    };
+    const asFinding = (error: unknown): Finding => ({ ...unread(name, error), check: 'documents' });
+    findings.push(...(await orUnread(context, look, asFinding)));
   }
   return { collections, findings };
 }

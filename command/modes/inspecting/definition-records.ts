@@ -9,7 +9,7 @@ import type { OpenProduct } from '../../config/open-product.js';
 import type { Finding } from '../../report/mode-report.js';
 import type { View } from '../../report/view.js';
 import type { ModeContext } from '../mode.js';
-import { commandOn, errorText } from './findings.js';
+import { commandOn, errorText, orUnread } from './findings.js';
 
 const texts = z.array(z.string());
 
@@ -47,17 +47,19 @@ export async function compareAll(
   const findings: Finding[] = [];
   for (const definition of product.definitions()) {
     if (!names.includes(definition.collection)) continue;
-    const options = { signal: context.signal, allowEmpty: true };
-    try {
+    const look = async (): Promise<readonly Finding[]> => {
+      const options = { signal: context.signal, allowEmpty: true };
       const [compared] = await compareDefinitions(search, [definition], options);
-      if (!compared) continue;
+      if (!compared) return [];
       definitions.push(reported(compared));
-      findings.push(...findingsOf(context, compared));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      const message = `The definitions record of "${definition.collection}" cannot be read: ${errorText(error)}`;
-      findings.push({ level: 'fail', check: 'definitions', message });
-    }
+      return findingsOf(context, compared);
+    };
+    const unread = (error: unknown): Finding => ({
+      level: 'fail',
+      check: 'definitions',
+      message: `The definitions record of "${definition.collection}" cannot be read: ${errorText(error)}`,
+    });
+    findings.push(...(await orUnread(context, look, unread)));
   }
   return { definitions, findings };
 }

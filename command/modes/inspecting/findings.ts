@@ -43,6 +43,20 @@ export function errorText(error: unknown): string {
   return isFieldEncryptionError(error) ? `${error.code}: ${message}` : message;
 }
 
+/** What cannot be read is a finding, and not the end. @param look - Notes what it sees, and returns its findings. */
+export async function orUnread(
+  { signal }: Pick<ModeContext, 'signal'>,
+  look: () => Promise<readonly Finding[]>,
+  unread: (error: unknown) => Finding,
+): Promise<readonly Finding[]> {
+  try {
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    return [unread(error)];
+  }
+}
+
 /** The collections of --collection, or all. @throws UsageError for one that is not configured. */
 export async function chosenNames(
   { flags }: Pick<ModeContext, 'flags'>,

@@ -5,7 +5,7 @@ import type { OpenProduct } from '../../config/open-product.js';
 import type { Finding } from '../../report/mode-report.js';
 import type { View } from '../../report/view.js';
 import type { ModeContext } from '../mode.js';
-import { commandOn, errorText, plural } from './findings.js';
+import { commandOn, errorText, orUnread, plural } from './findings.js';
 
 const count = z.number().int().min(0);
 
@@ -48,15 +48,13 @@ export async function countCollections(
   const findings: Finding[] = [];
   if (product.collections.length === 0) findings.push(noCollections());
   for (const collection of names) {
-    try {
+    const look = async (): Promise<readonly Finding[]> => {
       const { definition, documentStore } = await product.collection(collection);
       const found = await countPlaintext(definition, documentStore, { signal: context.signal });
       counts.push({ collection, ...found });
-      findings.push(...findingsOf(context, { collection, ...found }));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      findings.push(unread(collection, error));
-    }
+      return findingsOf(context, { collection, ...found });
+    };
+    findings.push(...(await orUnread(context, look, (error) => unread(collection, error))));
   }
   return { counts, findings };
 }
