@@ -4,8 +4,16 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { buildCommand } from './build-command.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -21,6 +29,7 @@ const SETTINGS = [
 
 const needsTypes = !process.argv.includes('--js');
 const sources = digestOf([...SOURCES, ...SETTINGS]);
+linkPackage();
 if (isUpToDate()) {
   console.log('dist is up to date');
 } else {
@@ -32,6 +41,14 @@ if (isUpToDate()) {
     STAMP,
     JSON.stringify({ sources, built: digestOf(['dist']), hasTypes: needsTypes }),
   );
+}
+
+/** An example that is a project of its own finds the package as any project does, beside the others. */
+function linkPackage() {
+  const link = join(ROOT, 'node_modules/@bytelyst/field-encrypt');
+  if (lstatSync(link, { throwIfNoEntry: false })) return;
+  mkdirSync(dirname(link), { recursive: true });
+  symlinkSync('../..', link, 'junction');
 }
 
 function isUpToDate() {

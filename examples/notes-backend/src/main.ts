@@ -1,0 +1,35 @@
+/** Starts the service, and stops it without losing a request. @module */
+import { isFieldEncryptionError } from '@bytelyst/field-encrypt';
+import { ConfigError, readConfig } from './lib/config.js';
+import { readEnvironment } from './lib/environment.js';
+import { initEncryption } from './lib/field-encrypt.js';
+import { shownError } from './lib/logging.js';
+import { stopOnSignals } from './lib/shutdown.js';
+import { Tokens } from './lib/tokens.js';
+import { buildServer } from './server.js';
+
+try {
+  await start();
+} catch (error) {
+  const isAboutConfig = error instanceof ConfigError || isFieldEncryptionError(error);
+  console.error(isAboutConfig ? error.message : JSON.stringify(shownError(error)));
+  process.exitCode = error instanceof ConfigError ? 2 : 1;
+}
+
+async function start(): Promise<void> {
+  const config = readConfig(readEnvironment(process.env));
+  const tokens = new Tokens(config.tokens);
+  const encryption = await initEncryption(config);
+  const { app, readiness } = await buildServer({ config, tokens, ...encryption });
+  stopOnSignals({ app, readiness, config, close: encryption.close });
+  process.on('SIGHUP', () => {
+    try {
+      tokens.replaceSettings(readConfig(readEnvironment(process.env)).tokens);
+      app.log.info('The keys of tokens were read again');
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : undefined;
+      app.log.error({ err: error, problems }, 'The keys of tokens stay as they were');
+    }
+  });
+  await app.listen({ host: config.host, port: config.port });
+}

@@ -1,0 +1,136 @@
+/** Builds the HTTP server; `main.ts` gives it an address and a database. @module */
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import underPressure from '@fastify/under-pressure';
+import type { FieldEncryptor, DocumentStore } from '@bytelyst/field-encrypt';
+import fastify, { type FastifyInstance } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { ReadinessProbe } from './diagnostics/readiness.js';
+import { diagnosticsRoutes } from './diagnostics/routes.js';
+import { authenticate, callerOf } from './lib/authentication.js';
+import type { Config } from './lib/config.js';
+import { Alarms, answerWithProblem, sendProblem } from './lib/error-answers.js';
+import { loggerOptions, type LogSink } from './lib/logging.js';
+import { HttpProblem } from './lib/problems.js';
+import { requestIdOf, traceContextOf } from './lib/request-context.js';
+import type { Tokens } from './lib/tokens.js';
+import type { StoredNote } from './notes/note.js';
+import { Notes } from './notes/notes.js';
+import { noteRoutes } from './notes/routes.js';
+
+export interface ServerParts {
+  readonly config: Config;
+  readonly encryptor: FieldEncryptor;
+  readonly notes: DocumentStore<StoredNote>;
+  readonly tokens: Tokens;
+  /** @default standard output */
+  readonly logSink?: LogSink;
+}
+
+export interface Server {
+  readonly app: FastifyInstance;
+  readonly readiness: ReadinessProbe;
+  readonly alarms: Alarms;
+}
+
+/** Resolves when every route is there; nothing listens yet. */
+export async function buildServer(parts: ServerParts): Promise<Server> {
+  const { config, encryptor, tokens, logSink } = parts;
+  const timeoutMs = config.requestTimeoutMs;
+  const notes = new Notes({ encryptor, store: parts.notes, timeoutMs });
+  const alarms = new Alarms();
+  const cacheMs = config.readinessCacheMs;
+  const readiness = new ReadinessProbe({ encryptor, notes, alarms, cacheMs });
+
+  const app = createApp(config, logSink);
+  app.setErrorHandler(answerWithProblem(alarms));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new HttpProblem('route-not-found'), request, reply),
+  );
+  app.decorateRequest('caller', null);
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    // A connection that is kept alive would keep the process alive.
+    if (readiness.isStopping) void reply.header('connection', 'close');
+    done();
+  });
+  await describeApi(app);
+  await app.register(diagnosticsRoutes, { readiness });
+  await app.register(
+    async (api) => {
+      // Only here: the diagnostics answer under overload too.
+      await protect(api, config);
+      api.addHook('onRequest', authenticate(tokens));
+      await api.register(noteRoutes, { notes, alarms });
+    },
+    { prefix: '/api/notes' },
+  );
+  await app.ready();
+  return { app, readiness, alarms };
+}
+
+function createApp(config: Config, logSink: LogSink | undefined): FastifyInstance {
+  const app = fastify({
+    logger: loggerOptions(config, logSink),
+    bodyLimit: config.bodyLimitBytes,
+    trustProxy: config.trustProxy,
+    genReqId: requestIdOf,
+    childLoggerFactory: (logger, bindings, options, request) =>
+      logger.child({ ...bindings, ...traceContextOf(request) }, options),
+    // While it stops, requests on open connections are still answered.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 128 },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  return app;
+}
+
+async function describeApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Notes',
+        version: '1.0.0',
+        description:
+          'Notes of workspaces, encrypted in the database. Changes need `If-Match`, so that no client overwrites what it has not seen: 428 without it, 412 where the note has changed.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'notes', description: 'Notes of one workspace.' },
+        { name: 'diagnostics', description: 'For load balancers and people on call.' },
+      ],
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+async function protect(api: FastifyInstance, config: Config): Promise<void> {
+  const { maxEventLoopDelayMs, rateLimitPerMinute } = config;
+  await api.register(underPressure, {
+    maxEventLoopDelay: maxEventLoopDelayMs,
+    sampleInterval: 250,
+  });
+  if (rateLimitPerMinute === 0) return;
+  await api.register(rateLimit, {
+    max: rateLimitPerMinute,
+    timeWindow: 60_000,
+    hook: 'preHandler',
+    keyGenerator: (request) => callerOf(request).id,
+  });
+}
