@@ -4,7 +4,7 @@ import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { callerOf, workspaceOf } from '../lib/authentication.js';
 import type { Alarms } from '../lib/error-answers.js';
-import { problemBody, problemResponses } from '../lib/problems.js';
+import { problemBody, problemResponses, type HttpProblem } from '../lib/problems.js';
 import { httpEtag, noneMatchOf, preconditionOf } from './etags.js';
 import type { Note } from './note.js';
 import type { ListedNote, Notes } from './notes.js';
@@ -78,7 +78,7 @@ export const noteRoutes: FastifyPluginCallbackZod<NoteRoutesOptions> = (
       const { limit, continuation } = request.query;
       const workspaceId = workspaceOf(request, request.query.workspaceId);
       const page = await notes.list({ workspaceId, limit, continuation });
-      const entries = page.entries.map((listed) => entryOf(listed, alarms, request.log));
+      const entries = entriesOf(page.entries, alarms, request.log);
       void reply.header('cache-control', 'no-store');
       return { entries, ...(page.continuation && { continuation: page.continuation }) };
     },
@@ -174,9 +174,17 @@ function sendNote(reply: FastifyReply, document: Note, etag: string): Note {
   return document;
 }
 
-function entryOf(listed: ListedNote, alarms: Alarms, log: FastifyBaseLogger): Entry {
-  const { id } = listed;
-  const etag = httpEtag(listed.etag);
-  if ('note' in listed) return { id, etag, note: listed.note };
-  return { id, etag, problem: problemBody(alarms.report(listed.error, log)) };
+/** @throws HttpProblem where no note opens because of an outage: a list of nothing but problems says less. */
+function entriesOf(listed: readonly ListedNote[], alarms: Alarms, log: FastifyBaseLogger): Entry[] {
+  const outages: HttpProblem[] = [];
+  const entries = listed.map((each): Entry => {
+    const own = { id: each.id, etag: httpEtag(each.etag) };
+    if ('note' in each) return { ...own, note: each.note };
+    const problem = alarms.report(each.error, log);
+    if (problem.kind === 'unavailable') outages.push(problem);
+    return { ...own, problem: problemBody(problem) };
+  });
+  const [outage] = outages;
+  if (outage && outages.length === entries.length) throw outage;
+  return entries;
 }
