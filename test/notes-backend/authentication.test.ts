@@ -59,15 +59,15 @@ describe('a signing secret', () => {
     const statuses: number[] = [];
     const ROTATIONS = 5;
     let sessions = 0;
-    let isOver = false;
+    const over = new AbortController();
     // Each client keeps its token over one rotation, as a session does.
     const client = async (): Promise<void> => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         sessions += 1;
         const begun = keys.current?.kid;
         const token = await backend.tokenOf({});
         const isValid = (): boolean => [keys.current?.kid, keys.previous.kid].includes(begun);
-        while (isValid() && !isOver) {
+        while (isValid() && !over.signal.aborted) {
           const answer = await backend.call('GET', url, { token });
           // A rotation while the request was under way may have dropped its key.
           if (isValid()) statuses.push(answer.status);
@@ -82,7 +82,7 @@ describe('a signing secret', () => {
       if (!previous) throw new Error('There is no current key');
       use({ current: keyOf(`rotation-${String(at)}`), previous });
     }
-    isOver = true;
+    over.abort();
     await clients;
     expect(statuses.length).toBeGreaterThanOrEqual(40 * ROTATIONS);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);

@@ -77,7 +77,7 @@ const ADA: Caller = { id: 'ada', workspaces: ['w1', 'w2'], roles: [] };
 
 export class NotesBackend {
   /** While one is set, calls of that part have it. */
-  readonly faults: { vault?: Fault; deks?: Fault; notes?: Fault } = {};
+  readonly faults: Partial<Record<'deks' | 'notes' | 'vault', Fault | undefined>> = {};
   /** Lines of the log, parsed. */
   readonly log: LogLine[] = [];
   readonly config: Config;

@@ -1,17 +1,12 @@
 /** Builds the HTTP server; `main.ts` gives it an address and a database. @module */
 import rateLimit from '@fastify/rate-limit';
-import swagger from '@fastify/swagger';
 import underPressure from '@fastify/under-pressure';
 import type { FieldEncryptor, DocumentStore } from '@bytelyst/field-encrypt';
 import fastify, { type FastifyInstance } from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ReadinessProbe } from './diagnostics/readiness.js';
 import { diagnosticsRoutes } from './diagnostics/routes.js';
+import { describeApi } from './lib/api-description.js';
 import { authenticate, callerOf } from './lib/authentication.js';
 import type { Config } from './lib/config.js';
 import { Alarms, answerWithProblem, sendProblem } from './lib/error-answers.js';
@@ -87,37 +82,16 @@ function createApp(config: Config, logSink: LogSink | undefined): FastifyInstanc
       logger.child({ ...bindings, ...traceContextOf(request) }, options),
     // While it stops, requests on open connections are still answered.
     return503OnClosing: false,
+    // An address that cannot be routed at all.
+    frameworkErrors: (_error, request, reply) => {
+      void sendProblem(new HttpProblem('invalid-request'), request, reply);
+    },
     routerOptions: { maxParamLength: 128 },
   });
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   return app;
-}
-
-async function describeApi(app: FastifyInstance): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Notes',
-        version: '1.0.0',
-        description:
-          'Notes of workspaces, encrypted in the database. Changes need `If-Match`, so that no client overwrites what it has not seen: 428 without it, 412 where the note has changed.',
-        license: { name: 'MIT', identifier: 'MIT' },
-      },
-      servers: [{ url: '/' }],
-      tags: [
-        { name: 'notes', description: 'Notes of one workspace.' },
-        { name: 'diagnostics', description: 'For load balancers and people on call.' },
-      ],
-      components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-      },
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
-  });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }
 
 async function protect(api: FastifyInstance, config: Config): Promise<void> {

@@ -36,7 +36,7 @@ export const noteRoutes: FastifyPluginCallbackZod<NoteRoutesOptions> = (
   done,
 ) => {
   app.post(
-    '/',
+    '',
     {
       schema: {
         tags,
@@ -64,7 +64,7 @@ export const noteRoutes: FastifyPluginCallbackZod<NoteRoutesOptions> = (
   );
 
   app.get(
-    '/',
+    '',
     {
       schema: {
         tags,
