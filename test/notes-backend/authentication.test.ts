@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { HmacKey } from '../../examples/notes-backend/src/lib/tokens.js';
 import { NotesBackend, problemIn } from '../support/notes-backend.js';
 
 const LIST = '/api/notes?workspaceId=w1';
@@ -50,7 +51,7 @@ describe('a signing secret', () => {
   it('rotates under load without one refused request, and the old one can be dropped at once', async () => {
     const backend = await NotesBackend.start({ env: { RATE_LIMIT_PER_MINUTE: '0' } });
     const { url } = await backend.create();
-    const keyOf = (kid: string) => ({ kid, secret: randomBytes(32) });
+    const keyOf = (kid: string): HmacKey => ({ kid, secret: randomBytes(32) });
     let keys = { current: backend.config.tokens.current, previous: keyOf('none yet') };
     const use = (next: typeof keys): void => {
       keys = next;
@@ -62,7 +63,7 @@ describe('a signing secret', () => {
     const over = new AbortController();
     // Each client keeps its token over one rotation, as a session does.
     const client = async (): Promise<void> => {
-      while (!over.signal.aborted) {
+      do {
         sessions += 1;
         const begun = keys.current?.kid;
         const token = await backend.tokenOf({});
@@ -72,7 +73,7 @@ describe('a signing secret', () => {
           // A rotation while the request was under way may have dropped its key.
           if (isValid()) statuses.push(answer.status);
         }
-      }
+      } while (!over.signal.aborted);
     };
     const clients = Promise.all(Array.from({ length: 4 }, client));
     for (let at = 0; at < ROTATIONS; at += 1) {

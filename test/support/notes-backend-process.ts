@@ -1,0 +1,170 @@
+/** The notes backend of the examples as a process of its own, in a project with the packed package. @module */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import { readConfig } from '../../examples/notes-backend/src/lib/config.js';
+import { Tokens } from '../../examples/notes-backend/src/lib/tokens.js';
+import { PackedProject } from './packed-project.js';
+
+const EXAMPLE = join(import.meta.dirname, '../../examples/notes-backend');
+const PACKAGES = [
+  '@azure/cosmos',
+  '@azure/identity',
+  '@azure/keyvault-keys',
+  '@fastify/rate-limit',
+  '@fastify/swagger',
+  '@fastify/under-pressure',
+  'fastify',
+  'fastify-type-provider-zod',
+  'jose',
+  'libsql',
+  'openapi-types',
+  'tsx',
+  'zod',
+];
+
+/** A machine that runs many tests at once is slow, and not overloaded. */
+const PATIENT = {
+  PORT: '0',
+  RATE_LIMIT_PER_MINUTE: '0',
+  MAX_EVENT_LOOP_DELAY_MS: '0',
+  REQUEST_TIMEOUT_MS: '600000',
+  SHUTDOWN_TIMEOUT_MS: '600000',
+};
+
+export type LogLine = Readonly<Record<string, unknown>>;
+export type Variables = Readonly<Record<string, string>>;
+
+let installed: PackedProject | undefined;
+
+/** Once for each process of tests. @returns Its folder. */
+export function installedBackend(): string {
+  if (installed) return installed.folder;
+  const project = new PackedProject({ type: 'module' }, PACKAGES);
+  process.once('exit', () => {
+    project.remove();
+  });
+  cpSync(join(EXAMPLE, 'src'), join(project.folder, 'src'), { recursive: true });
+  cpSync(join(EXAMPLE, 'tsconfig.json'), join(project.folder, 'tsconfig.json'));
+  installed = project;
+  return project.folder;
+}
+
+/** A folder for the files of one test. */
+export function folderForTest(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'field-encrypt-test-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+export interface RequestOptions {
+  readonly token?: string;
+  readonly headers?: Variables;
+  readonly body?: object;
+}
+
+export class BackendProcess {
+  readonly log: LogLine[] = [];
+  stderr = '';
+  /** Its exit code, or the signal that it ended by. */
+  readonly ended: Promise<number | string>;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #env: Variables;
+  #address = '';
+
+  private constructor(env: Variables) {
+    this.#env = env;
+    this.#child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+      cwd: installedBackend(),
+      env: { PATH: process.env['PATH'], ...PATIENT, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    createInterface(this.#child.stdout).on('line', (line) => {
+      this.log.push(JSON.parse(line) as LogLine);
+    });
+    this.ended = once(this.#child, 'close').then(([code, signal]) =>
+      typeof code === 'number' ? code : String(signal),
+    );
+    onTestFinished(() => {
+      this.#child.kill('SIGKILL');
+    });
+  }
+
+  /** @param env - All variables that it has, but for the port. */
+  static async start(env: Variables): Promise<BackendProcess> {
+    const backend = BackendProcess.begin(env);
+    const { msg } = await backend.untilLogged(/^Server listening at /);
+    backend.#address = String(msg).replace('Server listening at ', '');
+    return backend;
+  }
+
+  /** Does not wait until it listens. */
+  static begin(env: Variables): BackendProcess {
+    return new BackendProcess(env);
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  get pid(): number {
+    return Number(this.#child.pid);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** @throws where it ends without having logged it. */
+  async untilLogged(message: RegExp): Promise<LogLine> {
+    let hasEnded = false;
+    void this.ended.then(() => (hasEnded = true));
+    for (;;) {
+      const line = this.log.find(({ msg }) => message.test(String(msg)));
+      if (line) return line;
+      if (hasEnded) throw new Error(`It ended without logging ${String(message)}: ${this.stderr}`);
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), this.ended]);
+    }
+  }
+
+  /** Signed as the process would. */
+  token(workspaces: readonly string[] = ['w1'], env: Variables = this.#env): Promise<string> {
+    const tokens = new Tokens(readConfig(env).tokens);
+    return tokens.sign({ id: 'ada', workspaces, roles: [] }, 3_600);
+  }
+
+  /** Rejects where there is no answer. */
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
+    const { token, headers = {}, body } = options;
+    const response = await fetch(this.#address + path, {
+      method,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = text !== '';
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? (JSON.parse(text) as unknown) : undefined,
+    };
+  }
+}
