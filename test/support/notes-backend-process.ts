@@ -1,7 +1,7 @@
 /** The notes backend of the examples as a process of its own, in a project with the packed package. @module */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -45,7 +45,7 @@ let installed: PackedProject | undefined;
 /** Once for each process of tests. @returns Its folder. */
 export function installedBackend(): string {
   if (installed) return installed.folder;
-  const project = new PackedProject({ type: 'module' }, PACKAGES);
+  const project = new PackedProject(manifestOfExample(), PACKAGES);
   process.once('exit', () => {
     project.remove();
   });
@@ -53,6 +53,11 @@ export function installedBackend(): string {
   cpSync(join(EXAMPLE, 'tsconfig.json'), join(project.folder, 'tsconfig.json'));
   installed = project;
   return project.folder;
+}
+
+function manifestOfExample(): Readonly<Record<string, unknown>> {
+  const text = readFileSync(join(EXAMPLE, 'package.json'), 'utf8');
+  return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }
 
 /** A folder for the files of one test. */
