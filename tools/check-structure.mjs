@@ -15,6 +15,7 @@ const KINDS_OF_TESTS = [
   'examples',
   'live',
   'lowkey',
+  'notes-backend',
   'package',
   'processes',
   'property',

@@ -28,6 +28,7 @@ const NOT_UNIT_FOLDERS = [
   'examples',
   'live',
   'lowkey',
+  'notes-backend',
   'package',
   'processes',
   'simulation',

@@ -174,7 +174,7 @@ describe('JWT_FILE', () => {
     expect([tokens.current?.kid, port]).toEqual(['b', 1]);
   });
 
-  it('changes nothing but the keys of tokens', () => {
+  it('changes only the keys of tokens', () => {
     for (const line of ['FIELD_ENCRYPT_ENABLED=false', 'JWT_FILE=other', 'NODE_ENV=development']) {
       expect(() => readEnvironment({ JWT_FILE: write(line) })).toThrow(
         'The service is not configured:\n- JWT_FILE may only have lines JWT_…=…, and not JWT_FILE',

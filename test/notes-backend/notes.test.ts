@@ -64,7 +64,7 @@ describe('a note', () => {
   it('holds any Unicode, and every size up to the limits', async () => {
     const backend = await NotesBackend.start();
     const content = {
-      title: '\u{1F510} “Pläne” \0 \uD800',
+      title: '\u{1F510} “naïve café” \0 \uD800',
       body: 'ж'.repeat(100_000),
       tags: Array.from({ length: 50 }, (_, at) => String(at).padEnd(50, '.')),
     };
@@ -116,6 +116,34 @@ describe('a note', () => {
     await backend.stored.create({ ...item.document, workspaceId: 'w2' });
     const answer = await backend.call('GET', `/api/notes/${id}?workspaceId=w2`);
     expect(problemIn(answer)).toEqual([500, 'note-damaged']);
+  });
+});
+
+describe('a database that answers with the note of another workspace', () => {
+  it('does not make the service show it', async () => {
+    const backend = await NotesBackend.start({
+      notes: (store) => ({
+        create: (...call) => store.create(...call),
+        get: (key, options) => store.get({ ...key, workspaceId: 'w1' }, options),
+        replace: (...call) => store.replace(...call),
+        delete: (...call) => store.delete(...call),
+        list: (options) => store.list({ ...options, prefix: { workspaceId: 'w1' } }),
+        count: (...call) => store.count(...call),
+      }),
+    });
+    const { id } = await backend.create();
+    const url = `/api/notes/${id}?workspaceId=w2`;
+    const headers = { 'if-match': '*' };
+    for (const answer of [
+      await backend.call('GET', url),
+      await backend.call('PATCH', url, { headers, body: { pinned: true } }),
+    ]) {
+      expect(problemIn(answer)).toEqual([500, 'note-damaged']);
+      expect(answer.text).not.toContain('Plans');
+    }
+    const list = await backend.call('GET', '/api/notes?workspaceId=w2');
+    expect((list.body as ListAnswer).entries).toMatchObject([{ id, problem: { status: 500 } }]);
+    expect(list.text).not.toContain('Plans');
   });
 });
 

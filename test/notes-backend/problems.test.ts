@@ -104,7 +104,7 @@ describe('a code of the library', () => {
     [1_001, 2],
     [90_000, 90],
     [86_400_000, 3_600],
-  ])('of a vault that asks for %s ms waits %s s', (retryAfterMs, seconds) => {
+  ])('of a vault that asks for %s ms waits %s seconds', (retryAfterMs, seconds) => {
     const { before } = vaultFailure('KEY_PROVIDER_THROTTLED', retryAfterMs);
     expect(reportedProblemOf(before).problem.retryAfterSeconds).toBe(seconds);
   });

@@ -46,10 +46,10 @@ describe('the process', () => {
   it('does not start with a variable that the library refuses, and shows no value', async () => {
     const weak = 'A'.repeat(43) + '=';
     const backend = BackendProcess.begin(
-      environment({ FIELD_ENCRYPT_KEY: weak, FIELD_ENCRYPT_PRODUKT: 'mistyped' }),
+      environment({ FIELD_ENCRYPT_KEY: weak, FIELD_ENCRYPT_PRODUCTS: 'mistyped' }),
     );
     expect(await backend.ended).toBe(1);
-    expect(backend.stderr).toMatch(/^Encryption is not configured:\n- FIELD_ENCRYPT_PRODUKT /);
+    expect(backend.stderr).toMatch(/^Encryption is not configured:\n- FIELD_ENCRYPT_PRODUCTS /);
     expect(backend.stderr).not.toMatch(/AAAA|mistyped/);
   });
 

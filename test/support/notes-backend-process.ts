@@ -136,13 +136,13 @@ export class BackendProcess {
 
   /** @throws where it ends without having logged it. */
   async untilLogged(message: RegExp): Promise<LogLine> {
-    let hasEnded = false;
-    void this.ended.then(() => (hasEnded = true));
+    const isOver = this.ended.then(() => true);
     for (;;) {
       const line = this.log.find(({ msg }) => message.test(String(msg)));
       if (line) return line;
-      if (hasEnded) throw new Error(`It ended without logging ${String(message)}: ${this.stderr}`);
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), this.ended]);
+      const soon = new Promise<false>((resolve) => setTimeout(resolve, 20, false));
+      if (!(await Promise.race([isOver, soon]))) continue;
+      throw new Error(`It ended without logging ${String(message)}: ${this.stderr}`);
     }
   }
 

@@ -156,11 +156,11 @@ function storesOf(variables: Variables): StoreSettings {
 function tokensOf(variables: Variables): TokenSettings {
   const { JWT_CURRENT_KID, JWT_CURRENT_SECRET, JWT_JWKS_URL: jwksUrl } = variables;
   const current = hmacKey(JWT_CURRENT_KID, JWT_CURRENT_SECRET);
-  const isUnconfigured = !current && !jwksUrl && variables.NODE_ENV !== 'production';
+  const needsDefault = !current && !jwksUrl && variables.NODE_ENV !== 'production';
   return {
     issuer: variables.JWT_ISSUER,
     audience: variables.JWT_AUDIENCE,
-    current: isUnconfigured ? hmacKey(DEVELOPMENT_JWT.kid, DEVELOPMENT_JWT.secret) : current,
+    current: needsDefault ? hmacKey(DEVELOPMENT_JWT.kid, DEVELOPMENT_JWT.secret) : current,
     previous: hmacKey(variables.JWT_PREVIOUS_KID, variables.JWT_PREVIOUS_SECRET),
     jwksUrl,
     refusedKids: variables.JWT_REFUSED_KIDS ?? [],

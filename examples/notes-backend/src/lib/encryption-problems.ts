@@ -11,7 +11,7 @@ export interface ReportedProblem {
 }
 
 const OUTAGE_RETRY_SECONDS = 5;
-/** Somebody has to change a permission, a key or a setting first. */
+/** An operator has to change a permission, a key or a setting first. */
 const REPAIR_RETRY_SECONDS = 60;
 const MOST_RETRY_SECONDS = 3_600;
 

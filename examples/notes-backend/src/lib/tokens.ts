@@ -25,7 +25,7 @@ export interface TokenSettings {
   /** Only verifies. */
   readonly previous: HmacKey | undefined;
   readonly jwksUrl: URL | undefined;
-  /** The emergency switch: nothing under these is accepted, from wherever the key comes. */
+  /** The emergency switch: nothing under these is accepted, neither HMAC nor public keys. */
   readonly refusedKids: readonly string[];
 }
 

@@ -174,7 +174,7 @@ function sendNote(reply: FastifyReply, document: Note, etag: string): Note {
   return document;
 }
 
-/** @throws HttpProblem where no note opens because of an outage: a list of nothing but problems says less. */
+/** @throws HttpProblem where no note opens because of an outage: a list of problems alone says less. */
 function entriesOf(listed: readonly ListedNote[], alarms: Alarms, log: FastifyBaseLogger): Entry[] {
   const outages: HttpProblem[] = [];
   const entries = listed.map((each): Entry => {
