@@ -1,10 +1,11 @@
 /** The backend as a process: its start, its signals, its stop. Needs the built package. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
 import { BackendProcess, folderForTest } from '../support/notes-backend-process.js';
 
@@ -31,6 +32,45 @@ describe('the process', () => {
     const read = await second.request('GET', String(created.headers.get('location')), { token });
     expect(read.body).toMatchObject(NOTE);
     expect(read.headers.get('etag')).toBe(created.headers.get('etag'));
+  });
+
+  it('records shredded keys, and notes that cannot be opened, in its audit trail', async () => {
+    const folder = folderForTest();
+    const [AUDIT_FILE, DATABASE_FILE] = ['audit.jsonl', 'notes.db'].map((name) =>
+      join(folder, name),
+    ) as [string, string];
+    const backend = await BackendProcess.start({ AUDIT_FILE, DATABASE_FILE });
+    const token = await backend.token();
+    const [gone, bad] = [
+      await backend.request('POST', LIST, { token, body: NOTE }),
+      await backend.request('POST', LIST, { token, body: NOTE }),
+    ];
+    const headers = { 'if-match': '*' };
+    const deleted = await backend.request('DELETE', String(gone.headers.get('location')), {
+      token,
+      headers,
+    });
+    expect(deleted.status).toBe(204);
+    const database = new Database(DATABASE_FILE);
+    database.exec(`UPDATE notes SET document = replace(document, '"title"', '"tittle"')`);
+    database.close();
+    const read = await backend.request('GET', String(bad.headers.get('location')), { token });
+    expect(read.status).toBe(500);
+    backend.signal('SIGTERM');
+    expect(await backend.ended).toBe(0);
+    const types = readFileSync(AUDIT_FILE, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { readonly type: string }).type);
+    const recorded = [
+      // At the start: which fields this version encrypts.
+      'operation.started',
+      'record.changed',
+      'operation.finished',
+      'deks.shredded',
+      'open.failed',
+    ];
+    expect(types).toEqual(recorded.map((what) => `com.bytelyst.field-encrypt.${what}.v1`));
   });
 
   it('does not start with a wrong configuration, and says all that is wrong', async () => {

@@ -28,6 +28,7 @@ export interface Config {
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
   readonly stores: StoreSettings;
+  readonly auditFile: string | undefined;
   readonly tokens: TokenSettings;
   /** What `initEncryption` of the library reads. */
   readonly encryption: Environment;
@@ -141,6 +142,7 @@ function configOf(variables: Variables, given: Environment): Config {
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
     stores: storesOf(variables),
+    auditFile: variables.AUDIT_FILE,
     tokens: tokensOf(variables),
     encryption: encryptionOf(variables, given),
     allowLoopbackVault: variables.AZURE_ALLOW_LOOPBACK_VAULT,

@@ -36,7 +36,10 @@ export function reportedProblemOf(error: AnyFieldEncryptionError): ReportedProbl
     case 'CIPHER_STALE':
       return report('unavailable', 'warn', retryAfter(error));
 
-    // The vault refuses, or a key is disabled or missing: no note is lost, and an operator can repair it.
+    // The vault refuses, a key is disabled or missing, or a shredded key could not be recorded: no note is lost,
+    // and an operator can repair it.
+    case 'AUDIT_FAILED':
+    case 'AUDIT_FULL':
     case 'KEY_PROVIDER_DENIED':
     case 'KEY_PROVIDER_FAILED':
     case 'KEY_PROVIDER_NOT_CONFIGURED':
@@ -76,8 +79,6 @@ export function reportedProblemOf(error: AnyFieldEncryptionError): ReportedProbl
     // No request of this service can cause them: they belong to runs of operators, or are defects.
     case 'ABANDON_REFUSED':
     case 'ADAPTER_CONTRACT':
-    case 'AUDIT_FAILED':
-    case 'AUDIT_FULL':
     case 'BACKFILL_UNFINISHED':
     case 'CONFIGURATION_INVALID':
     case 'DOCUMENT_MOVED':

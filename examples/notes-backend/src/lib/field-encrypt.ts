@@ -1,6 +1,8 @@
 /** The encryptor of the service, with the database that it encrypts for. @module */
+import { FileAuditSink } from '@bytelyst/field-encrypt/audit';
 import {
   initEncryption as createEncryptor,
+  type AuditSink,
   type DocumentStore,
   type FieldEncryptor,
 } from '@bytelyst/field-encrypt';
@@ -11,11 +13,13 @@ import { openStores } from './stores.js';
 export interface Encryption {
   readonly encryptor: FieldEncryptor;
   readonly notes: DocumentStore<StoredNote>;
+  /** Everything in the process that is recorded goes there; absent without `AUDIT_FILE`. */
+  readonly auditSink: AuditSink | undefined;
   /** After the last request. */
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
-type Settings = Pick<Config, 'allowLoopbackVault' | 'encryption' | 'stores'>;
+type Settings = Pick<Config, 'allowLoopbackVault' | 'auditFile' | 'encryption' | 'stores'>;
 
 /**
  * Opens the database, and creates the encryptor from `FIELD_ENCRYPT_…`. It records the encrypted fields of this
@@ -25,14 +29,28 @@ type Settings = Pick<Config, 'allowLoopbackVault' | 'encryption' | 'stores'>;
  */
 export async function initEncryption(settings: Settings): Promise<Encryption> {
   const { dekStore, notes, close } = await openStores(settings.stores);
+  const { auditFile } = settings;
+  const auditSink = auditFile === undefined ? undefined : new FileAuditSink({ file: auditFile });
   try {
     const encryptor = await createEncryptor({
       dekStore,
       env: settings.encryption,
       insecureAllowLoopbackVault: settings.allowLoopbackVault,
+      ...(auditSink && { audit: { sink: auditSink, failures: true } }),
       collections: [{ definition: note, documentStore: notes }],
     });
-    return { encryptor, notes, close };
+    return {
+      encryptor,
+      notes,
+      auditSink,
+      close: async () => {
+        try {
+          await encryptor.close();
+        } finally {
+          close();
+        }
+      },
+    };
   } catch (error) {
     close();
     throw error;

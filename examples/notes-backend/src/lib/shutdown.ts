@@ -9,7 +9,7 @@ export interface Stopping {
   readonly readiness: ReadinessProbe;
   readonly config: Pick<Config, 'shutdownDelayMs' | 'shutdownTimeoutMs'>;
   /** Closes what requests need. */
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
 /** A second signal ends the process at once. */
@@ -36,6 +36,11 @@ async function stop({ app, readiness, config, close }: Stopping): Promise<void> 
     log.error('Stopped before all requests had finished: SHUTDOWN_TIMEOUT_MS was over');
     process.exit(1);
   }
-  close();
-  log.info('Stopped');
+  try {
+    await close();
+    log.info('Stopped');
+  } catch (error) {
+    log.error({ err: error }, 'Stopped, and the end was not recorded');
+    process.exitCode = 1;
+  }
 }

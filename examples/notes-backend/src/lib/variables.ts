@@ -80,6 +80,9 @@ export const variablesSchema = z.object({
     .prefault('10000')
     .describe('How long requests may take to finish after that.'),
   DATABASE_FILE: text().prefault('notes.db').describe('SQLite file, without `COSMOS_ENDPOINT`.'),
+  AUDIT_FILE: text()
+    .optional()
+    .describe('File for the audit trail: shredded keys, and notes that cannot be opened.'),
   COSMOS_ENDPOINT: url(/^https$/, 'must be an address, https://…')
     .optional()
     .describe('Account of Cosmos DB; notes and wrapped keys are then there.'),
