@@ -23,8 +23,11 @@ export { DekCache, type DekCacheOptions } from './dek/dek-cache.js';
 export {
   type CacheMessage,
   diagnosticsChannels,
+  type FailedOpenMessage,
   type PlaintextReadMessage,
+  type ReadinessMessage,
   type RetryMessage,
+  type RotationRecordMessage,
 } from './diagnostics/diagnostics-channels.js';
 export type { StoreMessage, UnwrapMessage, WrapMessage } from './diagnostics/traced-call.js';
 export { defineDocument, type DocumentDefinition } from './document/define-document.js';

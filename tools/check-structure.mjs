@@ -31,7 +31,7 @@ const LIMITS = {
   'folders that are not on the ladder': 0,
   'files over 400 lines': 0,
   'functions over 40 lines': 0,
-  'exported names': 145,
+  'exported names': 148,
   'loose files in test': 0,
   'folders of test that mirror none of src': 0,
 };

@@ -6,7 +6,8 @@ import type { AnyDefinition } from '../document/typed-document.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
 import { isPlainObject } from '../guards/guards.js';
 import type { StoredDocumentItem } from '../store/document-store.js';
-import type { DocumentReader, ExpectedKey } from './document-reader.js';
+import type { DocumentReader } from './document-reader.js';
+import type { ExpectedKey } from './expected-key.js';
 import type { ChangeView } from './document-updater.js';
 import { keepEnvelopes, type OpenedDocument } from './keep-envelopes.js';
 

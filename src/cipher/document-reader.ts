@@ -16,10 +16,13 @@ import {
   seenPathsOf,
   type SeenPaths,
 } from '../document/document-draft.js';
+import { failedOpenChannel } from '../diagnostics/diagnostics-channels.js';
 import type { AnyDefinition, DocumentKey } from '../document/typed-document.js';
 import { TamperedError, FieldEncryptionError } from '../errors/errors.js';
 import { looksLikeEnvelope, parseEnvelope, type Envelope, isDekOf } from '../format/key-scope.js';
-import { requireIdentifier, requireIntegerBetween, requirePlainObject } from '../guards/guards.js';
+import { requireIntegerBetween } from '../guards/guards.js';
+import { requireExpected, requireKeyParts, type ExpectedKey } from './expected-key.js';
+import { reportFailedOpen } from './failed-open.js';
 import { fieldCipher, type FieldCipher, tamperedField } from './field-cipher.js';
 import { sealedByAnother, isOfFormerForm } from './former-fields.js';
 import {
@@ -184,9 +187,6 @@ export function withConcurrency<T extends { readonly concurrency?: number }>(
   return Object.assign(own, { concurrency });
 }
 
-/** Expected key parts, by name. */
-export type ExpectedKey = Readonly<Partial<Record<string, string>>>;
-
 /** The outcome for one document of a list. */
 export type DecryptOutcome<T> =
   { readonly ok: true; readonly document: T } | { readonly ok: false; readonly error: unknown };
@@ -231,7 +231,22 @@ export class DocumentReader {
   read(
     definition: AnyDefinition,
     stored: object,
-    { expect, signal, dekOf }: ReadOptions = {},
+    options: ReadOptions = {},
+  ): Promise<Record<string, unknown>> | Record<string, unknown> {
+    if (!this.#reportsFailures) return this.#read(definition, stored, options);
+    const failed = (error: unknown): never => this.failed(definition, options.signal, error);
+    try {
+      const reading = this.#read(definition, stored, options);
+      return reading instanceof Promise ? reading.catch(failed) : reading;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #read(
+    definition: AnyDefinition,
+    stored: object,
+    { expect, signal, dekOf }: ReadOptions,
   ): Promise<Record<string, unknown>> | Record<string, unknown> {
     if (expect !== undefined) requireKeyParts(definition, expect);
     const reading = this.#start(definition, stored, expect);
@@ -278,14 +293,29 @@ export class DocumentReader {
     const dekIds = new Set(plans.flatMap((plan) => [...plan.dekIds]));
     const deks = await this.#deks.loader.loadMany(dekIds, options);
     const dekOf = (dekId: string): Dek => dekFrom(deks, dekId);
-    return readings.map((reading) =>
+    const outcomes = readings.map((reading) =>
       reading.ok ? attempt(() => this.#finish(reading.document, dekOf)) : reading,
     );
+    for (const each of outcomes) {
+      if (!each.ok) this.#reportFailure(definition, each.error, options.signal);
+    }
+    return outcomes;
   }
 
   /** Called where a document, or one of its fields, could not be opened; @throws The error. */
-  failed(_definition: AnyDefinition, _signal: AbortSignal | undefined, error: unknown): never {
+  failed(definition: AnyDefinition, signal: AbortSignal | undefined, error: unknown): never {
+    this.#reportFailure(definition, error, signal);
     throw error;
+  }
+
+  get #reportsFailures(): boolean {
+    return this.#listeners.onFailedOpen !== undefined || failedOpenChannel.hasSubscribers;
+  }
+
+  #reportFailure(definition: AnyDefinition, error: unknown, signal: AbortSignal | undefined): void {
+    if (!this.#reportsFailures) return;
+    const { product } = this.#deks.context;
+    reportFailedOpen(this.#listeners.onFailedOpen, { product, definition, error, signal });
   }
 
   /** For one field: passes, counts and reports its plaintext, or refuses it. */
@@ -362,36 +392,5 @@ function attempt<T>(work: () => T): DecryptOutcome<T> {
     return { ok: true, document: work() };
   } catch (error) {
     return { ok: false, error };
-  }
-}
-
-/** Checked once for a whole list, so that a mistake of the caller is not reported for each document. */
-function requireKeyParts(definition: AnyDefinition, expect: ExpectedKey): void {
-  requirePlainObject('expect', expect);
-  const parts = Object.entries(expect);
-  if (parts.length === 0) {
-    throw new RangeError(
-      `"expect" names no key part: expected one or more of ${definition.key.join(', ')}`,
-    );
-  }
-  for (const [name, expected] of parts) {
-    if (!definition.key.includes(name)) {
-      throw new RangeError(`"expect" names "${name}", which is not a key part`);
-    }
-    requireIdentifier(`expect.${name}`, expected);
-  }
-}
-
-function requireExpected(
-  definition: AnyDefinition,
-  place: DocumentPlace,
-  expect: ExpectedKey,
-): void {
-  for (const [index, name] of definition.key.entries()) {
-    if (Object.hasOwn(expect, name) && place.keyParts[index] !== expect[name]) {
-      throw new TamperedError(
-        `The document is not the one that was expected: its key part "${name}" differs`,
-      );
-    }
   }
 }

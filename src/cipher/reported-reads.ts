@@ -7,6 +7,7 @@ import {
 } from '../diagnostics/diagnostics-channels.js';
 import type { AnyDefinition } from '../document/typed-document.js';
 import { looksLikeEnvelope } from '../format/key-scope.js';
+import type { FailedOpenListener } from './failed-open.js';
 import { isOfFormerForm } from './former-fields.js';
 
 /** A declared field that was read as plaintext and passed through; never its value. */
@@ -36,6 +37,8 @@ type ReadListener<Read> = (read: Read) => unknown;
 export interface ReadListeners {
   readonly onPlaintextRead?: ReadListener<PlaintextRead> | undefined;
   readonly onDefinitionMismatch?: ReadListener<DefinitionMismatch> | undefined;
+  /** Not an option of the application: for the audit trail. */
+  readonly onFailedOpen?: FailedOpenListener | undefined;
 }
 
 /** The declared path of each value that a reader would pass through, one entry for each value. */

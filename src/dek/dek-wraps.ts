@@ -18,7 +18,7 @@ import {
   describeMek,
 } from '../format/dek-row.js';
 import { ownProperties, describeType } from '../guards/guards.js';
-import type { ConfiguredProviders } from '../provider/configured-providers.js';
+import type { ConfiguredProviders, KeyCallOptions } from '../provider/configured-providers.js';
 import type { KeyProviderOptions } from '../provider/key-provider.js';
 import type { DekContext } from './dek-services.js';
 import { DEK_BYTES, Dek, type ShredToken } from './dek.js';
@@ -57,7 +57,7 @@ export async function unwrapDek(
   token: ShredToken,
 ): Promise<Dek> {
   const unwrappedAt = momentOf(context.clock);
-  const bytes = await unwrapBytes(context.providers, row, {});
+  const bytes = await unwrapBytes(context.providers, row, { epoch: row.epoch });
   const dek = new Dek(context.product, row.id, bytes, { unwrappedAt, token });
   if (!commitsTo(row, dek.commitment)) throw tamperedRow(row.id);
   return dek;
@@ -87,7 +87,7 @@ export function commitsTo(row: Pick<LiveDekRow, 'commitment'>, commitment: strin
 async function unwrapBytes(
   providers: ConfiguredProviders,
   row: LiveDekRow,
-  options: KeyProviderOptions,
+  options: KeyCallOptions,
 ): Promise<Uint8Array> {
   try {
     const bytes = await providers.unwrap(row, { ...options, dekId: row.id });

@@ -7,8 +7,12 @@ import {
   timestampOf,
   readUntilShown,
 } from '../async/clock.js';
+import {
+  rotationRecordChannel,
+  type RotationRecordMessage,
+} from '../diagnostics/diagnostics-channels.js';
 import { hasCode } from '../errors/errors.js';
-import type { DekRow, MekReference } from '../format/dek-row.js';
+import { mekIn, type DekRow, type MekReference } from '../format/dek-row.js';
 import { requireNoMac } from '../format/item-shape.js';
 import { untilDone } from '../store/compare-and-set.js';
 import { SingleFlight } from '../async/abort.js';
@@ -100,6 +104,7 @@ export class RecordReader {
     const record = parseRotationRecord(value, product);
     requireNoMac(record, `The rotation record of "${product}"`);
     epochs.addRecord(record, item);
+    if (rotationRecordChannel.hasSubscribers) publishRecord(product, record);
     const copy = { record, etag, readAt, authenticatedBy };
     if (!this.#isUpToDate(copy)) return copy;
     this.#behindSinceMs = undefined;
@@ -197,4 +202,10 @@ export class RecordReader {
     await readUntilShown(read, { clock, endMs, signal });
     return last;
   }
+}
+
+function publishRecord(product: string, record: RotationRecord): void {
+  const { epoch, state } = record;
+  const message: RotationRecordMessage = { product, epoch, state, target: mekIn(record) };
+  rotationRecordChannel.publish(message);
 }

@@ -1,6 +1,7 @@
 /** Names and messages of the channels of `node:diagnostics_channel`. @module */
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { KeyProviderErrorCode } from '../errors/errors.js';
+import type { MekReference } from '../format/dek-row.js';
 
 /**
  * Names of the channels on which the library publishes what it does, for metrics and tracing.
@@ -8,7 +9,8 @@ import type { KeyProviderErrorCode } from '../errors/errors.js';
  * `wrap`, `unwrap` and `store` are tracing channels, with a message object for each call: see {@link
  * WrapMessage}, {@link UnwrapMessage} and {@link StoreMessage}. Subscribe to `tracing:<name>:asyncEnd` for
  * finished calls, or to all five with Node's `tracingChannel(name)`. The others are plain channels: {@link
- * CacheMessage}, {@link RetryMessage}, {@link RunMessage} and, also for `definitionMismatch`, {@link
+ * CacheMessage}, {@link RetryMessage}, {@link RunMessage}, {@link FailedOpenMessage}, {@link
+ * RotationRecordMessage}, {@link ReadinessMessage} and, also for `definitionMismatch`, {@link
  * PlaintextReadMessage}.
  *
  * Messages are plain data: names, ids, counts and codes. They never hold a key, a wrap, ciphertext, plaintext
@@ -49,6 +51,9 @@ export const diagnosticsChannels = {
   run: 'bytelyst.field-encrypt.run',
   plaintextRead: 'bytelyst.field-encrypt.plaintext-read',
   definitionMismatch: 'bytelyst.field-encrypt.definition-mismatch',
+  failedOpen: 'bytelyst.field-encrypt.failed-open',
+  rotationRecord: 'bytelyst.field-encrypt.rotation-record',
+  readiness: 'bytelyst.field-encrypt.readiness',
 } as const;
 
 /**
@@ -113,3 +118,43 @@ export interface RetryMessage {
 }
 
 export const retryChannel: Channel = channel(diagnosticsChannels.retry);
+
+/**
+ * A document could not be opened: its caller got the error, or the list an entry with it. Mistakes of the
+ * caller and aborted calls are not published.
+ */
+export interface FailedOpenMessage {
+  readonly product: string;
+  readonly collection: string;
+  /** `TAMPERED` calls for an alarm; `OTHER` for an error without a code of this library. */
+  readonly errorCode: string;
+  readonly dekId?: string;
+  /** Where it is a declared path. */
+  readonly path?: string;
+}
+
+export const failedOpenChannel: Channel = channel(diagnosticsChannels.failedOpen);
+
+/** The rotation record was read: what this process knows of rotations, also of those that others run. */
+export interface RotationRecordMessage {
+  readonly product: string;
+  /** Rises with every rotation, and orders MEK versions. */
+  readonly epoch: number;
+  readonly state: 'complete' | 'fencing' | 'rewrapping';
+  /** The MEK version that wraps new DEKs. */
+  readonly target: MekReference;
+}
+
+export const rotationRecordChannel: Channel = channel(diagnosticsChannels.rotationRecord);
+
+/** The outcome of one `checkReadiness`. */
+export interface ReadinessMessage {
+  readonly product: string;
+  readonly ready: boolean;
+  readonly enabled: boolean;
+  readonly mode: 'migrate' | 'strict';
+  /** By the name of the check. */
+  readonly checks: readonly { readonly name: string; readonly ok: boolean }[];
+}
+
+export const readinessChannel: Channel = channel(diagnosticsChannels.readiness);

@@ -91,7 +91,13 @@ export interface WrapMessage extends CallMessage, MekReference {
 }
 
 /** One call of a key provider's `unwrapKey`, including all attempts of the provider. */
-export type UnwrapMessage = WrapMessage;
+export interface UnwrapMessage extends WrapMessage {
+  /**
+   * The epoch of the DEK row, where the DEK is to open or seal documents; absent where a run only wraps it
+   * again, and in a proof. It orders MEK versions: the row of a higher epoch names the newer one.
+   */
+  readonly epoch?: number;
+}
 
 /** A method of a DEK store. */
 type StoreMethod =

@@ -3,7 +3,6 @@ import { systemClock, type Clock } from '../async/clock.js';
 import { AuditLog } from '../audit/audit-log.js';
 import type { AuditOptions } from '../audit/audit-trail.js';
 import { FailedOpens } from '../audit/failed-opens.js';
-import { AuditedReader } from '../cipher/audited-reader.js';
 import { DocumentReader } from '../cipher/document-reader.js';
 import { DocumentUpdater } from '../cipher/document-updater.js';
 import { DocumentWriter } from '../cipher/document-writer.js';
@@ -86,9 +85,11 @@ export function encryptorParts(options: FieldEncryptorOptions): EncryptorParts {
   const deks = dekServices(context, { fenceTtlMs, epochs: epochsSeenBy(settings) });
   const failedOpens = trail?.options.failures ? new FailedOpens(trail, clock) : undefined;
   const passesPlaintext = mode === 'migrate' || !enabled;
-  const reader = failedOpens
-    ? new AuditedReader(deks, passesPlaintext, { ...own, failedOpens })
-    : new DocumentReader(deks, passesPlaintext, own);
+  const { onPlaintextRead, onDefinitionMismatch } = own;
+  const reader = new DocumentReader(deks, passesPlaintext, {
+    ...{ onPlaintextRead, onDefinitionMismatch },
+    onFailedOpen: failedOpens?.add.bind(failedOpens),
+  });
   const writer = new DocumentWriter(deks, enabled);
   const updater = new DocumentUpdater(deks, writer);
   return { settings, deks, reader, writer, updater, failedOpens };

@@ -1,4 +1,5 @@
 /** Checks everything that encryption depends on, before traffic does. @module */
+import { readinessChannel, type ReadinessMessage } from '../diagnostics/diagnostics-channels.js';
 import { seenPathsOf, type NeverSeen } from '../document/document-draft.js';
 import type { Clock } from '../async/clock.js';
 import type { DekContext, DekServices } from '../dek/dek-services.js';
@@ -84,6 +85,22 @@ interface ProbedMek extends Pick<MekReference, 'keyProvider' | 'mekName'> {
 
 export async function checkReadiness(
   services: DekServices,
+  settings: ReadinessSettings,
+): Promise<Readiness> {
+  const readiness = await check(services, settings);
+  if (readinessChannel.hasSubscribers) publish(services.context.product, readiness);
+  return readiness;
+}
+
+/** A failed check is published without its error, which may quote the input of an adapter. */
+function publish(product: string, { ready, enabled, mode, checks }: Readiness): void {
+  const outcomes = checks.map(({ name, ok }) => ({ name, ok }));
+  const message: ReadinessMessage = { product, ready, enabled, mode, checks: outcomes };
+  readinessChannel.publish(message);
+}
+
+async function check(
+  services: DekServices,
   { encryptor, warnings, signal }: ReadinessSettings,
 ): Promise<Readiness> {
   const { enabled, mode, dekStore } = encryptor;
@@ -103,11 +120,11 @@ export async function checkReadiness(
     signal?.throwIfAborted();
     const isTarget = target?.keyProvider === id && target.mekName === mekName;
     const version = isTarget ? target?.mekVersion : undefined;
-    const check = await timed(clock, `key-provider ${id}/${mekName}`, () =>
+    const trip = await timed(clock, `key-provider ${id}/${mekName}`, () =>
       roundTrip(context, { keyProvider: id, mekName, version, signal }),
     );
-    checks.push(check);
-    if (target && isTarget && check.ok) {
+    checks.push(trip);
+    if (target && isTarget && trip.ok) {
       information.push(...(await newerVersionOf(providers, target, signal)));
     }
   }

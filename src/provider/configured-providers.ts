@@ -27,6 +27,8 @@ import {
 export interface KeyCallOptions extends KeyProviderOptions {
   /** The DEK, for subscribers of diagnostics channels; the provider does not receive it. */
   readonly dekId?: string;
+  /** Of its row, where it is to open or seal documents; for subscribers too. */
+  readonly epoch?: number;
 }
 
 const wraps = tracingChannel<unknown, WrapMessage>(diagnosticsChannels.wrap);
@@ -120,7 +122,7 @@ export class ConfiguredProviders {
   }
 
   #traced<T>(
-    channel: TracingChannel<unknown, WrapMessage>,
+    channel: TracingChannel<unknown, UnwrapMessage>,
     mek: MekReference,
     options: KeyCallOptions,
     work: (own: KeyProviderOptions) => Promise<T>,
@@ -128,9 +130,13 @@ export class ConfiguredProviders {
     const own = ownProperties(options);
     const call = (): Promise<T> => work(own);
     if (!channel.hasSubscribers) return call();
-    const { dekId, signal } = own;
+    const { dekId, epoch, signal } = own;
     const { product, clock } = this.#source;
-    const message = { product, ...mekIn(mek), ...(dekId !== undefined && { dekId }) };
+    const message = {
+      ...{ product, ...mekIn(mek) },
+      ...(dekId !== undefined && { dekId }),
+      ...(epoch !== undefined && { epoch }),
+    };
     return traceCall({ channel, message, clock, signal, call });
   }
 

@@ -42,13 +42,13 @@ async function written(): Promise<{ reader: Setup; writer: Setup; dekId: string;
 }
 
 describe('a call of a key provider', () => {
-  it('tells product, dekId, exact MEK and duration', async () => {
+  it('tells product, dekId, exact MEK, epoch of the row and duration', async () => {
     const wraps = hearCalls('wrap');
     const { reader, dekId, body } = await written();
     const unwraps = hearCalls('unwrap');
     await decryptAny(reader.encryptor, { ...KEY, body });
     expect(wraps).toEqual([{ product: PRODUCT, dekId, ...MEK, durationMs: 0 }]);
-    expect(unwraps).toEqual([{ product: PRODUCT, dekId, ...MEK, durationMs: 0 }]);
+    expect(unwraps).toEqual([{ product: PRODUCT, dekId, ...MEK, epoch: 1, durationMs: 0 }]);
   });
 
   it('has no dekId where a random key proves that the MEK works', async () => {
@@ -99,7 +99,10 @@ describe('a call of a key provider', () => {
     await rejection(decryptAny(reader.encryptor, { ...KEY, body }));
     expect(errors).toEqual(ends);
     expect(errors).toEqual([
-      { product: PRODUCT, dekId: body.dekId, ...MEK, durationMs: 0, errorCode: 'OTHER' },
+      {
+        ...{ product: PRODUCT, dekId: body.dekId, ...MEK, epoch: 1 },
+        ...{ durationMs: 0, errorCode: 'OTHER' },
+      },
     ]);
   });
 
@@ -139,6 +142,8 @@ describe('calls that belong to a DEK', () => {
     // Before the beginning, the round trip and one row of the version to leave.
     const versions = [target, source, source, target];
     expect(unwraps.map(({ mekVersion }) => mekVersion)).toEqual(versions);
+    // None of them is for a document.
+    for (const each of unwraps) expect(each).not.toHaveProperty('epoch');
   });
 
   it('name it also where a writer brings its own row to a rotation', async () => {

@@ -3,8 +3,11 @@ import { onTestFinished } from 'vitest';
 import { diagnosticsChannels } from '../../src/index.js';
 import type {
   CacheMessage,
+  FailedOpenMessage,
   PlaintextReadMessage,
+  ReadinessMessage,
   RetryMessage,
+  RotationRecordMessage,
   RunMessage,
   StoreMessage,
   UnwrapMessage,
@@ -19,13 +22,16 @@ interface Messages {
   readonly retry: RetryMessage;
   readonly run: RunMessage;
   readonly plaintextRead: PlaintextReadMessage;
+  readonly failedOpen: FailedOpenMessage;
+  readonly rotationRecord: RotationRecordMessage;
+  readonly readiness: ReadinessMessage;
 }
 
 type Name = keyof Messages;
 type Phase = 'asyncEnd' | 'asyncStart' | 'end' | 'error' | 'start';
 
 /** What is published on a plain channel from now on, until the test is over. */
-export function hear<N extends 'cache' | 'plaintextRead' | 'retry' | 'run'>(
+export function hear<N extends Exclude<Name, 'store' | 'unwrap' | 'wrap'>>(
   name: N,
 ): readonly Messages[N][] {
   return collect(diagnosticsChannels[name]);
