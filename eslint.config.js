@@ -12,7 +12,7 @@ const CIPHERS = [
   'publicEncrypt',
   'privateDecrypt',
 ];
-const ADAPTERS = ['**/audit-sinks/*', '**/sqlite/*', '**/testing/*', '**/azure/**'];
+const ADAPTERS = ['**/audit-sinks/*', '**/otel/*', '**/sqlite/*', '**/testing/*', '**/azure/**'];
 
 const time = {
   'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'setImmediate', 'performance'],
@@ -108,7 +108,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/{audit-sinks,azure,sqlite,testing}/**/*.ts'],
+    files: ['src/{audit-sinks,azure,otel,sqlite,testing}/**/*.ts'],
     rules: imports([onlyClock, onlyExpiringMap, onlyCrypto]),
   },
   {

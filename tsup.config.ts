@@ -7,6 +7,7 @@ export default defineConfig({
     'src/audit-sinks/index.ts',
     'src/azure/cosmos/index.ts',
     'src/azure/key-vault/index.ts',
+    'src/otel/index.ts',
     'src/sqlite/index.ts',
     'src/testing/index.ts',
   ],

@@ -54,6 +54,8 @@ const ALONE = [
   'test/diagnostics/cache.test.ts',
   'test/diagnostics/figures.test.ts',
   'test/diagnostics/secrets.test.ts',
+  'test/otel/instrumentation.test.ts',
+  'test/otel/metrics.test.ts',
   'test/store/authenticate-records/dek-suites.test.ts',
   'test/store/authenticate-records/maintenance-suites.test.ts',
   'test/store/authenticate-records/migration-suites.test.ts',

@@ -17,7 +17,7 @@ export const LADDER = [
   ['cipher'],
   ['audit-sinks', 'azure', 'sqlite', 'testing'],
   ['run'],
-  ['rotation'],
+  ['otel', 'rotation'],
   ['maintenance', 'migration', 'recovery'],
   ['inspection'],
   ['encryptor'],

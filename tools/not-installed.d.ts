@@ -1,2 +1,2 @@
-/** Stands in for `@azure/…` where it is not installed: tsconfig.dist.json maps those modules to this file. @module */
+/** Stands in for `@azure/…` and `@opentelemetry/…` where they are not installed: tsconfig.dist.json maps those modules to this file. @module */
 export {};

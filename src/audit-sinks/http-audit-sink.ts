@@ -97,6 +97,8 @@ const [DEFAULT_FLUSH_MS, MOST_FLUSH_MS] = [30_000, 86_400_000];
  * ```
  */
 export class HttpAuditSink implements AuditSink {
+  /** The bytes that may wait to be sent. */
+  readonly maxBytes: number;
   readonly #what: string;
   readonly #clock: Clock;
   readonly #spool: Spool;
@@ -115,6 +117,7 @@ export class HttpAuditSink implements AuditSink {
     requireIntegerBetween('timeoutMs', timeoutMs, 1, MOST_TIMEOUT_MS);
     if (authorization !== undefined) requireFunction('authorization', authorization);
     requireClock(clock);
+    this.maxBytes = maxBytes;
     this.#what = `The audit spool "${folder}"`;
     this.#clock = clock;
     const lastFailure = (): string | undefined => this.#sender.lastFailure;

@@ -11,7 +11,8 @@ import type { MekReference } from '../format/dek-row.js';
  * finished calls, or to all five with Node's `tracingChannel(name)`. The others are plain channels: {@link
  * CacheMessage}, {@link RetryMessage}, {@link RunMessage}, {@link FailedOpenMessage}, {@link
  * RotationRecordMessage}, {@link ReadinessMessage} and, also for `definitionMismatch`, {@link
- * PlaintextReadMessage}.
+ * PlaintextReadMessage}. `instrumentEncryption` of `@bytelyst/field-encrypt/otel` makes metrics and spans of
+ * all of them.
  *
  * Messages are plain data: names, ids, counts and codes. They never hold a key, a wrap, ciphertext, plaintext
  * or a key part of a document. They hold no error object either, because an error of an adapter may quote its

@@ -70,10 +70,10 @@ describe('plain Node', () => {
     expect(stdout).toBe('true\n');
   });
 
-  it.each(['adapters', 'audit', 'sqlite', 'testing', 'azure/cosmos', 'azure/key-vault'])(
+  it.each(['adapters', 'audit', 'otel', 'sqlite', 'testing', 'azure/cosmos', 'azure/key-vault'])(
     'loads %s with require()',
     async (entry) => {
-      const project = projectOf('commonjs', ['@azure/keyvault-keys']);
+      const project = projectOf('commonjs', ['@azure/keyvault-keys', '@opentelemetry/api']);
       const code = `console.log(Object.keys(require('@bytelyst/field-encrypt/${entry}')).length > 0)`;
       expect(await runNode([project.write('app.js', code)])).toMatchObject({ stdout: 'true\n' });
     },

@@ -37,27 +37,30 @@ function reachedFrom(entry: string): string[] {
 
 describe('the sources', () => {
   const core = filesIn('src', '.ts').filter(
-    (file) => !/^src\/(audit-sinks|azure|sqlite|testing)\//.test(file),
+    (file) => !/^src\/(audit-sinks|azure|otel|sqlite|testing)\//.test(file),
   );
 
   it('of core import no adapter', () => {
     expect(core.length).toBeGreaterThan(20);
     const imports = core.flatMap(importsOf);
     expect(
-      imports.filter((specifier) => /\/(audit-sinks|sqlite|testing|azure)\//.test(specifier)),
+      imports.filter((specifier) => /\/(audit-sinks|otel|sqlite|testing|azure)\//.test(specifier)),
     ).toEqual([]);
   });
 
-  it('import one package besides Node itself in one file, and one in each Azure adapter', () => {
+  it('import one package besides Node itself in one file, and one in each adapter that needs it', () => {
     const foreign = filesIn('src', '.ts').flatMap((file) =>
       importsOf(file)
         .filter((specifier) => !/^(\.|node:)/.test(specifier))
-        .map((specifier) => `${file.replace(/(src\/azure\/[^/]+)\/.*/, '$1')}: ${specifier}`),
+        .map(
+          (specifier) => `${file.replace(/(src\/(azure\/[^/]+|otel))\/.*/, '$1')}: ${specifier}`,
+        ),
     );
     expect([...new Set(foreign)].sort()).toEqual([
       'src/async/expiring-map.ts: lru-cache',
       'src/azure/cosmos: @azure/cosmos',
       'src/azure/key-vault: @azure/keyvault-keys',
+      'src/otel: @opentelemetry/api',
     ]);
   });
 
@@ -95,9 +98,14 @@ describe('the package', () => {
     expect(Object.keys(manifest.dependencies)).toEqual(['lru-cache']);
   });
 
-  it('has the Azure packages as optional peers, and no others', () => {
+  it('has the packages of Azure and OpenTelemetry as optional peers, and no others', () => {
     const peers = Object.keys(manifest.peerDependencies);
-    expect(peers).toEqual(['@azure/cosmos', '@azure/identity', '@azure/keyvault-keys']);
+    expect(peers).toEqual([
+      '@azure/cosmos',
+      '@azure/identity',
+      '@azure/keyvault-keys',
+      '@opentelemetry/api',
+    ]);
     const optional = peers.filter((peer) => manifest.peerDependenciesMeta[peer]?.optional);
     expect(optional).toEqual(peers);
   });
@@ -105,6 +113,7 @@ describe('the package', () => {
   it.each([
     ['dist/index.js', ['lru-cache']],
     ['dist/audit-sinks/index.js', []],
+    ['dist/otel/index.js', ['@opentelemetry/api']],
     ['dist/sqlite/index.js', []],
     ['dist/azure/cosmos/index.js', []],
     ['dist/azure/key-vault/index.js', ['@azure/keyvault-keys', 'lru-cache']],

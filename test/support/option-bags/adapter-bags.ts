@@ -13,6 +13,7 @@ import {
   CosmosDocumentStore,
   ensureDekContainer,
 } from '../../../src/azure/cosmos/index.js';
+import { instrumentEncryption } from '../../../src/otel/index.js';
 import { SqliteDekStore, SqliteDocumentStore } from '../../../src/sqlite/index.js';
 import { NONE, type OptionBag } from './option-bag.js';
 
@@ -23,6 +24,21 @@ const SERVICE = { url: 'http://localhost:9/', secrets: SECRETS, folder: 'no-such
 const COSMOS = ['clock', 'attemptTimeoutMs', 'onRequest'];
 
 export const ADAPTER_BAGS: readonly OptionBag[] = [
+  {
+    of: 'instrumentEncryption',
+    needed: NONE,
+    optional: [
+      'meterProvider',
+      'tracerProvider',
+      'requireParentSpan',
+      'encryptors',
+      'auditSinks',
+      'clock',
+    ],
+    use: (options) => {
+      instrumentEncryption(options).stop();
+    },
+  },
   {
     of: 'limitKeyProvider',
     needed: () => ({ maxOpsPerSecond: 100 }),
