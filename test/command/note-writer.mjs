@@ -8,6 +8,8 @@ import Database from 'libsql';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LONGEST_REST_MS = 20;
+/** So that the work of the command does not grow with the time that it takes. */
+const MOST_CREATED = 100;
 
 const { folder, product, keys, ids, current } = JSON.parse(process.argv[2]);
 const note = defineDocument()({
@@ -40,7 +42,8 @@ process.stdin
   .resume();
 
 for (let count = 0; !isStopped; count += 1) {
-  const id = count % 5 === 0 ? `new${count}` : ids[Math.floor(Math.random() * ids.length)];
+  const isNew = count % 5 === 0 && count / 5 < MOST_CREATED;
+  const id = isNew ? `new${count}` : ids[Math.floor(Math.random() * ids.length)];
   const body = `write ${count} of ${id}`;
   const key = { workspaceId: 'w1', id };
   try {
@@ -55,6 +58,6 @@ for (let count = 0; !isStopped; count += 1) {
   } catch (error) {
     process.stdout.write(`${JSON.stringify({ id, error: String(error.stack) })}\n`);
   }
-  if (count % 5 === 0) ids.push(id);
+  if (isNew) ids.push(id);
   await sleep(Math.random() * LONGEST_REST_MS);
 }

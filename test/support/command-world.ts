@@ -244,8 +244,15 @@ export class CommandWorld implements AsyncDisposable {
 
   /** The raw rows of the product, tombstones included. */
   async rows(): Promise<readonly Record<string, unknown>[]> {
-    const { items } = await this.dekStore.list({ product: PRODUCT }, { pageSize: 10_000 });
-    return items.map(({ value }) => value as Record<string, unknown>);
+    const found: Record<string, unknown>[] = [];
+    let continuation: string | undefined;
+    do {
+      const options = { pageSize: 10_000, ...(continuation !== undefined && { continuation }) };
+      const page = await this.dekStore.list({ product: PRODUCT }, options);
+      found.push(...page.items.map(({ value }) => value as Record<string, unknown>));
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+    return found;
   }
 
   /** @returns Its path. */
