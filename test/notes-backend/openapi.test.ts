@@ -45,6 +45,7 @@ describe('the description of the API', () => {
     expect(Object.fromEntries(routes)).toEqual({
       'GET /health': '200',
       'GET /api/diagnostics/readiness': '200 503',
+      'GET /ops/events': '200 400 401 403 429 500 503',
       'POST /api/notes': '201 400 401 403 413 415 422 429 500 503',
       'GET /api/notes': '200 400 401 403 429 500 503',
       'GET /api/notes/{id}': '200 304 400 401 403 404 410 429 500 503',
@@ -58,8 +59,8 @@ describe('the description of the API', () => {
     const { paths } = await describedApi(await NotesBackend.start());
     for (const [path, operations] of Object.entries(paths)) {
       for (const [method, { security, parameters = [] }] of Object.entries(operations)) {
-        const isOfNotes = path.startsWith('/api/notes');
-        expect(security, `${method} ${path}`).toEqual(isOfNotes ? [{ bearer: [] }] : undefined);
+        const needsToken = /^\/(api\/notes|ops)/.test(path);
+        expect(security, `${method} ${path}`).toEqual(needsToken ? [{ bearer: [] }] : undefined);
         const names = parameters.map((each) => each.name.toLowerCase());
         const changes = ['put', 'patch', 'delete'].includes(method);
         expect(names.includes('if-match'), `${method} ${path}`).toBe(changes);

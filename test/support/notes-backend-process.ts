@@ -19,12 +19,14 @@ const PACKAGES = [
   '@fastify/rate-limit',
   '@fastify/swagger',
   '@fastify/under-pressure',
+  'eventsource-parser',
   'fastify',
   'fastify-type-provider-zod',
   'jose',
   'libsql',
   'openapi-types',
   'tsx',
+  'uplot',
   'zod',
 ];
 
@@ -49,8 +51,12 @@ export function installedBackend(): string {
   process.once('exit', () => {
     project.remove();
   });
-  cpSync(join(EXAMPLE, 'src'), join(project.folder, 'src'), { recursive: true });
-  cpSync(join(EXAMPLE, 'tsconfig.json'), join(project.folder, 'tsconfig.json'));
+  for (const name of ['page', 'src']) {
+    cpSync(join(EXAMPLE, name), join(project.folder, name), { recursive: true });
+  }
+  for (const name of ['encrypt-migrate.config.ts', 'tsconfig.json']) {
+    cpSync(join(EXAMPLE, name), join(project.folder, name));
+  }
   installed = project;
   return project.folder;
 }

@@ -67,7 +67,7 @@ export interface BackendOptions {
 }
 
 /** A machine that runs many tests at once is slow, and not overloaded. */
-const PATIENT = {
+export const PATIENT: Readonly<Record<string, string>> = {
   NODE_ENV: 'test',
   MAX_EVENT_LOOP_DELAY_MS: '0',
   REQUEST_TIMEOUT_MS: '600000',

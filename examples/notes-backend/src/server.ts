@@ -17,6 +17,8 @@ import type { Tokens } from './lib/tokens.js';
 import type { StoredNote } from './notes/note.js';
 import { Notes } from './notes/notes.js';
 import { noteRoutes } from './notes/routes.js';
+import { OperatorWatch } from './ops/operator-watch.js';
+import { operatorRoutes } from './ops/routes.js';
 
 export interface ServerParts {
   readonly config: Config;
@@ -59,6 +61,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await describeApi(app);
   await app.register(diagnosticsRoutes, { readiness });
+  const watch = new OperatorWatch({ encryptor, readiness, auditFile: config.auditFile });
+  await app.register(operatorRoutes, { tokens, watch, prefix: '/ops' });
   await app.register(
     async (api) => {
       // Only here: the diagnostics answer under overload too.

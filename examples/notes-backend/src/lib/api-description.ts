@@ -19,6 +19,7 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       tags: [
         { name: 'notes', description: 'Notes of one workspace.' },
         { name: 'diagnostics', description: 'For load balancers and people on call.' },
+        { name: 'operators', description: 'For those who rotate keys.' },
       ],
       components: {
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
