@@ -1,6 +1,8 @@
 /** The page of operators, and its stream, by HTTP. Needs the built package. */
 import { channel } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { diagnosticsChannels, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ReceivedUpdate } from '../support/operators-world.js';
@@ -200,6 +202,18 @@ describe('the stream of operators', () => {
     await world.server.app.close();
     expect(await rest).toBeLessThan(5);
   });
+
+  it('does not keep a server that closes waiting by connections that were opened and not used', async () => {
+    const world = await OperatorsWorld.start();
+    const { hostname, port } = new URL(world.address);
+    const unused = connect(Number(port), hostname);
+    const isClosed = once(unused, 'close');
+    unused.resume();
+    await once(unused, 'connect');
+    await world.get('/health');
+    await world.server.app.close();
+    await isClosed;
+  }, 60_000);
 
   it('counts again soon after a run, and not after each deletion', async () => {
     const world = await OperatorsWorld.start();

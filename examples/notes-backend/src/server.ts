@@ -14,6 +14,7 @@ import { loggerOptions, type LogSink } from './lib/logging.js';
 import { HttpProblem } from './lib/problems.js';
 import { requestIdOf, traceContextOf } from './lib/request-context.js';
 import type { Tokens } from './lib/tokens.js';
+import { closeUnusedConnections } from './lib/unused-connections.js';
 import type { StoredNote } from './notes/note.js';
 import { Notes } from './notes/notes.js';
 import { noteRoutes } from './notes/routes.js';
@@ -45,6 +46,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const readiness = new ReadinessProbe({ encryptor, notes, alarms, cacheMs });
 
   const app = createApp(config, logSink);
+  closeUnusedConnections(app);
   app.setErrorHandler(answerWithProblem(alarms));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new HttpProblem('route-not-found'), request, reply),
