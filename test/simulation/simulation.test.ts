@@ -8,7 +8,7 @@ import { coverage } from './coverage.js';
 import { runSeed } from './run-seed.js';
 import { isSlow, perLane } from '../support/lane.js';
 
-const SEEDS = perLane(1, 300);
+const SEEDS = perLane(1, 150);
 /** On a machine that is busy with much else. */
 const TIMEOUT_MS = perLane(600_000, 3_600_000);
 /** Seeds that once found something. */
