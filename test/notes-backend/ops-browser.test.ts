@@ -271,7 +271,9 @@ describe.skipIf(browserFile === undefined)('the page of operators', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     const events = '**/ops/events';
     await page.route(events, (route) => route.abort());
+    const again = page.waitForRequest((request) => request.url().endsWith('/ops/events'));
     await world.restart();
+    expect((await again).headers()['last-event-id']).toMatch(/^[\da-f-]{36}\.\d+$/);
     await page.getByText('Connection lost: the service cannot be reached').waitFor();
     await pictures(page, 'lost');
     await page.unroute(events);

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { diagnosticsChannels, rewrapAllDeks } from '@bytelyst/field-encrypt';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ReceivedUpdate } from '../support/operators-world.js';
 import { OperatorsWorld } from '../support/operators-world.js';
 import { OperatorWatch } from '../../examples/notes-backend/src/ops/operator-watch.js';
+import { StoreWatch } from '../../examples/notes-backend/src/ops/store-watch.js';
 import { secretWatch } from '../support/secrets/secret-watch.js';
 
 async function firstOf(updates: AsyncGenerator<ReceivedUpdate>): Promise<ReceivedUpdate> {
@@ -214,6 +215,25 @@ describe('the stream of operators', () => {
     await world.server.app.close();
     await isClosed;
   }, 60_000);
+
+  it('counts sooner where rows may have changed', async () => {
+    const world = await OperatorsWorld.start();
+    const watch = new StoreWatch(world.encryption.encryptor);
+    let now = 1_000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    onTestFinished(() => {
+      clock.mockRestore();
+    });
+    const { signal } = new AbortController();
+    const counted = [await watch.look(signal)];
+    now += 2_000;
+    counted.push(await watch.look(signal));
+    watch.expectChange();
+    counted.push(await watch.look(signal));
+    now += 2_000;
+    counted.push(await watch.look(signal));
+    expect(counted).toEqual([true, false, true, false]);
+  });
 
   it('counts again soon after a run, and not after each deletion', async () => {
     const world = await OperatorsWorld.start();

@@ -245,6 +245,5 @@ function failureIn({ unreadable }: ProductRecords): string | undefined {
 
 /** The message stays where the library throws it: it may quote the database. */
 function codeOf(error: unknown): string {
-  if (isFieldEncryptionError(error)) return error.code;
-  return error instanceof DOMException ? 'TIMEOUT' : 'OTHER';
+  return isFieldEncryptionError(error) ? error.code : 'TIMEOUT';
 }
