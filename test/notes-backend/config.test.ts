@@ -24,6 +24,11 @@ const PRODUCTION: Environment = {
   FIELD_ENCRYPT_MEK_NAME: 'notes-mek',
 };
 
+const OTLP = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+const LOCAL = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+const HEADERS = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a' };
+const WHSEC = `whsec_${'A'.repeat(32)}`;
+
 function problemsOf(environment: Environment): readonly ConfigProblem[] {
   try {
     readConfig(environment);
@@ -96,6 +101,12 @@ describe('mistakes', () => {
       LOG_LEVEL: 'loud',
       BODY_LIMIT_BYTES: '1e6',
       TRUST_PROXY: 'yes',
+      AUDIT_URL: 'https://ada:mark-password@audit.example',
+      METRICS_TOKEN: 'short-metrics-token',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'secret-otlp-header',
+      OTEL_METRIC_EXPORT_INTERVAL: '5s',
+      OTEL_TRACES_SAMPLER_ARG: '2',
       COSMOS_ENDPOINT: 'http://plain.example',
       COSMOS_KEY: 'secret-cosmos-key',
       JWT_CURRENT_KID: 'a b',
@@ -113,6 +124,12 @@ describe('mistakes', () => {
 - LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent
 - TRUST_PROXY must be true or false
 - BODY_LIMIT_BYTES must be a whole number from 1024 to 1048576
+- AUDIT_URL must be an address, https://…, without user and query
+- METRICS_TOKEN must be 32 to 128 random bytes as base64url
+- OTEL_EXPORTER_OTLP_ENDPOINT must be an address, https://…, without user and query
+- OTEL_EXPORTER_OTLP_HEADERS must be name=value, percent-encoded, separated by commas
+- OTEL_METRIC_EXPORT_INTERVAL must be a whole number from 1000 to 3600000
+- OTEL_TRACES_SAMPLER_ARG must be from 0 to 1
 - COSMOS_ENDPOINT must be an address, https://…
 - JWT_CURRENT_KID must be 1 to 64 letters, digits, or . _ -
 - JWT_PREVIOUS_SECRET must be 32 to 128 random bytes as base64url
@@ -124,10 +141,18 @@ describe('mistakes', () => {
 - FIELD_ENCRYPT_MINIMUM_EPOCH must be a whole number from 1 to 9007199254740991
 - JWT_CURRENT_SECRET must be set with JWT_CURRENT_KID
 - JWT_PREVIOUS_KID must be set with JWT_PREVIOUS_SECRET
+- AUDIT_SECRETS must be set with AUDIT_URL
 - FIELD_ENCRYPT_MEK_NAME must be set with AZURE_KEYVAULT_URL`,
     );
     const text = JSON.stringify(problemsOf(environment));
-    for (const value of ['secret-cosmos-key', 'too-short-secret', 'short-master-key']) {
+    for (const value of [
+      'secret-cosmos-key',
+      'too-short-secret',
+      'short-master-key',
+      'mark-password',
+      'short-metrics-token',
+      'secret-otlp-header',
+    ]) {
       expect(text).not.toContain(value);
     }
   });
@@ -143,6 +168,20 @@ describe('mistakes', () => {
     [{ PORT: '٤' }, ['PORT']],
     [{ JWT_JWKS_URL: 'file:///etc/passwd' }, ['JWT_JWKS_URL']],
     [{ NODE_ENV: 'prod' }, ['NODE_ENV']],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://x:4317' }, [OTLP]],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x:4318/?key=a' }, [OTLP]],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x:4318', ...HEADERS }, [OTLP]],
+    [HEADERS, [OTLP]],
+    [{ ...LOCAL, OTEL_EXPORTER_OTLP_HEADERS: 'a=%zz' }, ['OTEL_EXPORTER_OTLP_HEADERS']],
+    [{ ...LOCAL, OTEL_EXPORTER_OTLP_HEADERS: 'a=b%0d%0ac' }, ['OTEL_EXPORTER_OTLP_HEADERS']],
+    [{ ...LOCAL, OTEL_TRACES_SAMPLER_ARG: '0.5.1' }, ['OTEL_TRACES_SAMPLER_ARG']],
+    [{ AUDIT_SECRETS: WHSEC }, ['AUDIT_URL']],
+    [{ AUDIT_URL: 'http://audit.example', AUDIT_SECRETS: WHSEC }, ['AUDIT_URL']],
+    [{ AUDIT_URL: 'https://a.example', AUDIT_SECRETS: WHSEC, AUDIT_FILE: 'a' }, ['AUDIT_URL']],
+    [
+      { AUDIT_URL: 'https://a.example', AUDIT_SECRETS: `${WHSEC},${WHSEC},${WHSEC}` },
+      ['AUDIT_SECRETS'],
+    ],
   ])('%j is a mistake', (environment, variables) => {
     expect(wrongIn(environment)).toEqual(variables);
   });
@@ -153,6 +192,36 @@ describe('mistakes', () => {
     expect(problemsOf({ ...kids, JWT_CURRENT_SECRET, JWT_PREVIOUS_SECRET })).toEqual([
       { variable: 'JWT_PREVIOUS_KID', problem: 'must not be JWT_CURRENT_KID' },
     ]);
+  });
+});
+
+describe('telemetry', () => {
+  it('is off by default, and each of its variables turns on its own part', () => {
+    expect(readConfig({}).telemetry).toBeUndefined();
+    expect(readConfig({ OTEL_SERVICE_NAME: 'a', OTEL_TRACES_SAMPLER_ARG: '0' }).telemetry).toBe(
+      undefined,
+    );
+    expect(readConfig({ METRICS_TOKEN: SECRET }).telemetry).toEqual({
+      serviceName: 'notes-backend',
+      metricsToken: SECRET,
+      otlp: undefined,
+    });
+    const pushed = { ...LOCAL, ...HEADERS, OTEL_TRACES_SAMPLER_ARG: '0.25' };
+    expect(readConfig(pushed).telemetry).toEqual({
+      serviceName: 'notes-backend',
+      metricsToken: undefined,
+      otlp: {
+        endpoint: 'http://127.0.0.1:4318',
+        headers: { authorization: 'Bearer a' },
+        metricIntervalMs: 60_000,
+        traceRatio: 0.25,
+      },
+    });
+  });
+
+  it('may be sent to a collector of another machine without encryption, where it has no header', () => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/base/' };
+    expect(readConfig(environment).telemetry?.otlp?.endpoint).toBe('http://collector:4318/base');
   });
 });
 

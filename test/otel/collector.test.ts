@@ -1,5 +1,4 @@
 /** The real exporters, against a collector on loopback; and an audit spool whose service is down. @module */
-import { createServer, type IncomingMessage } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,45 +13,14 @@ import { HttpAuditSink } from '../../src/audit-sinks/index.js';
 import { beginAuditedOperation } from '../../src/index.js';
 import { instrumentEncryption } from '../../src/otel/index.js';
 import { PRODUCT } from '../support/encryptor.js';
+import { startCollector } from '../support/otel/collector.js';
 import { doEverything } from '../support/otel/everything.js';
 import { activateContexts, inSpan, otelWorld } from '../support/otel/otel-world.js';
 import { secretWatch } from '../support/secrets/secret-watch.js';
 
-interface Received {
-  readonly url: string;
-  readonly body: string;
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString('utf8');
-}
-
-/** Takes what is exported until the test is over. */
-async function collector(): Promise<{
-  readonly url: string;
-  readonly received: readonly Received[];
-}> {
-  const received: Received[] = [];
-  const server = createServer((request, response) => {
-    void textOf(request).then((body) => {
-      received.push({ url: request.url ?? '', body });
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${String(port)}`, received };
-}
-
 it('metrics and spans arrive by OTLP, and hold no secret', async () => {
   activateContexts();
-  const { url, received } = await collector();
+  const { url, received } = await startCollector();
   const exporter = new OTLPMetricExporter({ url: `${url}/v1/metrics` });
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
   const meterProvider = new MeterProvider({ readers: [reader] });

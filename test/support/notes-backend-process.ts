@@ -12,23 +12,6 @@ import { Tokens } from '../../examples/notes-backend/src/lib/tokens.js';
 import { PackedProject } from './packed-project.js';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/notes-backend');
-const PACKAGES = [
-  '@azure/cosmos',
-  '@azure/identity',
-  '@azure/keyvault-keys',
-  '@fastify/rate-limit',
-  '@fastify/swagger',
-  '@fastify/under-pressure',
-  'eventsource-parser',
-  'fastify',
-  'fastify-type-provider-zod',
-  'jose',
-  'libsql',
-  'openapi-types',
-  'tsx',
-  'uplot',
-  'zod',
-];
 
 /** A machine that runs many tests at once is slow, and not overloaded. */
 const PATIENT = {
@@ -47,7 +30,11 @@ let installed: PackedProject | undefined;
 /** Once for each process of tests. @returns Its folder. */
 export function installedBackend(): string {
   if (installed) return installed.folder;
-  const project = new PackedProject(manifestOfExample(), PACKAGES);
+  const manifest = manifestOfExample();
+  const others = Object.keys(manifest.dependencies).filter(
+    (name) => !name.startsWith('@bytelyst/'),
+  );
+  const project = new PackedProject(manifest, [...others, 'tsx']);
   process.once('exit', () => {
     project.remove();
   });
@@ -61,9 +48,12 @@ export function installedBackend(): string {
   return project.folder;
 }
 
-function manifestOfExample(): Readonly<Record<string, unknown>> {
-  const text = readFileSync(join(EXAMPLE, 'package.json'), 'utf8');
-  return JSON.parse(text) as Readonly<Record<string, unknown>>;
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+function manifestOfExample(): Manifest {
+  return JSON.parse(readFileSync(join(EXAMPLE, 'package.json'), 'utf8')) as Manifest;
 }
 
 /** A folder for the files of one test. */

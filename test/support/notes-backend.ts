@@ -5,10 +5,12 @@ import {
   type DocumentStore,
   type FieldEncryptor,
 } from '@bytelyst/field-encrypt';
+import type { HttpAuditSink } from '@bytelyst/field-encrypt/audit';
 import { SqliteDekStore, SqliteDocumentStore } from '@bytelyst/field-encrypt/sqlite';
 import { injectFaults, type Fault } from '@bytelyst/field-encrypt/testing';
 import Database from 'libsql';
 import { onTestFinished } from 'vitest';
+import { Telemetry } from '../../examples/notes-backend/src/diagnostics/telemetry.js';
 import { readConfig, type Config } from '../../examples/notes-backend/src/lib/config.js';
 import { Tokens, type Caller } from '../../examples/notes-backend/src/lib/tokens.js';
 import { note, type StoredNote } from '../../examples/notes-backend/src/notes/note.js';
@@ -63,6 +65,8 @@ export interface BackendOptions {
   /** A file that another backend uses too. @default in memory */
   readonly file?: string;
   /** The document store that requests use, in place of the one that it receives. */
+  /** Measured, with what it has not yet sent. */
+  readonly auditSink?: HttpAuditSink;
   readonly notes?: (store: DocumentStore<StoredNote>) => DocumentStore<StoredNote>;
 }
 
@@ -85,12 +89,15 @@ export class NotesBackend {
   /** Without faults. */
   readonly stored: DocumentStore<StoredNote>;
   readonly encryptor: FieldEncryptor;
+  /** Where the variables ask for one. */
+  readonly telemetry: Telemetry | undefined;
   #server?: Server;
   #token = '';
 
   private constructor(options: BackendOptions) {
     this.config = readConfig({ ...PATIENT, DATABASE_FILE: ':memory:', ...options.env });
     this.tokens = new Tokens(this.config.tokens);
+    this.telemetry = this.config.telemetry && new Telemetry(this.config.telemetry);
     const database = new Database(options.file ?? ':memory:');
     this.stored = new SqliteDocumentStore<StoredNote>(database, { table: 'notes', key: note.key });
     const dekStore = injectFaults(new SqliteDekStore(database), () => this.faults.deks);
@@ -105,6 +112,7 @@ export class NotesBackend {
     });
     onTestFinished(async () => {
       await this.#server?.app.close();
+      await this.telemetry?.stop();
       database.close();
     });
   }
@@ -117,6 +125,8 @@ export class NotesBackend {
       encryptor: backend.encryptor,
       notes: injectFaults(store, () => backend.faults.notes),
       tokens: backend.tokens,
+      telemetry: backend.telemetry,
+      auditSink: options.auditSink,
       logSink: { write: (line) => backend.log.push(JSON.parse(line) as LogLine) },
     });
     backend.#token = await backend.tokenOf(ADA);

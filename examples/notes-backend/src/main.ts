@@ -1,6 +1,6 @@
 /** Starts the service, and stops it without losing a request. @module */
 import { isFieldEncryptionError } from '@bytelyst/field-encrypt';
-import { ConfigError, readConfig } from './lib/config.js';
+import { ConfigError, readConfig, type TelemetrySettings } from './lib/config.js';
 import { readEnvironment } from './lib/environment.js';
 import { initEncryption } from './lib/field-encrypt.js';
 import { shownError } from './lib/logging.js';
@@ -20,8 +20,9 @@ async function start(): Promise<void> {
   const config = readConfig(readEnvironment(process.env));
   const tokens = new Tokens(config.tokens);
   const encryption = await initEncryption(config);
-  const { app, readiness } = await buildServer({ config, tokens, ...encryption });
-  stopOnSignals({ app, readiness, config, close: encryption.close });
+  const telemetry = config.telemetry && (await startTelemetry(config.telemetry));
+  const { app, readiness } = await buildServer({ config, tokens, telemetry, ...encryption });
+  stopOnSignals({ app, readiness, config, telemetry, close: encryption.close });
   process.on('SIGHUP', () => {
     try {
       tokens.replaceSettings(readConfig(readEnvironment(process.env)).tokens);
@@ -32,4 +33,10 @@ async function start(): Promise<void> {
     }
   });
   await app.listen({ host: config.host, port: config.port });
+}
+
+/** Where nothing is measured, nothing of OpenTelemetry is loaded. */
+async function startTelemetry(settings: TelemetrySettings) {
+  const { Telemetry } = await import('./diagnostics/telemetry.js');
+  return new Telemetry(settings);
 }

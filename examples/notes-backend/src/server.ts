@@ -1,11 +1,12 @@
 /** Builds the HTTP server; `main.ts` gives it an address and a database. @module */
 import rateLimit from '@fastify/rate-limit';
 import underPressure from '@fastify/under-pressure';
-import type { FieldEncryptor, DocumentStore } from '@bytelyst/field-encrypt';
+import type { AuditSink, DocumentStore, FieldEncryptor } from '@bytelyst/field-encrypt';
 import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ReadinessProbe } from './diagnostics/readiness.js';
 import { diagnosticsRoutes } from './diagnostics/routes.js';
+import type { Telemetry } from './diagnostics/telemetry.js';
 import { describeApi } from './lib/api-description.js';
 import { authenticate, callerOf } from './lib/authentication.js';
 import type { Config } from './lib/config.js';
@@ -26,6 +27,10 @@ export interface ServerParts {
   readonly encryptor: FieldEncryptor;
   readonly notes: DocumentStore<StoredNote>;
   readonly tokens: Tokens;
+  /** Measured where it has a backlog. */
+  readonly auditSink?: AuditSink | undefined;
+  /** @default nothing is measured */
+  readonly telemetry?: Telemetry | undefined;
   /** @default standard output */
   readonly logSink?: LogSink;
 }
@@ -52,6 +57,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     sendProblem(new HttpProblem('route-not-found'), request, reply),
   );
   app.decorateRequest('caller', null);
+  await parts.telemetry?.observe(app, { encryptor, auditSink: parts.auditSink });
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();
@@ -63,7 +69,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await describeApi(app);
   await app.register(diagnosticsRoutes, { readiness });
-  const watch = new OperatorWatch({ encryptor, readiness, auditFile: config.auditFile });
+  const auditFile = config.audit?.kind === 'file' ? config.audit.file : undefined;
+  const watch = new OperatorWatch({ encryptor, readiness, auditFile });
   await app.register(operatorRoutes, { tokens, watch, prefix: '/ops' });
   await app.register(
     async (api) => {

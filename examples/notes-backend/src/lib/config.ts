@@ -14,6 +14,31 @@ export type StoreSettings =
       readonly database: string;
     };
 
+export type AuditSettings =
+  | { readonly kind: 'file'; readonly file: string }
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      readonly secrets: readonly string[];
+      readonly folder: string;
+    };
+
+/** Where metrics and traces are sent. */
+export interface OtlpSettings {
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  readonly headers: Record<string, string>;
+  readonly metricIntervalMs: number;
+  readonly traceRatio: number;
+}
+
+export interface TelemetrySettings {
+  readonly serviceName: string;
+  /** For scrapes; absent where there are none. */
+  readonly metricsToken: string | undefined;
+  readonly otlp: OtlpSettings | undefined;
+}
+
 export interface Config {
   readonly isProduction: boolean;
   readonly host: string;
@@ -28,7 +53,9 @@ export interface Config {
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
   readonly stores: StoreSettings;
-  readonly auditFile: string | undefined;
+  readonly audit: AuditSettings | undefined;
+  /** Absent where nothing is measured. */
+  readonly telemetry: TelemetrySettings | undefined;
   readonly tokens: TokenSettings;
   /** What `initEncryption` of the library reads. */
   readonly encryption: Environment;
@@ -83,6 +110,18 @@ function problemsTogether(given: Environment): readonly ConfigProblem[] {
   needs('JWT_PREVIOUS_SECRET', 'JWT_PREVIOUS_KID');
   needs('JWT_PREVIOUS_KID', 'JWT_CURRENT_KID');
   needs('COSMOS_KEY', 'COSMOS_ENDPOINT');
+  needs('AUDIT_URL', 'AUDIT_SECRETS');
+  needs('AUDIT_SECRETS', 'AUDIT_URL');
+  needs('OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (given['AUDIT_FILE'] && given['AUDIT_URL'])
+    report('AUDIT_URL', 'must not be set with AUDIT_FILE');
+  if (isExposed(given['AUDIT_URL'])) report('AUDIT_URL', 'must be https:// for another machine');
+  if (given['OTEL_EXPORTER_OTLP_HEADERS'] && isExposed(given['OTEL_EXPORTER_OTLP_ENDPOINT'])) {
+    report(
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'must be https:// for another machine, with OTEL_EXPORTER_OTLP_HEADERS',
+    );
+  }
   if (given['JWT_PREVIOUS_KID'] && given['JWT_PREVIOUS_KID'] === given['JWT_CURRENT_KID']) {
     report('JWT_PREVIOUS_KID', 'must not be JWT_CURRENT_KID');
   }
@@ -92,6 +131,13 @@ function problemsTogether(given: Environment): readonly ConfigProblem[] {
   needs('AZURE_KEYVAULT_URL', 'FIELD_ENCRYPT_MEK_NAME');
   if (given['NODE_ENV'] === 'production') problems.push(...problemsInProduction(given));
   return problems;
+}
+
+/** Sent over the network for everyone to read. */
+function isExposed(address = ''): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'http:' && !['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
 }
 
 function problemsInProduction(given: Environment): readonly ConfigProblem[] {
@@ -142,7 +188,8 @@ function configOf(variables: Variables, given: Environment): Config {
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
     stores: storesOf(variables),
-    auditFile: variables.AUDIT_FILE,
+    audit: auditOf(variables),
+    telemetry: telemetryOf(variables),
     tokens: tokensOf(variables),
     encryption: encryptionOf(variables, given),
     allowLoopbackVault: variables.AZURE_ALLOW_LOOPBACK_VAULT,
@@ -153,6 +200,24 @@ function storesOf(variables: Variables): StoreSettings {
   const { COSMOS_ENDPOINT: endpoint, COSMOS_KEY: key, COSMOS_DATABASE: database } = variables;
   if (!endpoint) return { kind: 'sqlite', file: variables.DATABASE_FILE };
   return { kind: 'cosmos', endpoint: endpoint.href, key, database };
+}
+
+function auditOf(variables: Variables): AuditSettings | undefined {
+  const { AUDIT_FILE: file, AUDIT_URL: url, AUDIT_SECRETS: secrets = [] } = variables;
+  if (url) return { kind: 'http', url: url.href, secrets, folder: variables.AUDIT_SPOOL };
+  return file === undefined ? undefined : { kind: 'file', file };
+}
+
+function telemetryOf(variables: Variables): TelemetrySettings | undefined {
+  const { METRICS_TOKEN: metricsToken, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = variables;
+  if (metricsToken === undefined && !endpoint) return undefined;
+  const otlp = endpoint && {
+    endpoint: endpoint.href.replace(/\/+$/, ''),
+    headers: { ...variables.OTEL_EXPORTER_OTLP_HEADERS },
+    metricIntervalMs: variables.OTEL_METRIC_EXPORT_INTERVAL,
+    traceRatio: variables.OTEL_TRACES_SAMPLER_ARG,
+  };
+  return { serviceName: variables.OTEL_SERVICE_NAME, metricsToken, otlp };
 }
 
 function tokensOf(variables: Variables): TokenSettings {

@@ -1,5 +1,5 @@
 /** The encryptor of the service, with the database that it encrypts for. @module */
-import { FileAuditSink } from '@bytelyst/field-encrypt/audit';
+import { FileAuditSink, HttpAuditSink } from '@bytelyst/field-encrypt/audit';
 import {
   initEncryption as createEncryptor,
   type AuditSink,
@@ -7,19 +7,19 @@ import {
   type FieldEncryptor,
 } from '@bytelyst/field-encrypt';
 import { note, type StoredNote } from '../notes/note.js';
-import type { Config } from './config.js';
+import type { AuditSettings, Config } from './config.js';
 import { openStores } from './stores.js';
 
 export interface Encryption {
   readonly encryptor: FieldEncryptor;
   readonly notes: DocumentStore<StoredNote>;
-  /** Everything in the process that is recorded goes there; absent without `AUDIT_FILE`. */
+  /** Everything in the process that is recorded goes there; absent without `AUDIT_FILE` and `AUDIT_URL`. */
   readonly auditSink: AuditSink | undefined;
   /** After the last request. */
   readonly close: () => Promise<void>;
 }
 
-type Settings = Pick<Config, 'allowLoopbackVault' | 'auditFile' | 'encryption' | 'stores'>;
+type Settings = Pick<Config, 'allowLoopbackVault' | 'audit' | 'encryption' | 'stores'>;
 
 /**
  * Opens the database, and creates the encryptor from `FIELD_ENCRYPT_…`. It records the encrypted fields of this
@@ -29,8 +29,8 @@ type Settings = Pick<Config, 'allowLoopbackVault' | 'auditFile' | 'encryption' |
  */
 export async function initEncryption(settings: Settings): Promise<Encryption> {
   const { dekStore, notes, close } = await openStores(settings.stores);
-  const { auditFile } = settings;
-  const auditSink = auditFile === undefined ? undefined : new FileAuditSink({ file: auditFile });
+  const audit = auditSinkOf(settings.audit);
+  const auditSink = audit?.sink;
   try {
     const encryptor = await createEncryptor({
       dekStore,
@@ -47,12 +47,31 @@ export async function initEncryption(settings: Settings): Promise<Encryption> {
         try {
           await encryptor.close();
         } finally {
+          await audit?.close();
           close();
         }
       },
     };
   } catch (error) {
+    await audit?.close();
     close();
     throw error;
   }
+}
+
+interface OpenAudit {
+  readonly sink: AuditSink;
+  /** What is not yet sent stays in the spool, for the next process. */
+  readonly close: () => Promise<void>;
+}
+
+function auditSinkOf(settings: AuditSettings | undefined): OpenAudit | undefined {
+  if (!settings) return undefined;
+  if (settings.kind === 'file') {
+    const sink = new FileAuditSink({ file: settings.file });
+    return { sink, close: () => Promise.resolve() };
+  }
+  const { url, secrets, folder } = settings;
+  const sink = new HttpAuditSink({ url, secrets, folder });
+  return { sink, close: () => sink.close() };
 }

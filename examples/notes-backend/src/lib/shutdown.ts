@@ -1,6 +1,7 @@
 /** Stops without losing a request that was accepted. @module */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { Telemetry } from '../diagnostics/telemetry.js';
 import type { ReadinessProbe } from '../diagnostics/readiness.js';
 import type { Config } from './config.js';
 
@@ -8,6 +9,7 @@ export interface Stopping {
   readonly app: FastifyInstance;
   readonly readiness: ReadinessProbe;
   readonly config: Pick<Config, 'shutdownDelayMs' | 'shutdownTimeoutMs'>;
+  readonly telemetry?: Telemetry | undefined;
   /** Closes what requests need. */
   readonly close: () => Promise<void>;
 }
@@ -25,7 +27,7 @@ export function stopOnSignals(stopping: Stopping): void {
 }
 
 /** Readiness says no first, while load balancers may still send requests; then those in flight finish. */
-async function stop({ app, readiness, config, close }: Stopping): Promise<void> {
+async function stop({ app, readiness, config, telemetry, close }: Stopping): Promise<void> {
   const { log } = app;
   readiness.isStopping = true;
   log.info('Stopping: not ready from now on');
@@ -43,4 +45,9 @@ async function stop({ app, readiness, config, close }: Stopping): Promise<void> 
     log.error({ err: error }, 'Stopped, and the end was not recorded');
     process.exitCode = 1;
   }
+  // Last, so that what was done above is exported too.
+  if (!telemetry || (await telemetry.stop())) return;
+  log.warn('The last metrics and spans were not exported');
+  // Without waiting for a collector that does not answer.
+  process.exit();
 }

@@ -35,6 +35,36 @@ function url(protocols: RegExp, problem: string) {
   return z.url({ protocol: protocols, error: problem }).transform((value) => new URL(value));
 }
 
+/** One that paths are appended to. */
+function baseUrl(problem: string) {
+  return url(/^https?$/, problem).refine(
+    ({ username, password, search, hash }) => username + password + search + hash === '',
+    { error: problem },
+  );
+}
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function headersOf(value: string): Readonly<Record<string, string>> | undefined {
+  const pairs = value.split(',').map((pair) => /^\s*([\w.-]+)=(\S+)\s*$/.exec(pair));
+  try {
+    const decoded = pairs.map((pair): [string, string] => [
+      pair?.[1] ?? '',
+      decodeURIComponent(pair?.[2] ?? ''),
+    ]);
+    const isRight = decoded.every(([, text]) => /^[\x20-\x7e]+$/.test(text));
+    return isRight ? Object.fromEntries(decoded) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function headers(problem: string) {
+  return z
+    .string()
+    .refine((value) => headersOf(value) !== undefined, { error: problem })
+    .transform((value) => headersOf(value) ?? {});
+}
+
 function list(item: RegExp, problem: string) {
   const parts = (value: string): string[] => value.split(',').map((part) => part.trim());
   return z
@@ -44,6 +74,7 @@ function list(item: RegExp, problem: string) {
 }
 
 const secret = (what: string) => matching(/^[A-Za-z0-9_-]{43,172}$/, `must be ${what}`);
+const AUDIT_SECRETS_TEXT = 'must be one or two secrets, whsec_…, separated by commas';
 const SECRET_TEXT = '32 to 128 random bytes as base64url';
 
 export const variablesSchema = z.object({
@@ -83,6 +114,35 @@ export const variablesSchema = z.object({
   AUDIT_FILE: text()
     .optional()
     .describe('File for the audit trail: shredded keys, and notes that cannot be opened.'),
+  AUDIT_URL: baseUrl('must be an address, https://…, without user and query')
+    .optional()
+    .describe('Service that the audit trail is sent to, in place of `AUDIT_FILE`.'),
+  AUDIT_SECRETS: list(/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/, AUDIT_SECRETS_TEXT)
+    .refine(({ length }) => length <= 2, { error: AUDIT_SECRETS_TEXT })
+    .optional()
+    .describe('Secrets that sign what is sent, `whsec_…`, separated by commas.'),
+  AUDIT_SPOOL: text()
+    .prefault('audit-spool')
+    .describe('Folder for what is not yet sent, on a disk that stays.'),
+  METRICS_TOKEN: secret(SECRET_TEXT)
+    .optional()
+    .describe(`Opens \`/metrics\` to Prometheus, which sends it: ${SECRET_TEXT}.`),
+  OTEL_SERVICE_NAME: text()
+    .prefault('notes-backend')
+    .describe('Name of the service in metrics and traces.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl('must be an address, https://…, without user and query')
+    .optional()
+    .describe('Collector that metrics and traces are sent to, by OTLP over HTTP.'),
+  OTEL_EXPORTER_OTLP_HEADERS: headers('must be name=value, percent-encoded, separated by commas')
+    .optional()
+    .describe('Headers for it, `name=value`, separated by commas.'),
+  OTEL_METRIC_EXPORT_INTERVAL: integer(1_000, 3_600_000)
+    .prefault('60000')
+    .describe('Milliseconds between the metrics that are sent.'),
+  OTEL_TRACES_SAMPLER_ARG: matching(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, 'must be from 0 to 1')
+    .transform(Number)
+    .prefault('1')
+    .describe('Share of requests that are traced, where the caller does not decide it.'),
   COSMOS_ENDPOINT: url(/^https$/, 'must be an address, https://…')
     .optional()
     .describe('Account of Cosmos DB; notes and wrapped keys are then there.'),
