@@ -1,12 +1,10 @@
-/** The dashboard and the rules for alarms: each query selects what is emitted, under both namingSchemes. @module */
+/** The dashboard and the rules for alarms: each query selects what the notes backend emits. Needs the built package. @module */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { setup } from '../support/encryptor.js';
-import { doEverything, WAITING_SINK } from '../support/otel/everything.js';
-import { OtelWorld } from '../support/otel/otel-world.js';
-import { parseQuery, selects, seriesOf, type Query, type Series } from '../support/otel/promql.js';
+import { emittedSeries } from '../support/otel/emitted-series.js';
+import { parseQuery, selects, type Query, type Series } from '../support/otel/promql.js';
 
 const FOLDER = join(import.meta.dirname, '../../examples/notes-backend/dashboards');
 /** Added by Prometheus when it scrapes, and by a histogram. */
@@ -54,7 +52,7 @@ interface Dashboard {
 interface Rule {
   readonly alert: string;
   readonly expr: string;
-  readonly for?: string;
+  readonly for: string;
   readonly labels: { readonly severity: string };
   readonly annotations: { readonly summary: string; readonly description: string };
 }
@@ -80,27 +78,12 @@ function withVariables(expr: string): string {
     .replaceAll('$product', '.*');
 }
 
-/** As the exporter for Prometheus names series, and as they arrive by OTLP: with units. */
-let namingSchemes: readonly (readonly Series[])[] = [];
-
-beforeAll(async () => {
-  const world = new OtelWorld({ encryptors: [setup().encryptor], auditSinks: [WAITING_SINK] });
-  await doEverything();
-  const text = await world.text();
-  await world.end();
-  const units = new Map(
-    [...text.matchAll(/^# UNIT (\S+) (s|By)$/gm)].map(([, name = '', unit]) => [name, unit]),
-  );
-  const scraped = seriesOf(text);
-  const received = scraped.map(({ name, labels }) => {
-    const [, base = '', part = ''] = /^(.*?)(_bucket|_count|_sum)?$/.exec(name) ?? [];
-    const unit = units.get(base);
-    const suffix = unit === 's' ? '_seconds' : '_bytes';
-    return { name: unit === undefined ? name : `${base}${suffix}${part}`, labels };
-  });
-  namingSchemes = [scraped, received];
+/** Under both schemes of names. */
+async function namingSchemes(): Promise<readonly (readonly Series[])[]> {
+  const { scraped, received } = await emittedSeries();
   expect(received).not.toEqual(scraped);
-});
+  return [scraped, received];
+}
 
 /** What a query needs and nothing emits. */
 function missingFrom(
@@ -119,14 +102,14 @@ function missingFrom(
 }
 
 describe('every query', () => {
-  it.each(queries)('of %s selects what is emitted', (_what, expr) => {
+  it.each(queries)('of %s selects what is emitted', async (_what, expr) => {
     const query = parseQuery(expr);
     expect(query.selectors.length).toBeGreaterThan(0);
-    for (const series of namingSchemes) expect(missingFrom(series, query)).toEqual([]);
+    for (const series of await namingSchemes()) expect(missingFrom(series, query)).toEqual([]);
   });
 
-  it('that names another metric, value or label is noticed', () => {
-    const [scraped = []] = namingSchemes;
+  it('that names another metric, value or label is noticed', async () => {
+    const [scraped = []] = await namingSchemes();
     const wrong = [
       'sum(field_encrypt_unwrap_other_version)',
       'field_encrypt_open_failures_total{error_type="TAMPER"}',
@@ -141,8 +124,8 @@ describe('every query', () => {
 });
 
 describe('the dashboard', () => {
-  it('shows every metric', () => {
-    const [scraped = []] = namingSchemes;
+  it('shows every metric', async () => {
+    const [scraped = []] = await namingSchemes();
     const parsed = panels.flatMap(({ targets = [] }) =>
       targets.map(({ expr }) => parseQuery(withVariables(expr))),
     );
@@ -179,12 +162,12 @@ describe('the dashboard', () => {
     }
   });
 
-  it('has the variables that its queries use, from series that are emitted', () => {
+  it('has the variables that its queries use, from series that are emitted', async () => {
     const names = dashboard.templating.list.map(({ name }) => name);
     expect(names).toEqual(['datasource', 'product']);
     const [, series = '', label = ''] =
       /^label_values\((\w+), (\w+)\)$/.exec(dashboard.templating.list[1]?.definition ?? '') ?? [];
-    for (const naming of namingSchemes) {
+    for (const naming of await namingSchemes()) {
       expect(naming.some((each) => each.name === series && label in each.labels)).toBe(true);
     }
   });
@@ -197,7 +180,7 @@ describe('the rules', () => {
 
   it.each(rules.map((rule) => [rule.alert, rule] as const))(
     '%s says what has happened, and uses the labels that its query keeps',
-    (name, { expr, for: duration = '0s', labels, annotations }) => {
+    (name, { expr, for: duration, labels, annotations }) => {
       expect(name).toMatch(/^FieldEncrypt[A-Z][A-Za-z]+$/);
       expect(['critical', 'warning']).toContain(labels.severity);
       expect(duration).toMatch(/^\d+(s|m|h|d)$/);
