@@ -22,6 +22,7 @@ const PROGRAMS = [
 
 /** Of each, the fast lane has one of the kind elsewhere: these go on by chance, or over another store. */
 const REPETITIONS = [
+  'test/azure/cost.test.ts',
   'test/azure/key-vault/budget.test.ts',
   'test/inspection/assert-retirable/beside.test.ts',
   'test/migration/interleavings.test.ts',
