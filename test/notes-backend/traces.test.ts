@@ -73,7 +73,7 @@ describe('a trace', () => {
       },
       body: parts,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(response.status).toBe(201);
     const spans = await spansOf(measured);
     const request = named(spans, 'POST /api/notes');
@@ -101,7 +101,7 @@ describe('a trace', () => {
     expect(parents.sort()).toEqual(requests.map(({ spanId }) => spanId).sort());
   });
 
-  it('that nobody began is begun here, and is on the lines of the log', async () => {
+  it('begins here without one of the caller, and is on the lines of the log', async () => {
     const measured = await measuredBackend();
     const { backend } = measured;
     await backend.call('GET', LIST);

@@ -28,7 +28,7 @@ interface Case {
   readonly alert: string;
   readonly what: string;
   readonly given: readonly Given[];
-  /** When it is looked at. */
+  /** When it is checked. */
   readonly at: string;
   /** How many alarms of this rule there are then. */
   readonly firing: 0 | 1;
@@ -155,7 +155,7 @@ const CASES: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-/** Looked at over days. */
+/** They compare days. */
 const SLOW_ALERTS = ['FieldEncryptUnwrapSpike', 'FieldEncryptRotationUnfinished'];
 
 interface Rule {

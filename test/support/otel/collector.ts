@@ -29,7 +29,7 @@ export class Collector {
   /** Those of all requests, in the order of their ends. */
   spans(): readonly ReceivedSpan[] {
     return this.#bodiesOf('/v1/traces').flatMap((body) => {
-      const { resourceSpans } = body as unknown as WireTraces;
+      const { resourceSpans } = body as WireTraces;
       const wire = resourceSpans.flatMap(({ scopeSpans }) =>
         scopeSpans.flatMap((each) => each.spans),
       );
@@ -40,7 +40,7 @@ export class Collector {
   /** Names of all metrics. */
   metrics(): readonly string[] {
     const names = this.#bodiesOf('/v1/metrics').flatMap((body) => {
-      const { resourceMetrics } = body as unknown as WireMetrics;
+      const { resourceMetrics } = body as WireMetrics;
       const scopes = resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics);
       return scopes.flatMap(({ metrics }) => metrics.map(({ name }) => name));
     });
