@@ -14,7 +14,7 @@ const PROGRAMS = [
   'test/live/live-suite.test.ts',
   'test/examples/*.test.ts',
   'test/lowkey/*.test.ts',
-  'test/notes-backend/(azure|killed|ops-browser|process|readme-commands|telemetry-process).test.ts',
+  'test/notes-backend/(azure|killed|ops-browser|process|readme-commands|rotation|telemetry-process|token-keys).test.ts',
   'test/package/module-systems.test.ts',
   'test/package/tarball.test.ts',
   'test/package/two-versions.test.ts',
