@@ -15,6 +15,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, speedRatio } from './measure.mjs';
+import { processorMsOf } from './processor-time.mjs';
 import { mekFrom, newMeks, PRODUCT } from './rewrap-rotation.mjs';
 import { seedFile } from './rewrap-seed.mjs';
 import { temporaryFolder } from './temporary-folder.mjs';
@@ -26,7 +27,6 @@ const FENCE_MS = 1_000;
 const FEW_ROWS = 10_000;
 const STARTS = 20;
 const MIB = 2 ** 20;
-const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 const { values } = parseArgs({
   options: {
@@ -119,16 +119,9 @@ async function measured(cwd, side) {
 /** Of a process that still runs: Node does not say it of a child that has ended. */
 function usageOf(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13);
+    const cpuMs = processorMsOf(pid);
     const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return {
-      cpuMs: ((Number(user) + Number(system)) * 1_000) / TICKS_PER_S,
-      rssBytes: kib * 1_024,
-    };
+    return cpuMs === undefined ? undefined : { cpuMs, rssBytes: kib * 1_024 };
   } catch {
     return undefined;
   }

@@ -77,7 +77,7 @@ function shuffled(list) {
     .map(({ entry }) => entry);
 }
 
-function quantile(values, fraction) {
+export function quantile(values, fraction) {
   const sorted = [...values].sort((one, other) => one - other);
   const at = (sorted.length - 1) * fraction;
   const below = sorted[Math.floor(at)];
