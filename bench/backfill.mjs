@@ -17,10 +17,10 @@ const MOST_DURABLE_MS = 30_000;
 const DURABLE_MS_PER_ROUND = 3_500;
 
 /**
- * @param count - Of notes; fewer to try something.
+ * @param count - Of notes; fewer than 100,000 to try something.
  * @returns `{ backfill100k, backfillRss10k, backfillRss100k }`: details of the ratio, and peaks in bytes.
  */
-export async function measureBackfill(rounds, count = 100_000) {
+export async function measureBackfill(rounds, count) {
   const folder = temporaryFolder();
   const backfillRss10k = await peakRss(folder, 10_000);
   const backfillRss100k = await peakRss(folder, count);

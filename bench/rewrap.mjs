@@ -20,13 +20,16 @@ const MS_PER_S = 1_000;
 const MOST_DURABLE_MS = 20_000;
 const DURABLE_MS_PER_ROUND = 2_500;
 
-/** @returns `{ rewrap100k, rssAt10k, rssAt100k }`: details of the ratio, and peaks in bytes. */
-export async function measureRewrap(rounds) {
+/**
+ * @param count - Of rows; fewer than 100,000 to try something.
+ * @returns `{ rewrap100k, rssAt10k, rssAt100k }`: details of the ratio, and peaks in bytes.
+ */
+export async function measureRewrap(rounds, count) {
   const folder = temporaryFolder();
   const rssAt10k = await peakRss(folder, 10_000);
-  const rssAt100k = await peakRss(folder, 100_000);
+  const rssAt100k = await peakRss(folder, count);
   const durableMs = Math.min(MOST_DURABLE_MS, DURABLE_MS_PER_ROUND * rounds);
-  const { turns, scans } = await takeTurns(folder, 100_000, durableMs);
+  const { turns, scans } = await takeTurns(folder, count, durableMs);
   return { rewrap100k: detailsOf(turns, scans), rssAt10k, rssAt100k };
 }
 
