@@ -80,7 +80,7 @@ interface Victim {
   readonly renew: () => Promise<void>;
   /** How the SQL begins that writes what is done. */
   readonly write: string;
-  /** In the store, of the work at hand. */
+  /** In the store, of the present work. */
   readonly progress: () => Promise<Progress>;
 }
 
