@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readAuditTail } from '../../examples/notes-backend/src/ops/audit-tail.js';
 import { RowHistory } from '../../examples/notes-backend/src/ops/row-history.js';
-import { isCensusDue } from '../../examples/notes-backend/src/ops/store-watch.js';
+import { isCensusDue, RotationProgress } from '../../examples/notes-backend/src/ops/store-watch.js';
 import { folderForTest } from '../support/notes-backend-process.js';
 
 describe('the times at which rows are counted', () => {
@@ -19,6 +19,29 @@ describe('the times at which rows are counted', () => {
   it('are a tenth of all time, where counting takes long', () => {
     expect([isDue(49_999, 5_000, true), isDue(50_000, 5_000, true)]).toEqual([false, true]);
     expect([isDue(49_999, 5_000, false), isDue(50_000, 5_000, false)]).toEqual([false, true]);
+  });
+});
+
+describe('the progress of a rotation', () => {
+  const rotation = {
+    epoch: 2,
+    state: 'rewrapping',
+    keyProvider: 'env',
+    mekName: 'env',
+    mekVersion: 'b',
+    startedAt: new Date(0).toISOString(),
+    fenceTtlMs: 1_000,
+    restored: false,
+  } as const;
+
+  it('has the speed of rows that move, and none where they have not moved for 30 seconds', () => {
+    const progress = new RotationProgress();
+    const perSecond = (behind: number, seconds: number): number | undefined =>
+      progress.of(rotation, { live: 100, behind }, seconds * 1_000)?.perSecond;
+    expect([perSecond(100, 0), perSecond(80, 10)]).toEqual([undefined, 2]);
+    expect([perSecond(80, 39.999), perSecond(80, 40)]).toEqual([expect.closeTo(0.5), undefined]);
+    // Measured from here on: the time in which nothing ran says nothing.
+    expect(perSecond(40, 50)).toBe(4);
   });
 });
 

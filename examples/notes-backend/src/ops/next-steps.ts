@@ -1,6 +1,6 @@
 /** What an operator does next, with the commands of `encrypt-migrate`. @module */
 import type { ReadinessReport } from '../diagnostics/readiness.js';
-import type { Progress, Rotation, Rows, Seen } from './store-watch.js';
+import { STILL_MS, type Progress, type Rotation, type Rows, type Seen } from './store-watch.js';
 
 export interface NextStep {
   /** `alarm`: something is wrong; `act`: it is the operator's turn; `wait`: nothing to do yet; `ok`. */
@@ -18,9 +18,6 @@ export interface Situation extends Seen {
   /** Milliseconds since 1970. */
   readonly now: number;
 }
-
-/** No row has moved for this long: the process that drove the rotation is probably gone. */
-const STILL_MS = 30_000;
 
 /** The first one is to be done first; never empty. */
 export function nextSteps(situation: Situation): readonly NextStep[] {

@@ -98,16 +98,24 @@ const NOTHING: Seen = {
   failure: undefined,
 };
 
+/** No row has moved for this long: the process that drove the rotation is probably gone. */
+export const STILL_MS = 30_000;
+
 /** How fast rows move, from one count to the next. */
-class RotationProgress {
+export class RotationProgress {
   #record = '';
   #first = { done: 0, at: 0 };
   #done = 0;
   #movedAt = 0;
 
-  of(rotation: Rotation | undefined, { live, behind }: Rows): Progress | undefined {
+  of(
+    rotation: Rotation | undefined,
+    rows: Pick<Rows, 'behind' | 'live'>,
+    now: number,
+  ): Progress | undefined {
     if (!rotation || rotation.state === 'complete') return undefined;
-    const [now, done] = [Date.now(), live - behind];
+    const { live } = rows;
+    const done = live - rows.behind;
     const record = nameOf(rotation);
     if (record !== this.#record) {
       this.#record = record;
@@ -115,6 +123,8 @@ class RotationProgress {
       this.#movedAt = now;
     } else if (done > this.#done) this.#movedAt = now;
     this.#done = done;
+    // What moves again after a while has a speed of its own.
+    if (now - this.#movedAt >= STILL_MS) this.#first = { done, at: now };
     const perSecond = ((done - this.#first.done) * 1_000) / (now - this.#first.at);
     return {
       done,
@@ -166,7 +176,7 @@ export class StoreWatch {
       this.#countedRecord = nameOf(rotation);
       const number = (this.#seen.rows?.number ?? 0) + 1;
       const rows = rowsOf(census, { number, tookMs: this.#endedAt - begin });
-      this.#seen = { ...this.#seen, rows, progress: this.#progress.of(rotation, rows) };
+      this.#seen = { ...this.#seen, rows, progress: this.#progress.of(rotation, rows, Date.now()) };
       return true;
     } catch (error) {
       this.#seen = { ...this.#seen, failure: codeOf(error) };
