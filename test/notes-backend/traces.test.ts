@@ -1,8 +1,9 @@
 /** Traces of the backend, as a collector gets them. Needs the built package. */
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { StoreError } from '@bytelyst/field-encrypt';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import type { NotesBackend } from '../support/notes-backend.js';
 import type { ReceivedSpan } from '../support/otel/collector.js';
 import { measuredBackend, scrape, spansOf } from '../support/otel/measured-backend.js';
 import { seriesOf } from '../support/otel/promql.js';
@@ -11,12 +12,6 @@ const LIST = '/api/notes?workspaceId=w1';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
 const TRACEPARENT = `00-${TRACE}-${SPAN}-01`;
-
-async function untilLogged({ log }: NotesBackend, message: string): Promise<void> {
-  for (let at = 0; at < 500 && !log.some(({ msg }) => msg === message); at += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
   const found = spans.filter((each) => each.name === name);
@@ -55,26 +50,28 @@ describe('a trace', () => {
     const measured = await measuredBackend();
     const { backend } = measured;
     const address = await backend.server.app.listen({ port: 0 });
+    const verify = vi.spyOn(backend.tokens, 'verify');
+    const { hostname, port } = new URL(address);
     const body = JSON.stringify({ title: 'Plans', body: 'Call the bank' });
-    const parts = new ReadableStream<Uint8Array>({
-      start: async (sending) => {
-        sending.enqueue(Buffer.from(body.slice(0, 5)));
-        await untilLogged(backend, 'incoming request');
-        sending.enqueue(Buffer.from(body.slice(5)));
-        sending.close();
-      },
-    });
-    const response = await fetch(address + LIST, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await backend.tokenOf({})}`,
-        'content-type': 'application/json',
-        traceparent: TRACEPARENT,
-      },
-      body: parts,
-      duplex: 'half',
-    });
-    expect(response.status).toBe(201);
+    const socket = connect(Number(port), hostname);
+    const head = (method: string, more: readonly string[]): string =>
+      [`${method} ${LIST} HTTP/1.1`, `host: ${hostname}`, ...more, '', ''].join('\r\n');
+    const authorization = `authorization: Bearer ${await backend.tokenOf({})}`;
+    socket.write(
+      head('POST', [
+        authorization,
+        'connection: close',
+        'content-type: application/json',
+        `content-length: ${String(body.length)}`,
+        `traceparent: ${TRACEPARENT}`,
+      ]),
+    );
+    // The body is waited for once the token was verified.
+    await vi.waitUntil(() => verify.mock.results.length > 0, 60_000);
+    await verify.mock.results[0]?.value;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    socket.write(body);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 201 /);
     const spans = await spansOf(measured);
     const request = named(spans, 'POST /api/notes');
     const wrap = named(spans, 'field_encrypt.wrap');

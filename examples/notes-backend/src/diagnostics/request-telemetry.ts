@@ -69,11 +69,6 @@ export function observeRequests(app: FastifyInstance, meter: Meter, tracer: Trac
     connectLog(request, reply, measured.span);
     context.with(measured.within, done);
   });
-  // A body arrives by events of the connection, which know no context.
-  app.addHook('preValidation', (request, _reply, done) => {
-    if (request.measured) context.with(request.measured.within, done);
-    else done();
-  });
   app.addHook('onResponse', (request, reply, done) => {
     end(request, durations, String(reply.statusCode));
     done();
