@@ -4,8 +4,8 @@ import type { Query, SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 
 export type SqliteRow = Readonly<Record<string, unknown>>;
 
-/** A driver blocks the event loop while it waits for a lock: so it waits 20 ms, and this library the rest. */
-const LONGEST_WAIT_MS = 20;
+/** A driver blocks the event loop while it waits for a lock: so it waits 5 ms, and this library the rest. */
+const LONGEST_WAIT_MS = 5;
 const SETTINGS = ['journal_mode=WAL', 'synchronous=FULL'];
 
 /**
