@@ -1,4 +1,5 @@
 /** Needs the built package. */
+import { join } from 'node:path';
 import {
   FieldEncryptionError,
   KeyProviderError,
@@ -15,6 +16,7 @@ import {
   type ListAnswer,
   type ProblemAnswer,
 } from '../support/notes-backend.js';
+import { folderForTest } from '../support/notes-backend-process.js';
 
 const LIST = '/api/notes?workspaceId=w1';
 
@@ -158,9 +160,9 @@ describe('an outage of the vault', () => {
   });
 
   it('that lasts longer than a request may wait is 503', async () => {
-    const backend = await NotesBackend.start({ env: { REQUEST_TIMEOUT_MS: '100' } });
-    const { url } = await backend.create();
-    backend.forgetKeys();
+    const file = join(folderForTest(), 'notes.db');
+    const { url } = await (await NotesBackend.start({ file })).create();
+    const backend = await NotesBackend.start({ file, env: { REQUEST_TIMEOUT_MS: '100' } });
     let answer = (): void => undefined;
     backend.faults.vault = { wait: new Promise<void>((resolve) => (answer = resolve)) };
     expect(problemIn(await backend.call('GET', url))).toEqual([503, 'unavailable']);

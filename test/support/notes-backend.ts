@@ -64,9 +64,9 @@ export interface BackendOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A file that another backend uses too. @default in memory */
   readonly file?: string;
-  /** The document store that requests use, in place of the one that it receives. */
   /** Measured, with what it has not yet sent. */
   readonly auditSink?: HttpAuditSink;
+  /** The document store that requests use, in place of the one that it receives. */
   readonly notes?: (store: DocumentStore<StoredNote>) => DocumentStore<StoredNote>;
 }
 

@@ -74,7 +74,9 @@ export class ConfigFolder implements Disposable {
   }
 
   files(): readonly string[] {
-    return readdirSync(this.path, { recursive: true }).map(String).sort();
+    // With `withFileTypes`, links are not followed: that to the library leads back to its own `node_modules`.
+    const entries = readdirSync(this.path, { recursive: true, withFileTypes: true });
+    return entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
   }
 
   [Symbol.dispose](): void {
