@@ -89,7 +89,7 @@ describe('what npm pack makes of a fresh clone', { timeout: PATIENCE_MS }, () =>
     const entries = Object.values(manifest.exports).flatMap((entry) =>
       typeof entry === 'string' ? [entry] : Object.values(entry),
     );
-    expect(entries).toHaveLength(15);
+    expect(entries).toHaveLength(17);
     const expected = entries.map((entry) => entry.replace(/^\./, 'package'));
     expect(files).toEqual(expect.arrayContaining(expected));
     const allowed =
