@@ -4,9 +4,9 @@
  * Three processes of the same service, each over a SQLite file: `on`, `off` (`FIELD_ENCRYPT_ENABLED=false`, and
  * nothing else differs), and `cold`, which is `on` with room for one key in its cache, so that each read also reads
  * the row of its key and unwraps it; the key is in the environment, so no time of a vault is in it. The caches of
- * the operating system and of SQLite are warm for all three, and neither rate nor overload is limited. They take turns, on, off, cold, cold, off, on and so
- * forth, every 500 requests, so that what else runs on the machine slows all of them; a ratio is that of requests per
- * second, of two sides in one round. Options: `--rounds`, 5 by default; `--requests` of each side in a round, 5,000;
+ * the operating system and of SQLite are warm for all three, and neither rate nor overload is limited. They take
+ * turns, on, off, cold, cold, off, on and so forth, every 500 requests, so that what else runs on the machine slows
+ * all of them; a ratio is that of requests per second, of two sides in one round. Options: `--rounds`, 5 by default; `--requests` of each side in a round, 5,000;
  * `--connections`, 10; `--notes`, 200; `--log-level`, info as it is by default; `--profile FOLDER` keeps a processor
  * profile of each process; `--json` prints one JSON object.
  *

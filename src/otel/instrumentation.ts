@@ -1,5 +1,5 @@
 /** What the parts of an instrumentation share. @module */
-import type { Histogram, Meter, MetricOptions, ObservableGauge, Tracer } from '@opentelemetry/api';
+import type { Histogram, Meter, Tracer } from '@opentelemetry/api';
 import type { Clock } from '../async/clock.js';
 import type { BoundedValues } from './attributes.js';
 import type { KnownTargets } from './known-targets.js';
@@ -31,8 +31,4 @@ export function secondsOf(
     unit: 's',
     advice: { explicitBucketBoundaries },
   });
-}
-
-export function gauge(meter: Meter, name: string, options: MetricOptions): ObservableGauge {
-  return meter.createObservableGauge(name, options);
 }

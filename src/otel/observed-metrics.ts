@@ -1,5 +1,5 @@
 /** Metrics of what an application names: its encryptors, and its audit sinks. @module */
-import { gauge, type Instrumentation } from './instrumentation.js';
+import type { Instrumentation } from './instrumentation.js';
 
 /** What is measured of an encryptor; a `FieldEncryptor` is one. */
 export interface ObservedEncryptor {
@@ -28,11 +28,11 @@ export function watchEncryptors(
   if (encryptors.length === 0) return;
   // Several encryptors may share a cache.
   const owners = new Map(encryptors.map(({ dekCache, product }) => [dekCache, product]));
-  const entries = gauge(meter, 'field_encrypt.cache.entries', {
+  const entries = meter.createObservableGauge('field_encrypt.cache.entries', {
     description: 'DEKs in the cache',
     unit: '{dek}',
   });
-  const limit = gauge(meter, 'field_encrypt.cache.limit', {
+  const limit = meter.createObservableGauge('field_encrypt.cache.limit', {
     description: 'DEKs that the cache may hold',
     unit: '{dek}',
   });
@@ -52,19 +52,19 @@ export function watchAuditSinks(
   sinks: readonly ObservedAuditSink[],
 ): void {
   if (sinks.length === 0) return;
-  const events = gauge(meter, 'field_encrypt.audit.backlog.events', {
+  const events = meter.createObservableGauge('field_encrypt.audit.backlog.events', {
     description: 'Audit events that are recorded here and not yet sent',
     unit: '{event}',
   });
-  const bytes = gauge(meter, 'field_encrypt.audit.backlog.size', {
+  const bytes = meter.createObservableGauge('field_encrypt.audit.backlog.size', {
     description: 'Bytes of the audit events that are not yet sent',
     unit: 'By',
   });
-  const limit = gauge(meter, 'field_encrypt.audit.backlog.limit', {
+  const limit = meter.createObservableGauge('field_encrypt.audit.backlog.limit', {
     description: 'Bytes of audit events that may wait to be sent',
     unit: 'By',
   });
-  const age = gauge(meter, 'field_encrypt.audit.backlog.age', {
+  const age = meter.createObservableGauge('field_encrypt.audit.backlog.age', {
     description: 'Age of the oldest audit event that is not yet sent; 0 for none',
     unit: 's',
   });

@@ -3,12 +3,12 @@ import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import type { RunMessage } from '../run/run-publisher.js';
 import type { Measured } from './attributes.js';
-import { gauge, secondsOf, type Instrumentation } from './instrumentation.js';
+import { secondsOf, type Instrumentation } from './instrumentation.js';
 
 /** The events of one item each. */
 const OUTCOMES: readonly string[] = ['changed', 'failed', 'skipped', 'unchanged', 'would-change'];
 /** Runs under way, and series of runs, that are remembered. */
-const MOST_RUNS = 1_000;
+export const MOST_RUNS = 1_000;
 
 export function measuredOfRun({ product, run, collection, dryRun }: RunMessage): Measured {
   return { product, run, collection, dryRun };
@@ -118,15 +118,15 @@ class RunMetrics {
 
   #observe(): void {
     const { meter, listening, values } = this.#parts;
-    const active = gauge(meter, 'field_encrypt.run.active', {
+    const active = meter.createObservableGauge('field_encrypt.run.active', {
       description: 'Runs of this process that are under way',
       unit: '{run}',
     });
-    const left = gauge(meter, 'field_encrypt.run.left', {
+    const left = meter.createObservableGauge('field_encrypt.run.left', {
       description: 'Items that the last run may still have to change, or has left',
       unit: '{item}',
     });
-    const total = gauge(meter, 'field_encrypt.run.size', {
+    const total = meter.createObservableGauge('field_encrypt.run.size', {
       description: 'Items when the last scan of the last run began',
       unit: '{item}',
     });

@@ -4,11 +4,10 @@ import { diagnosticsChannels } from '../diagnostics/diagnostics-channels.js';
 import type { RunMessage } from '../run/run-publisher.js';
 import { endSpan } from './call-spans.js';
 import type { Instrumentation } from './instrumentation.js';
-import { keyOfRun, measuredOfRun } from './run-metrics.js';
+import { keyOfRun, measuredOfRun, MOST_RUNS } from './run-metrics.js';
 
 /** Few in each run, once those that repeat themselves are left out. */
 const STEPS: readonly string[] = ['begun', 'fence', 'lease', 'pass', 'passed'];
-const MOST_RUNS = 1_000;
 
 interface TracedRun {
   readonly span: Span;

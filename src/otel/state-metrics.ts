@@ -5,22 +5,22 @@ import {
   type RotationRecordMessage,
 } from '../diagnostics/diagnostics-channels.js';
 import { MOST_PRODUCTS } from './attributes.js';
-import { gauge, type Instrumentation } from './instrumentation.js';
+import type { Instrumentation } from './instrumentation.js';
 
 export function watchRotations(parts: Instrumentation): void {
   const { meter, listening, values, targets } = parts;
   listening.to<RotationRecordMessage>(diagnosticsChannels.rotationRecord, (message) => {
     targets.addRecord(message);
   });
-  const epochs = gauge(meter, 'field_encrypt.rotation.epoch', {
+  const epochs = meter.createObservableGauge('field_encrypt.rotation.epoch', {
     description: 'Epoch of the last rotation that this process knows of',
     unit: '{epoch}',
   });
-  const unfinished = gauge(meter, 'field_encrypt.rotation.unfinished', {
+  const unfinished = meter.createObservableGauge('field_encrypt.rotation.unfinished', {
     description: '1 while the rotation record shows a rotation that is not finished, else 0',
     unit: '{rotation}',
   });
-  const ofTargets = gauge(meter, 'field_encrypt.rotation.target', {
+  const ofTargets = meter.createObservableGauge('field_encrypt.rotation.target', {
     description: '1 for the MEK version that wraps new DEKs, 0 for one that did',
     unit: '{mek}',
   });
@@ -46,11 +46,11 @@ export function watchReadiness({ meter, listening, values }: Instrumentation): v
     const { product } = message;
     if (last.has(product) || last.size < MOST_PRODUCTS) last.set(product, message);
   });
-  const ready = gauge(meter, 'field_encrypt.readiness.ready', {
+  const ready = meter.createObservableGauge('field_encrypt.readiness.ready', {
     description: '1 where the last checkReadiness found everything in order, else 0',
     unit: '{encryptor}',
   });
-  const checks = gauge(meter, 'field_encrypt.readiness.check', {
+  const checks = meter.createObservableGauge('field_encrypt.readiness.check', {
     description: '1 where the check was passed in the last checkReadiness, else 0',
     unit: '{check}',
   });

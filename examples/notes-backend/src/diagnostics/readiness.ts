@@ -140,8 +140,11 @@ async function timed(name: string, work: () => Promise<void>): Promise<Check> {
   }
 }
 
-/** The message stays in the log: this answer needs no token. */
 function codeOf(error: unknown): { readonly code?: string } {
-  if (error === undefined) return {};
-  return { code: isFieldEncryptionError(error) ? error.code : 'TIMEOUT' };
+  return error === undefined ? {} : { code: shownCodeOf(error) };
+}
+
+/** The message stays where the library throws it: it may quote the database, and readiness needs no token. */
+export function shownCodeOf(error: unknown): string {
+  return isFieldEncryptionError(error) ? error.code : 'TIMEOUT';
 }

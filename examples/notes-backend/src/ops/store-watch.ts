@@ -1,12 +1,12 @@
 /** Reads the rotation record often, and counts the rows of DEKs no more often than the database can bear. @module */
 import {
-  isFieldEncryptionError,
   readRecords,
   takeCensus,
   type Census,
   type FieldEncryptor,
   type ProductRecords,
 } from '@bytelyst/field-encrypt';
+import { shownCodeOf } from '../diagnostics/readiness.js';
 
 export interface Rotation {
   readonly epoch: number;
@@ -179,7 +179,7 @@ export class StoreWatch {
       this.#seen = { ...this.#seen, rows, progress: this.#progress.of(rotation, rows, Date.now()) };
       return true;
     } catch (error) {
-      this.#seen = { ...this.#seen, failure: codeOf(error) };
+      this.#seen = { ...this.#seen, failure: shownCodeOf(error) };
       return false;
     }
   }
@@ -250,10 +250,5 @@ function rowsOf(census: Census, counted: Pick<Rows, 'number' | 'tookMs'>): Rows 
 
 function failureIn({ unreadable }: ProductRecords): string | undefined {
   const own = unreadable.find(({ id }) => id === 'rotation');
-  return own && codeOf(own.error);
-}
-
-/** The message stays where the library throws it: it may quote the database. */
-function codeOf(error: unknown): string {
-  return isFieldEncryptionError(error) ? error.code : 'TIMEOUT';
+  return own && shownCodeOf(own.error);
 }
