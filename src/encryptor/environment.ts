@@ -10,9 +10,16 @@ import {
   isProduction,
 } from './environment-reader.js';
 import type { EncryptionMode } from './field-encryptor-options.js';
+import { LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS } from '../format/rotation-record.js';
 import { requireList, requireText } from '../guards/guards.js';
 import { parseMekBytes } from '../provider/mek-bytes.js';
-import { isVaultKeyName, isVaultKeyVersion, isVaultUrl } from '../provider/named-mek.js';
+import {
+  isVaultKeyName,
+  isVaultKeyVersion,
+  isVaultUrl,
+  parseVaultKeyId,
+  type VaultKeyId,
+} from '../provider/named-mek.js';
 
 /** What production allows only when the code asks for it. */
 export interface InsecureAllowances {
@@ -29,6 +36,7 @@ export interface EnvironmentContext extends InsecureAllowances {
   readonly recoveryKey?: string | undefined;
   readonly collections?: readonly unknown[] | undefined;
   readonly insecureAcceptUnauthenticatedRecords?: boolean | undefined;
+  readonly fenceTtlMs?: number | undefined;
 }
 
 export interface EnvKeySettings {
@@ -40,6 +48,8 @@ export interface VaultSettings {
   readonly vaultUrl: string;
   readonly mekName: string;
   readonly mekVersion: string | undefined;
+  /** Keys that older DEKs are still wrapped under. */
+  readonly previousKeys: readonly VaultKeyId[];
 }
 
 export interface RecordKeySettings {
@@ -66,6 +76,8 @@ export interface EnvironmentSettings {
   readonly cacheMaxEntries: number | undefined;
   readonly cacheTtlMs: number | undefined;
   readonly minimumEpoch: number | undefined;
+  /** Only for the first record of a product. */
+  readonly fenceTtlMs: number | undefined;
   /** Unused variables with our prefix. */
   readonly unread: readonly string[];
 }
@@ -93,6 +105,7 @@ export function readEnvironment(
     cacheMaxEntries: reader.integer('FIELD_ENCRYPT_CACHE_MAX_ENTRIES', 1, MOST_ENTRIES),
     minimumEpoch: reader.integer('FIELD_ENCRYPT_MINIMUM_EPOCH', 1, Number.MAX_SAFE_INTEGER),
     cacheTtlMs: reader.integer('FIELD_ENCRYPT_CACHE_TTL_MS', 1, MOST_TTL_MS),
+    fenceTtlMs: readFenceTtl(reader, context),
   };
   const unread = readUnread(reader, env);
   reader.finish();
@@ -124,6 +137,14 @@ function passedVariables({
       return [variable, { option, text }];
     }),
   );
+}
+
+function readFenceTtl(reader: Reader, { fenceTtlMs }: EnvironmentContext): number | undefined {
+  const variable = 'FIELD_ENCRYPT_FENCE_TTL_MS';
+  if (fenceTtlMs !== undefined && reader.isSet(variable)) {
+    reader.report(variable, 'is set, and "fenceTtlMs" is passed too: keep one of them');
+  }
+  return reader.integer(variable, LEAST_FENCE_TTL_MS, MOST_FENCE_TTL_MS);
 }
 
 /** An unused name may be a mistake, or belong to other software: Kubernetes creates some for each Service. */
@@ -295,5 +316,30 @@ function readVault(reader: Reader): VaultSettings {
   if (version !== undefined && !isVaultKeyVersion(version)) {
     reader.report('FIELD_ENCRYPT_MEK_VERSION', 'must be 32 lowercase hex digits');
   }
-  return { vaultUrl: url ?? '', mekName: name ?? '', mekVersion: version };
+  const settings = { vaultUrl: url ?? '', mekName: name ?? '', mekVersion: version };
+  return { ...settings, previousKeys: readPreviousVaultKeys(reader, settings) };
+}
+
+/** Rows name a MEK by its name, not by its vault: two keys of one name could not be told apart. */
+function readPreviousVaultKeys(
+  reader: Reader,
+  { mekName: current }: VaultKeyId,
+): readonly VaultKeyId[] {
+  const variable = 'FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS';
+  const texts = reader.optional(variable)?.split(',') ?? [];
+  const names = new Set([current]);
+  return texts.flatMap((text, index) => {
+    const which = `entry ${String(index + 1)}`;
+    const key = parseVaultKeyId(text);
+    if (!key) {
+      reader.report(variable, `${which} must be https://<vault>/keys/<name>, without a version`);
+      return [];
+    }
+    if (names.has(key.mekName)) {
+      const problem = 'has the name of another key, and DEK rows name keys by it';
+      reader.report(variable, `${which} ${problem}: make the new key under another name`);
+    }
+    names.add(key.mekName);
+    return [key];
+  });
 }

@@ -83,7 +83,10 @@ export interface InitEncryptionOptions extends CallOptions, InsecureAllowances, 
   readonly onDefinitionMismatch?: (mismatch: DefinitionMismatch) => void;
   /** Records runs, shreds, and documents that cannot be opened: see `FieldEncryptorOptions`. @default off */
   readonly audit?: AuditOptions;
-  /** Used only for a product's first rotation record. @default 30 000 */
+  /**
+   * Replaces `FIELD_ENCRYPT_FENCE_TTL_MS`. Used only for a product's first rotation record; `setFenceTtl` changes it
+   * later. @default the variable, or 30 000
+   */
   readonly fenceTtlMs?: number;
   /** Replaced in tests. @default the machine's clock */
   readonly clock?: Clock;
@@ -129,16 +132,19 @@ const OPTIONS: readonly (keyof InitEncryptionOptions)[] = [
  * | `AZURE_KEYVAULT_URL` | `akv`: address of the vault |
  * | `FIELD_ENCRYPT_MEK_NAME` | `akv`: name of the key |
  * | `FIELD_ENCRYPT_MEK_VERSION` | `akv`: pins the current version; the newest by default |
+ * | `FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS` | `akv`: keys that older DEKs are still wrapped under, `https://<vault>/keys/<name>`, separated by commas |
  * | `FIELD_ENCRYPT_RECOVERY_KEY` | RSA public key, PEM, to recover from a lost MEK; `\n` may stand for its line ends |
  * | `FIELD_ENCRYPT_MODE` | `strict` (default) or `migrate` |
  * | `FIELD_ENCRYPT_REQUIRE_BACKFILLED` | `true` refuses to start in `strict` while `collections` hold plaintext |
  * | `FIELD_ENCRYPT_MINIMUM_EPOCH` | refuses a rotation record below it; raise it after each rotation |
+ * | `FIELD_ENCRYPT_FENCE_TTL_MS` | `fenceTtlMs` of a new product, 1 000 to 600 000; 30 000 by default. Later the rotation record decides |
  * | `FIELD_ENCRYPT_CACHE_MAX_ENTRIES` | DEKs in memory; 10 000 by default |
  * | `FIELD_ENCRYPT_CACHE_TTL_MS` | how long each may be used; 300 000 by default |
  *
  * `akv` loads `@azure/keyvault-keys` and, unless a `credential` is passed, `@azure/identity`: install both.
  * In a bundle, pass `keyVault` too. With env keys, neither Node nor a bundler needs them.
- * With `akv`, env keys that are set still unwrap what they wrapped, so that a product can move.
+ * With `akv`, env keys and previous vault keys that are set still unwrap what they wrapped, so that a product can
+ * move.
  *
  * Without `collections`, nothing is read from the DEK store or the key service: see `checkReadiness` for that.
  * With them, `registerDefinitions` reads one record for each, and writes those that lack a path. Documents are
@@ -180,7 +186,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
   const settings = readEnvironment(env, own);
   const collections = readCollections(own.collections, settings.requireBackfilled);
   const { enabled, product, mode, keys, recoveryKey, cacheMaxEntries, cacheTtlMs } = settings;
-  const { minimumEpoch } = settings;
+  const { minimumEpoch, fenceTtlMs } = settings;
   const dekCache = new DekCache({
     ...(cacheMaxEntries !== undefined && { maxEntries: cacheMaxEntries }),
     ...(cacheTtlMs !== undefined && { ttlMs: cacheTtlMs }),
@@ -196,6 +202,7 @@ export async function initEncryption(options: InitEncryptionOptions): Promise<Fi
     ...(mode && { mode }),
     ...(recoveryKey !== undefined && { recoveryKey }),
     ...(minimumEpoch !== undefined && { minimumEpoch }),
+    ...(fenceTtlMs !== undefined && { fenceTtlMs }),
     ...passedOn(own),
   };
   const encryptor = new FieldEncryptor(parts, unreadWarnings(settings.unread));
@@ -261,25 +268,24 @@ async function keyProvidersFor(
   { vault, env }: KeySettings,
   options: InitEncryptionOptions,
 ): Promise<readonly KeyProvider[]> {
-  const fromVault = vault ? [await loadAkvKeyProvider(vault, options)] : [];
+  const fromVault = vault ? await loadAkvKeyProviders(vault, options) : [];
   return [...fromVault, ...(env ? [new EnvKeyProvider(env)] : [])];
 }
 
-async function loadAkvKeyProvider(
-  { vaultUrl, mekName, mekVersion }: VaultSettings,
+async function loadAkvKeyProviders(
+  { previousKeys, mekVersion, ...current }: VaultSettings,
   options: InitEncryptionOptions,
-): Promise<KeyProvider> {
+): Promise<readonly KeyProvider[]> {
   const { credential, insecureAllowLoopbackVault = false, clock } = options;
   const { maxOpsPerSecond, maxQueued } = options;
   const { AkvKeyProvider, defaultCredential } = await loadKeyVault(options.keyVault);
-  return new AkvKeyProvider({
-    vaultUrl,
-    mekName,
+  const settings = {
     credential: credential ?? (await defaultCredential()),
     insecureAllowLoopback: insecureAllowLoopbackVault,
-    ...(mekVersion !== undefined && { mekVersion }),
     ...(maxOpsPerSecond !== undefined && { maxOpsPerSecond }),
     ...(maxQueued !== undefined && { maxQueued }),
     ...(clock && { clock }),
-  });
+  };
+  const pinned = { ...current, ...(mekVersion !== undefined && { mekVersion }) };
+  return [pinned, ...previousKeys].map((key) => new AkvKeyProvider({ ...settings, ...key }));
 }

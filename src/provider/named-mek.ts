@@ -78,6 +78,19 @@ export function isVaultKeyName(text: string): boolean {
   return KEY_NAME.test(text);
 }
 
+/** A key in a vault, in any of its versions. */
+export interface VaultKeyId {
+  readonly vaultUrl: string;
+  readonly mekName: string;
+}
+
+/** Reads `https://<vault>/keys/<name>`; with a version, or with anything else behind, it is none. */
+export function parseVaultKeyId(text: string): VaultKeyId | undefined {
+  const [, vaultUrl = '', name = ''] = /^(https:\/\/[^/]+)\/keys\/([^/]+)$/.exec(text) ?? [];
+  if (!isVaultUrl(vaultUrl) || !isVaultKeyName(name)) return undefined;
+  return { vaultUrl, mekName: name };
+}
+
 export function isVaultKeyVersion(text: string): boolean {
   return KEY_VERSION.test(text);
 }

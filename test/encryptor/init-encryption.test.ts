@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, defineDocument, initEncryption } from '../../src/index.js';
+import {
+  ConfigurationError,
+  defineDocument,
+  initEncryption,
+  readRecords,
+} from '../../src/index.js';
 import { MemoryDekStore } from '../../src/testing/index.js';
 
 const KEY = 'j89QzABAItXjr+KBVnV1/Eb9dxP/8v7hxZhNl4AJs8w=';
@@ -161,6 +166,9 @@ describe('a wrong environment', () => {
     ['FIELD_ENCRYPT_CACHE_TTL_MS', 'NaN', 'must be a whole number from 1 to 86400000'],
     ['FIELD_ENCRYPT_CACHE_TTL_MS', '86400001', 'must be a whole number from 1 to 86400000'],
     ['FIELD_ENCRYPT_CACHE_TTL_MS', '', 'is set but empty: set a value or unset it'],
+    ['FIELD_ENCRYPT_FENCE_TTL_MS', '999', 'must be a whole number from 1000 to 600000'],
+    ['FIELD_ENCRYPT_FENCE_TTL_MS', '600001', 'must be a whole number from 1000 to 600000'],
+    ['FIELD_ENCRYPT_FENCE_TTL_MS', '1s', 'must be a whole number from 1000 to 600000'],
   ])('%s=%j gets one clear problem', async (variable, value, problem) => {
     const env: Env = { ...VALID, [variable]: value };
     expect(await problemsOf(env)).toBe(`Encryption is not configured:\n- ${variable} ${problem}`);
@@ -190,6 +198,30 @@ describe('a wrong environment', () => {
       'is not set: it must be the name of the key in the vault',
     ],
     ['FIELD_ENCRYPT_MEK_VERSION', 'latest', 'must be 32 lowercase hex digits'],
+    ...[
+      'mek',
+      'http://v.example/keys/mek',
+      'https://v.example/keys/mek/0123',
+      'https://v.example/secrets/mek',
+      'https://u:p@v.example/keys/mek',
+      ' https://v.example/keys/mek',
+      'https://v.example/keys/a.b',
+      '',
+    ].map((text): [string, string, string] => [
+      'FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS',
+      `https://v.example/keys/first,${text}`,
+      'entry 2 must be https://<vault>/keys/<name>, without a version',
+    ]),
+    [
+      'FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS',
+      'https://old.example/keys/notelett-mek',
+      'entry 1 has the name of another key, and DEK rows name keys by it: make the new key under another name',
+    ],
+    [
+      'FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS',
+      'https://a.example/keys/mek,https://b.example/keys/mek',
+      'entry 2 has the name of another key, and DEK rows name keys by it: make the new key under another name',
+    ],
   ])('akv: %s=%j is named', async (variable, value, problem) => {
     const env: Env = {
       ...VALID,
@@ -199,6 +231,49 @@ describe('a wrong environment', () => {
       [variable]: value,
     };
     expect(await problemsOf(env)).toBe(`Encryption is not configured:\n- ${variable} ${problem}`);
+  });
+});
+
+describe('the keys in vaults', () => {
+  it('are the current one and earlier ones, and keys of the environment beside them', async () => {
+    const encryptor = await initEncryption({
+      dekStore: new MemoryDekStore(),
+      env: {
+        ...VALID,
+        FIELD_ENCRYPT_KEY_PROVIDER: 'akv',
+        AZURE_KEYVAULT_URL: 'https://new.example',
+        FIELD_ENCRYPT_MEK_NAME: 'mek-2',
+        FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS:
+          'https://new.example/keys/mek-1,https://old.example/keys/mek-0',
+      },
+      credential: { getToken: () => Promise.reject(new Error('nothing is asked yet')) },
+      keyVault: () => import('../../src/azure/key-vault/index.js'),
+    });
+    const keys = encryptor.keyProviders.map(({ id, mekName }) => `${id}/${mekName}`);
+    expect(keys).toEqual(['akv/mek-2', 'akv/mek-1', 'akv/mek-0', 'env/env']);
+  });
+});
+
+describe('the length of the fence', () => {
+  const FENCE = { FIELD_ENCRYPT_FENCE_TTL_MS: '1000' };
+
+  async function recorded(env: Env, dekStore = new MemoryDekStore()): Promise<unknown> {
+    const encryptor = await initEncryption({ dekStore, env: { ...VALID, ...env } });
+    await encryptor.encryptDocument(note, plain);
+    return (await readRecords(encryptor)).rotation?.fenceTtlMs;
+  }
+
+  it('is in the first record of a product, and later the record decides', async () => {
+    const dekStore = new MemoryDekStore();
+    expect(await recorded({}, new MemoryDekStore())).toBe(30_000);
+    expect(await recorded(FENCE, dekStore)).toBe(1_000);
+    expect(await recorded({ FIELD_ENCRYPT_FENCE_TTL_MS: '60000' }, dekStore)).toBe(1_000);
+  });
+
+  it('is refused where it is an option too', async () => {
+    expect(await problemsOf({ ...VALID, ...FENCE }, { fenceTtlMs: 2_000 })).toBe(
+      'Encryption is not configured:\n- FIELD_ENCRYPT_FENCE_TTL_MS is set, and "fenceTtlMs" is passed too: keep one of them',
+    );
   });
 });
 

@@ -198,6 +198,14 @@ export const variablesSchema = z.object({
   FIELD_ENCRYPT_MEK_VERSION: matching(/^[0-9a-f]{32}$/, 'must be 32 lowercase hex digits')
     .optional()
     .describe('`akv`: pins the current version.'),
+  FIELD_ENCRYPT_PREVIOUS_VAULT_KEYS: list(
+    /^https:\/\/[^/\s]+\/keys\/[0-9A-Za-z-]{1,127}$/,
+    'must be https://<vault>/keys/<name>, separated by commas',
+  )
+    .optional()
+    .describe(
+      '`akv`: keys that older rows are still wrapped under, `https://<vault>/keys/<name>`.',
+    ),
   FIELD_ENCRYPT_RECOVERY_KEY: matching(/^-----BEGIN PUBLIC KEY-----/, 'must be a public key as PEM')
     .optional()
     .describe('Public key for recovery, PEM.'),
@@ -210,6 +218,9 @@ export const variablesSchema = z.object({
   FIELD_ENCRYPT_MINIMUM_EPOCH: integer(1, Number.MAX_SAFE_INTEGER)
     .optional()
     .describe('Refuses an older rotation record.'),
+  FIELD_ENCRYPT_FENCE_TTL_MS: integer(1_000, 600_000)
+    .optional()
+    .describe('For how long writers act on what they read, for a new product; 30000.'),
   FIELD_ENCRYPT_CACHE_MAX_ENTRIES: integer(1, 10_000_000)
     .optional()
     .describe('Most keys in memory.'),
