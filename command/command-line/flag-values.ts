@@ -74,6 +74,14 @@ const mek = z.string().transform((given, context) => {
   context.addIssue('expected provider/name/version');
   return z.NEVER;
 });
+const provider = z.string().transform((given, context) => {
+  const [keyProvider, mekName, ...more] = given.split('/');
+  if (keyProvider && mekName !== '' && more.length === 0) {
+    return { keyProvider, ...(mekName !== undefined && { mekName }) };
+  }
+  context.addIssue('expected the id of a provider, or id/name with the name of its MEK');
+  return z.NEVER;
+});
 const mekVersion = text.regex(
   /^[A-Za-z0-9._-]{1,128}$/,
   'expected 1 to 128 letters, digits, ".", "_" or "-"',
@@ -109,7 +117,7 @@ export const FLAG_VALUES = {
   'max-vault-ops': decimal(0.01, MOST_OPS),
   'reserve-for-traffic': decimal(0, 0.99),
   shard,
-  'key-provider': text,
+  'key-provider': provider,
   'new-mek-version': mekVersion.refine(
     (given) => given !== 'latest',
     'expected an exact version, and "latest" is none: the key service lists them',

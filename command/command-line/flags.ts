@@ -48,7 +48,10 @@ export const FLAGS = {
     'share of --max-vault-ops left to the application, 0 to 0.99',
   ),
   shard: flag('i/n', 'work on part i of n, from 0 on; one process for each part'),
-  'key-provider': flag('id', 'the provider of the target, where there are several'),
+  'key-provider': flag(
+    'id[/name]',
+    'the provider of the target, where there are several; with its MEK name where several share the id',
+  ),
   'new-mek-version': flag('version', 'the MEK version to rotate to; never "latest"'),
   'old-mek-version': flag('version', 'only rows of this MEK version'),
   'to-mek-version': flag('version', 'the earlier MEK version to go back to'),

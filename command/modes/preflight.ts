@@ -12,7 +12,6 @@ import { censusSchema, mekSchema } from '../report/census-schema.js';
 import type { Finding } from '../report/mode-report.js';
 import { compareAll, definitionSchema } from './inspecting/definition-records.js';
 import {
-  commandOn,
   errorText,
   exitCodeOfFindings,
   mekText,
@@ -41,6 +40,7 @@ import {
 } from './preflight/row-checks.js';
 import { storeChecks } from './preflight/store-checks.js';
 import { vaultChecks } from './preflight/vault-checks.js';
+import { defined } from './run-flags.js';
 
 export const resultSchema = z.strictObject({
   /** Absent where the provider is not configured. */
@@ -143,14 +143,7 @@ async function recordsOrLines(
 function nextStep(context: ModeContext, mek: z.output<typeof mekSchema>) {
   const { raw } = context;
   const source = raw['old-mek-version'];
-  const command =
-    source === undefined
-      ? rewrapCommand(context, mek)
-      : commandOn(context, 'rewrap-deks', {
-          'key-provider': mek.keyProvider,
-          'new-mek-version': mek.mekVersion,
-          'old-mek-version': source,
-        });
+  const command = rewrapCommand(context, mek, defined({ 'old-mek-version': source }));
   return { why: 'To rotate', command };
 }
 

@@ -25,12 +25,17 @@ export function countingDryRun(context: ModeContext): RunOptions {
   return { ...runOptionsOf(context), dryRun: true, maxFailures: EVERY_FAILURE };
 }
 
-/** A MEK version, with the provider where one is named. */
+/**
+ * A MEK version, with the provider where one is named.
+ *
+ * @throws UsageError where two MEK names are passed.
+ */
 export function namedMek({ flags }: Pick<ModeContext, 'flags'>, mekVersion: string): RewrapTarget {
-  return {
-    mekVersion,
-    ...defined({ keyProvider: flags['key-provider'], mekName: flags['mek-name'] }),
-  };
+  const { 'key-provider': provider, 'mek-name': name } = flags;
+  if (name !== undefined && (provider?.mekName ?? name) !== name) {
+    throw new UsageError('--key-provider names another MEK than --mek-name: leave one of them out');
+  }
+  return { mekVersion, ...provider, ...defined({ mekName: name ?? provider?.mekName }) };
 }
 
 /**

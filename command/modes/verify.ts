@@ -113,9 +113,11 @@ function targetFindings(context: ModeContext, { rotation }: Census): readonly Fi
   if (!rotation) return [];
   const isMeant =
     (version === undefined || version === rotation.mekVersion) &&
-    (provider === undefined || provider === rotation.keyProvider);
+    (provider?.keyProvider ?? rotation.keyProvider) === rotation.keyProvider &&
+    (provider?.mekName ?? rotation.mekName) === rotation.mekName;
   if (isMeant) return [];
-  const meant = [provider, version].filter((part) => part !== undefined).join('/');
+  const named = [context.raw['key-provider'], version];
+  const meant = named.filter((part) => part !== undefined).join('/');
   return [
     {
       level: 'fail',
@@ -124,7 +126,7 @@ function targetFindings(context: ModeContext, { rotation }: Census): readonly Fi
       command: rewrapCommand(context, {
         ...rotation,
         ...(version !== undefined && { mekVersion: version }),
-        ...(provider !== undefined && { keyProvider: provider }),
+        ...provider,
       }),
     },
   ];

@@ -92,14 +92,13 @@ function verifies({ 'verify-wraps': verify = 'all' }: FlagValues): boolean {
 }
 
 function isTarget(
-  { 'key-provider': provider, 'mek-name': name }: FlagValues,
+  { 'key-provider': provider, 'mek-name': mekName }: FlagValues,
   wrap: MekReference,
   version: string | undefined,
 ): boolean {
   if (wrap.mekVersion !== version) return false;
-  return (
-    (provider ?? wrap.keyProvider) === wrap.keyProvider && (name ?? wrap.mekName) === wrap.mekName
-  );
+  const named = { ...wrap, ...provider, ...(mekName !== undefined && { mekName }) };
+  return named.keyProvider === wrap.keyProvider && named.mekName === wrap.mekName;
 }
 
 function flippable(
@@ -117,7 +116,7 @@ function targetProvider(
   version: string | undefined,
 ): Pick<MekReference, 'keyProvider'> {
   const known = census.wraps.find(({ mekVersion }) => mekVersion === version)?.keyProvider;
-  return { keyProvider: flags['key-provider'] ?? known ?? providers[0]?.id ?? '' };
+  return { keyProvider: flags['key-provider']?.keyProvider ?? known ?? providers[0]?.id ?? '' };
 }
 
 /** @returns 1 where the operation goes to a key service, and 0 where the key is in this process. */

@@ -175,11 +175,19 @@ describe('the next step', () => {
     expect(first?.command).toBe(command);
   });
 
+  it('names the key too, where the provider has another name', () => {
+    const [step] = stepsOf({
+      rotation: rotation({ keyProvider: 'akv', mekName: 'notes-mek' }),
+      rows: rows({ behind: 1 }),
+    });
+    expect(step?.command).toBe(REWRAP.replace('-provider env', '-provider akv/notes-mek'));
+  });
+
   it('has commands that a shell takes as they are, whatever the names are', () => {
     const name = `x'; rm -rf "$HOME" #`;
     const [step] = stepsOf({
       product: name,
-      rotation: rotation({ mekVersion: name, keyProvider: name }),
+      rotation: rotation({ mekVersion: name, keyProvider: name, mekName: name }),
       rows: rows({ behind: 1 }),
     });
     const quoted = String.raw`'x'\''; rm -rf "$HOME" #'`;

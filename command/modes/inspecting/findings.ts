@@ -21,11 +21,9 @@ export function commandOn(
 }
 
 /** The command that brings every row to the MEK version. */
-export function rewrapCommand(call: Call, { keyProvider, mekVersion }: MekReference): string {
-  return commandOn(call, 'rewrap-deks', {
-    'key-provider': keyProvider,
-    'new-mek-version': mekVersion,
-  });
+export function rewrapCommand(call: Call, mek: MekReference, more: RawFlags = {}): string {
+  const target = { 'key-provider': providerText(mek), 'new-mek-version': mek.mekVersion };
+  return commandOn(call, 'rewrap-deks', { ...target, ...more });
 }
 
 /** The command after a restore; its dry run comes first. */
@@ -71,6 +69,14 @@ export async function chosenNames(
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+}
+
+/** The value of --key-provider: several providers may share an id. */
+export function providerText({
+  keyProvider,
+  mekName: name,
+}: Pick<MekReference, 'keyProvider' | 'mekName'>): string {
+  return name === keyProvider ? keyProvider : `${keyProvider}/${name}`;
 }
 
 export function mekText({ keyProvider, mekName: name, mekVersion }: MekReference): string {

@@ -5,7 +5,7 @@ import { UsageError } from '../../command-line/usage-error.js';
 import type { OpenProduct } from '../../config/open-product.js';
 import type { OpenProvider } from '../../config/providers.js';
 import type { Finding } from '../../report/mode-report.js';
-import { errorText, mekText } from '../inspecting/findings.js';
+import { errorText, mekText, providerText } from '../inspecting/findings.js';
 import type { ModeContext } from '../mode.js';
 import { required } from '../run-flags.js';
 import { fail, ok, warn } from './line.js';
@@ -48,16 +48,25 @@ export async function openSides(
   };
 }
 
-function newSide({ flags }: ModeContext, providers: readonly OpenProvider[]): Finding | Side {
+function newSide({ flags, raw }: ModeContext, providers: readonly OpenProvider[]): Finding | Side {
   const mekVersion = required(flags['new-mek-version']);
-  const id = flags['key-provider'];
-  const found = providers.filter((each) => id === undefined || each.id === id);
+  const named = flags['key-provider'];
+  const found = providers.filter(
+    ({ id, provider: { mekName: name } }) =>
+      id === (named?.keyProvider ?? id) && name === (named?.mekName ?? name),
+  );
   const [opened] = found;
-  const ids = providers.map((each) => each.id).join(', ');
+  const ids = providers
+    .map(({ id, provider: { mekName: name } }) => providerText({ keyProvider: id, mekName: name }))
+    .join(', ');
   if (!opened) {
-    return fail('new-version', `No provider has the id ${String(id)}`, {
-      action: `The configuration has: ${ids}.`,
-    });
+    return fail(
+      'new-version',
+      `No provider of the configuration is ${String(raw['key-provider'])}`,
+      {
+        action: `The configuration has: ${ids}.`,
+      },
+    );
   }
   if (found.length > 1) {
     return fail('new-version', 'Several providers could have the new version', {

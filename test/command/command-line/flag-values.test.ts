@@ -39,6 +39,11 @@ describe('the value of a flag', () => {
       { 'lost-mek': [{ keyProvider: 'akv', mekName: 'mek', mekVersion: 'v1' }] },
     ],
     [{ 'document-key': ['id=a=b'] }, { 'document-key': [{ name: 'id', value: 'a=b' }] }],
+    [{ 'key-provider': 'akv' }, { 'key-provider': { keyProvider: 'akv' } }],
+    [
+      { 'key-provider': 'akv/notes-mek' },
+      { 'key-provider': { keyProvider: 'akv', mekName: 'notes-mek' } },
+    ],
     [{ 'dry-run': true }, { 'dry-run': true }],
     [{ collection: ['a', 'b'] }, { collection: ['a', 'b'] }],
   ])('is read: %j', (raw, values) => {
@@ -69,6 +74,10 @@ describe('the value of a flag', () => {
       '--new-mek-version: expected an exact version, and "latest" is none: the key service lists them',
     ],
     [{ 'lost-mek': ['v1'] }, '--lost-mek: expected provider/name/version'],
+    ...['akv/', '/name', 'akv/name/version'].map((given): [RawFlags, string] => [
+      { 'key-provider': given },
+      '--key-provider: expected the id of a provider, or id/name with the name of its MEK',
+    ]),
     [{ 'document-key': ['n1'] }, '--document-key: expected name=value'],
     [{ format: 'yaml' }, '--format: expected table, json or jsonl'],
     ...['new-mek-version', 'old-mek-version', 'to-mek-version', 'mek-version'].map(

@@ -132,13 +132,19 @@ describe('preflight', () => {
     const { code, of } = await preflight();
     expect(code).toBe(3);
     expect(of('new-version')).toMatchObject([
-      { level: 'fail', action: 'Pass --key-provider with one of: env, other.' },
+      { level: 'fail', action: 'Pass --key-provider with one of: env, other/env.' },
     ]);
     const { result } = await preflight(['--key-provider', 'other']);
     expect(result).toMatchObject({ new: { keyProvider: 'other' } });
+    const whole = await preflight(['--key-provider', 'other/env', '--json']);
+    expect(whole.result).toMatchObject({ new: { keyProvider: 'other', mekName: 'env' } });
+    const name = await preflight(['--key-provider', 'other/third']);
+    expect(name.of('new-version')).toMatchObject([
+      { level: 'fail', message: 'No provider of the configuration is other/third' },
+    ]);
     const unknown = await preflight(['--key-provider', 'third']);
     expect(unknown.of('new-version')).toMatchObject([
-      { level: 'fail', message: 'No provider has the id third' },
+      { level: 'fail', message: 'No provider of the configuration is third' },
     ]);
   });
 

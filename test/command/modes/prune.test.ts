@@ -30,6 +30,10 @@ describeWritingMode({
   stop: { event: 'changed', count: 2 },
   mistakes: [
     [
+      ['--soak', '1h', '--mek-version', 'v1', '--key-provider', 'env/env', '--mek-name', 'other'],
+      '--key-provider names another MEK than --mek-name: leave one of them out',
+    ],
+    [
       ['--soak', '1h', '--key-provider', 'env'],
       '--key-provider belongs to --mek-version: pass the version too, or leave it out',
     ],

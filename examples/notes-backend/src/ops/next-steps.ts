@@ -130,11 +130,12 @@ function afterRotation(product: string, rotation: Rotation, rows: Rows): readonl
   ];
 }
 
-/** The version decides: `keyProvider` is named, as a version may belong to several. */
-function rewrap(product: string, { keyProvider, mekVersion }: Rotation): string {
+/** The MEK is named by its provider and name, as several keys of the service may be in use. */
+function rewrap(product: string, { keyProvider, mekName, mekVersion }: Rotation): string {
+  const provider = mekName === keyProvider ? keyProvider : `${keyProvider}/${mekName}`;
   return commandOf(
     product,
-    `rewrap-deks --key-provider ${quoted(keyProvider)} --new-mek-version ${quoted(mekVersion)}`,
+    `rewrap-deks --key-provider ${quoted(provider)} --new-mek-version ${quoted(mekVersion)}`,
   );
 }
 
@@ -144,7 +145,7 @@ function commandOf(product: string, rest: string): string {
 
 /** The names come from the database: a shell must take them as text. */
 function quoted(text: string): string {
-  if (/^[\w.:@%+-]+$/.test(text)) return text;
+  if (/^[\w./:@%+-]+$/.test(text)) return text;
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
