@@ -1,5 +1,5 @@
 /** DEK rows that cannot be read. @module */
-import { findUnreadableRows } from '@bytelyst/field-encrypt';
+import { findUnreadableRows, isFieldEncryptionError } from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import type { OpenProduct } from '../../config/open-product.js';
 import type { Finding } from '../../report/mode-report.js';
@@ -51,9 +51,7 @@ export function unreadableFindings(
     level: 'fail',
     check,
     message: `The row ${dekId} cannot be read: ${errorText(error)}`,
-    action:
-      'Restore the item from a backup of the store. Where no backup has it, put a tombstone in its place:',
-    command: commandOn(context, 'abandon', { 'dek-id': [dekId], evidence: `${dekId}.json` }),
+    ...adviceFor(context, dekId, error),
   }));
   if (unreadable <= MOST_EXAMPLES) return found;
   const message = `${plural(unreadable - MOST_EXAMPLES, 'more row')} cannot be read, ${plural(unreadable, 'row')} in all`;
@@ -61,4 +59,25 @@ export function unreadableFindings(
     ...found,
     { level: 'fail', check, message, action: 'Run this again after the first ten.' },
   ];
+}
+
+/** A row that only this configuration or version cannot read is not to be given up. */
+function adviceFor(
+  context: ModeContext,
+  dekId: string,
+  error: unknown,
+): Pick<Finding, 'action' | 'command'> {
+  const code = isFieldEncryptionError(error) ? error.code : undefined;
+  if (code === 'RECORD_KEY_UNKNOWN')
+    return {
+      action:
+        'The row is whole. Add the record key that it names to "previousRecordKeys", and run this again.',
+    };
+  if (code === 'ROW_UNSUPPORTED')
+    return { action: 'The row may be whole. Do what the message says, and run this again.' };
+  return {
+    action:
+      'Restore the item from a backup of the store. Where no backup has it, put a tombstone in its place:',
+    command: commandOn(context, 'abandon', { 'dek-id': [dekId], evidence: `${dekId}.json` }),
+  };
 }

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { EnvKeyProvider, rewrapAllDeks } from '@bytelyst/field-encrypt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resultSchema } from '../../../command/modes/doctor.js';
 import { fingerprint } from '../../support/command-fingerprint.js';
+import { recordKeyWorld } from '../../support/command-recovery.js';
 import { reportIn } from '../../support/command-report.js';
 import {
   CommandWorld,
@@ -173,6 +175,35 @@ describe('doctor', () => {
     }
     expect(found.at(-1)?.message).toBe('2 more rows cannot be read, 12 rows in all');
     expect(result).toMatchObject({ rows: { scanned: 12, unreadable: 12 } });
+  });
+
+  it.each([
+    [
+      'RECORD_KEY_UNKNOWN',
+      'The row is whole. Add the record key that it names to "previousRecordKeys", and run this again.',
+      async () => {
+        expect((await world.run(['reseal', '--yes'])).code).toBe(0);
+        Object.assign(world.env, { NOTES_RECORD_KEY: randomBytes(32).toString('hex') });
+      },
+    ],
+    [
+      'ROW_UNSUPPORTED',
+      'The row may be whole. Do what the message says, and run this again.',
+      () => changeRow(0, { schema: 2 }),
+    ],
+  ])('gives up no row that is only unknown here: %s', async (code, action, change) => {
+    world = await recordKeyWorld({ notes: 1 });
+    await change();
+    const { report } = await doctor();
+    const found = report.findings.filter(({ check }) => check === 'unreadable-rows');
+    expect(found).toEqual([
+      {
+        level: 'fail',
+        check: 'unreadable-rows',
+        message: expect.stringContaining(`cannot be read: ${code}: `) as string,
+        action,
+      },
+    ]);
   });
 
   it('names rows behind, plaintext, and definitions that drifted, each with its command', async () => {
