@@ -58,11 +58,11 @@ export async function examineRow(exam: DamageExam, stored: StoredRow): Promise<E
   if (row) {
     const state = await stateOf(exam, stored, row);
     if (state === 'opens') throw refused(exam, nothingLost(exam, stored));
-    await requireNoOtherWrap(exam, stored);
+    await requireNoOtherWrap(exam, stored, REPAIRED_FROM_PREVIOUS);
     await requireNotAhead(exam, row);
     return { damage: state === 'lost' ? 'lost-mek' : 'commitment-mismatch' };
   }
-  await requireNoOtherWrap(exam, stored);
+  await requireNoOtherWrap(exam, stored, BY_HAND[damage]);
   const wrapOpens = await stillOpens(exam, stored);
   return { damage, ...(wrapOpens !== undefined && { wrapOpens }) };
 }
@@ -120,13 +120,25 @@ function hasFalseMac(exam: DamageExam, stored: StoredRow): boolean {
   }
 }
 
-async function requireNoOtherWrap(exam: DamageExam, stored: StoredRow): Promise<void> {
+const REPAIRED_FROM_PREVIOUS =
+  'a rotation to another version, or rollbackRotation, repairs the row';
+
+/** A row that cannot be read is repaired by no run. */
+const BY_HAND = {
+  altered: 'restore the row from a backup, or correct its altered properties by hand',
+  'false-mac':
+    'restore the row from a backup; where none has it, remove "mac" and "macKeyId" from it, and run rollbackRotation with "insecureAcceptUnauthenticatedRecords"',
+} as const;
+
+/** @param repair - What brings the row back where its previous wrap opens. */
+async function requireNoOtherWrap(
+  exam: DamageExam,
+  stored: StoredRow,
+  repair: string,
+): Promise<void> {
   const previous = soundWrapIn(stored.property('previousWrap'));
   if (previous && (await stateOf(exam, stored, previous)) === 'opens') {
-    throw refused(
-      exam,
-      'its previous wrap opens: a rotation to another version, or rollbackRotation, repairs the row',
-    );
+    throw refused(exam, `its previous wrap opens: ${repair}`);
   }
   requireNoRecoveryWrap(exam, stored);
 }

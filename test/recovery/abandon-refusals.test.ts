@@ -10,8 +10,17 @@ import { contentsOf, envelopeAt, KEY, note, PRODUCT, setup } from '../support/en
 import { rejection } from '../support/failure.js';
 import { alterIn, lose, rowIn } from '../support/importing.js';
 import { OURS } from '../support/recovery.js';
+import { MemoryDekStore } from '../../src/testing/index.js';
 import { OTHER_PAIR, PAIR } from '../support/recovery-pairs.js';
-import { alterRecord, rewrap, versionOf, withKeys, writeNotes } from '../support/rotations.js';
+import { RECORD_KEY } from '../support/records.js';
+import {
+  alterRecord,
+  rewrap,
+  rollBack,
+  versionOf,
+  withKeys,
+  writeNotes,
+} from '../support/rotations.js';
 
 const LOST = { keyProvider: 'env', mekName: 'env', mekVersion: await versionOf('a') };
 
@@ -158,21 +167,46 @@ describe('abandonDek is refused, and writes nothing,', () => {
 
 describe('another wrap of the row', () => {
   it.each([
-    ['a broken one', BROKEN_WRAP],
-    ['an altered row', ALTERED],
-  ] as const)('that opens keeps the DEK of %s', async (_what, change) => {
+    [
+      'a broken one',
+      BROKEN_WRAP,
+      'a rotation to another version, or rollbackRotation, repairs the row',
+    ],
+    [
+      'an altered row',
+      ALTERED,
+      'restore the row from a backup, or correct its altered properties by hand',
+    ],
+  ] as const)('that opens keeps the DEK of %s', async (_what, change, repair) => {
     const { made, dekId } = await damaged({});
     const both = withKeys(made, ['b', 'a']);
     await rewrap(both);
     await alterIn(made.memory, dekId, change);
-    expect(await refusalOf(both, dekId)).toBe(
-      'its previous wrap opens: a rotation to another version, or rollbackRotation, repairs the row',
-    );
+    expect(await refusalOf(both, dekId)).toBe(`its previous wrap opens: ${repair}`);
     // Its MEK may come back: not openable here is not lost.
     const refusal = await refusalOf(withKeys(made, ['b']), dekId);
     expect(refusal).toContain('did not answer (MEK_VERSION_UNKNOWN)');
     const found = await abandon(withKeys(made, ['b']), dekId, { lostMek: LOST });
     expect(found.abandoned).toBe(false);
+  });
+
+  it('that opens keeps the DEK under a false mac, and a rollback repairs it once the mac is removed', async () => {
+    const memory = new MemoryDekStore();
+    const options = { dekStore: memory, recordKey: RECORD_KEY };
+    const { made, dekId } = await damaged({}, { memory, ...options });
+    const both = withKeys(made, ['b', 'a'], options);
+    await rewrap(both);
+    await alterIn(memory, dekId, BROKEN_WRAP);
+    expect(await refusalOf(both, dekId)).toBe(
+      'its previous wrap opens: restore the row from a backup; where none has it, remove "mac" and "macKeyId" from it, and run rollbackRotation with "insecureAcceptUnauthenticatedRecords"',
+    );
+    expect((await rollBack(both, 'a')).summary).toMatchObject({ complete: false, failed: 1 });
+    await alterIn(memory, dekId, { mac: undefined, macKeyId: undefined });
+    const accepting = { ...options, insecureAcceptUnauthenticatedRecords: true };
+    const repaired = await rollBack(withKeys(made, ['b', 'a'], accepting), 'a');
+    expect(repaired.summary).toMatchObject({ complete: true });
+    const strict = withKeys(made, ['a'], options);
+    expect(await refusalOf(strict, dekId)).toBe('its row opens, so nothing is lost');
   });
 
   it('that is broken too does not', async () => {
