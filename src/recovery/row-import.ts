@@ -84,9 +84,11 @@ export class RowImport {
   }
 
   async #import({ dekId, copied, present }: CopiedRow): Promise<Outcome> {
-    if (present) return skipped(dekId, this.#whatIs(present, copied));
+    const reason = present && this.#whatIs(present, copied);
+    if (reason && reason !== 'unreadable') return skipped(dekId, reason);
     if (!copied) throw notInCopy(dekId);
     const row = this.#rowIn(copied, dekId);
+    if (reason) return this.#besideUnreadable(row);
     await this.#bound.require(dekId);
     // Taken before the scope is read: a shred of this process ends an import that began before it.
     const token = this.#tokens.of(row.scopeId);
@@ -100,6 +102,13 @@ export class RowImport {
       return skipped(dekId, await this.#whatIsNow(row, copied));
     await this.#keepUp(next, record);
     return { type: 'changed', dekId, state };
+  }
+
+  /** The item in the store is then deleted by hand: not before the row of the copy is known to open. */
+  async #besideUnreadable(row: DekRow): Promise<Outcome> {
+    requireNoMac(row, `DEK row ${row.id}`);
+    if (isLive(row)) await requireOpens(this.#context, row);
+    return skipped(row.id, 'unreadable');
   }
 
   #rowIn(item: StoredItem, dekId: string): DekRow {

@@ -32,6 +32,46 @@ async function oneLost(made = setup()): Promise<Restored & { readonly dekId: str
   return { ...world, dekId };
 }
 
+describe('a damaged row of the store', () => {
+  async function damagedRow(): ReturnType<typeof oneLost> {
+    const made = setup();
+    const world = await restored(1, made);
+    const [dekId = ''] = world.dekIds;
+    await alterIn(made.memory, dekId, { createdAt: 'yesterday' });
+    return { ...world, dekId };
+  }
+
+  it('is skipped where the copy has the row, and it opens', async () => {
+    const { copy, operator, dekId } = await damagedRow();
+    const { events } = await importRows(operator, { from: copy, dekIds: [dekId] });
+    expect(outcomesIn(events)).toEqual({ [dekId]: 'skipped unreadable' });
+  });
+
+  it('is a failure where the copy has no such row, so that it is not deleted for nothing', async () => {
+    const { copy, operator, dekId } = await damagedRow();
+    await lose({ memory: copy }, dekId);
+    const { events } = await importRows(operator, { from: copy, dekIds: [dekId] });
+    expect(outcomesIn(events)).toEqual({ [dekId]: 'failed DEK_NOT_FOUND' });
+  });
+
+  it.each([
+    ['is damaged too', { createdAt: 'yesterday' }, 'TAMPERED'],
+    ['does not open', { wrappedDek: 'A'.repeat(54) }, 'TAMPERED'],
+    [
+      'has a mac that no key checks',
+      { mac: 'A'.repeat(43), macKeyId: '0'.repeat(16) },
+      'ROW_UNSUPPORTED',
+    ],
+  ])('is a failure where the row of the copy %s', async (_how, change, code) => {
+    const { copy, operator, dekId } = await damagedRow();
+    await alterIn(copy, dekId, change);
+    for (const options of [{}, { dekIds: [dekId] }]) {
+      const { events } = await importRows(operator, { from: copy, ...options });
+      expect(outcomesIn(events)).toEqual({ [dekId]: `failed ${code}` });
+    }
+  });
+});
+
 describe('a row of the copy is refused, and nothing is written,', () => {
   const forged = `${'0'.repeat(32)}.1`;
   it.each([

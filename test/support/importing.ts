@@ -40,7 +40,7 @@ export async function copied(store: DekStore): Promise<MemoryDekStore> {
 }
 
 /** Loses a row, as a restore or a mistaken delete does. */
-export async function lose({ memory }: Setup, dekId: string): Promise<void> {
+export async function lose({ memory }: Pick<Setup, 'memory'>, dekId: string): Promise<void> {
   const item = await memory.get(dekId);
   await memory.deleteItem(scopeIdIn(dekId), dekId, item?.etag ?? '');
 }
