@@ -1,5 +1,10 @@
 /** Puts a tombstone in the place of a row that nothing can open. @module */
-import { abandonDek, type AbandonDekOptions, type AbandonedDek } from '@bytelyst/field-encrypt';
+import {
+  abandonDek,
+  type AbandonDekOptions,
+  type AbandonedDek,
+  isFieldEncryptionError,
+} from '@bytelyst/field-encrypt';
 import * as z from 'zod';
 import { commandText } from '../command-line/command-text.js';
 import { EXIT } from '../command-line/exit-codes.js';
@@ -92,8 +97,14 @@ function digestIn(confirm: string | undefined): string | undefined {
 async function isLeft(context: ModeContext, dekId: string): Promise<boolean> {
   const { signal } = context;
   const { dekStore } = await (await context.product()).search();
-  const item = await dekStore.get(dekId, { signal });
-  return !item || (item.value as { readonly state?: unknown }).state === 'shredded';
+  try {
+    const item = await dekStore.get(dekId, { signal });
+    return !item || (item.value as { readonly state?: unknown }).state === 'shredded';
+  } catch (error) {
+    // A row under a record key that its mac does not match is what is to be given up.
+    if (isFieldEncryptionError(error) && error.code === 'TAMPERED') return false;
+    throw error;
+  }
 }
 
 async function optionsOf(context: ModeContext, opened: OpenProduct): Promise<AbandonDekOptions> {

@@ -8,7 +8,7 @@ import { resultSchema } from '../../../command/modes/abandon.js';
 import { countingConfig, writesCounted } from '../../support/command-counting.js';
 import { damageRow } from '../../support/command-damage.js';
 import { fingerprint } from '../../support/command-fingerprint.js';
-import { execute } from '../../support/command-recovery.js';
+import { execute, recordKeyWorld } from '../../support/command-recovery.js';
 import { reportIn } from '../../support/command-report.js';
 import { printedCommands, runPrinted } from '../../support/command-stop.js';
 import { CommandWorld } from '../../support/command-world.js';
@@ -45,6 +45,27 @@ async function digest(): Promise<string> {
   const { result } = reportIn(await world.run(args), resultSchema);
   return (result as { digest: string }).digest;
 }
+
+describe('abandon of a row with a false mac', () => {
+  it('goes from the evidence to the tombstone', async () => {
+    await world[Symbol.asyncDispose]();
+    world = await recordKeyWorld({ notes: 2 });
+    expect(await world.run(['reseal', '--yes'])).toMatchObject({ code: 0 });
+    const [row] = await world.rows();
+    const id = String(row?.['id']);
+    const item = await world.dekStore.get(id);
+    await world.dekStore.replace(
+      { ...(item?.value as object), epoch: 2 } as never,
+      item?.etag ?? '',
+    );
+    const kept = await world.run(['abandon', '--dek-id', id, '--evidence', 'row.json']);
+    expect(kept.stdout).toMatch(/damage +false-mac/);
+    const [giveUp = ''] = printedCommands(kept);
+    expect(await runPrinted(world, `${giveUp} --yes`)).toMatchObject({ code: 0 });
+    expect(await rowOf(id)).toMatchObject({ state: 'shredded' });
+    expect((await runPrinted(world, `${giveUp} --yes`)).stdout).toContain('was abandoned before');
+  });
+});
 
 describe('abandon', () => {
   it('goes from a dry run over the evidence to the tombstone by the commands that it prints', async () => {
