@@ -68,7 +68,7 @@ export class CheckedContainer extends CosmosConnection implements ContainerRemed
       throw failed(`Cosmos DB returned no description of the account of ${this.#where}: try again`);
     if (!resource.enableMultipleWritableLocations) return resource.consistencyPolicy;
     throw failed(
-      `The account of ${this.#where}has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them`,
+      `The account of ${this.#where} has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them`,
     );
   }
 

@@ -47,7 +47,7 @@ describe('an account that takes writes in several regions', () => {
         name: 'StoreError',
         code: 'STORE_FAILED',
         message:
-          'The account of the container "several-regions" in the database "tests"has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them',
+          'The account of the container "several-regions" in the database "tests" has multi-region writes, under which two replaces with one etag can both succeed: turn them off, or use an account without them',
       });
     }
     expect(new Set(server.requests.map(({ kind }) => kind))).toEqual(new Set(['account']));
