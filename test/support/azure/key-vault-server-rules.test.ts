@@ -130,7 +130,13 @@ describe('permissions', () => {
       delete: () => client.beginDeleteKey('mek'),
       recover: () => client.beginRecoverDeletedKey('gone', { intervalInMs: 1 }),
       purge: () => client.purgeDeletedKey('lost'),
+      backup: () => client.backupKey('other'),
+      restore: () => client.restoreKeyBackup(backup),
     };
+    await server.createKey('kept', { type: 'EC' });
+    const backup = (await client.backupKey('kept')) ?? new Uint8Array();
+    server.deleteKey('kept');
+    server.purgeKey('kept');
     for (const name of ['gone', 'lost']) {
       await server.createKey(name, { type: 'EC' });
       server.deleteKey(name);
@@ -201,6 +207,64 @@ describe('deleted keys', () => {
     server.deleteKey('mek');
     server.purgeKey('mek');
     expect(await surfaced(client.getDeletedKey('mek'))).toEqual([404, 'KeyNotFound']);
+  });
+});
+
+describe('backups', () => {
+  it('bring a purged key back, with all its versions, as they were', async () => {
+    const wrapped = await wrap();
+    server.updateKey('mek', version, { tags: { of: 'the first' } });
+    const second = await server.rotateKey('mek');
+    const backup = (await client.backupKey('mek')) ?? new Uint8Array();
+    const third = await server.rotateKey('mek');
+    server.deleteKey('mek');
+    server.purgeKey('mek');
+    expect(await surfaced(unwrap(wrapped))).toEqual([404, 'KeyNotFound']);
+    const { id, properties } = await client.restoreKeyBackup(backup);
+    expect([id, properties.version]).toEqual([`${server.url}/keys/mek/${second}`, second]);
+    expect(server.versionsOf('mek')).toEqual([version, second]);
+    expect(server.versionsOf('mek')).not.toContain(third);
+    expect((await client.getKey('mek', { version })).properties.tags).toEqual({ of: 'the first' });
+    expect(dek.equals(await unwrap(wrapped))).toBe(true);
+  });
+
+  it('are restored in another vault, which unwraps under its own address', async () => {
+    const wrapped = await wrap();
+    const backup = (await client.backupKey('mek')) ?? new Uint8Array();
+    await using other = await KeyVaultServer.start();
+    const { id } = await sdkClient(other).restoreKeyBackup(backup);
+    expect(id).toBe(`${other.url}/keys/mek/${version}`);
+    const { result } = await sdkCipher(sdkClient(other), 'mek').unwrapKey(OAEP_256, wrapped);
+    expect(dek.equals(result)).toBe(true);
+  });
+
+  it('are refused where the name is taken, by a deleted key too', async () => {
+    const backup = (await client.backupKey('mek')) ?? new Uint8Array();
+    const restored = () => surfaced(client.restoreKeyBackup(backup));
+    expect(await restored()).toEqual([409, 'Conflict', 'KeyAlreadyExists']);
+    server.deleteKey('mek');
+    expect(await restored()).toEqual([409, 'Conflict', 'ObjectIsDeletedButRecoverable']);
+    expect(await surfaced(client.backupKey('mek'))).toEqual([404, 'KeyNotFound']);
+  });
+
+  it('show nothing of the key, and are refused when a bit was changed', async () => {
+    const backup = Buffer.from((await client.backupKey('mek')) ?? []);
+    const { key } = await client.getKey('mek');
+    expect(backup.includes(Buffer.from(key?.n ?? []).subarray(0, 16))).toBe(false);
+    expect(backup.includes('mek')).toBe(false);
+    server.deleteKey('mek');
+    server.purgeKey('mek');
+    for (const at of [0, 20, backup.length - 1]) {
+      const changed = Buffer.from(backup);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      expect(await surfaced(client.restoreKeyBackup(changed))).toEqual([400, 'BadParameter']);
+    }
+    expect(await surfaced(client.restoreKeyBackup(Buffer.alloc(3)))).toEqual([400, 'BadParameter']);
+  });
+
+  it('of two times are not the same bytes', async () => {
+    const [one, other] = [await client.backupKey('mek'), await client.backupKey('mek')];
+    expect(one).not.toEqual(other);
   });
 });
 

@@ -15,6 +15,8 @@ export type Operation =
   | 'getDeleted'
   | 'recover'
   | 'purge'
+  | 'backup'
+  | 'restore'
   | 'other';
 
 export type Permission =
@@ -27,7 +29,9 @@ export type Permission =
   | 'update'
   | 'delete'
   | 'recover'
-  | 'purge';
+  | 'purge'
+  | 'backup'
+  | 'restore';
 
 /** What the caller may do; everything, unless told otherwise. */
 export type Permissions = Record<Permission, boolean>;
@@ -43,6 +47,8 @@ export const ALL_PERMISSIONS: Permissions = {
   delete: true,
   recover: true,
   purge: true,
+  backup: true,
+  restore: true,
 };
 
 /** Which permission the service asks for. */

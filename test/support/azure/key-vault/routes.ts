@@ -17,6 +17,8 @@ const ROUTES: readonly (readonly [Method, string, Operation])[] = [
   ['GET', `/keys/:name/${VERSION}`, 'get'],
   ['POST', '/keys/:name/create', 'create'],
   ['POST', '/keys/:name/rotate', 'rotate'],
+  ['POST', '/keys/:name/backup', 'backup'],
+  ['POST', '/keys/restore', 'restore'],
   ['PATCH', `/keys/:name/${VERSION}`, 'update'],
   ['POST', `/keys/:name/${VERSION}/wrapkey`, 'wrapKey'],
   ['POST', `/keys/:name/${VERSION}/unwrapkey`, 'unwrapKey'],

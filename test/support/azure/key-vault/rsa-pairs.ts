@@ -41,6 +41,11 @@ export class RsaLoans {
     return loan.pair;
   }
 
+  /** What a backup holds may be restored in another vault: it is lent to none any more. */
+  keep(): void {
+    this.#lent = [];
+  }
+
   giveBack(): void {
     if (this.#lent.length > 0) returned = [...returned, this.#lent];
     this.#lent = [];

@@ -1,6 +1,7 @@
 /** The keys of one vault, live and deleted. @module */
 import type { Clock } from '../../../../src/index.js';
 import type { Behaviour } from './behaviour.js';
+import { backupOf, keyInBackup } from './key-backups.js';
 import { makeMaterial, type MaterialOptions } from './key-material.js';
 import { isCurrent, newVersion, updatedVersion } from './key-versions.js';
 import type { KeyVersion, VersionOptions } from './key-versions.js';
@@ -120,6 +121,22 @@ export class Vault {
     this.#deleted.delete(name);
   }
 
+  backup(name: string): Buffer {
+    const key = this.#usable(name);
+    this.#loans.keep();
+    return backupOf(key);
+  }
+
+  /** Where the name is free, also of a deleted key. */
+  restore(backup: Buffer): StoredKey {
+    const { name, versions } = keyInBackup(backup);
+    if (this.#live.has(name)) throw conflict('KeyAlreadyExists', `There is a key ${name} already.`);
+    this.#requireNotDeleted(name);
+    const key = { name, versions };
+    this.#live.set(name, key);
+    return key;
+  }
+
   /** From now on reads answer as of now, whatever changes: as a replica that lags does. */
   freezeReads(): void {
     this.#frozen = new Map(this.#live);
@@ -143,13 +160,16 @@ export class Vault {
   }
 
   #add(name: string, version: KeyVersion): StoredKey {
-    if (this.#deleted.has(name)) {
-      throw conflict('ObjectIsDeletedButRecoverable', `A deleted key holds the name ${name}.`);
-    }
+    this.#requireNotDeleted(name);
     const old = this.#live.has(name) ? this.#usable(name) : undefined;
     const key: StoredKey = { name, versions: old ? [...old.versions, version] : [version] };
     this.#live.set(name, key);
     return key;
+  }
+
+  #requireNotDeleted(name: string): void {
+    if (!this.#deleted.has(name)) return;
+    throw conflict('ObjectIsDeletedButRecoverable', `A deleted key holds the name ${name}.`);
   }
 
   #isRecovering({ recoveredAtMs = -Infinity }: StoredKey): boolean {

@@ -52,12 +52,20 @@ export function versionInput(body: Json): VersionOptions {
 }
 
 export function cipherInput(body: Json): CipherInput {
-  const { alg, value } = body;
+  const { alg } = body;
   if (typeof alg !== 'string') throw badParameter('Property "alg" is required.');
+  return { algorithm: alg, value: bytesIn(body) };
+}
+
+export function backupInput(body: Json): Buffer {
+  return bytesIn(body);
+}
+
+function bytesIn({ value }: Json): Buffer {
   if (typeof value !== 'string' || !/^[A-Za-z0-9_-]+$/.test(value)) {
     throw badParameter('Property "value" is required, as base64url.');
   }
-  return { algorithm: alg, value: Buffer.from(value, 'base64url') };
+  return Buffer.from(value, 'base64url');
 }
 
 function optionalNumber(body: Json, name: string): number | undefined {

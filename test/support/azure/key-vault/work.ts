@@ -5,7 +5,7 @@ import { Refusal } from './refusal.js';
 import type { Vault } from './vault.js';
 import { newestOf } from './vault.js';
 import { bundle, deletedBundle, deletedItem, keyId, keyItem, versionItem } from './wire.js';
-import { cipherInput, createInput, parseBody, versionInput } from './wire-input.js';
+import { backupInput, cipherInput, createInput, parseBody, versionInput } from './wire-input.js';
 
 /** A request that may be served. */
 export interface VaultCall {
@@ -92,6 +92,13 @@ const WORK: Readonly<Record<Operation, Work>> = {
   purge(vault, { keyName }) {
     vault.purge(keyName);
     return { status: 204 };
+  },
+  backup(vault, { keyName }) {
+    return ok({ value: vault.backup(keyName).toString('base64url') });
+  },
+  restore(vault, { bodyText, url }) {
+    const key = vault.restore(backupInput(parseBody(bodyText)));
+    return ok(bundle(url.origin, key.name, newestOf(key)));
   },
   other() {
     throw new Refusal({ status: 404, code: 'NotFound', message: 'There is no such path.' });
