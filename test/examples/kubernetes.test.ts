@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as batch from 'kubernetes-models/batch/v1';
-import * as core from 'kubernetes-models/v1';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { runNode } from '../support/packed-project.js';
+import { problemOf, readManifest, type Item } from './kubernetes-kinds.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const BIN = join(ROOT, 'dist/command/encrypt-migrate.js');
@@ -18,13 +16,6 @@ interface Manifest {
   >;
 }
 
-interface Item {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly spec?: object;
-}
-
 interface Container {
   readonly name: string;
   readonly args: readonly string[];
@@ -35,28 +26,6 @@ beforeAll(async () => {
   const { stdout } = await runNode([BIN, 'manifest', '--json']);
   manifest = (JSON.parse(stdout) as { readonly result: Manifest }).result;
 });
-
-function read(name: string): Item & { readonly items: readonly Item[] } {
-  const text = readFileSync(join(ROOT, 'examples/kubernetes', name), 'utf8');
-  // As Kubernetes reads it: merge keys are of YAML 1.1.
-  return parse(text, { merge: true }) as ReturnType<typeof read>;
-}
-
-const KINDS = { ...core, ...batch } as unknown as Readonly<
-  Record<string, new (item: Item) => { validate(): void }>
->;
-
-/** @returns What the schema of its kind says against it. */
-function problemOf(item: Item): string | undefined {
-  const Kind = KINDS[item.kind];
-  if (!Kind) return `no kind ${item.kind}`;
-  try {
-    new Kind(item).validate();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 function containersOf(item: object): readonly Container[] {
   return Object.entries(item).flatMap(([name, value]: [string, unknown]) => {
@@ -80,8 +49,8 @@ function check({ args: [mode = '', ...others] }: Container): readonly string[] {
 }
 
 describe('the jobs for Kubernetes', () => {
-  const list = read('cron-jobs.yaml');
-  const job = read('rewrap-job.yaml');
+  const list = readManifest('cron-jobs.yaml');
+  const job = readManifest('rewrap-job.yaml');
   const cronJobs = list.items.filter(({ kind }) => kind === 'CronJob');
 
   it('have the form of their kinds', () => {
