@@ -1,5 +1,6 @@
 import { beforeEach } from 'vitest';
 import { authenticateAll } from './encryptor.js';
+import { repeatAsInFastLane } from './lane.js';
 import { RECORD_KEY } from './records.js';
 
 /** Tests that say nothing here: by name, and why. */
@@ -38,6 +39,7 @@ const LEFT_OUT = new Map([
 /** Call it before the tests of others are imported: every record is authenticated from then on. */
 export function overAuthenticatedRecords(): void {
   authenticateAll(RECORD_KEY);
+  repeatAsInFastLane();
   beforeEach(({ task, skip }) => {
     skip(LEFT_OUT.has(task.name), LEFT_OUT.get(task.name));
   });
