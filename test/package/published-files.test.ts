@@ -37,7 +37,7 @@ describe('what is published', () => {
     const expected = ['LICENSE', 'README.md', 'dist/index.js', 'docs/format.md'];
     expect(files).toEqual(expect.arrayContaining(expected));
     const allowed =
-      /^((dist|docs)\/|examples\/([\w-]+\.ts|scripts\/.+\.ts|(compose|kubernetes|notes-backend)\/.+)$|LICENSE$|(README|CHANGELOG|SECURITY)\.md$|package\.json$)/;
+      /^((dist|docs)\/|examples\/([\w-]+\.ts|scripts\/.+\.ts|(compose|github-actions|kubernetes|notes-backend)\/.+)$|LICENSE$|(README|CHANGELOG|SECURITY)\.md$|package\.json$)/;
     expect(files.filter((file) => !allowed.test(file))).toEqual([]);
   });
 
