@@ -12,6 +12,7 @@ const KINDS_OF_TESTS = [
   'bad-input',
   'command',
   'contract',
+  'e2e',
   'examples',
   'live',
   'lowkey',

@@ -320,7 +320,7 @@ function readVault(reader: Reader): VaultSettings {
   return { ...settings, previousKeys: readPreviousVaultKeys(reader, settings) };
 }
 
-/** Rows name a MEK by its name, not by its vault: two keys of one name could not be told apart. */
+/** Rows name a MEK by its name, not by its vault: two keys of one name could not be distinguished. */
 function readPreviousVaultKeys(
   reader: Reader,
   { mekName: current }: VaultKeyId,

@@ -62,11 +62,15 @@ function pageOf(
 }
 
 /** Notes are created first; then the fault begins. @returns What was noticed. */
-async function problemsOf(fault: (send: Send) => Send): Promise<readonly string[]> {
+async function problemsOf(
+  fault: (send: Send) => Send,
+  mayBeRewritten = false,
+): Promise<readonly string[]> {
   const send = service();
   let sending = send;
   const traffic = new NotesTraffic({
     seed: 1,
+    mayBeRewritten: () => mayBeRewritten,
     request: (method, path, options) => sending({ method, path, options }),
   });
   await traffic.fill(70);
@@ -183,4 +187,32 @@ it.each<[string, (send: Send) => Send, RegExp]>([
 
 it('finds nothing wrong where nothing is', async () => {
   expect(await problemsOf((send) => send)).toEqual([]);
+});
+
+/** Before each seventh request, the note is written anew with the text that it has, as by a migration. */
+const rewriting = (send: Send): Send => {
+  let count = 0;
+  return async (sent) => {
+    count += 1;
+    const isOfNote = sent.method !== 'POST' && !isList(sent);
+    const options = { headers: { 'if-match': '*' }, body: {} };
+    if (isOfNote && count % 7 === 0) await send({ ...sent, method: 'PATCH', options });
+    return send(sent);
+  };
+};
+
+it('reads a note again that a migration has written anew, and only where migrations do', async () => {
+  expect(await problemsOf(rewriting, true)).toEqual([]);
+  expect(await problemsOf(rewriting)).toContainEqual(expect.stringMatching(/^PUT: 412/));
+});
+
+it('notices a refused change that was made, where migrations write notes anew', async () => {
+  const refusing =
+    (send: Send): Send =>
+    async (sent) => {
+      const answer = await send(sent);
+      return sent.method === 'PUT' && answer.status === 200 ? { ...answer, status: 412 } : answer;
+    };
+  const problem = /^GET found another version: 200/;
+  expect(await problemsOf(refusing, true)).toContainEqual(expect.stringMatching(problem));
 });

@@ -52,6 +52,11 @@ export class KnownNote {
     return isSame;
   }
 
+  /** The request was refused: it changed nothing. */
+  withdraw(): void {
+    this.#held.pop();
+  }
+
   /** The version that a client would change. */
   get version(): Version {
     const { text, etag } = this.#held.at(-1) as Held;
@@ -64,11 +69,16 @@ export class KnownNote {
     return this.#held.at(-2)?.etag;
   }
 
-  /** Whether a read that was sent then, and is answered now, may find that. */
-  mayBe(found: Version | undefined, sent: number): boolean {
+  /**
+   * Whether a read that was sent then, and is answered now, may find that.
+   *
+   * @param mayBeRewritten - Whether the same text may have another etag: migrations write notes anew.
+   */
+  mayBe(found: Version | undefined, sent: number, mayBeRewritten = false): boolean {
     return this.#since(sent).some((held) => {
       if (held.text === undefined || !found) return held.text === found;
       if (!isDeepStrictEqual(held.text, found.text)) return false;
+      if (mayBeRewritten) held.etag = found.etag;
       held.etag ??= found.etag;
       return held.etag === found.etag;
     });

@@ -5,7 +5,6 @@ import { Random } from '../simulation/random.js';
 import { KnownNote, type NoteText, type Version } from './known-note.js';
 import type { Answer, RequestOptions } from './running-backend.js';
 
-const LIST = '/api/notes?workspaceId=w1';
 const PAGE = 50;
 
 /** Of 100 requests. `stale` is a change under an earlier etag, which must be refused with 412. */
@@ -31,6 +30,38 @@ export interface TrafficOptions {
   readonly seed: number;
   /** @default '' */
   readonly phase?: () => string;
+  /** @default 'w1' */
+  readonly workspace?: string;
+  /** In every text, so that it can be searched for where no text may be. @default '' */
+  readonly marker?: string;
+  /** From this many notes on, one is changed where one would be created. @default Infinity */
+  readonly mostNotes?: number;
+  /** Whether migrations write notes anew: their etags change then, and changes under earlier ones are refused. */
+  readonly mayBeRewritten?: () => boolean;
+  /** Where not, a note is changed in place of a deletion. @default always */
+  readonly mayDelete?: () => boolean;
+  /** Whether lists are in the order of ids, as those of SQLite are. @default true */
+  readonly isOrdered?: boolean;
+}
+
+/** What comes next in a pass through the list. */
+interface Page {
+  readonly continuation: string;
+  readonly after: string;
+  readonly pass: Pass;
+}
+
+interface Range {
+  readonly after: string;
+  readonly upTo?: string | undefined;
+  /** When it was asked for. */
+  readonly sent: number;
+}
+
+interface Pass {
+  /** When its first page was asked for. */
+  readonly sent: number;
+  readonly ids: Set<string>;
 }
 
 interface ListedEntry {
@@ -44,6 +75,7 @@ export class NotesTraffic {
   readonly problems: string[] = [];
   readonly answered: Answered[] = [];
   readonly #options: Required<TrafficOptions>;
+  readonly #address: string;
   readonly #random: Random;
   readonly #notes = new Map<string, KnownNote>();
   /** Ids of notes that no request changes now, for picking one; the others are in `#notes` alone. */
@@ -52,11 +84,27 @@ export class NotesTraffic {
   readonly #creations = new Map<string, number>();
   #now = 0;
   #number = 0;
-  #page: { readonly continuation: string; readonly after: string } | undefined;
+  #deletions = 0;
+  #page: Page | undefined;
 
   constructor(options: TrafficOptions) {
-    this.#options = { phase: () => '', ...options };
+    this.#options = {
+      phase: () => '',
+      workspace: 'w1',
+      marker: '',
+      isOrdered: true,
+      mostNotes: Infinity,
+      mayDelete: () => true,
+      mayBeRewritten: () => false,
+      ...options,
+    };
+    this.#address = `/api/notes?workspaceId=${this.#options.workspace}`;
     this.#random = new Random(options.seed);
+  }
+
+  /** Deletions that are not answered. */
+  get deletions(): number {
+    return this.#deletions;
   }
 
   /** Of notes that exist. */
@@ -115,15 +163,18 @@ export class NotesTraffic {
 
   async #send(wanted?: RequestKind, dueMs = performance.now()): Promise<void> {
     const { phase } = this.#options;
-    const kind = this.#possible(wanted ?? this.#random.pick(KINDS));
+    const kind = wanted ?? this.#possible(this.#random.pick(KINDS));
     const before = phase();
     await this.#noticing(kind, this.#requests[kind]);
     this.answered.push({ kind, ms: performance.now() - dueMs, phases: [before, phase()] });
   }
 
-  /** Without a note that could be changed, one is made. */
+  /** Without a note that could be changed, one is made; where there are enough, one is changed. */
   #possible(kind: RequestKind): RequestKind {
-    return this.#free.length === 0 && kind !== 'list' ? 'create' : kind;
+    if (this.#free.length === 0 && kind !== 'list') return 'create';
+    const { mayDelete, mostNotes } = this.#options;
+    if (kind === 'create' && this.#free.length >= mostNotes) return 'put';
+    return kind === 'delete' && !mayDelete() ? 'patch' : kind;
   }
 
   readonly #requests: Readonly<Record<RequestKind, () => Promise<void>>> = {
@@ -143,7 +194,8 @@ export class NotesTraffic {
 
   #text(): NoteText {
     this.#number += 1;
-    const title = `Note ${String(this.#number)}`;
+    const { marker } = this.#options;
+    const title = [`Note ${String(this.#number)}`, marker].filter(Boolean).join(' ');
     const pinned = this.#number % 3 === 0;
     return { title, body: `${title}. `.repeat(40), tags: ['one', title], pinned };
   }
@@ -156,14 +208,14 @@ export class NotesTraffic {
     const isGone = answer.status === 404 || (answer.status === 410 && note.wasDeletedSince(sent));
     const found = isGone ? undefined : versionIn(answer);
     if (answer.status !== 200 && !isGone) this.#report('GET', answer);
-    else if (!note.mayBe(found, sent)) this.#report('GET found another version', answer);
+    else if (!this.#mayBe(note, found, sent)) this.#report('GET found another version', answer);
   }
 
   async #create(): Promise<void> {
     const text = this.#text();
     const sent = this.#tick();
     this.#creations.set(text.title, sent);
-    const answer = await this.#request('POST', LIST, text);
+    const answer = await this.#request('POST', this.#address, text);
     const answered = this.#tick();
     if (answer.status !== 201) {
       this.#report('POST', answer);
@@ -188,25 +240,52 @@ export class NotesTraffic {
     const changed = { ...text, ...changes };
     note.begin(changed, this.#tick());
     const answer = await this.#request(method, note.url, changes, etag);
+    if (this.#isRewritten(answer)) return this.#readAgain(id, note);
     if (answer.status !== 200) {
       this.#report(method, answer);
       return;
     }
     const version = versionIn(answer);
     const isSame = note.acknowledge(version.etag, this.#tick());
-    if (!isSame || !isDeepStrictEqual(version.text, changed)) {
+    const isExpected = isSame || this.#options.mayBeRewritten();
+    if (!isExpected || !isDeepStrictEqual(version.text, changed)) {
       this.#report(`${method} answered with another version`, answer);
     }
     this.#free.push(id);
   }
 
   async #delete(): Promise<void> {
-    const { note } = this.#take();
+    const { id, note } = this.#take();
     const { etag } = note.version;
     note.begin(undefined, this.#tick());
-    const answer = await this.#request('DELETE', note.url, undefined, etag);
+    const answer = await this.#deletion(note, etag);
+    if (this.#isRewritten(answer)) return this.#readAgain(id, note);
     note.acknowledge(undefined, this.#tick());
     if (answer.status !== 204) this.#report('DELETE', answer);
+  }
+
+  async #deletion({ url }: KnownNote, etag: string): Promise<Answer> {
+    this.#deletions += 1;
+    try {
+      return await this.#request('DELETE', url, undefined, etag);
+    } finally {
+      this.#deletions -= 1;
+    }
+  }
+
+  #isRewritten({ status }: Answer): boolean {
+    return status === 412 && this.#options.mayBeRewritten();
+  }
+
+  /** As a client does that was refused: the text must be the one before. */
+  async #readAgain(id: string, note: KnownNote): Promise<void> {
+    note.withdraw();
+    await this.#get(id);
+    this.#free.push(id);
+  }
+
+  #mayBe(note: KnownNote, found: Version | undefined, sent: number): boolean {
+    return note.mayBe(found, sent, this.#options.mayBeRewritten());
   }
 
   /** Where no version was before this one, the etag is of none. */
@@ -224,7 +303,7 @@ export class NotesTraffic {
     const page = this.#page;
     const next = page ? `&continuation=${page.continuation}` : '';
     const sent = this.#tick();
-    const answer = await this.#request('GET', `${LIST}&limit=${String(PAGE)}${next}`);
+    const answer = await this.#request('GET', `${this.#address}&limit=${String(PAGE)}${next}`);
     this.#tick();
     if (answer.status !== 200) {
       this.#report('list', answer);
@@ -236,14 +315,18 @@ export class NotesTraffic {
     };
     for (const entry of entries) this.#compare(entry, sent, answer);
     const last = entries.at(-1)?.id;
-    this.#requireAll(
-      new Set(entries.map(({ id }) => id)),
-      { after: page?.after ?? '', upTo: continuation === undefined ? '~' : last },
-      sent,
-      answer,
-    );
+    const pass = page?.pass ?? { sent, ids: new Set() };
+    for (const { id } of entries) pass.ids.add(id);
+    const isLast = continuation === undefined;
+    if (this.#options.isOrdered) {
+      const upTo = isLast ? '~' : last;
+      const ids = new Set(entries.map(({ id }) => id));
+      this.#requireAll(ids, { after: page?.after ?? '', upTo, sent }, answer);
+    } else if (isLast) {
+      this.#requireAll(pass.ids, { after: '', upTo: '~', sent: pass.sent }, answer);
+    }
     const after = last ?? page?.after ?? '';
-    this.#page = continuation === undefined ? undefined : { continuation, after };
+    this.#page = isLast ? undefined : { continuation, after, pass };
   }
 
   #compare({ id, etag, note: text }: ListedEntry, sent: number, answer: Answer): void {
@@ -251,7 +334,7 @@ export class NotesTraffic {
     if (!text) {
       if (!note?.wasDeletedSince(sent)) this.#report('list has a note with a problem', answer);
     } else if (note) {
-      const isRight = note.mayBe({ text: textOf(text), etag }, sent);
+      const isRight = this.#mayBe(note, { text: textOf(text), etag }, sent);
       if (!isRight) this.#report('list has another version', answer);
     } else if (!this.#creations.has(text.title)) {
       this.#report('list has a note that is of no client', answer);
@@ -261,8 +344,7 @@ export class NotesTraffic {
   /** No note is missing between the last one of the page before and the last one of this page. */
   #requireAll(
     listed: ReadonlySet<string>,
-    { after, upTo = '' }: { readonly after: string; readonly upTo?: string | undefined },
-    sent: number,
+    { after, upTo = '', sent }: Range,
     answer: Answer,
   ): void {
     for (const [id, note] of this.#notes) {

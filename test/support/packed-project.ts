@@ -44,7 +44,11 @@ export class PackedProject {
   /** @param manifest - Of its `package.json`. */
   constructor(manifest: object, packages: readonly string[] = []) {
     const modules = join(this.folder, 'node_modules');
-    cpSync(join(packedModules(), 'node_modules'), modules, { recursive: true });
+    cpSync(join(packedModules(), 'node_modules'), modules, {
+      recursive: true,
+      // Its programs are those of this project.
+      verbatimSymlinks: true,
+    });
     for (const name of packages) {
       const link = join(modules, name);
       mkdirSync(dirname(link), { recursive: true });

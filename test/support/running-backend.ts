@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { readConfig } from '../../examples/notes-backend/src/lib/config.js';
+import { readEnvironment } from '../../examples/notes-backend/src/lib/environment.js';
 import { Tokens } from '../../examples/notes-backend/src/lib/tokens.js';
 import { PackedProject } from './packed-project.js';
 
@@ -19,6 +20,8 @@ const PATIENT = {
   REQUEST_TIMEOUT_MS: '600000',
   SHUTDOWN_TIMEOUT_MS: '600000',
 };
+
+const SOURCES = ['--import', 'tsx', 'src/main.ts'];
 
 export type LogLine = Readonly<Record<string, unknown>>;
 export type Variables = Readonly<Record<string, string>>;
@@ -55,9 +58,13 @@ function manifestOfExample(): Manifest {
 }
 
 /** Signed as a process with these variables would. */
-export function tokenFor(workspaces: readonly string[], env: Variables): Promise<string> {
-  const tokens = new Tokens(readConfig(env).tokens);
-  return tokens.sign({ id: 'ada', workspaces, roles: [] }, 3_600);
+export function tokenFor(
+  workspaces: readonly string[],
+  env: Variables,
+  roles: readonly string[] = [],
+): Promise<string> {
+  const tokens = new Tokens(readConfig(readEnvironment(env)).tokens);
+  return tokens.sign({ id: 'ada', workspaces, roles }, 3_600);
 }
 
 export interface Answer {
@@ -72,6 +79,13 @@ export interface RequestOptions {
   readonly body?: object;
 }
 
+export interface ProgramOptions {
+  /** @default the one that is installed for this process */
+  readonly folder?: string;
+  /** @default the sources */
+  readonly program?: readonly string[];
+}
+
 export class RunningBackend {
   readonly log: LogLine[] = [];
   stderr = '';
@@ -81,11 +95,18 @@ export class RunningBackend {
   readonly #env: Variables;
   #address = '';
 
-  /** @param env - All variables that it has, but for the port. Does not wait until it listens. */
-  constructor(env: Variables) {
+  /**
+   * Does not wait until it listens.
+   *
+   * @param env - All variables that it has, but for the port.
+   */
+  constructor(
+    env: Variables,
+    { folder = installedBackend(), program = SOURCES }: ProgramOptions = {},
+  ) {
     this.#env = env;
-    this.#child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
-      cwd: installedBackend(),
+    this.#child = spawn(process.execPath, program, {
+      cwd: folder,
       env: { PATH: process.env['PATH'], ...PATIENT, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,98 +1,14 @@
-/** A collector on loopback: takes what is exported by OTLP over HTTP until the test is over. */
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+/** A collector on loopback until the test is over. @module */
 import { onTestFinished } from 'vitest';
+import { Collector } from './collector-server.js';
 
-export interface Received {
-  readonly url: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-export interface ReceivedSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly kind: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly status: { readonly code?: number; readonly message?: string };
-}
-
-export class Collector {
-  readonly received: Received[] = [];
-  /** Whether requests are answered. */
-  answers = true;
-  url = '';
-
-  /** Those of all requests, in the order of their ends. */
-  spans(): readonly ReceivedSpan[] {
-    return this.#bodiesOf('/v1/traces').flatMap((body) => {
-      const { resourceSpans } = body as WireTraces;
-      const wire = resourceSpans.flatMap(({ scopeSpans }) =>
-        scopeSpans.flatMap((each) => each.spans),
-      );
-      return wire.map((span) => ({ ...span, attributes: attributesOf(span.attributes) }));
-    });
-  }
-
-  /** Names of all metrics. */
-  metrics(): readonly string[] {
-    const names = this.#bodiesOf('/v1/metrics').flatMap((body) => {
-      const { resourceMetrics } = body as WireMetrics;
-      const scopes = resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics);
-      return scopes.flatMap(({ metrics }) => metrics.map(({ name }) => name));
-    });
-    return [...new Set(names)];
-  }
-
-  #bodiesOf(path: string): readonly unknown[] {
-    const own = this.received.filter(({ url }) => url === path);
-    return own.map(({ body }) => JSON.parse(body) as unknown);
-  }
-}
-
-interface WireAttribute {
-  readonly key: string;
-  readonly value: Readonly<Record<string, unknown>>;
-}
-
-interface WireTraces {
-  readonly resourceSpans: readonly {
-    readonly scopeSpans: readonly {
-      readonly spans: readonly (Omit<ReceivedSpan, 'attributes'> & {
-        readonly attributes: readonly WireAttribute[];
-      })[];
-    }[];
-  }[];
-}
-
-interface WireMetrics {
-  readonly resourceMetrics: readonly {
-    readonly scopeMetrics: readonly { readonly metrics: readonly { readonly name: string }[] }[];
-  }[];
-}
-
-function attributesOf(wire: readonly WireAttribute[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(wire.map(({ key, value }) => [key, Object.values(value)[0]]));
-}
+export { Collector, type Received, type ReceivedSpan } from './collector-server.js';
 
 export async function startCollector(): Promise<Collector> {
   const collector = new Collector();
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      collector.received.push({ url: request.url ?? '', headers: request.headers, body });
-      if (!collector.answers) return;
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await collector.listen();
   onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
+    collector.stop();
   });
-  const { port } = server.address() as AddressInfo;
-  collector.url = `http://127.0.0.1:${String(port)}`;
   return collector;
 }
