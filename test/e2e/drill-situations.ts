@@ -79,5 +79,8 @@ export const drillSituations: Readonly<Record<string, Situation>> = {
     const account = await restoredAccount(world);
     world.atEnd(() => account.stop());
     world.shell.export({ E2E_ACCOUNTS: `notelett-drill=${account.endpoint}` });
+    // Since the moment of the copy: clients delete nothing while commands run.
+    let deletions = 2;
+    await world.clients.traffic.byClients(1, () => deletions-- <= 0, 'delete');
   },
 };
